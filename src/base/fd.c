@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/fd.h"
+
+#include "base/error.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool berth_write_all(int fd, const void *data, size_t length, const char *what, GError **error)
+{
+	const char *at = data;
+
+	while (length > 0) {
+		ssize_t written = write(fd, at, length);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return berth_error_set_errno(error, errno, "write %s", what);
+		at += written;
+		length -= (size_t) written;
+	}
+	return true;
+}
+
+ssize_t berth_read_full(int fd, void *data, size_t length)
+{
+	size_t got = 0;
+
+	while (got < length) {
+		ssize_t count = read(fd, (char *) data + got, length - got);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			return -1;
+		if (count == 0)
+			break;
+		got += (size_t) count;
+	}
+	return (ssize_t) got;
+}
+
+char *berth_read_fd(int fd, size_t limit, size_t *ret_length, const char *what, GError **error)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+	for (;;) {
+		char chunk[16384];
+		ssize_t count = berth_read_full(fd, chunk, sizeof chunk);
+		if (count < 0) {
+			berth_error_set_errno(error, errno, "read %s", what);
+			return NULL;
+		}
+		if (bytes->len + (size_t) count > limit) {
+			berth_error_set(error, BERTH_ERROR_INVALID, "%s: longer than the limit of %zu bytes", what,
+					limit);
+			return NULL;
+		}
+		g_byte_array_append(bytes, (const uint8_t *) chunk, (unsigned) count);
+		if ((size_t) count < sizeof chunk)
+			break;
+	}
+	if (ret_length)
+		*ret_length = bytes->len;
+	g_byte_array_append(bytes, (const uint8_t *) "", 1);
+	return (char *) g_byte_array_free(g_steal_pointer(&bytes), FALSE);
+}
+
+char *berth_read_file_at(int dir_fd, const char *name, size_t limit, size_t *ret_length, GError **error)
+{
+	// O_NONBLOCK: a pipe in a file's place must not make the caller wait; fstat() then refuses it.
+	berth_fd fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0) {
+		berth_error_set_errno(error, errno, "open %s", name);
+		return NULL;
+	}
+	struct stat status;
+	if (fstat(fd, &status) < 0) {
+		berth_error_set_errno(error, errno, "stat %s", name);
+		return NULL;
+	}
+	if (!S_ISREG(status.st_mode)) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "%s: is not a regular file", name);
+		return NULL;
+	}
+	return berth_read_fd(fd, limit, ret_length, name, error);
+}
+
+bool berth_write_file_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode, bool sync,
+			 GError **error)
+{
+	static int counter;
+	g_autofree char *temporary =
+		g_strdup_printf("%s.%d.%d.tmp", name, (int) getpid(), g_atomic_int_add(&counter, 1));
+	berth_fd fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return berth_error_set_errno(error, errno, "create %s", temporary);
+
+	bool good = berth_write_all(fd, data, length, name, error);
+	if (good && sync && fsync(fd) < 0)
+		good = berth_error_set_errno(error, errno, "sync %s", name);
+	if (good && renameat(dir_fd, temporary, dir_fd, name) < 0)
+		good = berth_error_set_errno(error, errno, "rename %s", name);
+	if (!good) {
+		unlinkat(dir_fd, temporary, 0);
+		return false;
+	}
+	if (!sync)
+		return true;
+
+	g_autofree char *folder = g_path_get_dirname(name);
+	berth_fd folder_fd = openat(dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder_fd < 0 || fsync(folder_fd) < 0)
+		return berth_error_set_errno(error, errno, "sync the folder of %s", name);
+	return true;
+}
+
+int berth_open_folder(const char *path, bool make, mode_t mode, GError **error)
+{
+	if (make && g_mkdir_with_parents(path, (int) mode) < 0) {
+		berth_error_set_errno(error, errno, "make folder %s", path);
+		return -1;
+	}
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		berth_error_set_errno(error, errno, "open folder %s", path);
+	return fd;
+}
+
+static bool remove_content(int folder_fd, dev_t device, GError **error)
+{
+	DIR *folder = fdopendir(folder_fd);
+	if (!folder) {
+		close(folder_fd);
+		return berth_error_set_errno(error, errno, "list a folder");
+	}
+
+	bool good = true;
+	for (struct dirent *entry; good && (entry = readdir(folder));) {
+		if (g_str_equal(entry->d_name, ".") || g_str_equal(entry->d_name, ".."))
+			continue;
+		if (unlinkat(dirfd(folder), entry->d_name, 0) == 0 || errno == ENOENT)
+			continue;
+		if (errno != EISDIR && errno != EPERM) {
+			good = berth_error_set_errno(error, errno, "remove %s", entry->d_name);
+			break;
+		}
+		int inner = openat(dirfd(folder), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		struct stat status;
+		if (inner < 0 || fstat(inner, &status) < 0) {
+			good = berth_error_set_errno(error, errno, "open folder %s", entry->d_name);
+			berth_fd_clear(&inner);
+		} else if (status.st_dev != device) {
+			good = berth_error_set(error, BERTH_ERROR_CONFLICT, "remove %s: something is mounted on it",
+					       entry->d_name);
+			close(inner);
+		} else {
+			good = remove_content(inner, device, error);
+			if (good && unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+				good = berth_error_set_errno(error, errno, "remove folder %s", entry->d_name);
+		}
+	}
+	closedir(folder);
+	return good;
+}
+
+bool berth_remove_tree_at(int dir_fd, const char *name, GError **error)
+{
+	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+		return true;
+	if (errno != EISDIR && errno != EPERM)
+		return berth_error_set_errno(error, errno, "remove %s", name);
+
+	struct stat status;
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? true : berth_error_set_errno(error, errno, "open folder %s", name);
+	if (fstat(fd, &status) < 0) {
+		berth_error_set_errno(error, errno, "stat %s", name);
+		close(fd);
+		return false;
+	}
+	if (!remove_content(fd, status.st_dev, error)) {
+		g_prefix_error(error, "remove %s: ", name);
+		return false;
+	}
+	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return berth_error_set_errno(error, errno, "remove folder %s", name);
+	return true;
+}

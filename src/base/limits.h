@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every limit on what comes from outside, in one place. Sizes are bytes unless the name says otherwise. What exceeds
+// one of these is refused with BERTH_ERROR_INVALID or BERTH_ERROR_RESOURCE_EXHAUSTED and a message that names it.
+#pragma once
+
+// JSON of any origin
+#define BERTH_LIMIT_DOCUMENT_DEPTH 32 // nesting of a document with a field table
+#define BERTH_LIMIT_JSON (16 << 20) // text of one document: config.json, a request's body
+#define BERTH_LIMIT_MANIFEST (4 << 20) // an image's manifest, index or config (OCI distribution asks for at least 4 MiB)
+
+// Names
+#define BERTH_LIMIT_CONTAINER_NAME 255
+#define BERTH_LIMIT_REFERENCE_NAME 255 // an image's name without tag and digest
+#define BERTH_LIMIT_REFERENCE_TAG 128
+#define BERTH_LIMIT_HOSTNAME 64
+
+// Archives and layers
+#define BERTH_LIMIT_ARCHIVE_ENTRIES 4000000 // of one layer or archive
+#define BERTH_LIMIT_ARCHIVE_PATH 4096
+#define BERTH_LIMIT_ARCHIVE_DEPTH 256 // components of one path
+#define BERTH_LIMIT_LAYER_BYTES ((int64_t) 64 << 30) // unpacked content of one layer
+#define BERTH_LIMIT_XATTR_BYTES (64 << 10) // one attribute's value
+#define BERTH_LIMIT_LAYERS 127 // of one image
+
+// Monitor protocol
+#define BERTH_LIMIT_PACKET (64 << 10) // one packet
+#define BERTH_LIMIT_PACKET_FDS 8
+#define BERTH_LIMIT_ATTACHED 64 // clients attached to one container
+#define BERTH_LIMIT_ATTACH_QUEUE (1 << 20) // output waiting for one attached client
+#define BERTH_LIMIT_LOG_LINE (16 << 10) // one json-file record's text; longer lines are split, as Docker does
+
+// Engine API
+#define BERTH_LIMIT_REQUEST_HEADER (64 << 10)
+#define BERTH_LIMIT_CONNECTIONS 4096
+
+// Files of a container that the engine reads
+#define BERTH_LIMIT_PASSWD (1 << 20) // /etc/passwd and /etc/group
