@@ -44,7 +44,8 @@ enum berth_field_type {
 
 enum berth_field_flags {
 	BERTH_REQUIRED = 1 << 0, // parsing fails without it
-	BERTH_OMIT_EMPTY = 1 << 1, // not printed when it is NULL, false or equal to its fallback (else "", [], {}, null)
+	BERTH_OMIT_EMPTY =
+		1 << 1, // not printed when it is NULL, false or equal to its fallback (else "", [], {}, null)
 	BERTH_NULL_EMPTY = 1 << 2, // printed as null when it is NULL or equal to its fallback
 	BERTH_OR_STRING = 1 << 3, // STRINGS: one string is read as an array of it
 };

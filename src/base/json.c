@@ -16,7 +16,8 @@ static bool is_digit(char c)
 
 static bool is_big(const char *digits, size_t length)
 {
-	return length > SAFE_DIGITS + 1 || (length == SAFE_DIGITS + 1 && strncmp(digits, "9223372036854775807", 19) > 0);
+	return length > SAFE_DIGITS + 1 ||
+	       (length == SAFE_DIGITS + 1 && strncmp(digits, "9223372036854775807", 19) > 0);
 }
 
 // Returns a copy in which integers that int64_t cannot hold end in ".0", or NULL if there is none.
@@ -73,8 +74,8 @@ json_t *berth_json_parse(const char *text, size_t length, const char *what, GErr
 	json_error_t where;
 	json_t *json = json_loadb(copy ? copy : text, length, JSON_REJECT_DUPLICATES, &where);
 	if (!json)
-		berth_error_set(error, BERTH_ERROR_INVALID, "%s: line %d, column %d: %s", what, where.line, where.column,
-				where.text);
+		berth_error_set(error, BERTH_ERROR_INVALID, "%s: line %d, column %d: %s", what, where.line,
+				where.column, where.text);
 	return json;
 }
 

@@ -6,7 +6,8 @@
 // JSON of any origin
 #define BERTH_LIMIT_DOCUMENT_DEPTH 32 // nesting of a document with a field table
 #define BERTH_LIMIT_JSON (16 << 20) // text of one document: config.json, a request's body
-#define BERTH_LIMIT_MANIFEST (4 << 20) // an image's manifest, index or config (OCI distribution asks for at least 4 MiB)
+#define BERTH_LIMIT_MANIFEST                                                                                           \
+	(4 << 20) // an image's manifest, index or config (OCI distribution asks for at least 4 MiB)
 
 // Names
 #define BERTH_LIMIT_CONTAINER_NAME 255

@@ -18,8 +18,8 @@ void berth_moment_format(int64_t nanoseconds, char *text);
 // The same as a new string; 0 gives BERTH_MOMENT_NEVER.
 char *berth_moment_string(int64_t nanoseconds);
 
-// Reads RFC 3339 with or without fraction and with any offset, or a Unix time with or without fraction ("1700000000.5").
-// BERTH_ERROR_INVALID otherwise. BERTH_MOMENT_NEVER and the empty string give 0.
+// Reads RFC 3339 with or without fraction and with any offset, or a Unix time with or without fraction
+// ("1700000000.5"). BERTH_ERROR_INVALID otherwise. BERTH_MOMENT_NEVER and the empty string give 0.
 bool berth_moment_parse(const char *text, int64_t *ret_nanoseconds, GError **error);
 
 // Reads a Go duration ("1h30m", "1.5s", "300ms") into nanoseconds.

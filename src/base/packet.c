@@ -15,7 +15,8 @@ static bool folder_address(int folder_fd, const char *name, struct sockaddr_un *
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	int length = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", folder_fd, name);
 	if (length < 0 || (size_t) length >= sizeof address->sun_path || strchr(name, '/'))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "socket name %s: too long, or contains a slash", name);
+		return berth_error_set(error, BERTH_ERROR_INVALID, "socket name %s: too long, or contains a slash",
+				       name);
 	return true;
 }
 
@@ -30,8 +31,8 @@ int berth_socket_listen_at(int folder_fd, const char *name, int type, GError **e
 		berth_error_set_errno(error, errno, "make a socket");
 		return -1;
 	}
-	// The socket file's mode is the socket's own, less the umask; set on the descriptor it leaves no moment in which
-	// others could connect.
+	// The socket file's mode is the socket's own, less the umask; set on the descriptor it leaves no moment in
+	// which others could connect.
 	unlinkat(folder_fd, name, 0);
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *) &address, sizeof address) < 0 ||
 	    listen(fd, SOMAXCONN) < 0) {
@@ -67,8 +68,8 @@ bool berth_packet_send(int socket, const void *data, size_t length, const int *f
 {
 	if (length == 0 || length > BERTH_LIMIT_PACKET || fd_count > BERTH_LIMIT_PACKET_FDS)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "packet of %zu bytes and %zu descriptors: outside the limits of %d and %d", length,
-				       fd_count, BERTH_LIMIT_PACKET, BERTH_LIMIT_PACKET_FDS);
+				       "packet of %zu bytes and %zu descriptors: outside the limits of %d and %d",
+				       length, fd_count, BERTH_LIMIT_PACKET, BERTH_LIMIT_PACKET_FDS);
 
 	union {
 		struct cmsghdr header;
@@ -144,8 +145,9 @@ int berth_packet_receive(int socket, struct berth_packet *ret, GError **error)
 		return 0;
 	take_descriptors(&message, &packet);
 	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-		berth_error_set(error, BERTH_ERROR_INVALID, "receive a packet: it exceeds the limits of %d bytes and %d "
-							    "descriptors",
+		berth_error_set(error, BERTH_ERROR_INVALID,
+				"receive a packet: it exceeds the limits of %d bytes and %d "
+				"descriptors",
 				BERTH_LIMIT_PACKET, BERTH_LIMIT_PACKET_FDS);
 		return -1;
 	}
