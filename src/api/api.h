@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Docker Engine API over HTTP: routes, query parameters, streams and status codes, and nothing of the domain. Every
+// route is a row of a table (api/routes.c), from which the API's description is made too. A request runs on a thread of
+// its own and reads from top to bottom.
+#pragma once
+
+#include "engine/engine.h"
+
+struct berth_api;
+
+struct berth_api_options {
+	const int *sockets; // listening: unix or TCP; taken over
+	size_t socket_count;
+};
+struct berth_api *berth_api_start(struct berth_engine *engine, const struct berth_api_options *options, GError **error);
+// Stops accepting, lets short requests end (two seconds), cuts the others.
+void berth_api_stop(struct berth_api *api);
+// Prints the routes as Markdown, for docs/api.md.
+void berth_api_describe(GString *out);

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine: containers, images and events as a domain, called with documents and answering with documents. It knows
+// nothing of HTTP. Every function may be called from any thread and blocks until it is done.
+//
+// Truth is in the database: a record is written before the kernel object it describes is made and removed after that is
+// gone. A monitor per running container holds the rest, so the engine can die at any instant; berth_engine_open()
+// adopts the monitors again and finishes or undoes what was half done.
+#pragma once
+
+#include "image/image.h"
+#include "spec/api.h"
+
+struct berth_engine;
+
+struct berth_engine_options {
+	const char *data_root; // /var/lib/berth
+	const char *exec_root; // /run/berth
+	const char *monitor_program; // paths of berth-monitor and berth-init
+	const char *init_program;
+	const char *snapshot_driver; // NULL: chosen
+	const char *cgroup_parent; // "/berth"
+	const char *log_driver; // default of containers: "json-file"
+	char *const *log_options; // "max-size=20m"
+	char *const *labels; // of the engine, for info
+	bool debug;
+};
+
+struct berth_engine *berth_engine_open(const struct berth_engine_options *options, GError **error);
+// Starts the containers whose restart policy asks for it; called once, when requests can be served.
+void berth_engine_start_containers(struct berth_engine *engine);
+// Ends the engine's threads; containers go on. Waiting calls (wait, logs, events) return BERTH_ERROR_CANCELED.
+void berth_engine_close(struct berth_engine *engine);
+
+struct berth_images *berth_engine_images(struct berth_engine *engine); // borrowed
+
+// Filters of lists, from the API's JSON (both {"name":["value"]} and {"name":{"value":true}}). Name -> char **.
+GHashTable *berth_filters_parse(const char *text, GError **error);
+
+// In what follows `container` is a full id, a unique prefix of one, or a name with or without its slash. NOT_FOUND: "No
+// such container: x".
+
+// engine/create.c
+struct api_container_created *berth_engine_container_create(struct berth_engine *engine, const char *name,
+							    const struct api_container_create *create, GError **error);
+// engine/start.c
+// NOT_MODIFIED if it runs already. Errors of the program keep the runtime's words.
+bool berth_engine_container_start(struct berth_engine *engine, const char *container, GError **error);
+// `signal` NULL: the container's own stop signal; `timeout` seconds, BERTH_UNSET: the container's own; -1: for ever.
+bool berth_engine_container_stop(struct berth_engine *engine, const char *container, const char *signal,
+				 int64_t timeout, GError **error);
+bool berth_engine_container_restart(struct berth_engine *engine, const char *container, const char *signal,
+				    int64_t timeout, GError **error);
+bool berth_engine_container_kill(struct berth_engine *engine, const char *container, const char *signal,
+				 GError **error);
+bool berth_engine_container_pause(struct berth_engine *engine, const char *container, GError **error);
+bool berth_engine_container_unpause(struct berth_engine *engine, const char *container, GError **error);
+bool berth_engine_container_rename(struct berth_engine *engine, const char *container, const char *name,
+				   GError **error);
+bool berth_engine_container_remove(struct berth_engine *engine, const char *container, bool force, bool volumes,
+				   GError **error);
+bool berth_engine_container_resize(struct berth_engine *engine, const char *container, unsigned width, unsigned height,
+				   GError **error);
+
+enum berth_wait_condition { BERTH_WAIT_NOT_RUNNING, BERTH_WAIT_NEXT_EXIT, BERTH_WAIT_REMOVED };
+// A wait is registered first (so that the API can send its headers, and an exit after that is not missed) and then
+// waited for. `canceled` (may be NULL) is asked about once a second.
+struct berth_wait;
+struct berth_wait *berth_engine_wait_register(struct berth_engine *engine, const char *container,
+					      enum berth_wait_condition condition, GError **error);
+bool berth_engine_wait(struct berth_wait *wait, bool (*canceled)(void *data), void *data,
+		       struct api_container_wait **ret, GError **error);
+void berth_wait_free(struct berth_wait *wait);
+
+// engine/attach.c. The client's socket; the engine passes it on to the monitor (now, or when the container starts) and
+// the caller closes its copy. `logs`: what was logged so far is written first; `stream`: live output.
+struct berth_engine_attach {
+	bool in, out, err, logs, stream;
+	const char *detach_keys; // NULL: ctrl-p,ctrl-q
+};
+// Checks what can be checked before the connection is taken over; *ret_tty says whether the streams are raw.
+bool berth_engine_container_attach_check(struct berth_engine *engine, const char *container, bool *ret_tty,
+					 GError **error);
+bool berth_engine_container_attach(struct berth_engine *engine, const char *container, int socket,
+				   const struct berth_engine_attach *attach, GError **error);
+
+// engine/list.c
+struct berth_list_query {
+	bool all, size;
+	int64_t limit; // the newest N; 0: all
+	GHashTable *filters; // ancestor before exited health id label name network since status volume … ; may be NULL
+};
+GPtrArray *berth_engine_container_list(struct berth_engine *engine, const struct berth_list_query *query,
+				       GError **error);
+struct api_container_inspect *berth_engine_container_inspect(struct berth_engine *engine, const char *container,
+							     bool size, GError **error);
+struct api_container_top *berth_engine_container_top(struct berth_engine *engine, const char *container,
+						     const char *ps_arguments, GError **error);
+struct api_prune_report *berth_engine_container_prune(struct berth_engine *engine, GHashTable *filters, GError **error);
+
+// engine/logs.c. Calls `each` for every record until it returns false; with follow until the container has ended. The
+// caller's `each` sees a closed client. *ret_tty from the check says whether frames are used.
+struct berth_engine_logs {
+	bool out, err, follow;
+	int64_t since, until; // nanoseconds since 1970; 0: unbounded
+	int64_t tail; // -1: all
+};
+typedef bool berth_log_fn(void *data, int stream, int64_t time, const char *text, size_t length);
+bool berth_engine_container_logs(struct berth_engine *engine, const char *container,
+				 const struct berth_engine_logs *query, berth_log_fn *each, void *data, GError **error);
+
+// engine/system.c
+struct api_version *berth_engine_version(struct berth_engine *engine, GError **error);
+struct api_info *berth_engine_info(struct berth_engine *engine, GError **error);
+
+// engine/events.c. Calls `each` for past events from `since` on and for new ones until `until` has passed (0: for
+// ever), or it returns false, or the engine closes. `each` is called with NULL about once a second so that it can look
+// after its client.
+typedef bool berth_event_stream_fn(void *data, const struct api_event *event);
+bool berth_engine_events(struct berth_engine *engine, int64_t since, int64_t until, GHashTable *filters,
+			 berth_event_stream_fn *each, void *data, GError **error);
+
+// engine/network.c: the networks that this version has, none and host, as GET /networks shows them.
+GPtrArray *berth_engine_networks(struct berth_engine *engine, GError **error); // struct api_network_summary
+
+// Frees a GPtrArray of document structs, as the lists above return them.
+void berth_objects_free(GPtrArray *objects, const struct berth_document *document);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Images: what names point to, and how they come and go. An image is a configuration (its digest is the image's id) and
+// layers; blobs and snapshots are the store's. Records: kind "image" (id: the configuration's digest; refers to its
+// blobs and its top snapshot) and kind "tag" (id: the full name; refers to the image).
+//
+// Any thread may use them. Long work holds no lock; what it needs is leased.
+#pragma once
+
+#include "image/reference.h"
+#include "spec/api.h"
+#include "spec/oci-image.h"
+#include "store/store.h"
+
+struct berth_images;
+
+struct berth_images *berth_images_new(struct berth_store *store); // the store outlives it
+void berth_images_free(struct berth_images *images);
+
+// Reports of long work, one call per step; `progress` and all in it are the callee's to read only. May be NULL.
+typedef void berth_progress_fn(void *data, const struct api_progress *progress);
+
+// A change that the caller wants told of in the same transaction ("tag", "untag", "delete", "import", "load"). May be
+// unset.
+typedef bool berth_image_event_fn(void *data, struct berth_transaction *transaction, const char *action,
+				  const char *image_id, const char *name, GError **error);
+void berth_images_on_change(struct berth_images *images, berth_image_event_fn *event, void *data);
+
+// One layer from a root file system's tar (plain, gzip, zstd, xz, bzip2: told by its content) read from `fd`. `name`
+// may be NULL (no tag). `changes` are Dockerfile lines (CMD ENTRYPOINT ENV EXPOSE LABEL USER VOLUME WORKDIR STOPSIGNAL
+// HEALTHCHECK NONE ONBUILD SHELL), may be NULL. `platform` "linux/amd64" or NULL. Returns the new image's id.
+char *berth_images_import(struct berth_images *images, int fd, const char *name, char *const *changes,
+			  const char *message, const char *platform, berth_progress_fn *progress, void *data,
+			  GError **error);
+
+// Reads a docker-archive or OCI archive (also compressed) of one or more images. For each image, and each of its names,
+// one progress with stream "Loaded image: busybox:latest\n" (or "Loaded image ID: sha256:…\n"). Nothing is changed if
+// the archive is broken: images become visible together, at the end.
+bool berth_images_load(struct berth_images *images, int fd, berth_progress_fn *progress, void *data, GError **error);
+
+// Writes an archive that is both docker-archive (manifest.json) and OCI layout (index.json) of the images named.
+// Reproducible: the same images give the same bytes.
+bool berth_images_save(struct berth_images *images, char *const *names, int fd, GError **error);
+
+// Finds an image by name, id, or unique prefix of its id (with or without "sha256:"). Returns its id. NOT_FOUND: "No
+// such image: x:latest"; an ambiguous prefix is BERTH_ERROR_INVALID.
+char *berth_images_resolve(struct berth_images *images, const char *name_or_id, GError **error);
+
+bool berth_images_tag(struct berth_images *images, const char *name_or_id, const char *new_name, GError **error);
+
+// Docker's rules of `rmi`: a name is untagged; the last name, or an id with one name at most (or `force`), deletes the
+// image. An image that a container uses is BERTH_ERROR_CONFLICT ("conflict: unable to remove repository reference …" /
+// "conflict: unable to delete … (must be forced) - …"). Returns a new GPtrArray of struct api_image_deleted; free each
+// element with api_image_deleted_free. Unreachable layers are collected.
+GPtrArray *berth_images_remove(struct berth_images *images, const char *name_or_id, bool force, bool prune,
+			       GError **error);
+
+// Docker's lists. `filters` as parsed by the caller: name -> NULL-terminated values; known: dangling, reference, label,
+// before, since, until. An unknown one is BERTH_ERROR_INVALID ("invalid filter 'x'"). Elements: struct
+// api_image_summary.
+GPtrArray *berth_images_list(struct berth_images *images, GHashTable *filters, bool all, GError **error);
+struct api_image_inspect *berth_images_inspect(struct berth_images *images, const char *name_or_id, GError **error);
+GPtrArray *berth_images_history(struct berth_images *images, const char *name_or_id,
+				GError **error); // api_image_history
+
+// The configuration of an image by id, for making a container of it. The caller frees it.
+struct oci_image *berth_images_config(struct berth_images *images, const char *id, GError **error);
+// The snapshot id (chain id) of its top layer; NULL with no error for an image without layers.
+char *berth_images_top_snapshot(struct berth_images *images, const char *id, GError **error);
+int64_t berth_images_count(struct berth_images *images, GError **error);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's side of the monitor: starts one, talks to it, finds it again after a restart. The protocol is described
+// at the head of monitor/protocol.h.
+//
+// A connection serves one thread at a time. Requests are answered in order; a connection on which berth_monitor_watch()
+// was called gives events only.
+#pragma once
+
+#include "base/document.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// How a monitor is to treat its container; written to <run folder>/monitor.json, read by the monitor at its start.
+struct berth_monitor_settings {
+	char *id; // the container's, 64 hex digits
+	char *log_path; // of the json-file log; NULL or "": no log
+	int64_t log_max_size; // bytes; the log is rotated when it would exceed them; -1: never
+	int64_t log_max_file; // files kept, the current one included; at least 1
+	bool log_compress; // rotated files by gzip: <log>.1.gz is the newest
+	bool open_stdin; // the container's stdin is kept open for clients; else it is /dev/null
+	bool stdin_once; // and is closed when the first client that attached it has closed its sending side
+	int64_t console_width, console_height; // of a terminal at the start; 0: unknown
+	char *cache_root; // for compiled seccomp programs
+	char *state_root; // the OCI states' folder; the run folder's parent
+};
+extern const struct berth_document berth_monitor_settings_document;
+BERTH_DOCUMENT_AUTOPTR(berth_monitor_settings, berth_monitor_settings_document)
+
+// How the container ended: <run folder>/exit.json, synced before the event `exited` is sent.
+struct berth_monitor_exit {
+	int64_t exit_code; // 0-255; 128 + signal when a signal ended it
+	int64_t signal; // 0: it exited by itself
+	bool oom_killed; // the kernel killed one of its processes for want of memory
+	int64_t exited_at; // nanoseconds since 1970
+};
+extern const struct berth_document berth_monitor_exit_document;
+BERTH_DOCUMENT_AUTOPTR(berth_monitor_exit, berth_monitor_exit_document)
+
+struct berth_monitor;
+
+struct berth_monitor_launch {
+	const char *program; // of berth-monitor
+	int run_folder_fd; // holds config.json (OCI) already; gets monitor.json, monitor.sock and later exit.json
+	const char *run_folder; // its path, which is the OCI bundle
+	const struct berth_monitor_settings *settings;
+	int rootfs_fd; // a detached mount for the root; the caller keeps its own. -1: config.json's root.path
+};
+
+// Starts a monitor, which creates its container at once; returns when the container is created and waits for
+// berth_monitor_start(). On failure (the error is the runtime's) nothing is left of either. The monitor does not belong
+// to the caller: it goes on when the caller ends.
+struct berth_monitor *berth_monitor_spawn(const struct berth_monitor_launch *launch, GError **error);
+
+// Connects to a running one. BERTH_ERROR_UNAVAILABLE: no monitor listens there (its exit.json tells how it ended, if it
+// could still write it).
+struct berth_monitor *berth_monitor_connect(int run_folder_fd, GError **error);
+
+// How the container ended, from exit.json. BERTH_ERROR_NOT_FOUND while it has not.
+struct berth_monitor_exit *berth_monitor_read_exit(int run_folder_fd, GError **error);
+
+// Lets the program start. The runtime's error if it cannot be executed; the container is then stopped, and `exited`
+// follows. *ret_pid is init's.
+bool berth_monitor_start(struct berth_monitor *monitor, pid_t *ret_pid, GError **error);
+
+bool berth_monitor_signal(struct berth_monitor *monitor, int signal, bool all, GError **error);
+bool berth_monitor_freeze(struct berth_monitor *monitor, GError **error);
+bool berth_monitor_thaw(struct berth_monitor *monitor, GError **error);
+bool berth_monitor_resize(struct berth_monitor *monitor, unsigned width, unsigned height, GError **error);
+
+struct berth_monitor_attach {
+	bool in, out, err; // which streams
+	bool frames; // Docker's 8-byte frames around stdout and stderr; raw otherwise (as for a terminal)
+	const char *detach_keys; // "ctrl-p,ctrl-q"; NULL or "": none. Looked for only with a terminal
+};
+// Gives the client's own socket to the monitor, which writes output to it and reads input from it from now on; the
+// caller closes its copy. May be called before start: then nothing of the output is missed. At the container's end the
+// monitor sends what is left, shuts its sending side and closes. The socket may be any stream socket, blocking or not.
+bool berth_monitor_attach(struct berth_monitor *monitor, int socket, const struct berth_monitor_attach *attach,
+			  GError **error);
+
+struct berth_monitor_status {
+	char *status; // created running paused stopped
+	int64_t pid; // 0 when stopped
+	int64_t started_at; // nanoseconds since 1970; 0: not yet
+	int64_t attached; // clients
+	char *version; // of the monitor's program
+};
+extern const struct berth_document berth_monitor_status_document;
+BERTH_DOCUMENT_AUTOPTR(berth_monitor_status, berth_monitor_status_document)
+struct berth_monitor_status *berth_monitor_stat(struct berth_monitor *monitor, GError **error);
+
+// Pids of the container's processes, a new GArray of pid_t.
+GArray *berth_monitor_pids(struct berth_monitor *monitor, GError **error);
+
+// From now on this connection gives events: poll berth_monitor_fd(), then berth_monitor_next_event(). If the container
+// has ended before, `exited` comes at once.
+bool berth_monitor_watch(struct berth_monitor *monitor, GError **error);
+int berth_monitor_fd(const struct berth_monitor *monitor); // borrowed
+
+enum berth_monitor_event_type {
+	BERTH_MONITOR_OOM, // a process was killed for want of memory
+	BERTH_MONITOR_DETACHED, // a client detached by its keys
+	BERTH_MONITOR_EXITED, // the container ended; `exit` is set; the last event
+	BERTH_MONITOR_GONE, // the connection closed without `exited`: the monitor died, read exit.json
+};
+struct berth_monitor_event {
+	enum berth_monitor_event_type type;
+	struct berth_monitor_exit exit;
+};
+// Takes the next event; waits for it if none is there. False only for a broken protocol.
+bool berth_monitor_next_event(struct berth_monitor *monitor, struct berth_monitor_event *ret, GError **error);
+
+void berth_monitor_free(struct berth_monitor *monitor); // closes the connection; the monitor goes on
+typedef struct berth_monitor berth_monitor;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_monitor, berth_monitor_free)

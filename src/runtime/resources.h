@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// OCI's linux.resources as cgroup values: one table says for each limit its file on v1, its file on v2 and how the
+// number converts (specification "Linux Control groups"; the conversions are those of runc and crun, so that a limit
+// means the same everywhere).
+#pragma once
+
+#include "spec/oci-runtime.h"
+#include "sys/cgroup.h"
+
+// Writes all limits. A limit whose controller is not there is an error that names both, unless it asks for what holds
+// anyway (unlimited). With `update` device rules are left as they are unless given.
+bool berth_resources_apply(const struct oci_resources *resources, const struct berth_cgroup *cgroup, bool update,
+			   void (*warn)(void *data, const char *message), void *data, GError **error);

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Snapshots: a chain of read-only layers and writable tops, by a driver (overlay, or plain copy where overlay does not
+// work). A committed snapshot is a layer: immutable, its id the chain id of the layers (OCI image specification "Layer
+// ChainID"). An active one is writable: a container's, or a layer being unpacked. Mounts travel as descriptors, never
+// as paths.
+//
+// Folders: <root>/snapshots/<id with ':' as '-'>/{fs,work}. Each snapshot has a record of kind "snapshot" that refers
+// to its parent. A record is written before the folder is made and removed after the folder is gone.
+//
+// Any thread may use them, one operation at a time on one snapshot.
+#pragma once
+
+#include "store/database.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct berth_snapshots;
+
+// How deletions are written into a snapshot's own folder.
+enum berth_whiteouts {
+	BERTH_WHITEOUTS_OVERLAY, // character device 0:0, and trusted.overlay.opaque=y on folders
+	BERTH_WHITEOUTS_DELETE, // the folder is the whole tree: delete the file
+};
+
+enum berth_change { BERTH_CHANGE_MODIFIED, BERTH_CHANGE_ADDED, BERTH_CHANGE_DELETED }; // 0, 1, 2 as Docker's API
+typedef bool berth_change_fn(void *data, const char *path, enum berth_change change, GError **error); // path: "/etc/x"
+
+struct berth_usage {
+	int64_t bytes, inodes;
+};
+
+struct berth_snapshot_driver {
+	const char *name;
+	enum berth_whiteouts whiteouts;
+	// Whether the driver works on this file system. NULL: always.
+	bool (*probe)(int root_fd, GError **error);
+	bool (*prepare)(struct berth_snapshots *, const char *id, const char *parent, GError **error);
+	bool (*mount)(struct berth_snapshots *, const char *id, int *ret_tree_fd, GError **error);
+	bool (*changes)(struct berth_snapshots *, const char *id, berth_change_fn *, void *data, GError **error);
+	bool (*remove)(struct berth_snapshots *, const char *id, GError **error);
+};
+
+// Opens or makes <root_folder>/snapshots. `driver` "overlay", "copy" or NULL (overlay if it works there, else copy). A
+// store that was made with another driver is refused.
+struct berth_snapshots *berth_snapshots_open(const char *root_folder, struct berth_database *database,
+					     const char *driver, GError **error);
+void berth_snapshots_free(struct berth_snapshots *snapshots);
+const char *berth_snapshots_driver(const struct berth_snapshots *snapshots);
+enum berth_whiteouts berth_snapshots_whiteouts(const struct berth_snapshots *snapshots);
+
+// Makes a writable snapshot on `parent` (a committed one), or on nothing (NULL). An existing id is
+// BERTH_ERROR_CONFLICT.
+bool berth_snapshot_prepare(struct berth_snapshots *snapshots, const char *id, const char *parent, GError **error);
+// Makes it immutable under the id `chain_id`. If that exists already, this one is removed and that is success. Its
+// content is synced before.
+bool berth_snapshot_commit(struct berth_snapshots *snapshots, const char *id, const char *chain_id, GError **error);
+bool berth_snapshot_exists(struct berth_snapshots *snapshots, const char *id);
+// Mounts it, detached: a descriptor for move_mount(2) and for openat2(2) beneath it. Writable if active, else
+// read-only. The mount goes when the last descriptor and the last namespace that has it do.
+bool berth_snapshot_mount(struct berth_snapshots *snapshots, const char *id, int *ret_tree_fd, GError **error);
+// The folder that an active snapshot's own content goes to, for unpacking: the layer's with overlay, the whole tree's
+// with copy; berth_snapshots_whiteouts() says how deletions are written there.
+int berth_snapshot_open_content(struct berth_snapshots *snapshots, const char *id, GError **error);
+// What the snapshot changes against its parent, parents before children, sorted by name.
+bool berth_snapshot_changes(struct berth_snapshots *snapshots, const char *id, berth_change_fn *each, void *data,
+			    GError **error);
+// Removes it. One that has children or that a record refers to is BERTH_ERROR_CONFLICT; missing is success.
+bool berth_snapshot_remove(struct berth_snapshots *snapshots, const char *id, GError **error);
+bool berth_snapshot_usage(struct berth_snapshots *snapshots, const char *id, struct berth_usage *ret, GError **error);
+// At start: removes folders without a record and records without a folder, which a crash can leave.
+bool berth_snapshots_sweep(struct berth_snapshots *snapshots, GError **error);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Control groups on the layouts that exist: v1 hierarchies, hybrid (v1 with an unused v2 beside them) and v2, told
+// apart by the file systems that are mounted. One handle stands for one group: on v1 a folder in each hierarchy, on v2
+// one folder. Values are the kernel's text; what OCI's numbers mean is src/runtime/resources.c's business.
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum berth_cgroup_layout {
+	BERTH_CGROUP_NONE, // no cgroup file system: containers run without limits, with a warning
+	BERTH_CGROUP_V1,
+	BERTH_CGROUP_HYBRID, // as V1; the v2 hierarchy has no controllers
+	BERTH_CGROUP_V2,
+};
+
+struct berth_cgroup; // owns an O_PATH descriptor per hierarchy
+
+enum berth_cgroup_layout berth_cgroup_layout(void);
+
+// Makes the group `path` ("/berth/<id>", absolute from the hierarchies' mount points; no "..") and its missing parents.
+// On v2 the controllers that the kernel offers are enabled for the parents' children, those that cannot be are left out
+// (berth_cgroup_has tells). The group must not exist, or be empty of processes.
+bool berth_cgroup_create(const char *path, struct berth_cgroup **ret, GError **error);
+
+// Opens an existing one; hierarchies in which it is missing are left out. None at all: BERTH_ERROR_NOT_FOUND.
+bool berth_cgroup_open(const char *path, struct berth_cgroup **ret, GError **error);
+
+// Whether the group has the controller ("memory", "cpu", "cpuset", "pids", "devices", "freezer", "blkio"/"io",
+// "hugetlb", "rdma", "net_cls", "net_prio"; on v2 "devices" and "freezer" are always there).
+bool berth_cgroup_has(const struct berth_cgroup *cgroup, const char *controller);
+
+// The v2 folder for CLONE_INTO_CGROUP, borrowed; -1 on v1.
+int berth_cgroup_fd(const struct berth_cgroup *cgroup);
+
+// Moves a process into every hierarchy: all the writes back to back, since the first pays a grace period of some 8 ms
+// and the others nearly nothing. Not needed after CLONE_INTO_CGROUP.
+bool berth_cgroup_join(const struct berth_cgroup *cgroup, pid_t pid, GError **error);
+
+// Writes or reads one file of one controller ("memory", "memory.limit_in_bytes"). `file` is a plain name. On v2 the
+// controller only serves the message. read returns new text without its last newline.
+bool berth_cgroup_write(const struct berth_cgroup *cgroup, const char *controller, const char *file, const char *value,
+			GError **error);
+char *berth_cgroup_read(const struct berth_cgroup *cgroup, const char *controller, const char *file, GError **error);
+
+bool berth_cgroup_freeze(const struct berth_cgroup *cgroup, bool frozen, GError **error);
+bool berth_cgroup_frozen(const struct berth_cgroup *cgroup);
+
+// Signals every process in the group and the groups beneath it, until none is left unsignalled (v2: cgroup.kill for
+// SIGKILL). An empty group is no error.
+bool berth_cgroup_signal(const struct berth_cgroup *cgroup, int signal, GError **error);
+
+// Pids in the group and beneath: a new GArray of pid_t.
+GArray *berth_cgroup_pids(const struct berth_cgroup *cgroup, GError **error);
+
+// Removes the folders, those beneath too; waits at most `milliseconds` for processes that are still dying.
+bool berth_cgroup_remove(struct berth_cgroup *cgroup, unsigned milliseconds, GError **error);
+
+// Counts from the kernel; 0 where a controller is missing.
+struct berth_cgroup_usage {
+	uint64_t memory_bytes, memory_peak_bytes, memory_limit_bytes, memory_inactive_file_bytes;
+	uint64_t cpu_nanoseconds, cpu_user_nanoseconds, cpu_system_nanoseconds;
+	uint64_t pids, oom_kills;
+};
+void berth_cgroup_usage(const struct berth_cgroup *cgroup, struct berth_cgroup_usage *ret);
+
+// One rule on devices, in order of appearance, as `devices.allow` has them. -1: all numbers.
+struct berth_device_rule {
+	bool allow;
+	char type; // 'a', 'b', 'c'
+	int64_t major, minor;
+	bool read, write, mknod;
+};
+// Replaces the group's device rules: v1 by the devices hierarchy, v2 by an eBPF program.
+bool berth_cgroup_set_devices(const struct berth_cgroup *cgroup, const struct berth_device_rule *rules, size_t count,
+			      GError **error);
+
+void berth_cgroup_free(struct berth_cgroup *cgroup);
+typedef struct berth_cgroup berth_cgroup;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_cgroup, berth_cgroup_free)
