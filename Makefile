@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin cover over meson. `make help` lists the targets.
+
+BUILD := build
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: packages
+packages: ## install the Debian packages that building and running need
+	@scripts/install-packages build run
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD)
+
+.PHONY: build
+build: packages $(BUILD)/build.ninja ## compile everything into build/
+	@ninja -C $(BUILD)
+
+.PHONY: quickstart
+quickstart: build ## start an engine and run the first container (as root)
+	@scripts/quickstart $(BUILD)
+
+.PHONY: install
+install: build ## install programs, systemd units, completion and man pages (DESTDIR, PREFIX)
+	@scripts/install $(BUILD)
+
+.PHONY: test
+test: ## install what the tests need and run all of them
+	@scripts/install-packages build run test vm
+	@scripts/run-tests
+
+.PHONY: test-one
+test-one: ## run the tests whose name contains NAME
+	@scripts/install-packages build run test
+	@scripts/run-tests "$(NAME)"
+
+.PHONY: bench
+bench: build ## compare with the other runtimes and engines that are installed
+	@scripts/bench $(BUILD)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for BERTH_FUZZ_SECONDS (60) each
+	@scripts/install-packages build test
+	@scripts/run-tests --only fuzz
+
+.PHONY: format
+format: ## format the sources
+	@git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' | xargs clang-format -i
+
+.PHONY: lint
+lint: ## check formatting, includes and shell scripts
+	@scripts/run-tests --only lint
