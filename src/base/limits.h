@@ -23,12 +23,17 @@
 #define BERTH_LIMIT_XATTR_BYTES (64 << 10) // one attribute's value
 #define BERTH_LIMIT_LAYERS 127 // of one image
 
+// Control groups
+#define BERTH_LIMIT_DEVICE_RULES 1024 // of one container
+#define BERTH_LIMIT_SECCOMP_CACHE 256 // compiled seccomp programs that are kept
+
 // Monitor protocol
 #define BERTH_LIMIT_PACKET (64 << 10) // one packet
 #define BERTH_LIMIT_PACKET_FDS 8
 #define BERTH_LIMIT_ATTACHED 64 // clients attached to one container
 #define BERTH_LIMIT_ATTACH_QUEUE (1 << 20) // output waiting for one attached client
 #define BERTH_LIMIT_LOG_LINE (16 << 10) // one json-file record's text; longer lines are split, as Docker does
+#define BERTH_LIMIT_LOG_RECORD (1 << 20) // one line of a log file, as it is read
 
 // Engine API
 #define BERTH_LIMIT_REQUEST_HEADER (64 << 10)
