@@ -20,6 +20,10 @@ struct berth_cgroup; // owns an O_PATH descriptor per hierarchy
 
 enum berth_cgroup_layout berth_cgroup_layout(void);
 
+// The layout that a handle was made on. With BERTH_CGROUP_NONE it stands for nothing: joining and removing do nothing,
+// no controller is there.
+enum berth_cgroup_layout berth_cgroup_kind(const struct berth_cgroup *cgroup);
+
 // Makes the group `path` ("/berth/<id>", absolute from the hierarchies' mount points; no "..") and its missing parents.
 // On v2 the controllers that the kernel offers are enabled for the parents' children, those that cannot be are left out
 // (berth_cgroup_has tells). The group must not exist, or be empty of processes.
@@ -45,11 +49,12 @@ bool berth_cgroup_write(const struct berth_cgroup *cgroup, const char *controlle
 			GError **error);
 char *berth_cgroup_read(const struct berth_cgroup *cgroup, const char *controller, const char *file, GError **error);
 
+// Waits until all processes are frozen, at most two seconds; if they are not by then, they are thawed again.
 bool berth_cgroup_freeze(const struct berth_cgroup *cgroup, bool frozen, GError **error);
 bool berth_cgroup_frozen(const struct berth_cgroup *cgroup);
 
 // Signals every process in the group and the groups beneath it, until none is left unsignalled (v2: cgroup.kill for
-// SIGKILL). An empty group is no error.
+// SIGKILL). An empty group is no error. A frozen v1 group is thawed by SIGKILL, since its processes cannot die before.
 bool berth_cgroup_signal(const struct berth_cgroup *cgroup, int signal, GError **error);
 
 // Pids in the group and beneath: a new GArray of pid_t.
@@ -58,7 +63,7 @@ GArray *berth_cgroup_pids(const struct berth_cgroup *cgroup, GError **error);
 // Removes the folders, those beneath too; waits at most `milliseconds` for processes that are still dying.
 bool berth_cgroup_remove(struct berth_cgroup *cgroup, unsigned milliseconds, GError **error);
 
-// Counts from the kernel; 0 where a controller is missing.
+// Counts from the kernel; 0 where a controller is missing. memory_limit_bytes is UINT64_MAX without a limit.
 struct berth_cgroup_usage {
 	uint64_t memory_bytes, memory_peak_bytes, memory_limit_bytes, memory_inactive_file_bytes;
 	uint64_t cpu_nanoseconds, cpu_user_nanoseconds, cpu_system_nanoseconds;
@@ -73,7 +78,9 @@ struct berth_device_rule {
 	int64_t major, minor;
 	bool read, write, mknod;
 };
-// Replaces the group's device rules: v1 by the devices hierarchy, v2 by an eBPF program.
+// Replaces the group's device rules: v1 by the devices hierarchy, v2 by an eBPF program. What no rule allows is denied;
+// of several rules on one device the last one counts. BERTH_ERROR_FORBIDDEN: this process may not, or the parent group
+// does not allow it; BERTH_ERROR_NOT_IMPLEMENTED: v1 cannot express a rule (a hole in an earlier one).
 bool berth_cgroup_set_devices(const struct berth_cgroup *cgroup, const struct berth_device_rule *rules, size_t count,
 			      GError **error);
 

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parts of cgroup.h share: the hierarchies as mountinfo tells of them, and the handle. Tests make layouts of
+// plain folders with it, so that each layout's files and values are checked on any machine.
+#pragma once
+
+#include "sys/cgroup.h"
+
+// One mounted hierarchy. A layout that was not read from mountinfo has no file system magic to check.
+struct berth_cgroup_mount {
+	char *point; // where it is mounted
+	char **controllers; // v1: of the superblock ("cpu", "cpuacct", "name=systemd"); v2: those offered by the kernel
+	bool v2;
+	bool optional; // no controller in it: only there so that the container shows up in it
+};
+
+struct berth_cgroup_mounts {
+	enum berth_cgroup_layout kind;
+	GPtrArray *list; // of struct berth_cgroup_mount
+	bool fake; // plain folders in place of cgroup file systems
+};
+
+// From the text of /proc/<pid>/mountinfo. Never fails: what cannot be read is no hierarchy.
+struct berth_cgroup_mounts *berth_cgroup_mounts_parse(const char *mountinfo);
+struct berth_cgroup_mounts *berth_cgroup_mounts_load(void);
+struct berth_cgroup_mount *berth_cgroup_mounts_add(struct berth_cgroup_mounts *mounts, const char *point,
+						   const char *controllers, bool v2);
+void berth_cgroup_mounts_free(struct berth_cgroup_mounts *mounts);
+typedef struct berth_cgroup_mounts berth_cgroup_mounts;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_cgroup_mounts, berth_cgroup_mounts_free)
+
+// berth_cgroup_create() and berth_cgroup_open() on a given layout.
+bool berth_cgroup_create_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
+			    GError **error);
+bool berth_cgroup_open_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
+			  GError **error);
+
+struct berth_cgroup_folder {
+	int fd; // O_PATH
+	char **controllers;
+	bool v2;
+	bool optional;
+};
+
+struct berth_cgroup {
+	enum berth_cgroup_layout kind;
+	char *path; // normalised
+	GArray *folders; // of struct berth_cgroup_folder
+};
+
+// The folder with the controller, or NULL. On v2 the one folder, whatever the controller.
+const struct berth_cgroup_folder *berth_cgroup_find(const struct berth_cgroup *cgroup, const char *controller);
+
+// Like berth_cgroup_read() without an error: NULL when there is no such file.
+char *berth_cgroup_peek(const struct berth_cgroup *cgroup, const char *controller, const char *file);
+
+// Removes an empty group by its descriptor and last component. Returns 0 (also when it is gone) or an errno value.
+int berth_cgroup_remove_folder(int folder, const char *name);
+
+// The number after `key` in text of lines "key number"; 0 without it.
+uint64_t berth_cgroup_number(const char *text, const char *key);
