@@ -13,7 +13,8 @@ struct berth_api_options {
 	size_t socket_count;
 };
 struct berth_api *berth_api_start(struct berth_engine *engine, const struct berth_api_options *options, GError **error);
-// Stops accepting, lets short requests end (two seconds), cuts the others.
-void berth_api_stop(struct berth_api *api);
+// Stops accepting, lets requests end (two seconds), cuts streams off. False: some requests are still at work in the
+// engine; the caller must not close the engine beneath them but end the process.
+bool berth_api_stop(struct berth_api *api);
 // Prints the routes as Markdown, for docs/api.md.
 void berth_api_describe(GString *out);

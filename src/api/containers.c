@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handlers of /containers that answer at once.
+#include "api/request.h"
+#include "base/error.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+
+bool berth_handle_container_list(struct berth_request *request, GError **error)
+{
+	g_autoptr(GHashTable) filters = NULL;
+
+	if (!berth_request_filters(request, &filters, error))
+		return false;
+	struct berth_list_query query = {
+		.all = berth_request_switch(request, "all", false),
+		.size = berth_request_switch(request, "size", false),
+		.limit = MAX(berth_request_integer(request, "limit", 0), 0),
+		.filters = filters,
+	};
+	query.all = query.all || query.limit > 0;
+	GPtrArray *containers = berth_engine_container_list(berth_request_engine(request), &query, error);
+	if (!containers)
+		return false;
+	berth_reply_documents(request, &api_container_summary_document, containers);
+	berth_objects_free(containers, &api_container_summary_document);
+	return true;
+}
+
+// Only the platform that programs run on natively is offered.
+static bool check_platform(const char *platform, GError **error)
+{
+	static const struct {
+		const char *machine, *architecture;
+	} names[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
+	struct utsname system;
+
+	if (!platform || !*platform || strcmp(platform, "linux") == 0)
+		return true;
+	uname(&system);
+	const char *architecture = system.machine;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcmp(names[i].machine, system.machine) == 0)
+			architecture = names[i].architecture;
+	g_auto(GStrv) parts = g_strsplit(platform, "/", 3);
+	const char *wanted = parts[0] && parts[1] ? parts[1] : parts[0];
+	bool linux_os = !parts[1] || strcmp(parts[0], "linux") == 0;
+	if (linux_os && (strcmp(wanted, architecture) == 0 || strcmp(wanted, system.machine) == 0))
+		return true;
+	return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+			       "platform %s: this host runs containers of linux/%s only", platform, architecture);
+}
+
+bool berth_handle_container_create(struct berth_request *request, GError **error)
+{
+	size_t length;
+	const char *body = berth_request_body(request, &length);
+
+	if (length == 0)
+		return berth_error_set(
+			error, BERTH_ERROR_INVALID,
+			"invalid JSON: got EOF while reading request body: a container's configuration is "
+			"needed");
+	struct api_container_create *create =
+		berth_document_parse_text(&api_container_create_document, body, length, "request body", error);
+	if (!create)
+		return false;
+	g_autoptr(api_container_created) created = NULL;
+	if (check_platform(berth_request_text(request, "platform"), error))
+		created = berth_engine_container_create(berth_request_engine(request),
+							berth_request_text(request, "name"), create, error);
+	berth_document_free(&api_container_create_document, create);
+	return created && berth_reply_document(request, 201, &api_container_created_document, created);
+}
+
+bool berth_handle_container_inspect(struct berth_request *request, GError **error)
+{
+	g_autoptr(api_container_inspect) inspect =
+		berth_engine_container_inspect(berth_request_engine(request), berth_request_argument(request),
+					       berth_request_switch(request, "size", false), error);
+
+	return inspect && berth_reply_document(request, 200, &api_container_inspect_document, inspect);
+}
+
+bool berth_handle_container_top(struct berth_request *request, GError **error)
+{
+	const char *arguments = berth_request_text(request, "ps_args");
+	g_autoptr(api_container_top) top =
+		berth_engine_container_top(berth_request_engine(request), berth_request_argument(request),
+					   arguments && *arguments ? arguments : NULL, error);
+
+	return top && berth_reply_document(request, 200, &api_container_top_document, top);
+}
+
+bool berth_handle_container_start(struct berth_request *request, GError **error)
+{
+	size_t length;
+	const char *checkpoint = berth_request_text(request, "checkpoint");
+
+	berth_request_body(request, &length);
+	if (length > strlen("{}     "))
+		return berth_error_set(
+			error, BERTH_ERROR_INVALID,
+			"starting container with non-empty request body was deprecated since API v1.22 and "
+			"removed in v1.24");
+	if (checkpoint && *checkpoint)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "starting a container from a checkpoint is not supported by this version");
+	return berth_engine_container_start(berth_request_engine(request), berth_request_argument(request), error) &&
+	       berth_reply_empty(request, 204);
+}
+
+static const char *signal_of(const struct berth_request *request)
+{
+	const char *signal = berth_request_text(request, "signal");
+
+	return signal && *signal ? signal : NULL;
+}
+
+bool berth_handle_container_stop(struct berth_request *request, GError **error)
+{
+	return berth_engine_container_stop(berth_request_engine(request), berth_request_argument(request),
+					   signal_of(request), berth_request_integer(request, "t", BERTH_UNSET),
+					   error) &&
+	       berth_reply_empty(request, 204);
+}
+
+bool berth_handle_container_restart(struct berth_request *request, GError **error)
+{
+	return berth_engine_container_restart(berth_request_engine(request), berth_request_argument(request),
+					      signal_of(request), berth_request_integer(request, "t", BERTH_UNSET),
+					      error) &&
+	       berth_reply_empty(request, 204);
+}
+
+bool berth_handle_container_kill(struct berth_request *request, GError **error)
+{
+	return berth_engine_container_kill(berth_request_engine(request), berth_request_argument(request),
+					   signal_of(request), error) &&
+	       berth_reply_empty(request, 204);
+}
+
+bool berth_handle_container_pause(struct berth_request *request, GError **error)
+{
+	return berth_engine_container_pause(berth_request_engine(request), berth_request_argument(request), error) &&
+	       berth_reply_empty(request, 204);
+}
+
+bool berth_handle_container_unpause(struct berth_request *request, GError **error)
+{
+	return berth_engine_container_unpause(berth_request_engine(request), berth_request_argument(request), error) &&
+	       berth_reply_empty(request, 204);
+}
+
+bool berth_handle_container_rename(struct berth_request *request, GError **error)
+{
+	return berth_engine_container_rename(berth_request_engine(request), berth_request_argument(request),
+					     berth_request_text(request, "name"), error) &&
+	       berth_reply_empty(request, 204);
+}
+
+bool berth_handle_container_resize(struct berth_request *request, GError **error)
+{
+	int64_t height = berth_request_integer(request, "h", 0), width = berth_request_integer(request, "w", 0);
+
+	if (height < 0 || width < 0 || height > G_MAXUINT16 || width > G_MAXUINT16)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "a terminal of %" G_GINT64_FORMAT " rows and %" G_GINT64_FORMAT
+				       " columns: each must be 0 to 65535",
+				       height, width);
+	return berth_engine_container_resize(berth_request_engine(request), berth_request_argument(request),
+					     (unsigned) width, (unsigned) height, error) &&
+	       berth_reply_empty(request, 200);
+}
+
+bool berth_handle_container_remove(struct berth_request *request, GError **error)
+{
+	if (berth_request_switch(request, "link", false))
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "removing a link between containers: links are not supported by this version");
+	return berth_engine_container_remove(berth_request_engine(request), berth_request_argument(request),
+					     berth_request_switch(request, "force", false),
+					     berth_request_switch(request, "v", false), error) &&
+	       berth_reply_empty(request, 204);
+}
+
+bool berth_handle_container_prune(struct berth_request *request, GError **error)
+{
+	g_autoptr(GHashTable) filters = NULL;
+
+	if (!berth_request_filters(request, &filters, error))
+		return false;
+	g_autoptr(api_prune_report) report =
+		berth_engine_container_prune(berth_request_engine(request), filters, error);
+	return report && berth_reply_document(request, 200, &api_prune_report_document, report);
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handlers of /images.
+#include "api/request.h"
+#include "base/error.h"
+
+#include <string.h>
+
+#define DANGLING "<none>"
+
+// Before 1.43 an image without a name had one of this form.
+static void name_dangling(struct api_image_summary *image, unsigned version)
+{
+	if (version >= 143 || (image->repo_tags && image->repo_tags[0]))
+		return;
+	g_strfreev(image->repo_tags);
+	image->repo_tags = g_strsplit(DANGLING ":" DANGLING, ",", -1);
+	if (image->repo_digests && image->repo_digests[0])
+		return;
+	g_strfreev(image->repo_digests);
+	image->repo_digests = g_strsplit(DANGLING "@" DANGLING, ",", -1);
+}
+
+bool berth_handle_image_list(struct berth_request *request, GError **error)
+{
+	g_autoptr(GHashTable) filters = NULL;
+
+	if (!berth_request_filters(request, &filters, error))
+		return false;
+	GPtrArray *images = berth_images_list(berth_request_images(request), filters,
+					      berth_request_switch(request, "all", false), error);
+	if (!images)
+		return false;
+	for (guint i = 0; i < images->len; i++)
+		name_dangling(images->pdata[i], berth_request_version(request));
+	berth_reply_documents(request, &api_image_summary_document, images);
+	berth_objects_free(images, &api_image_summary_document);
+	return true;
+}
+
+bool berth_handle_image_inspect(struct berth_request *request, GError **error)
+{
+	g_autoptr(api_image_inspect) image =
+		berth_images_inspect(berth_request_images(request), berth_request_argument(request), error);
+
+	return image && berth_reply_document(request, 200, &api_image_inspect_document, image);
+}
+
+bool berth_handle_image_history(struct berth_request *request, GError **error)
+{
+	GPtrArray *history =
+		berth_images_history(berth_request_images(request), berth_request_argument(request), error);
+
+	if (!history)
+		return false;
+	berth_reply_documents(request, &api_image_history_document, history);
+	berth_objects_free(history, &api_image_history_document);
+	return true;
+}
+
+// "repo" and "tag" of a query as one name: "busybox", "busybox:1", "busybox@sha256:…". NULL if there is no repo.
+static char *name_of(const struct berth_request *request)
+{
+	const char *repository = berth_request_text(request, "repo"), *tag = berth_request_text(request, "tag");
+
+	if (!repository || !*repository)
+		return NULL;
+	if (!tag || !*tag)
+		return g_strdup(repository);
+	return g_strconcat(repository, strchr(tag, ':') ? "@" : ":", tag, NULL);
+}
+
+bool berth_handle_image_tag(struct berth_request *request, GError **error)
+{
+	g_autofree char *name = name_of(request);
+
+	return berth_images_tag(berth_request_images(request), berth_request_argument(request), name, error) &&
+	       berth_reply_empty(request, 201);
+}
+
+bool berth_handle_image_remove(struct berth_request *request, GError **error)
+{
+	GPtrArray *removed = berth_images_remove(berth_request_images(request), berth_request_argument(request),
+						 berth_request_switch(request, "force", false),
+						 !berth_request_switch(request, "noprune", false), error);
+
+	if (!removed)
+		return false;
+	berth_reply_documents(request, &api_image_deleted_document, removed);
+	berth_objects_free(removed, &api_image_deleted_document);
+	return true;
+}
+
+// A progress stream: JSON lines that end in "\r\n". The head goes out with the first line, so that what fails before
+// it has an HTTP status of its own.
+struct progress_stream {
+	struct berth_request *request;
+	bool quiet;
+};
+
+static void write_progress(void *data, const struct api_progress *progress)
+{
+	struct progress_stream *stream = data;
+
+	if (stream->quiet && !progress->stream && !progress->error)
+		return;
+	g_autofree char *text =
+		berth_document_print_text(&api_progress_document, progress, berth_request_version(stream->request));
+	g_autofree char *line = g_strconcat(text, "\r\n", NULL);
+	berth_stream_begin(stream->request, BERTH_CONTENT_JSON);
+	berth_stream_write(stream->request, line, strlen(line));
+}
+
+// Ends a progress stream: a failure after its first line is a line too.
+static bool end_progress(struct progress_stream *stream, GError *failure, GError **error)
+{
+	if (!failure) {
+		berth_stream_begin(stream->request, BERTH_CONTENT_JSON);
+		return true;
+	}
+	if (!berth_stream_begun(stream->request)) {
+		g_propagate_error(error, failure);
+		return false;
+	}
+	struct api_error_detail detail = {failure->message};
+	struct api_progress progress = {.error = failure->message, .error_detail = &detail};
+	write_progress(stream, &progress);
+	g_error_free(failure);
+	return true;
+}
+
+static bool import(struct berth_request *request, GError **error)
+{
+	g_autofree char *name = name_of(request);
+	struct progress_stream stream = {request, false};
+	const char *message = berth_request_text(request, "message"),
+		   *platform = berth_request_text(request, "platform");
+	GError *failure = NULL;
+
+	g_autofree char *id =
+		berth_images_import(berth_request_images(request), berth_request_body_fd(request), name,
+				    berth_request_list(request, "changes"), message,
+				    platform && *platform ? platform : NULL, write_progress, &stream, &failure);
+	if (id)
+		write_progress(&stream, &(struct api_progress){.status = id});
+	return end_progress(&stream, failure, error);
+}
+
+bool berth_handle_image_create(struct berth_request *request, GError **error)
+{
+	const char *source = berth_request_text(request, "fromSrc"), *image = berth_request_text(request, "fromImage");
+
+	if (image && *image)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "pulling %s: registries are not supported by this version; get an image with "
+				       "`berth image bootstrap`, `berth load` or `berth import`",
+				       image);
+	if (!source || !*source)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "query parameter fromSrc or fromImage: one of them is required");
+	if (strcmp(source, "-") != 0)
+		return berth_error_set(
+			error, BERTH_ERROR_NOT_IMPLEMENTED,
+			"importing from %s: only fromSrc=- (the request's body) is supported by this version", source);
+	return import(request, error);
+}
+
+bool berth_handle_image_load(struct berth_request *request, GError **error)
+{
+	struct progress_stream stream = {request, berth_request_switch(request, "quiet", false)};
+	GError *failure = NULL;
+
+	berth_images_load(berth_request_images(request), berth_request_body_fd(request), write_progress, &stream,
+			  &failure);
+	return end_progress(&stream, failure, error);
+}
+
+static bool save(struct berth_request *request, char *const *names, GError **error)
+{
+	for (char *const *name = names; *name; name++) {
+		g_autofree char *id = berth_images_resolve(berth_request_images(request), *name, error);
+		if (!id)
+			return false;
+	}
+	berth_stream_begin(request, "application/x-tar");
+	return berth_images_save(berth_request_images(request), names, berth_stream_fd(request), error);
+}
+
+bool berth_handle_image_save(struct berth_request *request, GError **error)
+{
+	char *names[] = {(char *) berth_request_argument(request), NULL};
+
+	return save(request, names, error);
+}
+
+bool berth_handle_images_save(struct berth_request *request, GError **error)
+{
+	return save(request, berth_request_list(request, "names"), error);
+}
+
+static GHashTable *images_in_use(struct berth_request *request, GError **error)
+{
+	GHashTable *used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GPtrArray *containers = berth_engine_container_list(berth_request_engine(request),
+							    &(struct berth_list_query){.all = true}, error);
+
+	if (!containers) {
+		g_hash_table_unref(used);
+		return NULL;
+	}
+	for (guint i = 0; i < containers->len; i++) {
+		const struct api_container_summary *container = containers->pdata[i];
+		g_hash_table_add(used, g_strdup(container->image_id ? container->image_id : ""));
+	}
+	berth_objects_free(containers, &api_container_summary_document);
+	return used;
+}
+
+// Removes an image by each of its names, or by its id; one that came into use meanwhile stays.
+static void prune_image(struct berth_images *images, const struct api_image_summary *image,
+			struct api_prune_report *report)
+{
+	char *const by_id[] = {image->id, NULL};
+	bool deleted = false;
+
+	for (char *const *name = image->repo_tags && image->repo_tags[0] ? image->repo_tags : by_id; *name; name++) {
+		GPtrArray *removed = berth_images_remove(images, *name, false, true, NULL);
+		for (guint i = 0; removed && i < removed->len; i++) {
+			struct api_image_deleted *entry = removed->pdata[i];
+			deleted = deleted || entry->deleted;
+			g_ptr_array_add(report->images_deleted,
+					berth_document_copy(&api_image_deleted_document, entry));
+		}
+		if (removed)
+			berth_objects_free(removed, &api_image_deleted_document);
+	}
+	if (deleted)
+		report->space_reclaimed += image->size;
+}
+
+bool berth_handle_image_prune(struct berth_request *request, GError **error)
+{
+	g_autoptr(GHashTable) filters = NULL;
+
+	if (!berth_request_filters(request, &filters, error) ||
+	    (!filters && !(filters = berth_filters_parse("{\"dangling\":[\"true\"]}", error))))
+		return false;
+	char *const *dangling = g_hash_table_lookup(filters, "dangling");
+	if (!dangling)
+		g_hash_table_insert(filters, g_strdup("dangling"), g_strsplit("true", ",", -1));
+	else if (dangling[0] && !berth_route_switch(dangling[0])) // all that no container uses
+		g_hash_table_remove(filters, "dangling");
+	g_autoptr(GHashTable) used = images_in_use(request, error);
+	GPtrArray *images = used ? berth_images_list(berth_request_images(request), filters, false, error) : NULL;
+	if (!images)
+		return false;
+	g_autoptr(api_prune_report) report = berth_document_new(&api_prune_report_document);
+	report->images_deleted = berth_objects_new();
+	for (guint i = 0; i < images->len; i++) {
+		const struct api_image_summary *image = images->pdata[i];
+		if (!g_hash_table_contains(used, image->id))
+			prune_image(berth_request_images(request), image, report);
+	}
+	berth_objects_free(images, &api_image_summary_document);
+	return berth_reply_document(request, 200, &api_prune_report_document, report);
+}

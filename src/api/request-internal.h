@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a request is made of; for request.c, stream.c and server.c only.
+//
+// Two threads may hold a request that streams: the connection's and the handler's. `lock` guards `begun`, `ended` and
+// `failed` between them; everything of the answer is written before `begun` or `ended` is set and only read after.
+#pragma once
+
+#include "api/request.h"
+
+#include <pthread.h>
+
+struct berth_request {
+	int references; // atomic; the connection, its response and the handler's thread have one each
+	struct berth_api *api;
+	struct berth_engine *engine;
+	const struct berth_route *route; // NULL: page not found
+	unsigned version;
+	bool ancient; // asked for a version before 1.24, whose errors were plain text
+	char *method, *path, *argument;
+	char *content_type;
+	GHashTable *query; // name -> GPtrArray of its values, which ends with NULL
+	GByteArray *body; // NUL-terminated; the NUL is not counted
+	GError *refusal; // found while the head was read
+	bool waited_for; // counted in the API's `busy`; the connection's thread looks at it
+	int client; // the connection's socket, borrowed
+
+	unsigned status;
+	char *reply_type, *reply;
+	size_t reply_length;
+	GPtrArray *headers; // names and values by turns
+	berth_upgrade_fn *upgrade;
+	bool raw;
+	GError *error;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool begun; // a stream was
+	bool ended; // the handler has
+	bool failed; // after it began a stream
+
+	int stream_near, stream_far; // the connection's end, the handler's end
+	int upload_near, upload_far;
+	int gone; // atomic
+};
+
+struct berth_request *berth_request_new(struct berth_api *api, struct berth_engine *engine);
+struct berth_request *berth_request_ref(struct berth_request *request);
+void berth_request_unref(struct berth_request *request);
+
+// Whether the API stops (server.c).
+bool berth_api_stopping(const struct berth_api *api);
+
+// Runs the handler and takes down how it went; on the handler's thread.
+void berth_request_run(struct berth_request *request);
+// Makes the sockets between the two threads; closes them all.
+bool berth_stream_open(struct berth_request *request, bool upload, GError **error);
+void berth_stream_close(struct berth_request *request);
+// Passes a piece of the body on; what a handler that has ended does not want is dropped.
+void berth_upload_write(struct berth_request *request, const void *data, size_t length);
+void berth_upload_end(struct berth_request *request);
+// The connection's side is over: the handler learns it at its next write, read or question.
+void berth_request_leave(struct berth_request *request);
+// Waits until the handler has begun a stream (true) or ended without one.
+bool berth_stream_wait(struct berth_request *request);
+// Reads what the handler wrote: more than 0 bytes, 0 at the end, -1 when the handler failed or the client left.
+ssize_t berth_stream_read(struct berth_request *request, void *data, size_t size);

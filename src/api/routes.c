@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// The routes of the API. The first row that fits a request is taken, so a fixed path stands before one with a
+// placeholder. A row whose handler is berth_handle_refused is an operation of Docker's API that this version does not
+// have: its summary is the subject of the answer.
+#include "api/request.h"
+
+static const struct berth_parameter container_list_query[] = {
+	{"all", BERTH_PARAMETER_SWITCH, "those that do not run, too"},
+	{"limit", BERTH_PARAMETER_INTEGER, "the newest N, whether they run or not"},
+	{"size", BERTH_PARAMETER_SWITCH, "with the sizes of their files"},
+	{"filters", BERTH_PARAMETER_FILTERS,
+	 "ancestor, before, exited, health, id, label, name, network, since, status, volume"},
+	{0},
+};
+
+static const struct berth_parameter container_create_query[] = {
+	{"name", BERTH_PARAMETER_TEXT, "of the container; made up if it is missing"},
+	{"platform", BERTH_PARAMETER_TEXT, "os/architecture, which must be the host's"},
+	{0},
+};
+
+static const struct berth_parameter inspect_query[] = {
+	{"size", BERTH_PARAMETER_SWITCH, "with the sizes of its files"},
+	{0},
+};
+
+static const struct berth_parameter top_query[] = {
+	{"ps_args", BERTH_PARAMETER_TEXT, "columns, as ps(1) takes them"},
+	{0},
+};
+
+static const struct berth_parameter logs_query[] = {
+	{"follow", BERTH_PARAMETER_SWITCH, "go on until the container ends"},
+	{"stdout", BERTH_PARAMETER_SWITCH, "its standard output"},
+	{"stderr", BERTH_PARAMETER_SWITCH, "its standard error"},
+	{"since", BERTH_PARAMETER_MOMENT, "not what is older"},
+	{"until", BERTH_PARAMETER_MOMENT, "not what is newer"},
+	{"timestamps", BERTH_PARAMETER_SWITCH, "before each line"},
+	{"tail", BERTH_PARAMETER_TEXT, "the last N lines, or \"all\""},
+	{"details", BERTH_PARAMETER_SWITCH, "with the attributes that log options add"},
+	{0},
+};
+
+static const struct berth_parameter start_query[] = {
+	{"detachKeys", BERTH_PARAMETER_TEXT, "accepted; attach has its own"},
+	{"checkpoint", BERTH_PARAMETER_TEXT, "refused"},
+	{0},
+};
+
+static const struct berth_parameter stop_query[] = {
+	{"signal", BERTH_PARAMETER_TEXT, "instead of the container's stop signal"},
+	{"t", BERTH_PARAMETER_INTEGER, "seconds before SIGKILL; -1: never"},
+	{0},
+};
+
+static const struct berth_parameter kill_query[] = {
+	{"signal", BERTH_PARAMETER_TEXT, "name or number; SIGKILL if it is missing"},
+	{0},
+};
+
+static const struct berth_parameter rename_query[] = {
+	{"name", BERTH_PARAMETER_TEXT, "the new one", .required = true},
+	{0},
+};
+
+static const struct berth_parameter resize_query[] = {
+	{"h", BERTH_PARAMETER_INTEGER, "rows", .required = true},
+	{"w", BERTH_PARAMETER_INTEGER, "columns", .required = true},
+	{0},
+};
+
+static const struct berth_parameter wait_query[] = {
+	{"condition", BERTH_PARAMETER_TEXT, "not-running, next-exit or removed"},
+	{0},
+};
+
+static const struct berth_parameter attach_query[] = {
+	{"detachKeys", BERTH_PARAMETER_TEXT, "keys that detach a terminal"},
+	{"logs", BERTH_PARAMETER_SWITCH, "first what was logged so far"},
+	{"stream", BERTH_PARAMETER_SWITCH, "then what comes"},
+	{"stdin", BERTH_PARAMETER_SWITCH, "attach it"},
+	{"stdout", BERTH_PARAMETER_SWITCH, "attach it"},
+	{"stderr", BERTH_PARAMETER_SWITCH, "attach it"},
+	{0},
+};
+
+static const struct berth_parameter container_remove_query[] = {
+	{"v", BERTH_PARAMETER_SWITCH, "with its anonymous volumes"},
+	{"force", BERTH_PARAMETER_SWITCH, "kill it if it runs"},
+	{"link", BERTH_PARAMETER_SWITCH, "refused"},
+	{0},
+};
+
+static const struct berth_parameter prune_query[] = {
+	{"filters", BERTH_PARAMETER_FILTERS, "until, label"},
+	{0},
+};
+
+static const struct berth_parameter image_list_query[] = {
+	{"all", BERTH_PARAMETER_SWITCH, "images of intermediate steps, too"},
+	{"filters", BERTH_PARAMETER_FILTERS, "before, dangling, label, reference, since, until"},
+	{"digests", BERTH_PARAMETER_SWITCH, "accepted; digests are always shown"},
+	{"shared-size", BERTH_PARAMETER_SWITCH, "accepted; not counted"},
+	{0},
+};
+
+static const struct berth_parameter image_tag_query[] = {
+	{"repo", BERTH_PARAMETER_TEXT, "the new name", .required = true},
+	{"tag", BERTH_PARAMETER_TEXT, "its tag; latest if it is missing"},
+	{0},
+};
+
+static const struct berth_parameter image_remove_query[] = {
+	{"force", BERTH_PARAMETER_SWITCH, "even if it has several names or a stopped container uses it"},
+	{"noprune", BERTH_PARAMETER_SWITCH, "keep what only it needs"},
+	{0},
+};
+
+static const struct berth_parameter image_create_query[] = {
+	{"fromImage", BERTH_PARAMETER_TEXT, "refused: there are no registries in this version"},
+	{"fromSrc", BERTH_PARAMETER_TEXT, "\"-\": a root file system's archive is the request's body"},
+	{"repo", BERTH_PARAMETER_TEXT, "name of the new image"},
+	{"tag", BERTH_PARAMETER_TEXT, "its tag"},
+	{"message", BERTH_PARAMETER_TEXT, "for the image's history"},
+	{"changes", BERTH_PARAMETER_LIST, "Dockerfile lines"},
+	{"platform", BERTH_PARAMETER_TEXT, "os/architecture of the image"},
+	{0},
+};
+
+static const struct berth_parameter image_load_query[] = {
+	{"quiet", BERTH_PARAMETER_SWITCH, "no progress"},
+	{0},
+};
+
+static const struct berth_parameter images_save_query[] = {
+	{"names", BERTH_PARAMETER_LIST, "of images", .required = true},
+	{0},
+};
+
+static const struct berth_parameter image_prune_query[] = {
+	{"filters", BERTH_PARAMETER_FILTERS, "dangling (false: all that no container uses), label, until"},
+	{0},
+};
+
+static const struct berth_parameter events_query[] = {
+	{"since", BERTH_PARAMETER_MOMENT, "with past events from then on"},
+	{"until", BERTH_PARAMETER_MOMENT, "the stream ends then"},
+	{"filters", BERTH_PARAMETER_FILTERS,
+	 "config, container, daemon, event, image, label, network, node, plugin, scope, secret, service, type, volume"},
+	{0},
+};
+
+static const struct berth_parameter network_list_query[] = {
+	{"filters", BERTH_PARAMETER_FILTERS, "dangling, driver, id, label, name, scope, type"},
+	{0},
+};
+
+#define STREAM BERTH_ROUTE_STREAM
+#define UPLOAD BERTH_ROUTE_UPLOAD
+#define UPGRADE BERTH_ROUTE_UPGRADE
+#define JSON BERTH_ROUTE_JSON
+
+// clang-format off: one row, one line or two
+const struct berth_route berth_routes[] = {
+	{"GET", "/_ping", 124, berth_handle_ping, NULL, 0, "Answers OK; the headers tell what the engine is"},
+	{"HEAD", "/_ping", 124, berth_handle_ping, NULL, 0, "The same without the body"},
+	{"GET", "/version", 124, berth_handle_version, NULL, 0, "Versions of the engine and its parts"},
+	{"GET", "/info", 124, berth_handle_info, NULL, 0, "The engine and its host"},
+	{"GET", "/events", 124, berth_handle_events, events_query, STREAM,
+	 "Streams what happens, one JSON object per line"},
+	{"GET", "/system/df", 125, berth_handle_disk_usage, NULL, 0, "Disk usage"},
+	{"GET", "/containers/json", 124, berth_handle_container_list, container_list_query, 0, "Lists containers"},
+	{"POST", "/containers/create", 124, berth_handle_container_create, container_create_query, JSON,
+	 "Makes a container"},
+	{"POST", "/containers/prune", 125, berth_handle_container_prune, prune_query, 0,
+	 "Removes containers that do not run"},
+	{"GET", "/containers/{id}/json", 124, berth_handle_container_inspect, inspect_query, 0,
+	 "All about a container"},
+	{"GET", "/containers/{id}/top", 124, berth_handle_container_top, top_query, 0, "Processes of a container"},
+	{"GET", "/containers/{id}/logs", 124, berth_handle_container_logs, logs_query, STREAM,
+	 "What a container wrote"},
+	{"POST", "/containers/{id}/start", 124, berth_handle_container_start, start_query, 0, "Starts a container"},
+	{"POST", "/containers/{id}/stop", 124, berth_handle_container_stop, stop_query, 0, "Stops a container"},
+	{"POST", "/containers/{id}/restart", 124, berth_handle_container_restart, stop_query, 0,
+	 "Stops and starts a container"},
+	{"POST", "/containers/{id}/kill", 124, berth_handle_container_kill, kill_query, 0,
+	 "Sends a signal to a container"},
+	{"POST", "/containers/{id}/pause", 124, berth_handle_container_pause, NULL, 0,
+	 "Freezes the processes of a container"},
+	{"POST", "/containers/{id}/unpause", 124, berth_handle_container_unpause, NULL, 0, "Lets them go on"},
+	{"POST", "/containers/{id}/rename", 124, berth_handle_container_rename, rename_query, 0, "Renames a container"},
+	{"POST", "/containers/{id}/resize", 124, berth_handle_container_resize, resize_query, 0,
+	 "Sets the size of a container's terminal"},
+	{"POST", "/containers/{id}/wait", 124, berth_handle_container_wait, wait_query, STREAM,
+	 "Waits until a container ends; the head of the answer comes at once"},
+	{"POST", "/containers/{id}/attach", 124, berth_handle_container_attach, attach_query, UPGRADE,
+	 "Connects to the streams of a container"},
+	{"POST", "/containers/{id}/attach", 124, berth_handle_container_attach_raw, attach_query, STREAM,
+	 "Reads the output of a container until the connection ends"},
+	{"DELETE", "/containers/{id}", 124, berth_handle_container_remove, container_remove_query, 0,
+	 "Removes a container"},
+	{"GET", "/images/json", 124, berth_handle_image_list, image_list_query, 0, "Lists images"},
+	{"POST", "/images/create", 124, berth_handle_image_create, image_create_query, UPLOAD, "Imports an image"},
+	{"POST", "/images/load", 124, berth_handle_image_load, image_load_query, UPLOAD,
+	 "Loads images from an archive"},
+	{"POST", "/images/prune", 125, berth_handle_image_prune, image_prune_query, 0,
+	 "Removes images that nothing uses"},
+	{"GET", "/images/get", 124, berth_handle_images_save, images_save_query, STREAM, "Saves images as one archive"},
+	{"GET", "/images/search", 124, berth_handle_refused, NULL, 0, "Searching registries"},
+	{"GET", "/images/{name:.*}/json", 124, berth_handle_image_inspect, NULL, 0, "All about an image"},
+	{"GET", "/images/{name:.*}/history", 124, berth_handle_image_history, NULL, 0, "How an image came to be"},
+	{"GET", "/images/{name:.*}/get", 124, berth_handle_image_save, NULL, STREAM, "Saves an image as an archive"},
+	{"POST", "/images/{name:.*}/tag", 124, berth_handle_image_tag, image_tag_query, 0,
+	 "Gives an image a further name"},
+	{"POST", "/images/{name:.*}/push", 124, berth_handle_refused, NULL, 0, "Pushing images to a registry"},
+	{"DELETE", "/images/{name:.*}", 124, berth_handle_image_remove, image_remove_query, 0,
+	 "Removes a name of an image, and with the last one the image"},
+	{"GET", "/networks", 124, berth_handle_network_list, network_list_query, 0, "Lists networks"},
+	{"GET", "/networks/", 124, berth_handle_network_list, network_list_query, 0, "Lists networks"},
+	{"GET", "/networks/{id}", 124, berth_handle_network_inspect, NULL, 0, "All about a network"},
+	{"DELETE", "/networks/{id}", 124, berth_handle_network_remove, NULL, 0,
+	 "Refused for the networks that are always there"},
+	{"POST", "/networks/create", 124, berth_handle_refused, NULL, 0, "Making networks"},
+	{"POST", "/networks/prune", 125, berth_handle_network_prune, NULL, 0,
+	 "Removes nothing: there are no networks of users in this version"},
+	{"POST", "/networks/{id}/connect", 124, berth_handle_refused, NULL, 0, "Connecting a container to a network"},
+	{"POST", "/networks/{id}/disconnect", 124, berth_handle_refused, NULL, 0,
+	 "Disconnecting a container from a network"},
+	{"GET", "/volumes", 124, berth_handle_volume_list, NULL, 0, "Lists volumes: there are none in this version"},
+	{"POST", "/volumes/create", 124, berth_handle_refused, NULL, 0, "Making volumes"},
+	{"POST", "/volumes/prune", 125, berth_handle_volume_prune, NULL, 0,
+	 "Removes nothing: there are no volumes in this version"},
+	{"GET", "/volumes/{name:.*}", 124, berth_handle_volume_missing, NULL, 0,
+	 "Finds nothing: there are no volumes in this version"},
+	{"DELETE", "/volumes/{name:.*}", 124, berth_handle_volume_missing, NULL, 0,
+	 "Finds nothing: there are no volumes in this version"},
+	{"POST", "/containers/{id}/exec", 124, berth_handle_refused, NULL, 0,
+	 "Running a further command in a container (exec)"},
+	{"POST", "/exec/{id}/start", 124, berth_handle_refused, NULL, 0,
+	 "Running a further command in a container (exec)"},
+	{"POST", "/exec/{id}/resize", 124, berth_handle_refused, NULL, 0,
+	 "Running a further command in a container (exec)"},
+	{"GET", "/exec/{id}/json", 124, berth_handle_refused, NULL, 0,
+	 "Running a further command in a container (exec)"},
+	{"GET", "/containers/{id}/stats", 124, berth_handle_refused, NULL, 0, "Statistics of a container (stats)"},
+	{"GET", "/containers/{id}/changes", 124, berth_handle_refused, NULL, 0,
+	 "Showing the changes of a container (diff)"},
+	{"GET", "/containers/{id}/export", 124, berth_handle_refused, NULL, 0, "Exporting a container (export)"},
+	{"POST", "/containers/{id}/update", 124, berth_handle_refused, NULL, 0,
+	 "Changing the limits of a container (update)"},
+	{"GET", "/containers/{id}/attach/ws", 124, berth_handle_refused, NULL, 0, "Attaching by WebSocket"},
+	{"HEAD", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},
+	{"GET", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},
+	{"PUT", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},
+	{"GET", "/containers/{id}/checkpoints", 124, berth_handle_refused, NULL, 0, "Checkpoints"},
+	{"POST", "/containers/{id}/checkpoints", 124, berth_handle_refused, NULL, 0, "Checkpoints"},
+	{"POST", "/commit", 124, berth_handle_refused, NULL, 0, "Making an image of a container (commit)"},
+	{"POST", "/build", 124, berth_handle_refused, NULL, 0, "Building images"},
+	{"POST", "/build/prune", 124, berth_handle_refused, NULL, 0, "Building images"},
+	{"POST", "/build/cancel", 124, berth_handle_refused, NULL, 0, "Building images"},
+	{"POST", "/session", 124, berth_handle_refused, NULL, 0, "Building images with BuildKit"},
+	{"POST", "/grpc", 124, berth_handle_refused, NULL, 0, "Building images with BuildKit"},
+	{"POST", "/auth", 124, berth_handle_refused, NULL, 0, "Logging in to a registry"},
+	{"GET", "/distribution/{name:.*}/json", 124, berth_handle_refused, NULL, 0, "Asking a registry for an image"},
+	{"POST", "/plugins/create", 124, berth_handle_refused, NULL, 0, "Plugins"},
+	{"POST", "/plugins/pull", 124, berth_handle_refused, NULL, 0, "Plugins"},
+	{"GET", "/plugins/privileges", 124, berth_handle_refused, NULL, 0, "Plugins"},
+	{"GET", "/plugins", 125, berth_handle_plugin_list, NULL, 0, "Lists plugins: there are none in this version"},
+	{"POST", "/swarm/init", 124, berth_handle_refused, NULL, 0, "Swarm mode"},
+	{"POST", "/swarm/join", 124, berth_handle_refused, NULL, 0, "Swarm mode"},
+	{"GET", "/swarm", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/swarm/leave", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/swarm/update", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/swarm/unlockkey", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/swarm/unlock", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/nodes", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/nodes/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"DELETE", "/nodes/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/nodes/{id}/update", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/services", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/services/create", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/services/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"DELETE", "/services/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/services/{id}/update", 124, berth_handle_no_swarm, NULL, 0,
+	 "Answers 503: this engine is in no swarm"},
+	{"GET", "/services/{id}/logs", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/tasks", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/tasks/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/tasks/{id}/logs", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/secrets", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/secrets/create", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/secrets/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"DELETE", "/secrets/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/secrets/{id}/update", 124, berth_handle_no_swarm, NULL, 0,
+	 "Answers 503: this engine is in no swarm"},
+	{"GET", "/configs", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/configs/create", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"GET", "/configs/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"DELETE", "/configs/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
+	{"POST", "/configs/{id}/update", 124, berth_handle_no_swarm, NULL, 0,
+	 "Answers 503: this engine is in no swarm"},
+	{0},
+};
+// clang-format on

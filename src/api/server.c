@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP by libmicrohttpd: one of its daemons per listening socket, a thread per connection. This file turns what it
+// calls back into a struct berth_request, and a request's answer into its responses.
+//
+// A request's body is collected, or passed to its handler's thread as it arrives; the handler runs when the body is
+// complete (uploads: when the head is). An error found in the head is answered after the body too, so that the client
+// reads the answer instead of finding a closed socket, unless that body would be long.
+#include "api/api.h"
+
+#include "api/request-internal.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/limits.h"
+#include "base/moment.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STACK_SIZE (2 << 20) // instrumented frames are several times larger
+#else
+#define STACK_SIZE (256 << 10)
+#endif
+#define STREAM_BLOCK (32 << 10)
+#define DRAIN_LIMIT (1 << 20) // of a body that is read only to be thrown away
+#define STOP_SECONDS 2
+#define CONNECTION_MEMORY (BERTH_LIMIT_REQUEST_HEADER + (32 << 10)) // the head's limit and room for the answer's
+
+struct berth_api {
+	struct berth_engine *engine;
+	GPtrArray *daemons; // struct MHD_Daemon *
+	pthread_mutex_t lock;
+	pthread_cond_t idle; // `busy` or `threads` went down
+	unsigned busy; // requests that have no answer yet
+	unsigned threads; // handlers on threads of their own
+	int stopping; // atomic
+};
+
+bool berth_api_stopping(const struct berth_api *api)
+{
+	return g_atomic_int_get(&api->stopping) != 0;
+}
+
+static void count(struct berth_api *api, unsigned *counter, int by)
+{
+	pthread_mutex_lock(&api->lock);
+	*counter += (unsigned) by;
+	if (by < 0)
+		pthread_cond_broadcast(&api->idle);
+	pthread_mutex_unlock(&api->lock);
+}
+
+static void settle(struct berth_request *request)
+{
+	if (request->waited_for)
+		count(request->api, &request->api->busy, -1);
+	request->waited_for = false;
+}
+
+// The head
+
+static enum MHD_Result add_parameter(void *data, G_GNUC_UNUSED enum MHD_ValueKind kind, const char *key,
+				     size_t key_size, const char *value, size_t value_size)
+{
+	struct berth_request *request = data;
+	GPtrArray *values = g_hash_table_lookup(request->query, key);
+
+	if (strlen(key) != key_size || (value && strlen(value) != value_size)) {
+		if (!request->refusal)
+			berth_error_set(&request->refusal, BERTH_ERROR_INVALID, "query parameter %s: has a NUL byte",
+					key);
+		return MHD_NO;
+	}
+	if (values)
+		g_ptr_array_set_size(values, (gint) values->len - 1);
+	else
+		g_hash_table_insert(request->query, g_strdup(key), values = g_ptr_array_new_with_free_func(g_free));
+	g_ptr_array_add(values, g_strdup(value ? value : ""));
+	g_ptr_array_add(values, NULL);
+	return MHD_YES;
+}
+
+static bool is_integer(const char *text)
+{
+	char *end;
+
+	errno = 0;
+	g_ascii_strtoll(text, &end, 10);
+	return *end == '\0' && errno == 0 && !g_ascii_isspace(*text);
+}
+
+static bool check_query(const struct berth_request *request, GError **error)
+{
+	for (const struct berth_parameter *parameter = request->route->query; parameter && parameter->name;
+	     parameter++) {
+		const char *text = berth_request_text(request, parameter->name);
+		int64_t moment;
+		if (parameter->required && (!text || !*text))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "query parameter %s: is required",
+					       parameter->name);
+		if (!text || !*text)
+			continue;
+		if (parameter->type == BERTH_PARAMETER_INTEGER && !is_integer(text))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "query parameter %s: \"%s\" is not a number",
+					       parameter->name, text);
+		if (parameter->type == BERTH_PARAMETER_MOMENT && !berth_moment_parse(text, &moment, error)) {
+			g_prefix_error(error, "query parameter %s: ", parameter->name);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool check_version(struct berth_request *request, unsigned version, GError **error)
+{
+	g_autofree char *text = g_strdup_printf("%u.%u", version / 100, version % 100);
+
+	if (version == 0 || (version >= API_VERSION_MIN && version <= API_VERSION_MAX)) {
+		request->version = version ? version : API_VERSION_MAX;
+		return true;
+	}
+	request->ancient = version < API_VERSION_MIN;
+	if (request->ancient)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "client version %s is too old. Minimum supported API version is " //
+				       API_VERSION_MIN_TEXT ", please upgrade your client to a newer version",
+				       text);
+	return berth_error_set(error, BERTH_ERROR_INVALID,
+			       "client version %s is too new. Maximum supported API version is " API_VERSION_MAX_TEXT,
+			       text);
+}
+
+// Reads what the head tells; what is wrong in it becomes request->refusal.
+static void read_head(struct berth_request *request, struct MHD_Connection *connection, const char *url)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	bool upgrade = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Upgrade");
+	const char *path;
+	unsigned version;
+
+	request->client = info ? info->connect_fd : -1;
+	request->content_type =
+		g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE));
+	berth_route_split_version(url, &path, &version);
+	request->route =
+		berth_route_find(berth_routes, request->method, path,
+				 version <= API_VERSION_MAX ? version : API_VERSION_MAX, upgrade, &request->argument);
+	if (!request->route && version != 0 && version < API_VERSION_MIN)
+		request->route = berth_route_find(berth_routes, request->method, path, 0, upgrade, &request->argument);
+	if (!request->route) {
+		berth_error_set(&request->refusal, BERTH_ERROR_NOT_FOUND, "page not found");
+		return;
+	}
+	MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_parameter, request);
+	if (!request->refusal && check_version(request, version, &request->refusal))
+		check_query(request, &request->refusal);
+}
+
+// Threads
+
+static void *handler_main(void *data)
+{
+	struct berth_request *request = data;
+	struct berth_api *api = request->api;
+
+	berth_request_run(request);
+	berth_request_unref(request);
+	count(api, &api->threads, -1);
+	return NULL;
+}
+
+static bool start_handler(struct berth_request *request, GError **error)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	if (!berth_stream_open(request, (request->route->flags & BERTH_ROUTE_UPLOAD) != 0, error))
+		return false;
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	berth_request_ref(request);
+	count(request->api, &request->api->threads, 1);
+	int failure = pthread_create(&thread, &attributes, handler_main, request);
+	pthread_attr_destroy(&attributes);
+	if (failure == 0)
+		return true;
+	count(request->api, &request->api->threads, -1);
+	berth_request_unref(request);
+	berth_stream_close(request);
+	return berth_error_set_errno(error, failure, "starting a thread for a request");
+}
+
+static bool has_thread(const struct berth_request *request)
+{
+	return request->stream_near >= 0;
+}
+
+// The answer
+
+static ssize_t read_stream(void *data, G_GNUC_UNUSED uint64_t position, char *buffer, size_t size)
+{
+	ssize_t length = berth_stream_read(data, buffer, size);
+
+	return length > 0 ? length : length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void unref_request(void *data)
+{
+	berth_request_unref(data);
+}
+
+static void on_upgrade(void *data, G_GNUC_UNUSED struct MHD_Connection *connection, G_GNUC_UNUSED void *closure,
+		       const char *early, size_t length, MHD_socket socket, struct MHD_UpgradeResponseHandle *handle)
+{
+	struct berth_request *request = data;
+
+	settle(request);
+	request->upgrade(request, socket, early, length);
+	MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+	berth_request_unref(request);
+}
+
+static struct MHD_Response *make_response(struct berth_request *request, bool streams)
+{
+	struct MHD_Response *response;
+
+	if (request->upgrade) {
+		response = MHD_create_response_for_upgrade(on_upgrade, berth_request_ref(request));
+		MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, "tcp");
+	} else if (streams) {
+		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
+							     berth_request_ref(request), unref_request);
+		if (request->raw)
+			MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+	} else {
+		char *text = request->reply ? request->reply : g_strdup("");
+		response = MHD_create_response_from_buffer_with_free_callback(request->reply_length, text, g_free);
+		request->reply = NULL;
+	}
+	return response;
+}
+
+static enum MHD_Result answer(struct berth_request *request, struct MHD_Connection *connection, bool streams)
+{
+	struct MHD_Response *response = make_response(request, streams);
+
+	if (streams)
+		settle(request);
+	if (request->reply_type)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->reply_type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "Berth/" BERTH_VERSION " (linux)");
+	MHD_add_response_header(response, "Api-Version", API_VERSION_MAX_TEXT);
+	MHD_add_response_header(response, "Ostype", "linux");
+	MHD_add_response_header(response, "Docker-Experimental", "false");
+	for (guint i = 0; request->headers && i < request->headers->len; i += 2)
+		MHD_add_response_header(response, request->headers->pdata[i], request->headers->pdata[i + 1]);
+	enum MHD_Result queued = MHD_queue_response(connection, request->status, response);
+	if (queued != MHD_YES && request->upgrade)
+		berth_request_unref(request);
+	MHD_destroy_response(response);
+	return queued;
+}
+
+static bool check_body(const struct berth_request *request, GError **error)
+{
+	if (!(request->route->flags & BERTH_ROUTE_JSON) || !request->body || request->body->len == 0)
+		return true;
+	if (request->body->len > BERTH_LIMIT_JSON)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "the request's body is larger than the limit of %d bytes", BERTH_LIMIT_JSON);
+	const char *type = request->content_type ? request->content_type : "";
+	size_t length = strcspn(type, "; \t");
+	if (length == strlen(BERTH_CONTENT_JSON) && g_ascii_strncasecmp(type, BERTH_CONTENT_JSON, length) == 0)
+		return true;
+	return berth_error_set(error, BERTH_ERROR_INVALID,
+			       "unsupported 'Content-Type' header (%s): must be 'application/json'", type);
+}
+
+// The body is complete (or not wanted): runs the handler and answers.
+static enum MHD_Result finish(struct berth_request *request, struct MHD_Connection *connection)
+{
+	bool threaded = has_thread(request);
+
+	if (!threaded && !request->refusal)
+		check_body(request, &request->refusal);
+	if (!threaded && !request->refusal && (request->route->flags & BERTH_ROUTE_STREAM))
+		threaded = start_handler(request, &request->refusal);
+	if (threaded) {
+		berth_upload_end(request);
+		return answer(request, connection, berth_stream_wait(request));
+	}
+	berth_request_run(request);
+	return answer(request, connection, false);
+}
+
+static void collect(struct berth_request *request, const char *data, size_t size)
+{
+	size_t have = request->body ? request->body->len : 0;
+
+	if (has_thread(request)) {
+		berth_upload_write(request, data, size);
+		return;
+	}
+	if (!request->body)
+		request->body = g_byte_array_new();
+	if (request->refusal || have > BERTH_LIMIT_JSON)
+		return;
+	g_byte_array_append(request->body, (const guint8 *) data, (guint) size);
+	g_byte_array_append(request->body, (const guint8 *) "", 1);
+	g_byte_array_set_size(request->body, (guint) (have + size));
+}
+
+static bool has_long_body(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) ||
+	       (length && g_ascii_strtoull(length, NULL, 10) > DRAIN_LIMIT);
+}
+
+static enum MHD_Result begin(struct berth_api *api, struct MHD_Connection *connection, const char *url,
+			     const char *method, void **closure)
+{
+	struct berth_request *request = berth_request_new(api, api->engine);
+
+	*closure = request;
+	request->method = g_strdup(method);
+	request->path = g_strdup(url);
+	request->waited_for = true;
+	count(api, &api->busy, 1);
+	read_head(request, connection, url);
+	if (!request->refusal && (request->route->flags & BERTH_ROUTE_UPLOAD))
+		start_handler(request, &request->refusal);
+	if (request->refusal && has_long_body(connection))
+		return finish(request, connection);
+	return MHD_YES;
+}
+
+static enum MHD_Result on_access(void *data, struct MHD_Connection *connection, const char *url, const char *method,
+				 G_GNUC_UNUSED const char *http_version, const char *upload, size_t *upload_size,
+				 void **closure)
+{
+	struct berth_request *request = *closure;
+
+	if (!request)
+		return begin(data, connection, url, method, closure);
+	if (*upload_size == 0)
+		return finish(request, connection);
+	collect(request, upload, *upload_size);
+	*upload_size = 0;
+	return MHD_YES;
+}
+
+static void on_completed(G_GNUC_UNUSED void *data, G_GNUC_UNUSED struct MHD_Connection *connection, void **closure,
+			 G_GNUC_UNUSED enum MHD_RequestTerminationCode code)
+{
+	struct berth_request *request = *closure;
+
+	if (!request)
+		return;
+	*closure = NULL;
+	settle(request);
+	berth_request_leave(request);
+	berth_request_unref(request);
+}
+
+static void G_GNUC_PRINTF(2, 0) on_log(G_GNUC_UNUSED void *data, const char *format, va_list arguments)
+{
+	g_autofree char *text = g_strchomp(g_strdup_vprintf(format, arguments));
+
+	g_debug("HTTP: %s", text);
+}
+
+struct berth_api *berth_api_start(struct berth_engine *engine, const struct berth_api_options *options, GError **error)
+{
+	struct berth_api *api = g_new0(struct berth_api, 1);
+	pthread_condattr_t monotonic;
+
+	api->engine = engine;
+	api->daemons = g_ptr_array_new();
+	pthread_mutex_init(&api->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&api->idle, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	for (size_t i = 0; i < options->socket_count; i++) {
+		struct MHD_Daemon *daemon = MHD_start_daemon(
+			MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
+				MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG,
+			0, NULL, NULL, on_access, api, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+			MHD_OPTION_LISTEN_SOCKET, options->sockets[i], MHD_OPTION_NOTIFY_COMPLETED, on_completed, api,
+			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+			(unsigned) BERTH_LIMIT_CONNECTIONS, MHD_OPTION_THREAD_STACK_SIZE, (size_t) STACK_SIZE,
+			MHD_OPTION_END);
+		if (!daemon) {
+			for (size_t left = i; left < options->socket_count; left++)
+				close(options->sockets[left]);
+			berth_api_stop(api);
+			berth_error_set(error, BERTH_ERROR_INTERNAL, "starting the HTTP server on a socket: failed");
+			return NULL;
+		}
+		g_ptr_array_add(api->daemons, daemon);
+	}
+	return api;
+}
+
+// Waits until *counter is 0, at most STOP_SECONDS.
+static bool wait_for_none(struct berth_api *api, const unsigned *counter)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += STOP_SECONDS;
+	pthread_mutex_lock(&api->lock);
+	while (*counter > 0 && pthread_cond_timedwait(&api->idle, &api->lock, &end) == 0)
+		;
+	bool none = *counter == 0;
+	pthread_mutex_unlock(&api->lock);
+	return none;
+}
+
+bool berth_api_stop(struct berth_api *api)
+{
+	for (guint i = 0; i < api->daemons->len; i++) {
+		int socket = MHD_quiesce_daemon(api->daemons->pdata[i]);
+		berth_fd_clear(&socket);
+	}
+	bool settled = wait_for_none(api, &api->busy);
+	g_atomic_int_set(&api->stopping, 1);
+	if (!settled) // stopping libmicrohttpd would wait for them
+		return false;
+	for (guint i = 0; i < api->daemons->len; i++)
+		MHD_stop_daemon(api->daemons->pdata[i]);
+	g_ptr_array_set_size(api->daemons, 0);
+	if (!wait_for_none(api, &api->threads))
+		return false;
+	g_ptr_array_unref(api->daemons);
+	pthread_mutex_destroy(&api->lock);
+	pthread_cond_destroy(&api->idle);
+	g_free(api);
+	return true;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handlers of the engine as a whole, of networks, and of what this version does not have.
+#include "api/request.h"
+#include "base/error.h"
+#include "base/json.h"
+
+#include <string.h>
+
+bool berth_handle_ping(struct berth_request *request, G_GNUC_UNUSED GError **error)
+{
+	berth_reply_header(request, "Builder-Version", "1");
+	berth_reply_header(request, "Swarm", "inactive");
+	berth_reply_header(request, "Cache-Control", "no-cache, no-store, must-revalidate");
+	berth_reply_header(request, "Pragma", "no-cache");
+	return berth_reply_text(request, 200, "text/plain; charset=utf-8", "OK");
+}
+
+bool berth_handle_version(struct berth_request *request, GError **error)
+{
+	g_autoptr(api_version) version = berth_engine_version(berth_request_engine(request), error);
+
+	return version && berth_reply_document(request, 200, &api_version_document, version);
+}
+
+bool berth_handle_info(struct berth_request *request, GError **error)
+{
+	g_autoptr(api_info) info = berth_engine_info(berth_request_engine(request), error);
+
+	return info && berth_reply_document(request, 200, &api_info_document, info);
+}
+
+bool berth_handle_disk_usage(struct berth_request *request, GError **error)
+{
+	GPtrArray *images = berth_images_list(berth_request_images(request), NULL, false, error);
+	GPtrArray *containers =
+		images ? berth_engine_container_list(berth_request_engine(request),
+						     &(struct berth_list_query){.all = true, .size = true}, error)
+		       : NULL;
+	int64_t layers = 0;
+
+	for (guint i = 0; containers && i < images->len; i++)
+		layers += ((const struct api_image_summary *) images->pdata[i])->size;
+	if (containers) {
+		BERTH_AUTO_JSON json_t *usage = json_pack(
+			"{s:I, s:o, s:o, s:[], s:[]}", "LayersSize", (json_int_t) layers, "Images",
+			berth_request_print_documents(request, &api_image_summary_document, images), "Containers",
+			berth_request_print_documents(request, &api_container_summary_document, containers), "Volumes",
+			"BuildCache");
+		berth_reply_json(request, 200, usage);
+		berth_objects_free(containers, &api_container_summary_document);
+	}
+	if (images)
+		berth_objects_free(images, &api_image_summary_document);
+	return containers;
+}
+
+// Networks
+
+static bool any_value(const char *const *values, const char *text, bool part)
+{
+	for (; values && *values; values++)
+		if (text && (part ? strstr(text, *values) != NULL : strcmp(text, *values) == 0))
+			return true;
+	return false;
+}
+
+static bool network_passes(const struct api_network_summary *network, GHashTable *filters)
+{
+	const struct {
+		const char *name, *text;
+		bool part;
+	} checks[] = {
+		{"name", network->name, true},    {"id", network->id, true},  {"driver", network->driver, false},
+		{"scope", network->scope, false}, {"type", "builtin", false}, {"dangling", "false", false},
+	};
+
+	for (size_t i = 0; filters && i < G_N_ELEMENTS(checks); i++) {
+		const char *const *values = g_hash_table_lookup(filters, checks[i].name);
+		if (values && !any_value(values, checks[i].text, checks[i].part))
+			return false;
+	}
+	// the networks of this version have no labels
+	return !filters || !g_hash_table_contains(filters, "label");
+}
+
+static bool check_network_filters(GHashTable *filters, GError **error)
+{
+	static const char *const known[] = {"name", "id", "driver", "scope", "type", "dangling", "label", NULL};
+	GHashTableIter iter;
+	void *name;
+
+	if (!filters)
+		return true;
+	g_hash_table_iter_init(&iter, filters);
+	while (g_hash_table_iter_next(&iter, &name, NULL))
+		if (!any_value(known, name, false))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid filter '%s'", (char *) name);
+	return true;
+}
+
+bool berth_handle_network_list(struct berth_request *request, GError **error)
+{
+	g_autoptr(GHashTable) filters = NULL;
+
+	if (!berth_request_filters(request, &filters, error) || !check_network_filters(filters, error))
+		return false;
+	GPtrArray *networks = berth_engine_networks(berth_request_engine(request), error);
+	if (!networks)
+		return false;
+	BERTH_AUTO_JSON json_t *array = json_array();
+	for (guint i = 0; i < networks->len; i++)
+		if (network_passes(networks->pdata[i], filters))
+			json_array_append_new(array,
+					      berth_document_print(&api_network_summary_document, networks->pdata[i],
+								   berth_request_version(request)));
+	berth_objects_free(networks, &api_network_summary_document);
+	return berth_reply_json(request, 200, array);
+}
+
+// By name, id or prefix of the id.
+static const struct api_network_summary *find_network(const GPtrArray *networks, const char *name, GError **error)
+{
+	for (guint i = 0; i < networks->len; i++) {
+		const struct api_network_summary *network = networks->pdata[i];
+		if (strcmp(network->name, name) == 0 || (*name && g_str_has_prefix(network->id, name)))
+			return network;
+	}
+	berth_error_set(error, BERTH_ERROR_NOT_FOUND, "network %s not found", name);
+	return NULL;
+}
+
+bool berth_handle_network_inspect(struct berth_request *request, GError **error)
+{
+	GPtrArray *networks = berth_engine_networks(berth_request_engine(request), error);
+
+	if (!networks)
+		return false;
+	const struct api_network_summary *network = find_network(networks, berth_request_argument(request), error);
+	if (network)
+		berth_reply_document(request, 200, &api_network_summary_document, network);
+	berth_objects_free(networks, &api_network_summary_document);
+	return network;
+}
+
+bool berth_handle_network_remove(struct berth_request *request, GError **error)
+{
+	GPtrArray *networks = berth_engine_networks(berth_request_engine(request), error);
+
+	if (!networks)
+		return false;
+	const struct api_network_summary *network = find_network(networks, berth_request_argument(request), error);
+	if (network)
+		berth_error_set(error, BERTH_ERROR_FORBIDDEN, "%s is a pre-defined network and cannot be removed",
+				network->name);
+	berth_objects_free(networks, &api_network_summary_document);
+	return false;
+}
+
+// Networks, volumes and plugins that nobody could make do not exist: their lists are empty and nothing is pruned.
+bool berth_handle_network_prune(struct berth_request *request, G_GNUC_UNUSED GError **error)
+{
+	BERTH_AUTO_JSON json_t *report = json_pack("{s:n}", "NetworksDeleted");
+
+	return berth_reply_json(request, 200, report);
+}
+
+bool berth_handle_volume_list(struct berth_request *request, G_GNUC_UNUSED GError **error)
+{
+	BERTH_AUTO_JSON json_t *list = json_pack("{s:[], s:n}", "Volumes", "Warnings");
+
+	return berth_reply_json(request, 200, list);
+}
+
+bool berth_handle_volume_missing(struct berth_request *request, GError **error)
+{
+	return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "get %s: no such volume", berth_request_argument(request));
+}
+
+bool berth_handle_volume_prune(struct berth_request *request, G_GNUC_UNUSED GError **error)
+{
+	BERTH_AUTO_JSON json_t *report = json_pack("{s:[], s:i}", "VolumesDeleted", "SpaceReclaimed", 0);
+
+	return berth_reply_json(request, 200, report);
+}
+
+bool berth_handle_plugin_list(struct berth_request *request, G_GNUC_UNUSED GError **error)
+{
+	BERTH_AUTO_JSON json_t *list = json_array();
+
+	return berth_reply_json(request, 200, list);
+}
+
+bool berth_handle_no_swarm(G_GNUC_UNUSED struct berth_request *request, GError **error)
+{
+	return berth_error_set(
+		error, BERTH_ERROR_UNAVAILABLE,
+		"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to "
+		"connect this node to swarm and try again.");
+}
+
+bool berth_handle_refused(struct berth_request *request, GError **error)
+{
+	return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "%s is not supported by this version of Berth",
+			       berth_request_summary(request));
+}
