@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "programs/daemon-options.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/limits.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct daemon_options, member)
+#define GIVEN(member) .given_offset = offsetof(struct daemon_options, given.member)
+
+static const struct berth_flag flags[] = {
+	{"allow-insecure-tcp", 0, BERTH_FLAG_SWITCH, AT(insecure_tcp), NULL,
+	 "Allow tcp:// hosts, which give everyone who can connect the rights of root", GIVEN(insecure_tcp)},
+	{"add-runtime", 0, BERTH_FLAG_LIST, AT(runtimes), "runtime", "Register a further OCI runtime (not supported)"},
+	{"cgroup-parent", 0, BERTH_FLAG_TEXT, AT(cgroup_parent), NULL, "Parent cgroup of all containers",
+	 .fallback = "/berth", GIVEN(cgroup_parent)},
+	{"config-file", 0, BERTH_FLAG_TEXT, AT(config_file), NULL, "Configuration file", .fallback = DAEMON_CONFIG_FILE,
+	 GIVEN(config_file)},
+	{"data-root", 0, BERTH_FLAG_TEXT, AT(data_root), NULL, "Root folder of what is kept",
+	 .fallback = "/var/lib/berth", GIVEN(data_root)},
+	{"debug", 'D', BERTH_FLAG_SWITCH, AT(debug), NULL, "Log everything", GIVEN(debug)},
+	{"default-ulimit", 0, BERTH_FLAG_LIST, AT(default_ulimits), "ulimit",
+	 "Default ulimits of containers (not supported)"},
+	{"describe-api", 0, BERTH_FLAG_SWITCH, AT(describe_api), NULL, "Print the API's description and exit",
+	 .flags = BERTH_FLAG_HIDDEN},
+	{"exec-root", 0, BERTH_FLAG_TEXT, AT(exec_root), NULL, "Root folder of what is gone at reboot",
+	 .fallback = "/run/berth", GIVEN(exec_root)},
+	{"group", 'G', BERTH_FLAG_TEXT, AT(group), NULL, "Group of the unix socket (default \"berth\" if there is one)",
+	 GIVEN(group)},
+	{"host", 'H', BERTH_FLAG_LIST, AT(hosts), "list",
+	 "Where to listen: unix://, fd://, tcp:// (default unix:///run/berth/berth.sock)", GIVEN(hosts)},
+	{"init-path", 0, BERTH_FLAG_TEXT, AT(init_path), NULL, "Path of berth-init", GIVEN(init_path)},
+	{"label", 0, BERTH_FLAG_LIST, AT(labels), "list", "Set key=value labels of the engine", GIVEN(labels)},
+	{"log-driver", 0, BERTH_FLAG_TEXT, AT(log_driver), NULL, "Default driver of container logs",
+	 .fallback = "json-file", GIVEN(log_driver)},
+	{"log-format", 0, BERTH_FLAG_TEXT, AT(log_format), "text|json", "Format of the engine's log",
+	 .fallback = "text", GIVEN(log_format)},
+	{"log-level", 'l', BERTH_FLAG_TEXT, AT(log_level), NULL,
+	 "Least of debug, info, warn, error, fatal to be logged", .fallback = "info", GIVEN(log_level)},
+	{"log-opt", 0, BERTH_FLAG_LIST, AT(log_options), "list", "Default log driver options of containers",
+	 GIVEN(log_options)},
+	{"monitor-path", 0, BERTH_FLAG_TEXT, AT(monitor_path), NULL, "Path of berth-monitor"},
+	{"pidfile", 'p', BERTH_FLAG_TEXT, AT(pidfile), NULL,
+	 "File of the engine's process id (default berthd.pid in the exec root)", GIVEN(pidfile)},
+	{"storage-driver", 's', BERTH_FLAG_TEXT, AT(storage_driver), NULL,
+	 "Storage driver: overlay or copy (default: what the data root can do)", GIVEN(storage_driver)},
+	{"validate", 0, BERTH_FLAG_SWITCH, AT(validate), NULL, "Check the configuration and exit"},
+	{"version", 'v', BERTH_FLAG_SWITCH, AT(version), NULL, "Print the version and exit"},
+	{0},
+};
+
+// Keys of the configuration file: Docker's names, the type of their value, and the flag that each stands for.
+static const struct key {
+	const char *name;
+	json_type type; // of a value, JSON_TRUE for both switches
+	const char *flag;
+	size_t given;
+} keys[] = {
+	{"allow-insecure-tcp", JSON_TRUE, "allow-insecure-tcp", AT(given.insecure_tcp)},
+	{"cgroup-parent", JSON_STRING, "cgroup-parent", AT(given.cgroup_parent)},
+	{"data-root", JSON_STRING, "data-root", AT(given.data_root)},
+	{"debug", JSON_TRUE, "debug", AT(given.debug)},
+	{"exec-root", JSON_STRING, "exec-root", AT(given.exec_root)},
+	{"group", JSON_STRING, "group", AT(given.group)},
+	{"hosts", JSON_ARRAY, "host", AT(given.hosts)},
+	{"init-path", JSON_STRING, "init-path", AT(given.init_path)},
+	{"labels", JSON_ARRAY, "label", AT(given.labels)},
+	{"log-driver", JSON_STRING, "log-driver", AT(given.log_driver)},
+	{"log-format", JSON_STRING, "log-format", AT(given.log_format)},
+	{"log-level", JSON_STRING, "log-level", AT(given.log_level)},
+	{"log-opts", JSON_OBJECT, "log-opt", AT(given.log_options)},
+	{"pidfile", JSON_STRING, "pidfile", AT(given.pidfile)},
+	{"storage-driver", JSON_STRING, "storage-driver", AT(given.storage_driver)},
+};
+
+void daemon_options_clear(struct daemon_options *options)
+{
+	berth_flags_clear(flags, options);
+}
+
+void daemon_options_help(GString *out)
+{
+	g_string_append(out, "Usage:  berthd [OPTIONS]\n\nThe engine of Berth, a container platform\n\nOptions:\n");
+	berth_flags_help(flags, 0, out);
+}
+
+static const struct key *find_key(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+// Appends one value as an argument, --flag=value. False if it is of the wrong type.
+static bool add_argument(GStrvBuilder *arguments, const struct key *key, const json_t *value)
+{
+	const char *name;
+	json_t *element;
+	size_t i;
+
+	if (json_is_boolean(value)) {
+		g_autofree char *text = g_strdup_printf("--%s=%s", key->flag, json_is_true(value) ? "true" : "false");
+		g_strv_builder_add(arguments, text);
+		return key->type == JSON_TRUE;
+	}
+	if (json_is_string(value)) {
+		g_autofree char *text = g_strdup_printf("--%s=%s", key->flag, json_string_value(value));
+		g_strv_builder_add(arguments, text);
+		return key->type == JSON_STRING;
+	}
+	if (json_typeof(value) != key->type)
+		return false;
+	json_array_foreach(value, i, element)
+	{
+		struct key one = {.flag = key->flag, .type = JSON_STRING};
+		if (!json_is_string(element) || !add_argument(arguments, &one, element))
+			return false;
+	}
+	json_object_foreach((json_t *) value, name, element)
+	{
+		if (!json_is_string(element))
+			return false;
+		g_autofree char *text = g_strdup_printf("--%s=%s=%s", key->flag, name, json_string_value(element));
+		g_strv_builder_add(arguments, text);
+	}
+	return json_is_array(value) || json_is_object(value);
+}
+
+static const char *type_name(json_type type)
+{
+	return type == JSON_ARRAY    ? "an array of strings"
+	       : type == JSON_OBJECT ? "an object of strings"
+	       : type == JSON_TRUE   ? "true or false"
+				     : "a string";
+}
+
+// The file's settings as arguments. `given` are those of the command line.
+static bool add_file(GStrvBuilder *arguments, const char *path, const struct daemon_options *given, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+	const char *name;
+	size_t length;
+	json_t *value;
+
+	g_autofree char *text = berth_read_file_at(AT_FDCWD, path, BERTH_LIMIT_JSON, &length, &failure);
+	if (!text && !given->given.config_file && g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		return true; // nobody asked for it
+	if (!text) {
+		g_propagate_error(error, g_steal_pointer(&failure));
+		return false;
+	}
+	BERTH_AUTO_JSON json_t *json = berth_json_parse(text, length, path, error);
+	if (!json)
+		return false;
+	if (!json_is_object(json))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "%s: expected an object", path);
+	json_object_foreach(json, name, value)
+	{
+		const struct key *key = find_key(name);
+		if (!key)
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "%s: the following directives don't match any configuration option: %s",
+					       path, name);
+		if (*(const bool *) ((const char *) given + key->given))
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "%s: the following directives are specified both as a flag and in the "
+					       "configuration file: %s (flag --%s)",
+					       path, name, key->flag);
+		if (!add_argument(arguments, key, value))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "%s: %s: expected %s", path, name,
+					       type_name(key->type));
+	}
+	return true;
+}
+
+static bool parse(struct daemon_options *options, int argc, char *const *argv, bool *ret_help, GError **error)
+{
+	g_auto(GStrv) rest = NULL;
+
+	if (!berth_flags_parse(flags, options, argc, argv, true, &rest, ret_help, error))
+		return false;
+	return *ret_help || !rest || !rest[0] ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "\"berthd\" accepts no arguments: %s", rest[0]);
+}
+
+static bool check(const struct daemon_options *options, GError **error)
+{
+	if (options->default_ulimits)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "--default-ulimit is not supported by this version; give containers --ulimit");
+	if (options->runtimes)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "--add-runtime is not supported: Berth runs containers with its own runtime");
+	if (strcmp(options->log_format, "text") != 0 && strcmp(options->log_format, "json") != 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "--log-format: \"%s\" is neither text nor json",
+				       options->log_format);
+	for (char **label = options->labels; label && *label; label++)
+		if (!strchr(*label, '=') || **label == '=')
+			return berth_error_set(error, BERTH_ERROR_INVALID, "--label: \"%s\" is not key=value", *label);
+	return true;
+}
+
+bool daemon_options_read(struct daemon_options *options, int argc, char *const *argv, bool *ret_help, GError **error)
+{
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+	struct daemon_options given = {0};
+
+	if (!parse(&given, argc, argv, ret_help, error) || *ret_help) {
+		daemon_options_clear(&given);
+		return *ret_help;
+	}
+	g_strv_builder_add(builder, argv[0]);
+	bool read = add_file(builder, given.config_file, &given, error);
+	daemon_options_clear(&given);
+	if (!read)
+		return false;
+	g_strv_builder_addv(builder, (const char **) (uintptr_t) (argv + 1));
+	g_auto(GStrv) all = g_strv_builder_end(builder);
+	return parse(options, (int) g_strv_length(all), all, ret_help, error) && check(options, error);
+}

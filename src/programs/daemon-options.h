@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What berthd is told by its flags and by its configuration file, which has Docker's names for the same things. A
+// setting comes from one of the two; given in both it is an error, as in dockerd.
+#pragma once
+
+#include "base/flags.h"
+
+#define DAEMON_CONFIG_FILE "/etc/berth/daemon.json"
+
+struct daemon_options {
+	char *config_file;
+	char **hosts;
+	char *group, *data_root, *exec_root, *pidfile;
+	char *log_level, *log_format;
+	char *storage_driver, *cgroup_parent, *log_driver;
+	char **log_options, **labels;
+	char *init_path, *monitor_path;
+	char **default_ulimits, **runtimes; // refused when set
+	bool debug, insecure_tcp, validate, version, describe_api;
+	struct {
+		bool config_file, hosts, group, data_root, exec_root, pidfile, log_level, log_format, storage_driver,
+			cgroup_parent, log_driver, log_options, labels, init_path, debug, insecure_tcp;
+	} given;
+};
+
+// Reads flags and file into `options` (zeroed). *ret_help: help was asked for, nothing else is filled.
+bool daemon_options_read(struct daemon_options *options, int argc, char *const *argv, bool *ret_help, GError **error);
+void daemon_options_clear(struct daemon_options *options);
+void daemon_options_help(GString *out);
