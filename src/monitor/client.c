@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/client.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/packet.h"
+#include "monitor/client-internal.h"
+#include "monitor/protocol.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#define HELLO_TIMEOUT 10 // seconds, after which a monitor that listens but does not speak is taken for dead
+
+struct berth_monitor {
+	int socket;
+};
+
+// Waits for one packet of the monitor. NULL with *error unset: it closed the connection.
+static struct berth_monitor_reply *receive(struct berth_monitor *monitor, GError **error)
+{
+	BERTH_AUTO_PACKET packet = {0};
+
+	if (berth_packet_receive(monitor->socket, &packet, error) <= 0)
+		return NULL;
+	return berth_document_parse_text(&berth_monitor_reply_document, packet.data, packet.length,
+					 "the monitor's packet", error);
+}
+
+struct berth_monitor_reply *berth_monitor__answer(struct berth_monitor *monitor, const char *name, GError **error)
+{
+	GError *failure = NULL;
+	g_autoptr(berth_monitor_reply) reply = receive(monitor, &failure);
+
+	if (failure) {
+		g_propagate_prefixed_error(error, failure, "monitor, %s: ", name);
+		return NULL;
+	}
+	if (!reply) {
+		berth_error_set(error, BERTH_ERROR_UNAVAILABLE, "monitor, %s: it ended without an answer", name);
+		return NULL;
+	}
+	if (reply->error && *reply->error) {
+		berth_monitor_reply_error(reply, error);
+		return NULL;
+	}
+	if (g_strcmp0(reply->answer, name) != 0) {
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "monitor, %s: what came is not its answer", name);
+		return NULL;
+	}
+	return g_steal_pointer(&reply);
+}
+
+static bool take_hello(struct berth_monitor *monitor, GError **error)
+{
+	GError *failure = NULL;
+	g_autoptr(berth_monitor_reply) reply = receive(monitor, &failure);
+
+	if (failure) {
+		g_propagate_prefixed_error(error, failure, "connect to the monitor: ");
+		return false;
+	}
+	if (!reply)
+		return berth_error_set(error, BERTH_ERROR_UNAVAILABLE, "connect to the monitor: it ended");
+	if (reply->hello < 1 || reply->hello > BERTH_MONITOR_PROTOCOL)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "connect to the monitor: it speaks protocol %" G_GINT64_FORMAT
+				       " (version %s), this engine at most %d",
+				       reply->hello, reply->version ? reply->version : "unknown",
+				       BERTH_MONITOR_PROTOCOL);
+	return true;
+}
+
+struct berth_monitor *berth_monitor__open(int socket, bool patient, GError **error)
+{
+	struct timeval timeout = {.tv_sec = HELLO_TIMEOUT}, none = {0};
+	g_autoptr(berth_monitor) monitor = g_new0(struct berth_monitor, 1);
+
+	monitor->socket = socket;
+	if (!patient)
+		setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+	if (!take_hello(monitor, error))
+		return NULL;
+	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+	return g_steal_pointer(&monitor);
+}
+
+struct berth_monitor *berth_monitor_connect(int run_folder_fd, GError **error)
+{
+	int socket = berth_socket_connect_at(run_folder_fd, BERTH_MONITOR_SOCKET, SOCK_SEQPACKET, error);
+	return socket < 0 ? NULL : berth_monitor__open(socket, false, error);
+}
+
+struct berth_monitor_exit *berth_monitor_read_exit(int run_folder_fd, GError **error)
+{
+	size_t length;
+	g_autofree char *text =
+		berth_read_file_at(run_folder_fd, BERTH_MONITOR_EXIT, BERTH_LIMIT_PACKET, &length, error);
+
+	if (!text)
+		return NULL;
+	return berth_document_parse_text(&berth_monitor_exit_document, text, length, BERTH_MONITOR_EXIT, error);
+}
+
+// One request and its answer.
+static struct berth_monitor_reply *ask(struct berth_monitor *monitor, enum berth_monitor_verb verb,
+				       const struct berth_monitor_request *request, const int *fds, size_t fd_count,
+				       GError **error)
+{
+	static const struct berth_monitor_request bare = {0};
+	const char *name = berth_monitor_verb_name(verb);
+	g_autofree char *text = berth_monitor_request_text(verb, request ? request : &bare);
+
+	if (!berth_packet_send(monitor->socket, text, strlen(text), fds, fd_count, error)) {
+		g_prefix_error(error, "monitor, %s: ", name);
+		return NULL;
+	}
+	return berth_monitor__answer(monitor, name, error);
+}
+
+static bool tell(struct berth_monitor *monitor, enum berth_monitor_verb verb,
+		 const struct berth_monitor_request *request, GError **error)
+{
+	g_autoptr(berth_monitor_reply) reply = ask(monitor, verb, request, NULL, 0, error);
+	return reply != NULL;
+}
+
+bool berth_monitor_start(struct berth_monitor *monitor, pid_t *ret_pid, GError **error)
+{
+	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_START, NULL, NULL, 0, error);
+
+	if (!reply)
+		return false;
+	if (ret_pid)
+		*ret_pid = (pid_t) reply->pid;
+	return true;
+}
+
+bool berth_monitor_signal(struct berth_monitor *monitor, int signal, bool all, GError **error)
+{
+	return tell(monitor, BERTH_MONITOR_SIGNAL, &(struct berth_monitor_request){.signal = signal, .all = all},
+		    error);
+}
+
+bool berth_monitor_freeze(struct berth_monitor *monitor, GError **error)
+{
+	return tell(monitor, BERTH_MONITOR_FREEZE, NULL, error);
+}
+
+bool berth_monitor_thaw(struct berth_monitor *monitor, GError **error)
+{
+	return tell(monitor, BERTH_MONITOR_THAW, NULL, error);
+}
+
+bool berth_monitor_resize(struct berth_monitor *monitor, unsigned width, unsigned height, GError **error)
+{
+	return tell(monitor, BERTH_MONITOR_RESIZE, &(struct berth_monitor_request){.width = width, .height = height},
+		    error);
+}
+
+bool berth_monitor_attach(struct berth_monitor *monitor, int socket, const struct berth_monitor_attach *attach,
+			  GError **error)
+{
+	struct berth_monitor_request request = {.in = attach->in,
+						.out = attach->out,
+						.err = attach->err,
+						.frames = attach->frames,
+						.keys = (char *) attach->detach_keys};
+	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_ATTACH, &request, &socket, 1, error);
+	return reply != NULL;
+}
+
+struct berth_monitor_status *berth_monitor_stat(struct berth_monitor *monitor, GError **error)
+{
+	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_STAT, NULL, NULL, 0, error);
+
+	if (reply && !reply->status)
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "monitor, stat: the answer has no status");
+	return reply ? g_steal_pointer(&reply->status) : NULL;
+}
+
+GArray *berth_monitor_pids(struct berth_monitor *monitor, GError **error)
+{
+	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_PIDS, NULL, NULL, 0, error);
+
+	if (!reply)
+		return NULL;
+	GArray *pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
+	for (size_t i = 0; i < json_array_size(reply->pids); i++) {
+		pid_t pid = (pid_t) json_integer_value(json_array_get(reply->pids, i));
+		g_array_append_val(pids, pid);
+	}
+	return pids;
+}
+
+bool berth_monitor_watch(struct berth_monitor *monitor, GError **error)
+{
+	return tell(monitor, BERTH_MONITOR_WATCH, NULL, error);
+}
+
+int berth_monitor_fd(const struct berth_monitor *monitor)
+{
+	return monitor->socket;
+}
+
+bool berth_monitor_next_event(struct berth_monitor *monitor, struct berth_monitor_event *ret, GError **error)
+{
+	static const struct {
+		const char *name;
+		enum berth_monitor_event_type type;
+	} events[] = {
+		{"oom", BERTH_MONITOR_OOM}, {"detached", BERTH_MONITOR_DETACHED}, {"exited", BERTH_MONITOR_EXITED}};
+
+	*ret = (struct berth_monitor_event){0};
+	for (;;) {
+		GError *failure = NULL;
+		g_autoptr(berth_monitor_reply) reply = receive(monitor, &failure);
+		if (failure) {
+			g_propagate_prefixed_error(error, failure, "monitor, events: ");
+			return false;
+		}
+		if (!reply) {
+			ret->type = BERTH_MONITOR_GONE;
+			return true;
+		}
+		for (size_t i = 0; i < G_N_ELEMENTS(events); i++) {
+			if (g_strcmp0(reply->event, events[i].name) != 0)
+				continue;
+			ret->type = events[i].type;
+			if (ret->type == BERTH_MONITOR_EXITED && !reply->exit)
+				return berth_error_set(error, BERTH_ERROR_INTERNAL,
+						       "monitor, events: exited without an exit status");
+			if (reply->exit)
+				ret->exit = *reply->exit; // it owns nothing
+			return true;
+		}
+		// An event of a newer monitor is passed over.
+	}
+}
+
+void berth_monitor_free(struct berth_monitor *monitor)
+{
+	if (!monitor)
+		return;
+	berth_fd_clear(&monitor->socket);
+	g_free(monitor);
+}

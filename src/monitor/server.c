@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/server.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/packet.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+struct connection {
+	struct berth_source source; // first
+	struct berth_server *server;
+	bool watching;
+};
+
+struct berth_server {
+	struct berth_source listening; // first
+	struct berth_loop *loop;
+	struct berth_server_setup setup;
+	GPtrArray *connections;
+};
+
+static void close_connection(struct connection *connection)
+{
+	struct berth_server *server = connection->server;
+
+	berth_source_set(server->loop, &connection->source, 0);
+	close(connection->source.fd);
+	g_ptr_array_remove_fast(server->connections, connection);
+	g_free(connection);
+}
+
+// Never waits: a peer that does not take its answers is cut off. False if it was.
+static bool send_reply(struct connection *connection, const struct berth_monitor_reply *reply)
+{
+	g_autofree char *text = berth_document_print_text(&berth_monitor_reply_document, reply, 0);
+
+	if (berth_packet_send(connection->source.fd, text, strlen(text), NULL, 0, NULL))
+		return true;
+	close_connection(connection);
+	return false;
+}
+
+static bool send_error(struct connection *connection, const GError *error)
+{
+	g_autofree char *message = g_utf8_make_valid(error->message, -1);
+	struct berth_monitor_reply reply = {.message = message};
+
+	reply.error = (char *) berth_error_kind_name(error->domain == BERTH_ERROR ? (enum berth_error) error->code
+										  : BERTH_ERROR_INTERNAL);
+	return send_reply(connection, &reply);
+}
+
+static void begin_watch(struct connection *connection)
+{
+	const struct berth_monitor_exit *exit = connection->server->setup.ended(connection->server->setup.data);
+
+	connection->watching = true;
+	if (exit)
+		send_reply(connection, &(struct berth_monitor_reply){.event = (char *) "exited",
+								     .exit = (struct berth_monitor_exit *) exit});
+}
+
+// Answers one packet.
+static void serve(struct connection *connection, struct berth_packet *packet)
+{
+	const struct berth_server_setup *setup = &connection->server->setup;
+	g_autoptr(GError) error = NULL;
+	enum berth_monitor_verb verb;
+	bool malformed;
+	g_autoptr(berth_monitor_request) request =
+		berth_monitor_request_parse(packet->data, packet->length, packet->fd_count, &verb, &malformed, &error);
+
+	if (malformed) {
+		close_connection(connection);
+		return;
+	}
+	g_autoptr(berth_monitor_reply) reply = berth_document_new(&berth_monitor_reply_document);
+	int fd = request && packet->fd_count > 0 ? berth_fd_steal(&packet->fds[0]) : -1;
+	if (!request ||
+	    (verb != BERTH_MONITOR_WATCH && !setup->handle(setup->data, verb, request, fd, reply, &error))) {
+		send_error(connection, error);
+		return;
+	}
+	reply->answer = g_strdup(berth_monitor_verb_name(verb));
+	if (send_reply(connection, reply) && verb == BERTH_MONITOR_WATCH)
+		begin_watch(connection);
+}
+
+static void connection_ready(struct berth_source *source, uint32_t events)
+{
+	struct connection *connection = (struct connection *) source;
+	BERTH_AUTO_PACKET packet = {0};
+	g_autoptr(GError) error = NULL;
+	(void) events;
+
+	int result = berth_packet_receive(source->fd, &packet, &error);
+	if (result < 0 && g_error_matches(error, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE))
+		return;
+	if (result <= 0 || connection->watching)
+		close_connection(connection);
+	else
+		serve(connection, &packet);
+}
+
+// Adds a non-blocking socket and says hello. NULL if the peer is gone already.
+static struct connection *add_connection(struct berth_server *server, int socket)
+{
+	struct connection *connection = g_new0(struct connection, 1);
+
+	connection->source = (struct berth_source){.fd = socket, .ready = connection_ready};
+	connection->server = server;
+	g_ptr_array_add(server->connections, connection);
+	berth_source_set(server->loop, &connection->source, EPOLLIN);
+	struct berth_monitor_reply hello = {.hello = BERTH_MONITOR_PROTOCOL, .version = (char *) BERTH_VERSION};
+	return send_reply(connection, &hello) ? connection : NULL;
+}
+
+static void listening_ready(struct berth_source *source, uint32_t events)
+{
+	struct berth_server *server = (struct berth_server *) source;
+	struct ucred peer = {.uid = (uid_t) -1};
+	socklen_t length = sizeof peer;
+	(void) events;
+
+	berth_fd socket = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (socket < 0 || getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+		return;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		add_connection(server, berth_fd_steal(&socket));
+}
+
+struct berth_server *berth_server_new(struct berth_loop *loop, const struct berth_server_setup *setup)
+{
+	struct berth_server *server = g_new0(struct berth_server, 1);
+
+	server->loop = loop;
+	server->setup = *setup;
+	server->connections = g_ptr_array_new();
+	server->listening = (struct berth_source){.fd = setup->listening, .ready = listening_ready};
+	berth_source_set(loop, &server->listening, EPOLLIN);
+	return server;
+}
+
+void berth_server_adopt(struct berth_server *server, int socket, const struct berth_monitor_reply *created)
+{
+	struct connection *connection = add_connection(server, socket);
+
+	if (connection && created)
+		send_reply(connection, created);
+}
+
+void berth_server_tell(struct berth_server *server, const char *event, const struct berth_monitor_exit *exit)
+{
+	struct berth_monitor_reply reply = {.event = (char *) event, .exit = (struct berth_monitor_exit *) exit};
+
+	for (unsigned i = server->connections->len; i-- > 0;) {
+		struct connection *connection = g_ptr_array_index(server->connections, i);
+		if (connection->watching)
+			send_reply(connection, &reply);
+	}
+}
+
+void berth_server_close(struct berth_server *server)
+{
+	berth_source_set(server->loop, &server->listening, 0);
+	berth_fd_clear(&server->listening.fd);
+}
+
+void berth_server_free(struct berth_server *server)
+{
+	if (!server)
+		return;
+	while (server->connections->len > 0)
+		close_connection(g_ptr_array_index(server->connections, 0));
+	g_ptr_array_unref(server->connections);
+	berth_server_close(server);
+	g_free(server);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor's connections: accepts them, checks who is there, takes requests and sends answers and events. What a
+// request does is the handler's.
+#pragma once
+
+#include "monitor/loop.h"
+#include "monitor/protocol.h"
+
+struct berth_server;
+
+// Carries a request out: fills in the answer's fields (`reply` is freed by the server), or fails. `fd` is the
+// descriptor that came along, which the handler takes over; -1: none.
+typedef bool berth_server_handler(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request,
+				  int fd, struct berth_monitor_reply *reply, GError **error);
+struct berth_server_setup {
+	int listening; // taken over
+	berth_server_handler *handle;
+	const struct berth_monitor_exit *(*ended)(void *data); // how the container ended; NULL: it has not
+	void *data;
+};
+
+struct berth_server *berth_server_new(struct berth_loop *loop, const struct berth_server_setup *setup);
+
+// Adds a connection that exists, which the server takes over, and says hello on it. If `created` is set, the answer to
+// `create` follows.
+void berth_server_adopt(struct berth_server *server, int socket, const struct berth_monitor_reply *created);
+
+// Sends an event to all that watch. A watcher that does not read is cut off: it finds exit.json.
+void berth_server_tell(struct berth_server *server, const char *event, const struct berth_monitor_exit *exit);
+
+// Stops listening; connections stay.
+void berth_server_close(struct berth_server *server);
+
+void berth_server_free(struct berth_server *server);
