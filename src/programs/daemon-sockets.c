@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/limits.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define BACKLOG 512
+#define BACKLOG BERTH_LIMIT_CONNECTIONS // the kernel has a limit of its own (somaxconn)
 #define FIRST_PASSED_FD 3 // sd_listen_fds(3)
 #define DEFAULT_GROUP "berth"
 
