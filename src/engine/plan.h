@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a request to create a container comes to: the request is checked whole, merged with the image's configuration and
+// given its defaults, and nothing is made. The result is the record that the engine stores.
+#pragma once
+
+#include "engine/record.h"
+#include "spec/oci-image.h"
+
+struct berth_plan_input {
+	const struct api_container_create *create;
+	const char *id; // the new container's, 64 hex digits
+	const char *name; // valid and free, without slash
+	int64_t created; // nanoseconds since 1970
+	const char *image_id; // sha256:<hex>
+	const struct oci_image *image;
+	const char *folder; // <data root>/containers/<id>: where anonymous volumes will lie
+	const char *log_driver; // the engine's defaults
+	char *const *log_options; // "max-size=20m"; may be NULL
+	const char *cgroup_parent;
+};
+
+// Returns the record, with the state "created", which the caller frees. *ret_warnings (a new NULL-terminated array, maybe
+// empty) are what the answer's Warnings say ("Your kernel does not support swap limit capabilities …"). Errors are
+// BERTH_ERROR_INVALID in Docker's words ("invalid restart policy 'x'", "invalid mount config …", "No command specified")
+// and BERTH_ERROR_NOT_IMPLEMENTED for what this version cannot do (networks but none and host, published ports, named
+// volumes, devices by request …): a setting is honoured or refused, never dropped in silence. A bind whose source does
+// not exist is made by `binds` and refused by `mounts`, as Docker does; making is the caller's.
+struct berth_container_record *berth_plan_make(const struct berth_plan_input *input, char ***ret_warnings,
+					       GError **error);
+
+// The options of the json-file log in host_config->log_config, checked by berth_plan_make(): max-size (bytes, -1:
+// unlimited), max-file, compress. driver "none" has no log: *ret_none.
+struct berth_plan_log {
+	bool none;
+	int64_t max_size, max_file;
+	bool compress;
+};
+bool berth_plan_log(const struct api_log_config *config, struct berth_plan_log *ret, GError **error);

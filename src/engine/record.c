@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/record.h"
+
+#define STATE struct berth_container_state
+static const struct berth_field state_fields[] = {
+	BERTH_STRING(STATE, status, "status", BERTH_REQUIRED),
+	BERTH_INT64(STATE, pid, "pid", BERTH_OMIT_EMPTY),
+	BERTH_INT64(STATE, exit_code, "exitCode", BERTH_OMIT_EMPTY),
+	BERTH_INT64(STATE, started_at, "startedAt", BERTH_OMIT_EMPTY),
+	BERTH_INT64(STATE, finished_at, "finishedAt", BERTH_OMIT_EMPTY),
+	BERTH_INT64(STATE, restart_count, "restartCount", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(STATE, oom_killed, "oomKilled", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(STATE, started_before, "startedBefore", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(STATE, manually_stopped, "manuallyStopped", BERTH_OMIT_EMPTY),
+	BERTH_STRING(STATE, error, "error", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document berth_container_state_document = {"container state", sizeof(STATE), state_fields};
+
+#define MOUNT struct berth_container_mount
+static const struct berth_field mount_fields[] = {
+	BERTH_STRING(MOUNT, type, "type", BERTH_REQUIRED),
+	BERTH_STRING(MOUNT, source, "source", BERTH_OMIT_EMPTY),
+	BERTH_STRING(MOUNT, destination, "destination", BERTH_REQUIRED),
+	BERTH_STRING(MOUNT, mode, "mode", BERTH_OMIT_EMPTY),
+	BERTH_STRING(MOUNT, propagation, "propagation", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(MOUNT, writable, "writable", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(MOUNT, listed, "listed", BERTH_OMIT_EMPTY),
+	BERTH_STRINGS(MOUNT, options, "options", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document berth_container_mount_document = {"container mount", sizeof(MOUNT), mount_fields};
+
+#define RECORD struct berth_container_record
+static const struct berth_field record_fields[] = {
+	BERTH_INT64(RECORD, version, "version", BERTH_REQUIRED),
+	BERTH_STRING(RECORD, id, "id", BERTH_REQUIRED),
+	BERTH_STRING(RECORD, name, "name", BERTH_REQUIRED),
+	BERTH_STRING(RECORD, image, "image", BERTH_REQUIRED),
+	BERTH_INT64(RECORD, created, "created", BERTH_REQUIRED),
+	BERTH_STRING(RECORD, network, "network", BERTH_REQUIRED),
+	BERTH_OBJECT(RECORD, config, "config", &api_container_config_document, BERTH_REQUIRED),
+	BERTH_OBJECT(RECORD, host_config, "hostConfig", &api_host_config_document, BERTH_REQUIRED),
+	BERTH_OBJECTS(RECORD, mounts, "mounts", &berth_container_mount_document, BERTH_OMIT_EMPTY),
+	BERTH_OBJECT(RECORD, state, "state", &berth_container_state_document, BERTH_REQUIRED),
+	{0},
+};
+const struct berth_document berth_container_record_document = {"container record", sizeof(RECORD), record_fields};

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the database keeps of a container: kind "container", id its 64 hex digits, name without slash; it refers to its
+// image and its snapshot (whose id is the container's). The configuration never changes after create; the state does,
+// as a whole, in the transaction of the event that tells of the change.
+#pragma once
+
+#include "spec/api.h"
+
+#define BERTH_RECORD_CONTAINER "container"
+#define BERTH_RECORD_VERSION 1
+
+// Values of `status`. "removing" is final: what is left of such a container is removed, now or at the next start.
+#define BERTH_STATUS_CREATED "created"
+#define BERTH_STATUS_RUNNING "running"
+#define BERTH_STATUS_PAUSED "paused"
+#define BERTH_STATUS_RESTARTING "restarting"
+#define BERTH_STATUS_EXITED "exited"
+#define BERTH_STATUS_REMOVING "removing"
+#define BERTH_STATUS_DEAD "dead"
+
+struct berth_container_state {
+	char *status;
+	int64_t pid; // of init; 0 when it does not run
+	int64_t exit_code;
+	int64_t started_at, finished_at; // nanoseconds since 1970; 0: never
+	int64_t restart_count; // by the policy, since the last start on request
+	bool oom_killed;
+	bool started_before;
+	bool manually_stopped;
+	char *error; // why the last start failed
+};
+extern const struct berth_document berth_container_state_document;
+
+// A mount that the user or the image asked for, decided at create.
+struct berth_container_mount {
+	char *type; // bind, tmpfs or volume (an anonymous folder of the container)
+	char *source; // path on the host; NULL for tmpfs
+	char *destination; // absolute, in the container
+	char *mode; // as the user wrote it ("ro,z"), for inspect
+	char *propagation;
+	bool writable;
+	bool listed; // in inspect's Mounts (HostConfig.Tmpfs is not)
+	char **options; // of the OCI mount
+};
+extern const struct berth_document berth_container_mount_document;
+
+struct berth_container_record {
+	int64_t version;
+	char *id;
+	char *name; // without slash
+	char *image; // sha256:<hex>
+	int64_t created; // nanoseconds since 1970
+	char *network; // none or host
+	struct api_container_config *config; // merged with the image's
+	struct api_host_config *host_config; // with defaults filled in
+	GPtrArray *mounts; // of struct berth_container_mount
+	struct berth_container_state *state;
+};
+extern const struct berth_document berth_container_record_document;
+
+BERTH_DOCUMENT_AUTOPTR(berth_container_state, berth_container_state_document)
+BERTH_DOCUMENT_AUTOPTR(berth_container_mount, berth_container_mount_document)
+BERTH_DOCUMENT_AUTOPTR(berth_container_record, berth_container_record_document)

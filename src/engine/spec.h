@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a container's record to the OCI configuration that its monitor runs, and the files of the container that the
+// engine makes.
+#pragma once
+
+#include "engine/record.h"
+#include "engine/seccomp.h"
+
+struct berth_spec_input {
+	const struct berth_container_record *record;
+	int root_fd; // the container's root file system, mounted; for users and groups
+	const char *folder; // <data root>/containers/<id>, which holds hostname, hosts, resolv.conf
+	const char *cgroup_parent; // of the engine; the record's own wins
+	const char *init_program; // berth-init, bound into the container for HostConfig.Init
+	const struct berth_seccomp_profile *seccomp; // the built-in one
+};
+
+// The OCI configuration with Docker's defaults: namespaces, mounts, devices, masked and read-only paths, capabilities,
+// seccomp, limits, cgroup path <parent>/<id>. Everything that the record asks for is in it. The caller frees it.
+struct oci_config *berth_spec_make(const struct berth_spec_input *input, GError **error);
+
+// Writes hostname, hosts and resolv.conf into the container's folder, as the record's network and host options say.
+bool berth_spec_write_files(int folder_fd, const struct berth_container_record *record, GError **error);
+
+// Makes the folders of the record's anonymous volumes (in the container's folder) and, while they are empty, copies into
+// them what the image has at their destination, with owners, modes, times and xattrs. Links are never followed out of
+// `root_fd`.
+bool berth_spec_make_volumes(int root_fd, const struct berth_container_record *record, GError **error);
+// Makes missing source folders of binds (not of mounts), as Docker does.
+bool berth_spec_make_bind_sources(const struct berth_container_record *record, GError **error);

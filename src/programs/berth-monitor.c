@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parent of one container. It is started by berth_monitor_spawn() and by nobody else; monitor/protocol.h says how
+// one talks to it. There may be thousands of these: what is needed only while the container is created is given back.
+#include "monitor/monitor.h"
+
+#include <malloc.h>
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+	if (argc != 3) {
+		fputs("berth-monitor is started by the engine, one for each container\n", stderr);
+		return 2;
+	}
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TRIM_THRESHOLD, 16 << 10);
+	mallopt(M_TOP_PAD, 4 << 10);
+	mallopt(M_MMAP_THRESHOLD, 32 << 10);
+	return berth_monitor_run(argv[1], argv[2]);
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a container's process before its exec and its creator or starter say to each other: packets of text, a word and
+// what belongs to it. Both ends need not be of one build: words keep their meaning.
+//
+//	creator -> child   mapped            its ids are mapped
+//	                   joined            it is in its cgroup
+//	                   proceed PID       the hooks of the runtime are done; PID is the child's for the creator
+//	child -> creator   pid PID           and a pidfd: this is the container's process (see child.c)
+//	                   mounted           waits for proceed
+//	                   console           and the terminal's master
+//	                   ready             waits for start
+//	child -> starter   executing         and then the end of the stream: it has been executed
+//	child -> any       warn MESSAGE
+//	                   error KIND MESSAGE
+#pragma once
+
+#include "base/packet.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+// Sends a packet, with a descriptor unless fd is -1 (which the caller keeps).
+bool berth_channel_send(int socket, int fd, GError **error, const char *format, ...) G_GNUC_PRINTF(4, 5);
+void berth_channel_send_error(int socket, const GError *problem);
+
+// Waits for a packet. *ret_rest (borrowed from the packet) is what follows the first word, "" if nothing. Returns the
+// word, borrowed too; NULL at the end of the stream without an error, and NULL with *error when the other side sent one
+// or receiving failed.
+const char *berth_channel_receive(int socket, struct berth_packet *packet, const char **ret_rest, GError **error);
+
+// Waits for this very word; anything else is an error.
+bool berth_channel_expect(int socket, const char *word, char **ret_rest, GError **error);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process's terminal, and its standard streams. The terminal is made from the container's own devpts and bound on
+// /dev/console by the descriptor of its other side, so nothing that the root or another container puts in the way of a
+// name is ever opened (CVE-2025-52565, CVE-2026-88264).
+#include "runtime/channel.h"
+#include "runtime/setup.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/root.h"
+#include "sys/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool bind_console(struct berth_setup *setup, GError **error)
+{
+	berth_fd dev = berth_root_make_folder(setup->root, "/dev", 0755, error);
+
+	if (dev < 0)
+		return false;
+	berth_fd made = openat(dev, "console", O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0600);
+	if (made < 0 && errno != EEXIST)
+		return berth_error_set_errno(error, errno, "make /dev/console");
+	berth_fd target = openat(dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	if (target < 0 || fstat(target, &st) < 0)
+		return berth_error_set_errno(error, errno, "open /dev/console");
+	if (S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "/dev/console in the root is a link or a folder");
+	berth_fd tree = berth_mount_clone(setup->terminal, "", false, error);
+	return tree >= 0 && berth_mount_attach(tree, target, "/dev/console", error);
+}
+
+bool berth_console_make(struct berth_setup *setup, GError **error)
+{
+	const struct oci_process *process = setup->config->process;
+	const struct oci_box *size = process ? process->console_size : NULL;
+
+	if (!process || !process->terminal)
+		return true;
+	berth_fd ptmx = berth_rootfs_open(setup, "/dev/pts/ptmx", true, error);
+	if (ptmx < 0)
+		return g_prefix_error(error, "process.terminal needs devpts on /dev/pts: "), false;
+	berth_fd master = -1;
+	if (!berth_terminal_open(ptmx, &master, &setup->terminal, error))
+		return false;
+	if (size && !berth_terminal_resize(master, (unsigned) size->width, (unsigned) size->height, error))
+		return false;
+	if (process->user && process->user->uid &&
+	    fchown(setup->terminal, (uid_t) process->user->uid, (gid_t) -1) < 0)
+		return berth_error_set_errno(error, errno, "give the terminal to its user");
+	return bind_console(setup, error) && berth_channel_send(setup->sync, master, error, "console");
+}
+
+static bool redirect(int from, int to, GError **error)
+{
+	// dup2() onto itself would keep O_CLOEXEC.
+	if (from == to ? fcntl(to, F_SETFD, 0) < 0 : dup2(from, to) < 0)
+		return berth_error_set_errno(error, errno, "set standard stream %d", to);
+	return true;
+}
+
+bool berth_stdio_set(struct berth_setup *setup, GError **error)
+{
+	int from[3] = {setup->stdio[0], setup->stdio[1], setup->stdio[2]};
+	berth_fd null = -1;
+
+	if (setup->terminal >= 0) {
+		if (ioctl(setup->terminal, TIOCSCTTY, 0) < 0)
+			return berth_error_set_errno(error, errno, "take the terminal");
+		from[0] = from[1] = from[2] = setup->terminal;
+	}
+	for (int i = 0; i < 3; i++) {
+		if (from[i] < 0 && null < 0) {
+			null = berth_devices_open_null(setup, O_RDWR, error);
+			if (null < 0)
+				return g_prefix_error(error, "standard streams: "), false;
+		}
+		if (!redirect(from[i] < 0 ? null : from[i], i, error))
+			return false;
+	}
+	return true;
+}

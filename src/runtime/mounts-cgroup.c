@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mounts of type "cgroup": the container sees its own groups only.
+//
+// On v2 that is one new mount in its cgroup namespace. On v1 a tmpfs holds a folder for each hierarchy: in a cgroup
+// namespace with a new mount of the hierarchy, without one with a clone of the container's own folder.
+#include "runtime/setup.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "sys/cgroup-internal.h"
+#include "sys/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct tree {
+	char *name; // of its folder, as the host calls it
+	char **controllers;
+	bool v2;
+	int fd; // without a cgroup namespace: a clone of the container's folder; else -1
+};
+
+static void tree_free(void *data)
+{
+	struct tree *tree = data;
+
+	berth_fd_clear(&tree->fd);
+	g_free(tree->name);
+	g_strfreev(tree->controllers);
+	g_free(tree);
+}
+
+void berth_cgroup_mount_clear(struct berth_mount_step *step)
+{
+	g_clear_pointer(&step->cgroups, g_ptr_array_unref);
+}
+
+void berth_cgroup_mount_list_fds(const struct berth_mount_step *step, GArray *fds)
+{
+	for (guint i = 0; step->cgroups && i < step->cgroups->len; i++) {
+		const struct tree *tree = step->cgroups->pdata[i];
+		g_array_append_val(fds, tree->fd);
+	}
+}
+
+static bool own_namespace(const struct berth_setup *setup)
+{
+	return (setup->new_namespaces | setup->joined_namespaces) & CLONE_NEWCGROUP;
+}
+
+static bool add_tree(struct berth_setup *setup, struct berth_mount_step *step, const struct berth_cgroup_mount *mount,
+		     const char *cgroup_path, GError **error)
+{
+	struct tree *tree = g_new0(struct tree, 1);
+
+	tree->name = g_path_get_basename(mount->point);
+	tree->controllers = g_strdupv(mount->controllers);
+	tree->v2 = mount->v2;
+	tree->fd = -1;
+	g_ptr_array_add(step->cgroups, tree);
+	if (own_namespace(setup))
+		return true;
+	g_autofree char *path = g_build_filename(mount->point, cgroup_path, NULL);
+	if (access(path, F_OK) < 0)
+		return true;
+	struct berth_mount_change change = {.propagation = MS_PRIVATE};
+	tree->fd = berth_mount_clone(AT_FDCWD, path, false, error);
+	return tree->fd >= 0 && berth_mount_change(tree->fd, &change, error);
+}
+
+bool berth_cgroup_mount_prepare(struct berth_setup *setup, struct berth_mount_step *step, const char *cgroup_path,
+				GError **error)
+{
+	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
+
+	if (mounts->kind == BERTH_CGROUP_V2)
+		return true;
+	step->cgroups = g_ptr_array_new_with_free_func(tree_free);
+	for (guint i = 0; i < mounts->list->len; i++)
+		if (!add_tree(setup, step, mounts->list->pdata[i], cgroup_path, error))
+			return false;
+	return true;
+}
+
+// Mount options of a v1 hierarchy: its controllers, or "none" and its name.
+static int mount_hierarchy(const struct tree *tree, uint64_t attributes, GError **error)
+{
+	g_autoptr(GPtrArray) options = g_ptr_array_new();
+
+	if (tree->v2)
+		return berth_mount_new("cgroup2", "cgroup2", NULL, attributes, error);
+	for (char **controller = tree->controllers; controller && *controller; controller++) {
+		if (g_str_has_prefix(*controller, "name="))
+			g_ptr_array_add(options, (void *) "none");
+		g_ptr_array_add(options, *controller);
+	}
+	g_ptr_array_add(options, NULL);
+	return berth_mount_new("cgroup", "cgroup", (char *const *) options->pdata, attributes, error);
+}
+
+static bool attach_hierarchy(int folder, const struct tree *tree, uint64_t attributes, GError **error)
+{
+	struct berth_mount_change change = {.set = attributes};
+	berth_fd made = tree->fd >= 0 ? -1 : mount_hierarchy(tree, attributes, error);
+	int mount = tree->fd >= 0 ? tree->fd : made;
+
+	if (mount < 0 || (tree->fd >= 0 && !berth_mount_change(mount, &change, error)))
+		return false;
+	if (mkdirat(folder, tree->name, 0755) < 0)
+		return berth_error_set_errno(error, errno, "make folder %s", tree->name);
+	berth_fd target = openat(folder, tree->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (target < 0)
+		return berth_error_set_errno(error, errno, "open folder %s", tree->name);
+	if (!berth_mount_attach(mount, target, tree->name, error))
+		return false;
+	for (char **controller = tree->controllers; strchr(tree->name, ',') && controller && *controller; controller++)
+		if (symlinkat(tree->name, folder, *controller) < 0)
+			return berth_error_set_errno(error, errno, "link %s", *controller);
+	return true;
+}
+
+static bool make_v1(const struct berth_mount_step *step, int target, GError **error)
+{
+	char *options[] = {(char *) "mode=755", (char *) "size=4m", NULL};
+	uint64_t attributes = step->options.own.set;
+	struct berth_mount_change change = {.set = attributes};
+
+	berth_fd folder = berth_mount_new("tmpfs", "tmpfs", options, attributes & ~(uint64_t) MOUNT_ATTR_RDONLY, error);
+	if (folder < 0 || !berth_mount_attach(folder, target, step->mount->destination, error))
+		return false;
+	for (guint i = 0; i < step->cgroups->len; i++)
+		if (!attach_hierarchy(folder, step->cgroups->pdata[i], attributes, error))
+			return false;
+	return berth_mount_change(folder, &change, error);
+}
+
+bool berth_cgroup_mount_make(struct berth_setup *setup, struct berth_mount_step *step, int target, GError **error)
+{
+	// The cgroup namespace's root is the group that the process is in when it is made.
+	if (!berth_child_wait_joined(setup, error))
+		return false;
+	if (step->cgroups)
+		return make_v1(step, target, error);
+	berth_fd mount = berth_mount_new("cgroup2", "cgroup", NULL, step->options.own.set, error);
+	return mount >= 0 && berth_mount_attach(mount, target, step->mount->destination, error);
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.mounts, in order. Sources of bind mounts are cloned by the creator, with its rights; file systems are made by
+// the child, so that they belong to its namespaces. Every mount is complete before it is attached, by descriptor.
+//
+// Nothing but procfs may cover /proc or what lies beneath it: a container that could put other files there would lie to
+// itself about labels, masks and limits (CVE-2015-3631, CVE-2019-19921). The exceptions are what lxcfs provides.
+#include "runtime/setup.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const allowed_in_proc[] = {
+	"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat",	"/proc/swaps",
+	"/proc/uptime",	 "/proc/loadavg",   "/proc/slabinfo", "/proc/pressure", "/proc/net/dev",
+	"/proc/sys/kernel/ns_last_pid", NULL,
+};
+
+static bool is_type(const struct oci_mount *mount, const char *type)
+{
+	return g_strcmp0(mount->type, type) == 0;
+}
+
+static char *clean(const char *destination)
+{
+	return g_canonicalize_filename(destination, "/");
+}
+
+static bool destination_allowed(const struct berth_mount_step *step, const char *path, GError **error)
+{
+	bool in_proc = g_str_equal(path, "/proc") || g_str_has_prefix(path, "/proc/");
+
+	if (!in_proc || is_type(step->mount, "proc") || g_strv_contains(allowed_in_proc, path))
+		return true;
+	if (g_str_equal(path, "/proc") && step->tree >= 0 && berth_mount_is(step->tree, PROC_SUPER_MAGIC))
+		return true;
+	return berth_error_set(error, BERTH_ERROR_INVALID, "mounts: %s: nothing but proc may be mounted there",
+			       step->mount->destination);
+}
+
+static bool prepare_bind(struct berth_setup *setup, struct berth_mount_step *step, GError **error)
+{
+	const char *root_propagation = setup->section->rootfs_propagation;
+	struct berth_mount_options *options = &step->options;
+	struct stat st;
+
+	if (!step->mount->source || !*step->mount->source)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "mounts: %s: a bind mount needs a source",
+				       step->mount->destination);
+	g_autofree char *source = g_canonicalize_filename(step->mount->source, setup->create->bundle);
+	step->tree = berth_mount_clone(AT_FDCWD, source, options->recursive_bind, error);
+	if (step->tree < 0)
+		return false;
+	if (fstat(step->tree, &st) < 0)
+		return berth_error_set_errno(error, errno, "look at %s", source);
+	step->file = !S_ISDIR(st.st_mode);
+	if (!options->propagation) {
+		bool flows = root_propagation && (strstr(root_propagation, "slave") || strstr(root_propagation, "shared"));
+		options->propagation = flows ? MS_SLAVE : MS_PRIVATE;
+		options->propagation_recursive = true;
+	}
+	struct berth_mount_change propagation = {.propagation = options->propagation,
+						 .recursive = options->propagation_recursive};
+	return berth_mount_change(step->tree, &propagation, error) &&
+	       berth_mount_change(step->tree, &options->own, error) &&
+	       berth_mount_change(step->tree, &options->deep, error);
+}
+
+static bool has_gid(const GPtrArray *mappings, int64_t gid)
+{
+	return berth_identity_host_id(mappings, gid) >= 0;
+}
+
+// devpts refuses a gid that the user namespace does not have; terminals then belong to their user's group.
+static void drop_unmapped_gid(const struct berth_setup *setup, GPtrArray *data)
+{
+	for (guint i = 0; setup->new_namespaces & CLONE_NEWUSER && data->pdata[i]; i++) {
+		const char *option = data->pdata[i];
+		if (g_str_has_prefix(option, "gid=") &&
+		    !has_gid(setup->section->gid_mappings, g_ascii_strtoll(option + 4, NULL, 10)))
+			g_ptr_array_remove_index(data, i--);
+	}
+}
+
+static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount, GError **error)
+{
+	struct berth_mount_step new = {.mount = mount, .tree = -1, .mounted = -1};
+
+	if (!berth_mount_options_parse(mount->options, is_type(mount, "bind"), &new.options, error))
+		return false;
+	g_array_append_val(setup->mounts, new);
+	struct berth_mount_step *step = &g_array_index(setup->mounts, struct berth_mount_step, setup->mounts->len - 1);
+	if (step->options.remount)
+		return true;
+	if (step->options.bind && !prepare_bind(setup, step, error))
+		return false;
+	if (is_type(mount, "devpts"))
+		drop_unmapped_gid(setup, step->options.data);
+	g_autofree char *path = clean(mount->destination);
+	return destination_allowed(step, path, error);
+}
+
+bool berth_mounts_prepare(struct berth_setup *setup, GError **error)
+{
+	const GPtrArray *mounts = setup->config->mounts;
+
+	if (setup->joined_namespaces & CLONE_NEWNS)
+		return true;
+	for (guint i = 0; mounts && i < mounts->len; i++) {
+		const struct oci_mount *mount = mounts->pdata[i];
+		if (!prepare_one(setup, mount, error))
+			return g_prefix_error(error, "mount %s: ", mount->destination), false;
+	}
+	return true;
+}
+
+// The parsed rule again, on what the destination really is: a link in the root may lead into /proc.
+static bool target_allowed(const struct berth_mount_step *step, int target, const char *path, GError **error)
+{
+	if (is_type(step->mount, "proc") || !berth_mount_is(target, PROC_SUPER_MAGIC) ||
+	    g_strv_contains(allowed_in_proc, path) ||
+	    (g_str_equal(path, "/proc") && step->tree >= 0 && berth_mount_is(step->tree, PROC_SUPER_MAGIC)))
+		return true;
+	return berth_error_set(error, BERTH_ERROR_INVALID, "the destination lies in /proc");
+}
+
+static int open_target(const struct berth_setup *setup, const struct berth_mount_step *step, const char *path,
+		       GError **error)
+{
+	bool kernel = is_type(step->mount, "proc") || is_type(step->mount, "sysfs");
+	struct stat st;
+
+	berth_fd target = berth_rootfs_target(setup, path, step->options.bind && step->file, kernel, error);
+	if (target < 0 || !target_allowed(step, target, path, error))
+		return -1;
+	if (kernel && (fstat(target, &st) < 0 || !S_ISDIR(st.st_mode))) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "%s in the root is no folder", path);
+		return -1;
+	}
+	return berth_fd_steal(&target);
+}
+
+static bool copy_up(const struct berth_mount_step *step, int tree, int target, GError **error)
+{
+	return !step->options.copy_up || berth_copy_up(target, tree, error);
+}
+
+static bool make_new(struct berth_mount_step *step, const char *path, int target, GError **error)
+{
+	const struct oci_mount *mount = step->mount;
+	struct berth_mount_change change = step->options.own;
+	// /dev becomes read-only only when the devices are made, a copy when it is filled.
+	bool late = change.set & MOUNT_ATTR_RDONLY && (g_str_equal(path, "/dev") || step->options.copy_up);
+
+	if (late)
+		change.set &= ~(uint64_t) MOUNT_ATTR_RDONLY;
+	berth_fd tree = berth_mount_new(mount->type, mount->source && *mount->source ? mount->source : mount->type,
+					(char *const *) step->options.data->pdata, change.set, error);
+	if (tree < 0 || !copy_up(step, tree, target, error) || !berth_mount_attach(tree, target, path, error))
+		return false;
+	struct berth_mount_change propagation = {.propagation = step->options.propagation,
+						 .recursive = step->options.propagation_recursive};
+	if (!berth_mount_change(tree, &propagation, error) || !berth_mount_change(tree, &step->options.deep, error))
+		return false;
+	if (late)
+		step->mounted = berth_fd_steal(&tree);
+	return true;
+}
+
+static bool remount(const struct berth_mount_step *step, int target, GError **error)
+{
+	return berth_mount_change(target, &step->options.own, error) &&
+	       berth_mount_change(target, &step->options.deep, error);
+}
+
+static bool make_one(struct berth_setup *setup, struct berth_mount_step *step, GError **error)
+{
+	g_autofree char *path = clean(step->mount->destination);
+	berth_fd target = open_target(setup, step, path, error);
+
+	if (target < 0)
+		return false;
+	if (step->options.remount)
+		return remount(step, target, error);
+	if (step->tree >= 0)
+		return berth_mount_attach(step->tree, target, path, error);
+	if (is_type(step->mount, "cgroup") || is_type(step->mount, "cgroup2"))
+		return berth_cgroup_mount_make(setup, step, target, error);
+	return make_new(step, path, target, error);
+}
+
+bool berth_mounts_make(struct berth_setup *setup, GError **error)
+{
+	for (guint i = 0; i < setup->mounts->len; i++) {
+		struct berth_mount_step *step = &g_array_index(setup->mounts, struct berth_mount_step, i);
+		if (!make_one(setup, step, error))
+			return g_prefix_error(error, "mount %s: ", step->mount->destination), false;
+	}
+	return true;
+}
+
+bool berth_mounts_finish(struct berth_setup *setup, GError **error)
+{
+	struct berth_mount_change read_only = {.set = MOUNT_ATTR_RDONLY};
+
+	for (guint i = 0; i < setup->mounts->len; i++) {
+		struct berth_mount_step *step = &g_array_index(setup->mounts, struct berth_mount_step, i);
+		if (step->mounted >= 0 && !berth_mount_change(step->mounted, &read_only, error))
+			return g_prefix_error(error, "mount %s: ", step->mount->destination), false;
+	}
+	return true;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Limits and priorities that the creator sets on the finished process from outside, so that its own rights decide, not
+// those of the container: rlimits, oom_score_adj, scheduler, I/O priority.
+#include "runtime/setup.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ioprio.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name;
+	int resource;
+} resources[] = {
+	{"RLIMIT_AS", RLIMIT_AS},
+	{"RLIMIT_CORE", RLIMIT_CORE},
+	{"RLIMIT_CPU", RLIMIT_CPU},
+	{"RLIMIT_DATA", RLIMIT_DATA},
+	{"RLIMIT_FSIZE", RLIMIT_FSIZE},
+	{"RLIMIT_LOCKS", RLIMIT_LOCKS},
+	{"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+	{"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+	{"RLIMIT_NICE", RLIMIT_NICE},
+	{"RLIMIT_NOFILE", RLIMIT_NOFILE},
+	{"RLIMIT_NPROC", RLIMIT_NPROC},
+	{"RLIMIT_RSS", RLIMIT_RSS},
+	{"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+	{"RLIMIT_RTTIME", RLIMIT_RTTIME},
+	{"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+	{"RLIMIT_STACK", RLIMIT_STACK},
+};
+
+static const struct {
+	const char *name;
+	unsigned value;
+} policies[] = {
+	{"SCHED_OTHER", SCHED_OTHER}, {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
+	{"SCHED_BATCH", SCHED_BATCH}, {"SCHED_IDLE", SCHED_IDLE}, {"SCHED_DEADLINE", 6},
+	{"SCHED_ISO", 4},
+};
+
+static const struct {
+	const char *name;
+	uint64_t value;
+} scheduler_flags[] = {
+	{"SCHED_FLAG_RESET_ON_FORK", 0x01},  {"SCHED_FLAG_RECLAIM", 0x02},	  {"SCHED_FLAG_DL_OVERRUN", 0x04},
+	{"SCHED_FLAG_KEEP_POLICY", 0x08},    {"SCHED_FLAG_KEEP_PARAMS", 0x10},	  {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+	{"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40},
+};
+
+// sched_setattr(2)'s first version; libc has no name for it.
+struct scheduler_attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+static int resource_number(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(resources); i++)
+		if (g_str_equal(resources[i].name, name))
+			return resources[i].resource;
+	return -1;
+}
+
+static int policy_number(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(policies); i++)
+		if (g_str_equal(policies[i].name, name))
+			return (int) policies[i].value;
+	return -1;
+}
+
+static int priority_class(const char *name)
+{
+	static const char *const classes[] = {"IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"};
+
+	for (int i = 0; i < (int) G_N_ELEMENTS(classes); i++)
+		if (g_str_equal(classes[i], name))
+			return i + 1;
+	return -1;
+}
+
+bool berth_limits_check(const struct oci_process *process, GError **error)
+{
+	uint64_t seen = 0;
+
+	for (guint i = 0; process->rlimits && i < process->rlimits->len; i++) {
+		const struct oci_rlimit *limit = process->rlimits->pdata[i];
+		int number = resource_number(limit->type);
+		if (number < 0)
+			return berth_error_set(error, BERTH_ERROR_INVALID, "process.rlimits: %s is not known",
+					       limit->type);
+		if (seen & UINT64_C(1) << number)
+			return berth_error_set(error, BERTH_ERROR_INVALID, "process.rlimits: %s is there twice",
+					       limit->type);
+		if (limit->soft > limit->hard)
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "process.rlimits: %s: the soft limit is above the hard one",
+					       limit->type);
+		seen |= UINT64_C(1) << number;
+	}
+	if (process->oom_score_adj != BERTH_UNSET && (process->oom_score_adj < -1000 || process->oom_score_adj > 1000))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "process.oomScoreAdj: goes from -1000 to 1000");
+	if (process->scheduler && policy_number(process->scheduler->policy ? process->scheduler->policy : "") < 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "process.scheduler.policy: is not known");
+	if (process->io_priority && priority_class(process->io_priority->class ? process->io_priority->class : "") < 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "process.ioPriority.class: is not known");
+	return true;
+}
+
+static void warn_clamped(const struct berth_runtime *runtime, const struct oci_rlimit *wanted, const struct rlimit *got)
+{
+	g_autofree char *message =
+		g_strdup_printf("%s: clamped to %" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT
+				":%" G_GUINT64_FORMAT " cannot be set without CAP_SYS_RESOURCE",
+				wanted->type, (uint64_t) got->rlim_cur, (uint64_t) got->rlim_max, wanted->soft,
+				wanted->hard);
+
+	if (runtime->warn)
+		runtime->warn(runtime->data, message);
+}
+
+static bool set_rlimit(const struct berth_runtime *runtime, pid_t pid, const struct oci_rlimit *wanted, GError **error)
+{
+	int number = resource_number(wanted->type);
+	struct rlimit now, limit = {.rlim_cur = wanted->soft, .rlim_max = wanted->hard};
+
+	if (prlimit(pid, (enum __rlimit_resource) number, &limit, NULL) == 0)
+		return true;
+	if (errno != EPERM || prlimit(pid, (enum __rlimit_resource) number, NULL, &now) < 0)
+		return berth_error_set_errno(error, errno, "process.rlimits: %s", wanted->type);
+	limit.rlim_max = MIN(limit.rlim_max, now.rlim_max);
+	limit.rlim_cur = MIN(limit.rlim_cur, limit.rlim_max);
+	if (prlimit(pid, (enum __rlimit_resource) number, &limit, NULL) < 0)
+		return berth_error_set_errno(error, errno, "process.rlimits: %s", wanted->type);
+	warn_clamped(runtime, wanted, &limit);
+	return true;
+}
+
+static bool set_oom_score(pid_t pid, int64_t value, GError **error)
+{
+	char path[64], text[16];
+
+	g_snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int) pid);
+	int length = g_snprintf(text, sizeof text, "%d", (int) value);
+	berth_fd fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, (size_t) length) != length)
+		return berth_error_set_errno(error, errno, "process.oomScoreAdj %s", text);
+	return true;
+}
+
+static bool set_scheduler(pid_t pid, const struct oci_scheduler *wanted, GError **error)
+{
+	struct scheduler_attributes attributes = {
+		.size = sizeof attributes,
+		.policy = (uint32_t) policy_number(wanted->policy),
+		.nice = (int32_t) wanted->nice,
+		.priority = (uint32_t) wanted->priority,
+		.runtime = wanted->runtime,
+		.deadline = wanted->deadline,
+		.period = wanted->period,
+	};
+
+	for (char **flag = wanted->flags; flag && *flag; flag++) {
+		uint64_t value = 0;
+		for (size_t i = 0; i < G_N_ELEMENTS(scheduler_flags); i++)
+			if (g_str_equal(scheduler_flags[i].name, *flag))
+				value = scheduler_flags[i].value;
+		if (!value)
+			return berth_error_set(error, BERTH_ERROR_INVALID, "process.scheduler.flags: %s is not known",
+					       *flag);
+		attributes.flags |= value;
+	}
+	if (syscall(SYS_sched_setattr, pid, &attributes, 0) < 0)
+		return berth_error_set_errno(error, errno, "process.scheduler");
+	return true;
+}
+
+bool berth_limits_apply(const struct berth_setup *setup, pid_t pid, GError **error)
+{
+	const struct oci_process *process = setup->config->process;
+
+	if (!process)
+		return true;
+	for (guint i = 0; process->rlimits && i < process->rlimits->len; i++)
+		if (!set_rlimit(setup->runtime, pid, process->rlimits->pdata[i], error))
+			return false;
+	if (process->oom_score_adj != BERTH_UNSET && !set_oom_score(pid, process->oom_score_adj, error))
+		return false;
+	if (process->scheduler && !set_scheduler(pid, process->scheduler, error))
+		return false;
+	if (process->io_priority) {
+		int value = IOPRIO_PRIO_VALUE(priority_class(process->io_priority->class), process->io_priority->priority);
+		if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, pid, value) < 0)
+			return berth_error_set_errno(error, errno, "process.ioPriority");
+	}
+	return true;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/setup.h"
+
+#include "base/fd.h"
+
+static void step_clear(void *data)
+{
+	struct berth_mount_step *step = data;
+
+	berth_mount_options_clear(&step->options);
+	berth_fd_clear(&step->tree);
+	berth_fd_clear(&step->mounted);
+	berth_cgroup_mount_clear(step);
+}
+
+struct berth_setup *berth_setup_new(void)
+{
+	struct berth_setup *setup = g_new0(struct berth_setup, 1);
+
+	setup->root_tree = setup->proc_fd = setup->sync = setup->listener = setup->root = setup->terminal = -1;
+	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)
+		setup->join[i] = -1;
+	for (size_t i = 0; i < G_N_ELEMENTS(setup->stdio); i++)
+		setup->stdio[i] = -1;
+	setup->mounts = g_array_new(FALSE, TRUE, sizeof(struct berth_mount_step));
+	g_array_set_clear_func(setup->mounts, step_clear);
+	setup->device_trees = g_array_new(FALSE, TRUE, sizeof(int));
+	g_array_set_clear_func(setup->device_trees, (GDestroyNotify) berth_fd_clear);
+	return setup;
+}
+
+void berth_setup_free(struct berth_setup *setup)
+{
+	if (!setup)
+		return;
+	int *const fds[] = {&setup->root_tree, &setup->proc_fd, &setup->sync, &setup->listener, &setup->root,
+			    &setup->terminal};
+	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
+		berth_fd_clear(fds[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)
+		berth_fd_clear(&setup->join[i]);
+	g_array_unref(setup->mounts);
+	g_array_unref(setup->device_trees);
+	g_free(setup->root_path);
+	g_free(setup->label);
+	g_free(setup->seccomp);
+	g_free(setup->host_pid);
+	g_free(setup);
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside the runtime: what is prepared before clone and then used by the child, by kernel subject. Functions with
+// `prepare` in their name run in the creator, before clone, with its privileges and in its namespaces; all others run in
+// the child, inside the container's namespaces, and reach the container's files through `root` only.
+#pragma once
+
+#include "runtime/container.h"
+#include "runtime/mount-options.h"
+#include "sys/capability.h"
+
+#include <glib.h>
+#include <sys/types.h>
+
+// One entry of config.mounts.
+struct berth_mount_step {
+	const struct oci_mount *mount; // borrowed
+	struct berth_mount_options options;
+	int tree; // bind: a detached clone of the source, attributes set; else -1
+	bool file; // bind: the source is no folder
+	GPtrArray *cgroups; // cgroup v1: its hierarchies (mounts-cgroup.c); else NULL
+	int mounted; // set by the child: the mount whose read-only attribute is set last; else -1
+};
+
+struct berth_setup {
+	const struct berth_runtime *runtime;
+	const struct oci_config *config;
+	const struct oci_linux_section *section; // config->os_linux, never NULL
+	const struct berth_create *create;
+	const char *id;
+	const struct oci_state *state; // for hooks
+
+	unsigned new_namespaces; // CLONE_NEW*, made by clone; CLONE_NEWCGROUP apart, see child.c
+	unsigned joined_namespaces;
+	unsigned private_namespaces; // new, or joined ones that are not the creator's own
+	int join[8]; // descriptors of joined namespaces, -1 beyond; the user namespace last
+	unsigned join_flags[8];
+
+	int root_tree; // the root's detached mount; -1 in a joined mount namespace
+	char *root_path; // where on the host, so that hooks find it there; NULL: anywhere
+	GArray *mounts; // of struct berth_mount_step
+	GArray *device_trees; // of int: /dev nodes of the host, where mknod is not allowed (user namespaces)
+	int proc_fd; // a procfs nobody else has; -1 when nothing is written to it
+	const char *label_file; // where the LSM label goes, beneath proc_fd; NULL: none
+	char *label;
+
+	struct berth_capabilities capabilities;
+	void *seccomp; // NULL: none
+	size_t seccomp_length;
+	unsigned seccomp_flags;
+
+	// Only in the child.
+	int sync; // to the creator: channel.h
+	int listener; // where start() connects
+	int root; // O_PATH of the root
+	int terminal; // the terminal's other side; -1: none
+	int stdio[3];
+	bool cgroup_joined;
+	char *host_pid; // as the creator sees it
+};
+
+struct berth_setup *berth_setup_new(void);
+void berth_setup_free(struct berth_setup *setup);
+typedef struct berth_setup berth_setup;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_setup, berth_setup_free)
+
+// check.c: refuses what is wrong or not implemented, naming the property, before anything is made.
+bool berth_check_id(const char *id, GError **error);
+bool berth_check_config(const struct oci_config *config, const struct berth_create *create, GError **error);
+
+// rootfs.c
+bool berth_rootfs_prepare(struct berth_setup *setup, GError **error);
+bool berth_rootfs_attach(struct berth_setup *setup, GError **error);
+bool berth_rootfs_enter(struct berth_setup *setup, GError **error); // pivot_root or chroot
+// Opens what `path` is in the root, O_PATH; a symbolic link at its end is not followed if `no_link`.
+int berth_rootfs_open(const struct berth_setup *setup, const char *path, bool no_link, GError **error);
+// The same, made if missing: a folder, or an empty file.
+int berth_rootfs_target(const struct berth_setup *setup, const char *path, bool file, bool no_link, GError **error);
+
+// mounts.c
+bool berth_mounts_prepare(struct berth_setup *setup, GError **error);
+bool berth_mounts_make(struct berth_setup *setup, GError **error);
+bool berth_mounts_finish(struct berth_setup *setup, GError **error); // what becomes read-only only at the end
+
+// mounts-cgroup.c
+bool berth_cgroup_mount_prepare(struct berth_setup *setup, struct berth_mount_step *step, const char *cgroup_path,
+				GError **error);
+bool berth_cgroup_mount_make(struct berth_setup *setup, struct berth_mount_step *step, int target, GError **error);
+void berth_cgroup_mount_clear(struct berth_mount_step *step);
+void berth_cgroup_mount_list_fds(const struct berth_mount_step *step, GArray *fds); // appends them
+
+// copy-up.c: copies what lies in folder `from` into folder `to` (tmpcopyup).
+bool berth_copy_up(int from, int to, GError **error);
+
+// hide.c
+bool berth_hide_paths(struct berth_setup *setup, GError **error); // readonlyPaths, then maskedPaths
+
+// devices.c
+bool berth_devices_prepare(struct berth_setup *setup, GError **error);
+bool berth_devices_make(struct berth_setup *setup, GError **error);
+// Opens the root's own /dev/null and makes sure that it is one.
+int berth_devices_open_null(const struct berth_setup *setup, int flags, GError **error);
+
+// console.c: the process's terminal on /dev/console; sends its master to the creator.
+bool berth_console_make(struct berth_setup *setup, GError **error);
+bool berth_stdio_set(struct berth_setup *setup, GError **error);
+
+// kernel.c: sysctl, host name, LSM labels: what goes through procfs.
+bool berth_kernel_prepare(struct berth_setup *setup, GError **error);
+bool berth_kernel_apply(struct berth_setup *setup, GError **error);
+int berth_kernel_open_label(const struct berth_setup *setup, GError **error); // -1 without error: there is none
+
+// identity.c
+bool berth_identity_prepare(struct berth_setup *setup, GError **error);
+bool berth_identity_check(const struct oci_process *process, GError **error);
+bool berth_identity_become_root(GError **error);
+bool berth_identity_apply(struct berth_setup *setup, GError **error);
+bool berth_identity_finish(struct berth_setup *setup, GError **error); // no_new_privs, capabilities, seccomp
+// A container's id as the creator sees it, by the maps of a new user namespace.
+int64_t berth_identity_host_id(const GPtrArray *mappings, int64_t id);
+
+// process-limits.c: what the creator sets on the process from outside, when it is ready.
+bool berth_limits_check(const struct oci_process *process, GError **error);
+bool berth_limits_apply(const struct berth_setup *setup, pid_t pid, GError **error);
+
+// program.c: finds the program and makes its environment, before the filter is installed; executes it, and returns only
+// on failure, with the well-known words.
+char *berth_program_find(const struct oci_process *process, char ***ret_env, GError **error);
+bool berth_program_execute(const struct oci_process *process, const char *path, char **env, GError **error);
+
+// hooks.c: runs them in order, each with `state` on its stdin.
+bool berth_hooks_run(const GPtrArray *hooks, const char *name, const char *state, GError **error);
+// The state's text for a hook.
+char *berth_hooks_state(const struct oci_state *state, const char *status, const char *pid);
+
+// child.c: the child's life from clone to exec. Never returns.
+void berth_child_main(struct berth_setup *setup) G_GNUC_NORETURN;
+// Returns when the process is in its cgroup, and in its cgroup namespace if it gets one.
+bool berth_child_wait_joined(struct berth_setup *setup, GError **error);

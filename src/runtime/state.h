@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the runtime remembers of a container: <state_root>/<id>/state.json, written whole and renamed into place. The
+// folder may hold other things of the container's owner; the runtime's own are state.json and start.sock, which is there
+// from create to start. Operations that change a container hold a lock on the folder.
+#pragma once
+
+#include "runtime/container.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+#define BERTH_STATE_FILE "state.json"
+#define BERTH_START_SOCKET "start.sock"
+#define BERTH_STATE_VERSION 1
+
+struct berth_record {
+	int64_t version; // of this format
+	char *id;
+	char *bundle;
+	char *rootfs; // NULL: the creator gave a mount
+	char *created; // RFC 3339
+	char *cgroup; // NULL: none
+	int64_t pid; // 0: still being created
+	uint64_t start_time; // of the pid: sys/process.h
+	GHashTable *annotations;
+	struct oci_hooks *hooks;
+};
+extern const struct berth_document berth_record_document;
+BERTH_DOCUMENT_AUTOPTR(berth_record, berth_record_document)
+
+// Opens the container's folder; makes it (and the root) when `make`, *ret_made tells. Takes the lock when `lock`, waiting
+// for other operations. -1 on failure, BERTH_ERROR_NOT_FOUND: there is no such container.
+int berth_state_open(const struct berth_runtime *runtime, const char *id, bool make, bool *ret_made, GError **error);
+bool berth_state_lock(int folder, const char *id, GError **error);
+// Whether an operation holds the lock now.
+bool berth_state_locked(int folder);
+
+struct berth_record *berth_state_read(int folder, const char *id, GError **error);
+bool berth_state_write(int folder, const struct berth_record *record, GError **error);
+bool berth_state_exists(int folder);
+// Removes the runtime's files, and the folder if nothing else is in it.
+bool berth_state_remove(const struct berth_runtime *runtime, int folder, const char *id, GError **error);

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/namespace.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+static const struct {
+	const char *name, *file;
+	unsigned flag;
+} namespaces[] = {
+	{"pid", "pid", CLONE_NEWPID},          {"network", "net", CLONE_NEWNET}, {"mount", "mnt", CLONE_NEWNS},
+	{"ipc", "ipc", CLONE_NEWIPC},          {"uts", "uts", CLONE_NEWUTS},     {"user", "user", CLONE_NEWUSER},
+	{"cgroup", "cgroup", CLONE_NEWCGROUP}, {"time", "time", CLONE_NEWTIME},
+};
+
+unsigned berth_namespace_flag(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(namespaces); i++)
+		if (g_str_equal(namespaces[i].name, name))
+			return namespaces[i].flag;
+	return 0;
+}
+
+const char *berth_namespace_file(unsigned flag)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(namespaces); i++)
+		if (namespaces[i].flag == flag)
+			return namespaces[i].file;
+	return NULL;
+}
+
+int berth_namespace_open(const char *path, unsigned flag, GError **error)
+{
+	berth_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0) {
+		berth_error_set_errno(error, errno, "open namespace %s", path);
+		return -1;
+	}
+	if (ioctl(fd, NS_GET_NSTYPE) != (int) flag) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "%s is no %s namespace", path, berth_namespace_file(flag));
+		return -1;
+	}
+	return berth_fd_steal(&fd);
+}
+
+bool berth_idmap_write(pid_t pid, const char *file, const struct berth_idmap *map, size_t count, GError **error)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/%s", (int) pid, file);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (size_t i = 0; i < count; i++)
+		g_string_append_printf(text, "%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n",
+				       map[i].inside, map[i].outside, map[i].count);
+	berth_fd fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text->str, text->len) != (ssize_t) text->len)
+		return berth_error_set_errno(error, errno, "write %s", path);
+	return true;
+}

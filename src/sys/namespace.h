@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Namespaces by the names of the OCI specification, and id maps of user namespaces.
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// "network" -> CLONE_NEWNET; 0 if there is no such namespace.
+unsigned berth_namespace_flag(const char *name);
+// Its name beneath /proc/<pid>/ns ("net"); NULL if there is none.
+const char *berth_namespace_file(unsigned flag);
+
+// Opens a namespace's file and checks that it is one of this type. -1 on failure.
+int berth_namespace_open(const char *path, unsigned flag, GError **error);
+
+struct berth_idmap {
+	int64_t inside, outside, count;
+};
+
+// Writes the id map of the user namespace of process `pid` ("uid_map" or "gid_map"), which must be unwritten yet.
+bool berth_idmap_write(pid_t pid, const char *file, const struct berth_idmap *map, size_t count, GError **error);

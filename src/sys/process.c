@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/process.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+{
+	int pidfd = -1;
+	struct clone_args args = {
+		.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.pidfd = (uintptr_t) &pidfd,
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+	};
+
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t) cgroup_fd;
+	}
+	pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+	if (pid > 0)
+		*ret_pidfd = pidfd;
+	return pid;
+}
+
+uint64_t berth_process_start_time(pid_t pid)
+{
+	char path[64], text[1024];
+
+	g_snprintf(path, sizeof path, "/proc/%d/stat", (int) pid);
+	berth_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	// The name in parentheses may hold anything; the start time is the 20th field after it.
+	char *field = strrchr(text, ')');
+	for (int i = 0; field && i < 20; i++)
+		field = strchr(field + 1, ' ');
+	return field ? g_ascii_strtoull(field + 1, NULL, 10) : 0;
+}
+
+int berth_process_open(pid_t pid, uint64_t start_time)
+{
+	berth_fd fd = pid > 0 ? pidfd_open(pid, 0) : -1;
+
+	// Opened first: if the start time is right now, the descriptor is of that process.
+	if (fd < 0 || berth_process_start_time(pid) != start_time)
+		return -1;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return berth_fd_steal(&fd);
+}
+
+bool berth_process_wait_end(int pidfd, int milliseconds)
+{
+	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+	int64_t end = g_get_monotonic_time() + (int64_t) milliseconds * 1000;
+
+	for (;;) {
+		int64_t left = milliseconds < 0 ? -1 : MAX(0, (end - g_get_monotonic_time() + 999) / 1000);
+		int n = poll(&poll_fd, 1, (int) left);
+		if (n != 0 && !(n < 0 && errno == EINTR))
+			return n > 0;
+		if (n == 0)
+			return false;
+	}
+}
+
+bool berth_process_ended(int pidfd)
+{
+	return berth_process_wait_end(pidfd, 0);
+}
+
+int berth_process_reap(int pidfd)
+{
+	siginfo_t info = {0};
+
+	while (waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED | __WALL) < 0)
+		if (errno != EINTR)
+			return -1;
+	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+static int signal_by_name(const char *name)
+{
+	for (int i = 1; i < SIGRTMIN; i++) {
+		const char *known = sigabbrev_np(i);
+		if (known && g_ascii_strcasecmp(known, name) == 0)
+			return i;
+	}
+	if (g_ascii_strncasecmp(name, "RTMIN", 5) == 0 || g_ascii_strncasecmp(name, "RTMAX", 5) == 0) {
+		int64_t step = 0;
+		if (name[5] && !g_ascii_string_to_signed(name + 5, 10, -31, 31, &step, NULL))
+			return 0;
+		int number = (int) step + (g_ascii_toupper(name[4]) == 'N' ? SIGRTMIN : SIGRTMAX);
+		return number >= SIGRTMIN && number <= SIGRTMAX ? number : 0;
+	}
+	return 0;
+}
+
+int berth_signal_number(const char *name)
+{
+	int64_t number;
+
+	if (g_ascii_string_to_signed(name, 10, 1, SIGRTMAX, &number, NULL))
+		return (int) number;
+	return signal_by_name(g_ascii_strncasecmp(name, "SIG", 3) == 0 ? name + 3 : name);
+}

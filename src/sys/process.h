@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes by pidfd, and clone3. For single-threaded callers: the child of berth_process_clone() goes on with a copy
+// of the caller's memory and may use all of libc, malloc too.
+#pragma once
+
+#include <glib.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// clone3() with `flags` (CLONE_NEW*, CLONE_PARENT, ...; CLONE_PIDFD and CLONE_CLEAR_SIGHAND are added). With cgroup_fd
+// >= 0 the child is born in that v2 group. Returns the child's pid (and its pidfd), 0 in the child, or -1 with errno.
+pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
+
+// When the process was started, in clock ticks since boot: with the pid it names a process for good. 0: no such
+// process.
+uint64_t berth_process_start_time(pid_t pid);
+
+// A pidfd of the process that had this pid and start time, or -1 when it is gone.
+int berth_process_open(pid_t pid, uint64_t start_time);
+
+// Whether the process has ended (reaped or not).
+bool berth_process_ended(int pidfd);
+
+// Waits for its end, at most `milliseconds` (-1: for ever). False: the time is over.
+bool berth_process_wait_end(int pidfd, int milliseconds);
+
+// Reaps a child of the caller; its status as exit code, or 128 + signal. -1 when it is no child of the caller.
+int berth_process_reap(int pidfd);
+
+// "TERM", "SIGTERM", "15" -> 15; 0 if there is no such signal.
+int berth_signal_number(const char *name);

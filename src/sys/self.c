@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/self.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+#define MARK "BERTH_SELF"
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+bool berth_self_protected(void)
+{
+	struct statvfs fs;
+	berth_fd fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (fstatvfs(fd, &fs) == 0 && fs.f_flag & ST_RDONLY)
+		return true;
+	int seals = fcntl(fd, F_GET_SEALS);
+	return seals >= 0 && (seals & SEALS) == SEALS;
+}
+
+static int read_only_mount(void)
+{
+	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, .propagation = MS_PRIVATE};
+	berth_fd fd = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+		return -1;
+	return berth_fd_steal(&fd);
+}
+
+static int sealed_copy(void)
+{
+	struct stat st;
+	berth_fd program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	berth_fd copy = memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	if (copy < 0 && errno == EINVAL) // before Linux 6.3
+		copy = memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (program < 0 || copy < 0 || fstat(program, &st) < 0)
+		return -1;
+	for (off_t left = st.st_size; left > 0;) {
+		ssize_t n = sendfile(copy, program, NULL, (size_t) left);
+		if (n <= 0)
+			return -1;
+		left -= n;
+	}
+	if (fcntl(copy, F_ADD_SEALS, SEALS) < 0)
+		return -1;
+	return berth_fd_steal(&copy);
+}
+
+bool berth_self_protect(char *const *argv)
+{
+	bool again = getenv(MARK) != NULL;
+
+	unsetenv(MARK);
+	if (berth_self_protected())
+		return true;
+	if (again) {
+		errno = EPERM;
+		return false;
+	}
+	berth_fd fd = read_only_mount();
+	if (fd < 0)
+		fd = sealed_copy();
+	if (fd < 0)
+		return false;
+	setenv(MARK, "1", 1);
+	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
+	unsetenv(MARK);
+	return false;
+}

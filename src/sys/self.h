@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program's own file, kept from containers. A process that is about to become a container's program is still this
+// program in /proc/self/exe, and `#!/proc/self/exe` even executes this program inside the container; what opened it
+// there could later open it for writing and change the host's binary. So a program that makes containers executes
+// itself once again, at its start, from a clone of its file's mount that is read-only and attached nowhere: through
+// that mount nobody can write, whatever their capabilities.
+#pragma once
+
+// To be called first in main(). Returns when the program runs protected (or the kernel does not let it: then errno
+// tells and false is returned; the caller decides). The environment variable BERTH_SELF marks the second run and is
+// removed.
+#include <stdbool.h>
+bool berth_self_protect(char *const *argv);
+
+// Whether /proc/self/exe lies on a read-only mount.
+bool berth_self_protected(void);
