@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Limits bind: what exceeds its memory is killed and reported as such, a fork bomb stops at its pids limit, a cpu quota
+# holds within ten per cent.
+
+load ../helpers
+setup_file() { engine_setup; }
+teardown_file() { engine_teardown; }
+teardown() { remove_containers; }
+
+@test "a memory hog is killed and reported as out of memory" {
+	run berth run --name hog --network none --memory 32m busybox sh -c 'x=a; while :; do x=$x$x; done'
+	[ "$status" -eq 137 ]
+	[ "$(berth inspect -f '{{.State.OOMKilled}}' hog)" = true ]
+	[ "$(berth inspect -f '{{.State.ExitCode}}' hog)" = 137 ]
+	berth events --since 0 --until "$(date +%s)" --format '{{.Action}}' | grep -x oom
+}
+
+@test "a process of many that is out of memory is reported though the container goes on" {
+	berth run -d --name main --network none --memory 48m busybox sh -c \
+		'(x=a; while :; do x=$x$x; done); echo survived; sleep 1'
+	[ "$(berth wait main)" = 0 ]
+	[ "$(berth logs main 2>/dev/null)" = survived ]
+	[ "$(berth inspect -f '{{.State.OOMKilled}}' main)" = true ]
+}
+
+@test "without a memory limit nothing is reported" {
+	berth run --name plain --network none busybox true
+	[ "$(berth inspect -f '{{.State.OOMKilled}}' plain)" = false ]
+}
+
+@test "a fork bomb stops at its pids limit" {
+	berth run -d --name bomb --network none --pids-limit 40 busybox sh -c \
+		'f() { f | f & }; f; while :; do sleep 1; done'
+	most=0
+	for _ in $(seq 40); do
+		count=$(berth top bomb -eo pid 2>/dev/null | wc -l)
+		[ "$count" -le "$most" ] || most=$count
+		sleep 0.05
+	done
+	echo "at most $most lines of top"
+	[ "$most" -ge 2 ]
+	[ "$most" -le 41 ] # and the title
+	berth rm -f bomb
+}
+
+@test "the pids limit is what the container's processes see" {
+	run berth run --rm --network none --pids-limit 10 busybox sh -c \
+		'i=0; while [ $i -lt 20 ]; do sleep 5 & i=$((i+1)); done'
+	[[ "$output" == *"can't fork"* ]]
+}
+
+# Processor seconds that a busy container used in about two seconds of time, as parts of a thousand.
+used() {
+	local pid before after started ended
+	pid=$(berth inspect -f '{{.State.Pid}}' busy)
+	sleep 0.5
+	started=$(date +%s%N)
+	before=$(awk '{print $14 + $15}' "/proc/$pid/stat")
+	sleep 4
+	after=$(awk '{print $14 + $15}' "/proc/$pid/stat")
+	ended=$(date +%s%N)
+	echo $(((after - before) * 10000000 * 1000 / (ended - started)))
+}
+
+@test "a cpu quota holds within ten per cent" {
+	berth run -d --name busy --network none --cpus 0.30 busybox sh -c 'while :; do :; done'
+	share=$(used)
+	echo "used $share of 1000 where 300 were allowed"
+	[ "$share" -ge 270 ]
+	[ "$share" -le 330 ]
+}
+
+@test "a limit of open files is what the container has" {
+	[ "$(berth run --rm --network none --ulimit nofile=123:456 busybox sh -c 'ulimit -Sn; ulimit -Hn' | tr '\n' ' ')" = "123 456 " ]
+}
+
+@test "cpu shares, cpuset and memory limits reach the kernel" {
+	berth run -d --name values --network none --cpu-shares 512 --cpuset-cpus 0 --memory 64m busybox sleep 100
+	pid=$(berth inspect -f '{{.State.Pid}}' values)
+	grep -q '^Cpus_allowed_list:[[:space:]]*0$' "/proc/$pid/status"
+	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+		folder=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
+		[ "$(cat "$folder/memory.max")" = 67108864 ]
+		[ "$(cat "$folder/cpu.weight")" != 100 ]
+	else
+		memory=$(sed -n 's/^[0-9]*:memory://p' "/proc/$pid/cgroup")
+		cpu=$(sed -n 's/^[0-9]*:cpu\(,[a-z,]*\)\{0,1\}:\(.*\)$/\2/p' "/proc/$pid/cgroup")
+		[ "$(cat "/sys/fs/cgroup/memory$memory/memory.limit_in_bytes")" = 67108864 ]
+		[ "$(cat /sys/fs/cgroup/cpu*"$cpu/cpu.shares" | head -n 1)" = 512 ]
+	fi
+}
