@@ -61,5 +61,5 @@ void berth_flags_help(const struct berth_flag *flags, unsigned width, GString *o
 
 // "512m" -> 536870912. Suffixes b k m g t p with or without "b" or "ib", any case, powers of 1024; a fraction is fine.
 bool berth_bytes_parse(const char *text, int64_t *ret_bytes, GError **error);
-// 1234567 -> "1.23MB" (powers of 1000, four significant digits, as Docker's lists show sizes). The caller frees it.
+// 1234567 -> "1.23MB" (powers of 1000, three significant digits, as Docker's lists show sizes). The caller frees it.
 char *berth_bytes_format(int64_t bytes);
