@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "monitor/keys.h"
+#include "base/keys.h"
 
 #include <signal.h>
 #include <string.h>

@@ -3,9 +3,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/keys.h"
 #include "base/limits.h"
 #include "base/moment.h"
-#include "monitor/keys.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>

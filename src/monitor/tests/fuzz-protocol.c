@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any packet is a request whose fields are within their ranges, or an error with a message; and so is any reply.
 #include "base/error.h"
-#include "monitor/keys.h"
+#include "base/keys.h"
 #include "monitor/protocol.h"
 
 #include <signal.h>

@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/packet.h"
-#include "monitor/keys.h"
+#include "base/keys.h"
 #include "monitor/server.h"
 
 #include <fcntl.h>

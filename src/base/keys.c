@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "monitor/keys.h"
+#include "base/keys.h"
 
 #include "base/error.h"
 
