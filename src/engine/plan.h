@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a request to create a container comes to: the request is checked whole, merged with the image's configuration and
-// given its defaults, and nothing is made. The result is the record that the engine stores.
+// What a request to create a container comes to: the request is checked whole, merged with the image's configuration
+// and given its defaults, and nothing is made. The result is the record that the engine stores.
 #pragma once
 
 #include "engine/record.h"
@@ -19,12 +19,12 @@ struct berth_plan_input {
 	const char *cgroup_parent;
 };
 
-// Returns the record, with the state "created", which the caller frees. *ret_warnings (a new NULL-terminated array, maybe
-// empty) are what the answer's Warnings say ("Your kernel does not support swap limit capabilities …"). Errors are
-// BERTH_ERROR_INVALID in Docker's words ("invalid restart policy 'x'", "invalid mount config …", "No command specified")
-// and BERTH_ERROR_NOT_IMPLEMENTED for what this version cannot do (networks but none and host, published ports, named
-// volumes, devices by request …): a setting is honoured or refused, never dropped in silence. A bind whose source does
-// not exist is made by `binds` and refused by `mounts`, as Docker does; making is the caller's.
+// Returns the record, with the state "created", which the caller frees. *ret_warnings (a new NULL-terminated array,
+// maybe empty) are what the answer's Warnings say ("Your kernel does not support swap limit capabilities …"). Errors
+// are BERTH_ERROR_INVALID in Docker's words ("invalid restart policy 'x'", "invalid mount config …", "No command
+// specified") and BERTH_ERROR_NOT_IMPLEMENTED for what this version cannot do (networks but none and host, published
+// ports, named volumes, devices by request …): a setting is honoured or refused, never dropped in silence. A bind whose
+// source does not exist is made by `binds` and refused by `mounts`, as Docker does; making is the caller's.
 struct berth_container_record *berth_plan_make(const struct berth_plan_input *input, char ***ret_warnings,
 					       GError **error);
 

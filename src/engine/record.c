@@ -20,12 +20,15 @@ const struct berth_document berth_container_state_document = {"container state",
 #define MOUNT struct berth_container_mount
 static const struct berth_field mount_fields[] = {
 	BERTH_STRING(MOUNT, type, "type", BERTH_REQUIRED),
+	BERTH_STRING(MOUNT, name, "name", BERTH_OMIT_EMPTY),
 	BERTH_STRING(MOUNT, source, "source", BERTH_OMIT_EMPTY),
 	BERTH_STRING(MOUNT, destination, "destination", BERTH_REQUIRED),
 	BERTH_STRING(MOUNT, mode, "mode", BERTH_OMIT_EMPTY),
 	BERTH_STRING(MOUNT, propagation, "propagation", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(MOUNT, writable, "writable", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(MOUNT, listed, "listed", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(MOUNT, make_source, "makeSource", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(MOUNT, no_copy, "noCopy", BERTH_OMIT_EMPTY),
 	BERTH_STRINGS(MOUNT, options, "options", BERTH_OMIT_EMPTY),
 	{0},
 };

@@ -34,12 +34,15 @@ extern const struct berth_document berth_container_state_document;
 // A mount that the user or the image asked for, decided at create.
 struct berth_container_mount {
 	char *type; // bind, tmpfs or volume (an anonymous folder of the container)
+	char *name; // of a volume
 	char *source; // path on the host; NULL for tmpfs
 	char *destination; // absolute, in the container
 	char *mode; // as the user wrote it ("ro,z"), for inspect
 	char *propagation;
 	bool writable;
 	bool listed; // in inspect's Mounts (HostConfig.Tmpfs is not)
+	bool make_source; // a bind's source is made when it is missing
+	bool no_copy; // a volume does not begin with what the image has there
 	char **options; // of the OCI mount
 };
 extern const struct berth_document berth_container_mount_document;

@@ -85,8 +85,8 @@ static const struct berth_document profile_document = {"seccomp profile", sizeof
 static const struct {
 	const char *machine, *go, *scmp;
 } architectures[] = {
-	{"x86_64", "amd64", "SCMP_ARCH_X86_64"},   {"aarch64", "arm64", "SCMP_ARCH_AARCH64"},
-	{"armv7l", "arm", "SCMP_ARCH_ARM"},	   {"i686", "386", "SCMP_ARCH_X86"},
+	{"x86_64", "amd64", "SCMP_ARCH_X86_64"},     {"aarch64", "arm64", "SCMP_ARCH_AARCH64"},
+	{"armv7l", "arm", "SCMP_ARCH_ARM"},          {"i686", "386", "SCMP_ARCH_X86"},
 	{"riscv64", "riscv64", "SCMP_ARCH_RISCV64"}, {"ppc64le", "ppc64le", "SCMP_ARCH_PPC64LE"},
 	{"s390x", "s390x", "SCMP_ARCH_S390X"},
 };
@@ -99,13 +99,12 @@ void berth_seccomp_profile_free(struct berth_seccomp_profile *profile)
 static bool check(const struct berth_seccomp_profile *profile, GError **error)
 {
 	if (profile->architectures && *profile->architectures && profile->arch_map && profile->arch_map->len > 0)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "use either 'architectures' or 'archMap', not both");
+		return berth_error_set(error, BERTH_ERROR_INVALID, "use either 'architectures' or 'archMap', not both");
 	for (guint i = 0; profile->syscalls && i < profile->syscalls->len; i++) {
 		const struct rule *rule = profile->syscalls->pdata[i];
 		if (!rule->name == !(rule->names && *rule->names))
-			return berth_error_set(error, BERTH_ERROR_INVALID,
-					       "syscalls[%u]: use either 'name' or 'names'", i);
+			return berth_error_set(error, BERTH_ERROR_INVALID, "syscalls[%u]: use either 'name' or 'names'",
+					       i);
 	}
 	return true;
 }
@@ -176,9 +175,9 @@ static bool applies(const struct rule *rule, uint64_t capabilities, const struct
 {
 	const struct condition *excludes = rule->excludes, *includes = rule->includes;
 
-	if (excludes && (lists(excludes->arches, host->architecture) ||
-			 has_capability(excludes->caps, capabilities, false) ||
-			 (excludes->min_kernel && kernel_reaches(excludes->min_kernel, host))))
+	if (excludes &&
+	    (lists(excludes->arches, host->architecture) || has_capability(excludes->caps, capabilities, false) ||
+	     (excludes->min_kernel && kernel_reaches(excludes->min_kernel, host))))
 		return false;
 	if (!includes)
 		return true;

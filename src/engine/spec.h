@@ -22,9 +22,9 @@ struct oci_config *berth_spec_make(const struct berth_spec_input *input, GError 
 // Writes hostname, hosts and resolv.conf into the container's folder, as the record's network and host options say.
 bool berth_spec_write_files(int folder_fd, const struct berth_container_record *record, GError **error);
 
-// Makes the folders of the record's anonymous volumes (in the container's folder) and, while they are empty, copies into
-// them what the image has at their destination, with owners, modes, times and xattrs. Links are never followed out of
-// `root_fd`.
+// Makes the folders of the record's anonymous volumes (in the container's folder) and, while they are empty, copies
+// into them what the image has at their destination, with owners, modes, times and xattrs. Links are never followed out
+// of `root_fd`.
 bool berth_spec_make_volumes(int root_fd, const struct berth_container_record *record, GError **error);
 // Makes missing source folders of binds (not of mounts), as Docker does.
 bool berth_spec_make_bind_sources(const struct berth_container_record *record, GError **error);

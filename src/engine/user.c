@@ -99,8 +99,8 @@ static bool find_group(const char *group, const char *wanted, uint32_t *ret, GEr
 		if (strcmp(parts[0], wanted) == 0 && entry_number(parts[2], ret))
 			return true;
 	}
-	return berth_error_set(error, BERTH_ERROR_INVALID,
-			       "unable to find group %s: no matching entries in group file", wanted);
+	return berth_error_set(error, BERTH_ERROR_INVALID, "unable to find group %s: no matching entries in group file",
+			       wanted);
 }
 
 static void add_memberships(const char *group, const char *name, struct berth_user *user)

@@ -15,9 +15,9 @@ struct berth_user {
 	GArray *groups; // of uint32_t: gid first, then the supplementary ones, no number twice
 };
 
-// Resolves `text` ("" and NULL: root) and the groups to add (may be NULL) beneath `root_fd`. Files that are missing, are
-// no regular files or are larger than BERTH_LIMIT_PASSWD count as empty. BERTH_ERROR_INVALID: "unable to find user x: no
-// matching entries in passwd file", "unable to find group x: …", a number out of range.
+// Resolves `text` ("" and NULL: root) and the groups to add (may be NULL) beneath `root_fd`. Files that are missing,
+// are no regular files or are larger than BERTH_LIMIT_PASSWD count as empty. BERTH_ERROR_INVALID: "unable to find user
+// x: no matching entries in passwd file", "unable to find group x: …", a number out of range.
 bool berth_user_resolve(int root_fd, const char *text, char *const *group_add, struct berth_user *ret, GError **error);
 // The same from the files' text, which may be NULL.
 bool berth_user_resolve_text(const char *passwd, const char *group, const char *text, char *const *group_add,

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// /etc/hostname, hosts and resolv.conf of a container. Every name that is written here was checked to have no control
+// character, so nobody can smuggle in a line.
+#include "engine/spec.h"
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define FILE_MAX (1 << 20) // of the host's
+
+static const char standard_hosts[] = "127.0.0.1\tlocalhost\n"
+				     "::1\tlocalhost ip6-localhost ip6-loopback\n"
+				     "fe00::\tip6-localnet\n"
+				     "ff00::\tip6-mcastprefix\n"
+				     "ff02::1\tip6-allnodes\n"
+				     "ff02::2\tip6-allrouters\n";
+
+// The host's file, ending in a newline; empty when there is none.
+static GString *read_host(const char *path)
+{
+	g_autofree char *text = berth_read_file_at(AT_FDCWD, path, FILE_MAX, NULL, NULL);
+	GString *out = g_string_new(text);
+
+	if (out->len > 0 && out->str[out->len - 1] != '\n')
+		g_string_append_c(out, '\n');
+	return out;
+}
+
+static char *make_hosts(const struct berth_container_record *record)
+{
+	bool host = g_str_equal(record->network, "host");
+	GString *out = host ? read_host("/etc/hosts") : g_string_new(standard_hosts);
+
+	for (char **extra = record->host_config->extra_hosts; extra && *extra; extra++) {
+		const char *colon = strchr(*extra, ':'); // the address may have more of them
+		if (colon)
+			g_string_append_printf(out, "%s\t%.*s\n", colon + 1, (int) (colon - *extra), *extra);
+	}
+	return g_string_free(out, FALSE);
+}
+
+static void append_list(GString *out, const char *keyword, char *const *words)
+{
+	if (!words || !*words)
+		return;
+	g_string_append(out, keyword);
+	for (; *words; words++)
+		g_string_append_printf(out, " %s", *words);
+	g_string_append_c(out, '\n');
+}
+
+static bool is_line_of(const char *line, const char *keyword)
+{
+	size_t length = strlen(keyword);
+
+	return strncmp(line, keyword, length) == 0 && (line[length] == ' ' || line[length] == '\t');
+}
+
+// The host's, with those kinds of lines replaced that the container has its own of. "." searches nowhere.
+static char *make_resolv_conf(const struct api_host_config *host)
+{
+	bool servers = host->dns && *host->dns, search = host->dns_search && *host->dns_search,
+	     options = host->dns_options && *host->dns_options;
+	GString *theirs = read_host("/etc/resolv.conf");
+	g_auto(GStrv) lines = g_strsplit(theirs->str, "\n", 0);
+	GString *out = g_string_new(NULL);
+
+	g_string_free(theirs, TRUE);
+	for (char **line = lines; *line; line++) {
+		bool replaced = (servers && is_line_of(*line, "nameserver")) ||
+				(search && (is_line_of(*line, "search") || is_line_of(*line, "domain"))) ||
+				(options && is_line_of(*line, "options"));
+		if (**line && !replaced)
+			g_string_append_printf(out, "%s\n", *line);
+	}
+	for (char **server = host->dns; server && *server; server++)
+		g_string_append_printf(out, "nameserver %s\n", *server);
+	if (!search || !g_str_equal(host->dns_search[0], "."))
+		append_list(out, "search", host->dns_search);
+	append_list(out, "options", host->dns_options);
+	return g_string_free(out, FALSE);
+}
+
+static bool write_file(int folder_fd, const char *name, const char *text, GError **error)
+{
+	return berth_write_file_at(folder_fd, name, text, strlen(text), 0644, false, error);
+}
+
+bool berth_spec_write_files(int folder_fd, const struct berth_container_record *record, GError **error)
+{
+	g_autofree char *hostname = g_strconcat(record->config->hostname, "\n", NULL);
+	g_autofree char *hosts = make_hosts(record);
+	g_autofree char *resolv_conf = make_resolv_conf(record->host_config);
+
+	if (!write_file(folder_fd, "hostname", hostname, error))
+		return false;
+	BERTH_FAILPOINT("container.files.hostname");
+	if (!write_file(folder_fd, "hosts", hosts, error))
+		return false;
+	BERTH_FAILPOINT("container.files.hosts");
+	return write_file(folder_fd, "resolv.conf", resolv_conf, error);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parts of spec.c share: each writes its sections of the OCI configuration.
+#pragma once
+
+#include "engine/security.h"
+#include "engine/spec.h"
+#include "engine/user.h"
+
+struct berth_spec {
+	const struct berth_spec_input *input;
+	const struct berth_container_record *record;
+	const struct api_host_config *host;
+	struct berth_security security;
+	uint64_t capabilities; // of the container's root
+	struct oci_config *config;
+};
+
+bool berth_spec_process(struct berth_spec *spec, GError **error); // spec-process.c; seccomp too
+bool berth_spec_mounts(struct berth_spec *spec, GError **error); // spec-mounts.c; masked and read-only paths too
+bool berth_spec_devices(struct berth_spec *spec, GError **error); // spec-devices.c; nodes and rules
+bool berth_spec_resources(struct berth_spec *spec, GError **error); // spec-resources.c; rlimits too
+
+bool berth_spec_is(const char *mode, const char *value);
+bool berth_spec_uses_init(const struct berth_spec *spec);
+
+#define BERTH_SPEC_INIT_PATH "/sbin/docker-init" // in the container, where Docker has it

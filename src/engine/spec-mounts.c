@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mounts: the kernel's file systems, then what the user asked for, parents before children, with the container's own
+// files of names among them. What the user mounts replaces a default of the same place, and those beneath it.
+#include "engine/spec-internal.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOUNTINFO_MAX (16 << 20)
+
+static const struct {
+	const char *destination, *type, *source, *options;
+} defaults[] = {
+	{"/proc", "proc", "proc", "nosuid,noexec,nodev"},
+	{"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"},
+	{"/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"},
+	{"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"},
+	{"/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,ro"},
+	{"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
+	{"/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777"},
+};
+
+// The same as the user's destination, or beneath it.
+static bool is_covered(const struct berth_container_record *record, const char *path)
+{
+	for (guint i = 0; record->mounts && i < record->mounts->len; i++) {
+		const struct berth_container_mount *mount = record->mounts->pdata[i];
+		size_t length = strlen(mount->destination);
+		if (strncmp(path, mount->destination, length) == 0 && (path[length] == '\0' || path[length] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static bool is_destination(const struct berth_container_record *record, const char *path)
+{
+	for (guint i = 0; record->mounts && i < record->mounts->len; i++) {
+		const struct berth_container_mount *mount = record->mounts->pdata[i];
+		if (g_str_equal(mount->destination, path))
+			return true;
+	}
+	return false;
+}
+
+static struct oci_mount *new_mount(GPtrArray *list, const char *destination, const char *type, const char *source)
+{
+	struct oci_mount *mount = berth_document_new(&oci_mount_document);
+
+	mount->destination = g_strdup(destination);
+	mount->type = g_strdup(type);
+	mount->source = g_strdup(source);
+	g_ptr_array_add(list, mount);
+	return mount;
+}
+
+static void add_bind(GPtrArray *list, const char *destination, const char *source, bool read_only)
+{
+	const char *options[] = {"rbind", "rprivate", read_only ? "ro" : NULL, NULL};
+
+	new_mount(list, destination, "bind", source)->options = g_strdupv((char **) options);
+}
+
+// A privileged container may write to /sys and its control groups.
+static char **default_options(const struct berth_spec *spec, const char *destination, const char *text)
+{
+	g_auto(GStrv) words = g_strsplit(text, ",", 0);
+	g_autoptr(GStrvBuilder) options = g_strv_builder_new();
+	g_autofree char *size = g_strdup_printf("size=%" G_GINT64_FORMAT, spec->host->shm_size);
+
+	for (char **word = words; *word; word++)
+		if (!spec->host->privileged || !g_str_equal(*word, "ro"))
+			g_strv_builder_add(options, *word);
+	if (g_str_equal(destination, "/dev/shm"))
+		g_strv_builder_add(options, size);
+	return g_strv_builder_end(options);
+}
+
+static void add_defaults(struct berth_spec *spec, GPtrArray *list)
+{
+	const char *ipc = spec->host->ipc_mode;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(defaults); i++) {
+		const char *path = defaults[i].destination;
+		bool of_ipc = g_str_equal(path, "/dev/shm") || g_str_equal(path, "/dev/mqueue");
+		if (is_covered(spec->record, path))
+			continue;
+		if (of_ipc && berth_spec_is(ipc, "host")) {
+			add_bind(list, path, path, false);
+			continue;
+		}
+		if (g_str_equal(path, "/dev/shm") && berth_spec_is(ipc, "none"))
+			continue;
+		struct oci_mount *mount = new_mount(list, path, defaults[i].type, defaults[i].source);
+		mount->options = default_options(spec, path, defaults[i].options);
+	}
+}
+
+static void add_files(struct berth_spec *spec, GPtrArray *list)
+{
+	static const char *const files[] = {"resolv.conf", "hostname", "hosts"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+		g_autofree char *destination = g_build_filename("/etc", files[i], NULL);
+		g_autofree char *source = g_build_filename(spec->input->folder, files[i], NULL);
+		if (!is_destination(spec->record, destination))
+			add_bind(list, destination, source, spec->host->readonly_rootfs);
+	}
+	if (berth_spec_uses_init(spec))
+		add_bind(list, BERTH_SPEC_INIT_PATH, spec->input->init_program, true);
+}
+
+static bool is_beneath(const char *path, const char *folder)
+{
+	size_t length = strlen(folder);
+
+	return g_str_equal(folder, "/") ||
+	       (strncmp(path, folder, length) == 0 && (path[length] == '\0' || path[length] == '/'));
+}
+
+// The mount that `path` lies on: its point, and the optional fields that tell its propagation (proc(5)).
+static bool find_mount(const char *mountinfo, const char *path, char **ret_point, char **ret_fields)
+{
+	g_auto(GStrv) lines = g_strsplit(mountinfo, "\n", 0);
+	size_t longest = 0;
+
+	for (char **line = lines; *line; line++) {
+		g_auto(GStrv) words = g_strsplit(*line, " ", 7);
+		if (g_strv_length(words) < 7)
+			continue;
+		g_autofree char *point = g_strcompress(words[4]); // "\040" is a space
+		const char *end = strstr(words[6], "- ");
+		if (!end || !is_beneath(path, point) || strlen(point) < longest)
+			continue;
+		longest = strlen(point);
+		g_free(*ret_point);
+		g_free(*ret_fields);
+		*ret_point = g_steal_pointer(&point);
+		*ret_fields = g_strndup(words[6], (gsize) (end - words[6]));
+	}
+	return *ret_point != NULL;
+}
+
+// Mounts come and go through a bind only if its source lies on a mount that lets them: else the option would do
+// nothing.
+static bool check_propagation(const struct berth_container_mount *mount, GError **error)
+{
+	bool shared = g_str_has_suffix(mount->propagation, "shared");
+	g_autofree char *path = NULL, *mountinfo = NULL, *point = NULL, *fields = NULL;
+
+	if (!shared && !g_str_has_suffix(mount->propagation, "slave"))
+		return true;
+	char *real = realpath(mount->source, NULL);
+	if (!real)
+		return berth_error_set_errno(error, errno, "bind source %s", mount->source);
+	path = g_strdup(real);
+	free(real);
+	mountinfo = berth_read_file_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, NULL, error);
+	if (!mountinfo)
+		return false;
+	if (!find_mount(mountinfo, path, &point, &fields))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "bind source %s: its mount is not known",
+				       mount->source);
+	if (strstr(fields, "shared:") || (!shared && strstr(fields, "master:")))
+		return true;
+	return berth_error_set(error, BERTH_ERROR_INVALID, "path %s is mounted on %s but it is not a shared%s mount",
+			       mount->source, point, shared ? "" : " or slave");
+}
+
+static bool add_own(struct berth_spec *spec, GPtrArray *list, GError **error)
+{
+	const GPtrArray *mounts = spec->record->mounts;
+	struct oci_linux_section *section = spec->config->os_linux;
+
+	for (guint i = 0; mounts && i < mounts->len; i++) {
+		const struct berth_container_mount *own = mounts->pdata[i];
+		bool tmpfs = g_str_equal(own->type, "tmpfs");
+		const char *propagation = own->propagation ? own->propagation : "";
+		struct oci_mount *mount =
+			new_mount(list, own->destination, tmpfs ? "tmpfs" : "bind", tmpfs ? "tmpfs" : own->source);
+		mount->options = g_strdupv(own->options);
+		if (!tmpfs && own->propagation && !check_propagation(own, error))
+			return false;
+		// The root must let through what its mounts receive.
+		bool shared = g_str_has_suffix(propagation, "shared");
+		if (shared || (g_str_has_suffix(propagation, "slave") && !section->rootfs_propagation)) {
+			g_free(section->rootfs_propagation);
+			section->rootfs_propagation = g_strdup(shared ? "shared" : "slave");
+		}
+	}
+	return true;
+}
+
+static unsigned depth(const char *path)
+{
+	unsigned count = 0;
+
+	for (; *path; path++)
+		count += *path == '/';
+	return count;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct oci_mount *first = *(struct oci_mount *const *) a, *second = *(struct oci_mount *const *) b;
+	unsigned left = depth(first->destination), right = depth(second->destination);
+
+	return left != right ? (left < right ? -1 : 1) : strcmp(first->destination, second->destination);
+}
+
+bool berth_spec_mounts(struct berth_spec *spec, GError **error)
+{
+	GPtrArray *own = berth_objects_new();
+	GPtrArray *all = berth_objects_new();
+
+	spec->config->mounts = all;
+	add_defaults(spec, all);
+	add_files(spec, own);
+	bool added = add_own(spec, own, error);
+	g_ptr_array_sort(own, compare);
+	g_ptr_array_extend_and_steal(all, own);
+	spec->config->os_linux->masked_paths = g_strdupv(spec->host->masked_paths);
+	spec->config->os_linux->readonly_paths = g_strdupv(spec->host->readonly_paths);
+	return added;
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// process: who, what, where, with which environment and rights; and the system calls allowed.
+#include "engine/spec-internal.h"
+
+#include "sys/capability.h"
+
+#include <string.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Sets a variable where it stands or at the end; an entry without "=" takes it away.
+static void set_variable(GPtrArray *env, const char *entry)
+{
+	size_t length = strcspn(entry, "=");
+	guint i = 0;
+
+	while (i < env->len && !(strncmp(env->pdata[i], entry, length) == 0 && ((char *) env->pdata[i])[length] == '='))
+		i++;
+	if (entry[length] == '\0') {
+		if (i < env->len)
+			g_ptr_array_remove_index(env, i);
+	} else if (i < env->len) {
+		g_free(env->pdata[i]);
+		env->pdata[i] = g_strdup(entry);
+	} else {
+		g_ptr_array_add(env, g_strdup(entry));
+	}
+}
+
+static bool has_home(const GPtrArray *env)
+{
+	for (guint i = 0; i < env->len; i++)
+		if (g_str_has_prefix(env->pdata[i], "HOME="))
+			return true;
+	return false;
+}
+
+// Nothing of the engine's own environment is in it.
+static char **make_env(const struct api_container_config *config, const char *home)
+{
+	g_autoptr(GPtrArray) env = g_ptr_array_new();
+
+	g_ptr_array_add(env, g_strdup("PATH=" DEFAULT_PATH));
+	g_ptr_array_add(env, g_strconcat("HOSTNAME=", config->hostname, NULL));
+	if (config->tty)
+		g_ptr_array_add(env, g_strdup("TERM=xterm"));
+	for (char **entry = config->env; entry && *entry; entry++)
+		set_variable(env, *entry);
+	if (!has_home(env))
+		g_ptr_array_add(env, g_strconcat("HOME=", home, NULL));
+	g_ptr_array_add(env, NULL);
+	return (char **) g_ptr_array_free(g_steal_pointer(&env), FALSE);
+}
+
+static char **make_args(const struct berth_spec *spec)
+{
+	const struct api_container_config *config = spec->record->config;
+	g_autoptr(GStrvBuilder) args = g_strv_builder_new();
+
+	if (berth_spec_uses_init(spec)) {
+		g_strv_builder_add(args, BERTH_SPEC_INIT_PATH);
+		g_strv_builder_add(args, "--");
+	}
+	if (config->entrypoint)
+		g_strv_builder_addv(args, (const char **) config->entrypoint);
+	if (config->cmd)
+		g_strv_builder_addv(args, (const char **) config->cmd);
+	return g_strv_builder_end(args);
+}
+
+static char **capability_names(uint64_t set)
+{
+	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+
+	for (int i = 0; i < 64 && berth_capability_name(i); i++)
+		if (set >> i & 1)
+			g_strv_builder_add(names, berth_capability_name(i));
+	return g_strv_builder_end(names);
+}
+
+// Nothing is inheritable or ambient (CVE-2022-24769), and who is not root has none until a program gives it some.
+static struct oci_capabilities *make_capabilities(uint64_t set, bool root)
+{
+	struct oci_capabilities *capabilities = berth_document_new(&oci_capabilities_document);
+
+	capabilities->bounding = capability_names(set);
+	capabilities->effective = capability_names(root ? set : 0);
+	capabilities->permitted = capability_names(root ? set : 0);
+	capabilities->inheritable = capability_names(0);
+	capabilities->ambient = capability_names(0);
+	return capabilities;
+}
+
+// The primary group is among the additional ones too, so that a file that denies it to a group is denied
+// (CVE-2022-36109).
+static struct oci_user *make_user(const struct berth_user *user)
+{
+	struct oci_user *made = berth_document_new(&oci_user_document);
+
+	made->uid = user->uid;
+	made->gid = user->gid;
+	made->additional_gids = json_array();
+	for (guint i = 0; i < user->groups->len; i++)
+		json_array_append_new(made->additional_gids, json_integer(g_array_index(user->groups, uint32_t, i)));
+	return made;
+}
+
+static void set_console_size(struct oci_process *process, const json_t *size)
+{
+	if (!process->terminal || json_array_size(size) != 2)
+		return;
+	process->console_size = berth_document_new(&oci_box_document);
+	process->console_size->height = (uint64_t) json_integer_value(json_array_get(size, 0));
+	process->console_size->width = (uint64_t) json_integer_value(json_array_get(size, 1));
+}
+
+static void set_seccomp(struct berth_spec *spec)
+{
+	const struct berth_security *security = &spec->security;
+	struct berth_seccomp_host this_host = berth_seccomp_this_host();
+
+	if (security->seccomp_unconfined || (spec->host->privileged && !security->seccomp))
+		return;
+	spec->config->os_linux->seccomp = berth_seccomp_profile_apply(
+		security->seccomp ? security->seccomp : spec->input->seccomp, spec->capabilities, &this_host);
+}
+
+bool berth_spec_process(struct berth_spec *spec, GError **error)
+{
+	const struct api_container_config *config = spec->record->config;
+	struct berth_user user;
+
+	if (!berth_user_resolve(spec->input->root_fd, config->user, spec->host->group_add, &user, error))
+		return false;
+	struct oci_process *process = berth_document_new(&oci_process_document);
+	spec->config->process = process;
+	process->terminal = config->tty;
+	process->user = make_user(&user);
+	process->args = make_args(spec);
+	process->env = make_env(config, user.home);
+	process->cwd = g_strdup(config->working_dir && *config->working_dir ? config->working_dir : "/");
+	process->capabilities = make_capabilities(spec->capabilities, user.uid == 0);
+	process->no_new_privileges = spec->security.no_new_privileges;
+	process->oom_score_adj = spec->host->oom_score_adj;
+	process->apparmor_profile = g_strdup(spec->security.apparmor);
+	set_console_size(process, spec->host->console_size);
+	set_seccomp(spec);
+	berth_user_clear(&user);
+	return true;
+}
