@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rotated log files by ISA-L's gzip. The file's header carries, as an extra field, the inode that the log had before:
-// a reader that still holds the log open finds by it where in the chain of rotated files it stands.
+// Rotated log files as gzip, by zlib (Debian has no static ISA-L for the monitor). The file's header carries, as an
+// extra field, the inode that the log had before: a reader that still holds the log open finds by it where in the chain
+// of rotated files it stands.
 #pragma once
 
 #include <glib.h>

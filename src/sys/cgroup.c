@@ -332,6 +332,48 @@ int berth_cgroup_fd(const struct berth_cgroup *cgroup)
 	return g_array_index(cgroup->folders, struct berth_cgroup_folder, 0).fd;
 }
 
+int berth_cgroup_birth_fd(const struct berth_cgroup *cgroup)
+{
+	for (unsigned i = 0; i < cgroup->folders->len; i++) {
+		const struct berth_cgroup_folder *folder =
+			&g_array_index(cgroup->folders, struct berth_cgroup_folder, i);
+		if (folder->v2)
+			return folder->fd;
+	}
+	return -1;
+}
+
+GArray *berth_cgroup_open_entrance(const struct berth_cgroup *cgroup, GError **error)
+{
+	g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(int));
+
+	g_array_set_clear_func(files, (GDestroyNotify) berth_fd_clear);
+	for (unsigned i = 0; i < cgroup->folders->len; i++) {
+		const struct berth_cgroup_folder *folder =
+			&g_array_index(cgroup->folders, struct berth_cgroup_folder, i);
+		if (folder->v2)
+			continue;
+		int fd = openat(folder->fd, "tasks", O_WRONLY | O_CLOEXEC);
+		if (fd >= 0) {
+			g_array_append_val(files, fd);
+		} else if (!folder->optional) {
+			berth_error_set_errno(error, errno, "cgroup %s: open tasks", cgroup->path);
+			return NULL;
+		}
+	}
+	return g_steal_pointer(&files);
+}
+
+bool berth_cgroup_enter(const GArray *entrance, GError **error)
+{
+	for (unsigned i = 0; i < entrance->len; i++) {
+		int fd = g_array_index(entrance, int, i);
+		if (write(fd, "0", 1) != 1)
+			return berth_error_set_errno(error, errno, "enter the cgroup: write to tasks");
+	}
+	return true;
+}
+
 bool berth_cgroup_join(const struct berth_cgroup *cgroup, pid_t pid, GError **error)
 {
 	unsigned count = cgroup->folders->len;

@@ -36,12 +36,20 @@ bool berth_cgroup_open(const char *path, struct berth_cgroup **ret, GError **err
 // "hugetlb", "rdma", "net_cls", "net_prio"; on v2 "devices" and "freezer" are always there).
 bool berth_cgroup_has(const struct berth_cgroup *cgroup, const char *controller);
 
-// The v2 folder for CLONE_INTO_CGROUP, borrowed; -1 on v1.
+// The v2 folder where v2 is in charge, borrowed; -1 on v1 and hybrid.
 int berth_cgroup_fd(const struct berth_cgroup *cgroup);
 
 // Moves a process into every hierarchy: all the writes back to back, since the first pays a grace period of some 8 ms
-// and the others nearly nothing. Not needed after CLONE_INTO_CGROUP.
+// and the others nearly nothing.
 bool berth_cgroup_join(const struct berth_cgroup *cgroup, pid_t pid, GError **error);
+
+// How a new process gets into its group at a hundredth of that: on v2 it is born in it (CLONE_INTO_CGROUP with
+// berth_cgroup_birth_fd(), which hybrid layouts have too; borrowed, -1 on v1). Into v1 hierarchies it moves itself
+// while it has one thread: its creator opens the files (a new GArray of int, closed with it), and it calls
+// berth_cgroup_enter() with them. The kernel takes no global lock for a thread that moves itself.
+int berth_cgroup_birth_fd(const struct berth_cgroup *cgroup);
+GArray *berth_cgroup_open_entrance(const struct berth_cgroup *cgroup, GError **error);
+bool berth_cgroup_enter(const GArray *entrance, GError **error);
 
 // Writes or reads one file of one controller ("memory", "memory.limit_in_bytes"). `file` is a plain name. On v2 the
 // controller only serves the message. read returns new text without its last newline.
