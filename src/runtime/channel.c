@@ -19,7 +19,8 @@ bool berth_channel_send(int socket, int fd, GError **error, const char *format, 
 
 void berth_channel_send_error(int socket, const GError *problem)
 {
-	enum berth_error kind = problem->domain == BERTH_ERROR ? (enum berth_error) problem->code : BERTH_ERROR_INTERNAL;
+	enum berth_error kind =
+		problem->domain == BERTH_ERROR ? (enum berth_error) problem->code : BERTH_ERROR_INTERNAL;
 
 	berth_channel_send(socket, -1, NULL, "error %s %s", berth_error_kind_name(kind), problem->message);
 }

@@ -3,7 +3,6 @@
 // what belongs to it. Both ends need not be of one build: words keep their meaning.
 //
 //	creator -> child   mapped            its ids are mapped
-//	                   joined            it is in its cgroup
 //	                   proceed PID       the hooks of the runtime are done; PID is the child's for the creator
 //	child -> creator   pid PID           and a pidfd: this is the container's process (see child.c)
 //	                   mounted           waits for proceed
@@ -11,7 +10,7 @@
 //	                   ready             waits for start
 //	child -> starter   executing         and then the end of the stream: it has been executed
 //	child -> any       warn MESSAGE
-//	                   error KIND MESSAGE
+//	                   error KIND MESSAGE   and the end
 #pragma once
 
 #include "base/packet.h"

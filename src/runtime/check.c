@@ -55,7 +55,8 @@ static bool check_implemented(const struct oci_config *config, GError **error)
 			return not_implemented(error, properties[i].name);
 	for (guint i = 0; config->mounts && i < config->mounts->len; i++) {
 		const struct oci_mount *mount = config->mounts->pdata[i];
-		if ((mount->uid_mappings && mount->uid_mappings->len) || (mount->gid_mappings && mount->gid_mappings->len))
+		if ((mount->uid_mappings && mount->uid_mappings->len) ||
+		    (mount->gid_mappings && mount->gid_mappings->len))
 			return not_implemented(error, "mounts: uidMappings and gidMappings");
 	}
 	return true;
@@ -74,8 +75,9 @@ static bool check_mappings(const struct oci_linux_section *section, bool new_use
 			const struct oci_id_mapping *map = both[k]->pdata[i];
 			if (map->container_id < 0 || map->host_id < 0 || map->size <= 0 ||
 			    map->container_id > G_MAXUINT32 || map->host_id > G_MAXUINT32 || map->size > G_MAXUINT32)
-				return berth_error_set(error, BERTH_ERROR_INVALID,
-						       "linux.uidMappings and gidMappings: ids go from 0 to 4294967295");
+				return berth_error_set(
+					error, BERTH_ERROR_INVALID,
+					"linux.uidMappings and gidMappings: ids go from 0 to 4294967295");
 		}
 	}
 	return true;
@@ -99,7 +101,7 @@ static bool check_namespaces(const struct oci_config *config, GError **error)
 			return berth_error_set(error, BERTH_ERROR_INVALID,
 					       "linux.namespaces: %s: the path must be absolute", namespace->type);
 		seen |= flag;
-		new |= namespace->path && *namespace->path ? 0 : flag;
+		new |= namespace->path &&*namespace->path ? 0 : flag;
 	}
 	if (!(seen & CLONE_NEWNS))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "linux.namespaces: mount is required");
@@ -107,7 +109,7 @@ static bool check_namespaces(const struct oci_config *config, GError **error)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "hostname: needs a uts namespace");
 	if (!(seen & CLONE_NEWUTS) && config->domainname && *config->domainname)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "domainname: needs a uts namespace");
-	return check_mappings(config->os_linux, new & CLONE_NEWUSER, error);
+	return check_mappings(config->os_linux, new &CLONE_NEWUSER, error);
 }
 
 static bool check_devices(const struct oci_linux_section *section, GError **error)
@@ -140,7 +142,7 @@ static bool check_hooks(const struct oci_hooks *hooks, GError **error)
 {
 	if (!hooks)
 		return true;
-	const GPtrArray *const all[] = {hooks->prestart,	hooks->create_runtime, hooks->create_container,
+	const GPtrArray *const all[] = {hooks->prestart,        hooks->create_runtime, hooks->create_container,
 					hooks->start_container, hooks->poststart,      hooks->poststop};
 	for (size_t k = 0; k < G_N_ELEMENTS(all); k++) {
 		for (guint i = 0; all[k] && i < all[k]->len; i++) {
@@ -163,8 +165,7 @@ static bool check_preserved(const struct berth_create *create, GError **error)
 				       create->preserve_fds);
 	for (int fd = 3; fd < 3 + create->preserve_fds; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
-			return berth_error_set(error, BERTH_ERROR_INVALID,
-					       "preserved descriptors: %d is not open", fd);
+			return berth_error_set(error, BERTH_ERROR_INVALID, "preserved descriptors: %d is not open", fd);
 	return true;
 }
 
@@ -192,6 +193,7 @@ bool berth_check_config(const struct oci_config *config, const struct berth_crea
 			return berth_error_set(error, BERTH_ERROR_INVALID, "mounts: %s: has no type",
 					       mount->destination);
 	}
-	return check_namespaces(config, error) && check_devices(section, error) && check_process(config->process, error) &&
-	       check_hooks(config->hooks, error) && check_preserved(create, error) && check_implemented(config, error);
+	return check_namespaces(config, error) && check_devices(section, error) &&
+	       check_process(config->process, error) && check_hooks(config->hooks, error) &&
+	       check_preserved(create, error) && check_implemented(config, error);
 }

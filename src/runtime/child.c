@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "sys/cgroup.h"
 #include "sys/namespace.h"
 #include "sys/process.h"
 
@@ -39,12 +40,14 @@ static int compare_fds(const void *a, const void *b)
 static GArray *needed_fds(const struct berth_setup *setup)
 {
 	GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
-	const int own[] = {setup->root_tree, setup->proc_fd,  setup->sync,     setup->listener,
+	const int own[] = {setup->root_tree, setup->proc_fd,  setup->sync,    setup->listener,
 			   setup->stdio[0],  setup->stdio[1], setup->stdio[2]};
 
 	g_array_append_vals(fds, own, G_N_ELEMENTS(own));
 	g_array_append_vals(fds, setup->join, G_N_ELEMENTS(setup->join));
 	g_array_append_vals(fds, setup->device_trees->data, setup->device_trees->len);
+	if (setup->cgroup_entrance)
+		g_array_append_vals(fds, setup->cgroup_entrance->data, setup->cgroup_entrance->len);
 	for (guint i = 0; i < setup->mounts->len; i++) {
 		const struct berth_mount_step *step = &g_array_index(setup->mounts, struct berth_mount_step, i);
 		g_array_append_val(fds, step->tree);
@@ -106,8 +109,8 @@ static bool join_namespaces(struct berth_setup *setup, GError **error)
 		if (setns(setup->join[i], (int) setup->join_flags[i]) < 0)
 			return berth_error_set_errno(error, errno, "join the %s namespace",
 						     berth_namespace_file(setup->join_flags[i]));
-	pid_t pid = berth_process_clone(CLONE_PARENT | (setup->new_namespaces & ~(unsigned) CLONE_NEWCGROUP), -1,
-					&pidfd);
+	pid_t pid =
+		berth_process_clone(CLONE_PARENT | (setup->new_namespaces & ~(unsigned) CLONE_NEWCGROUP), -1, &pidfd);
 	if (pid < 0)
 		return berth_error_set_errno(error, errno, "make the container's process");
 	if (pid > 0) {
@@ -117,6 +120,13 @@ static bool join_namespaces(struct berth_setup *setup, GError **error)
 		_exit(sent ? 0 : 1);
 	}
 	return true;
+}
+
+// The cgroup namespace's root is the group that the process is in when it is made, so clone3() cannot make it.
+static bool make_cgroup_namespace(const struct berth_setup *setup, GError **error)
+{
+	return !(setup->new_namespaces & CLONE_NEWCGROUP) || unshare(CLONE_NEWCGROUP) == 0 ||
+	       berth_error_set_errno(error, errno, "make the cgroup namespace");
 }
 
 static bool enter_user_namespace(struct berth_setup *setup, GError **error)
@@ -139,18 +149,6 @@ static bool new_keyring(const struct berth_setup *setup, GError **error)
 	return berth_error_set_errno(error, errno, "make a session keyring");
 }
 
-bool berth_child_wait_joined(struct berth_setup *setup, GError **error)
-{
-	if (!setup->cgroup_joined && !berth_channel_expect(setup->sync, "joined", NULL, error))
-		return false;
-	setup->cgroup_joined = true;
-	if (!(setup->new_namespaces & CLONE_NEWCGROUP))
-		return true;
-	setup->new_namespaces &= ~(unsigned) CLONE_NEWCGROUP;
-	setup->joined_namespaces |= CLONE_NEWCGROUP;
-	return unshare(CLONE_NEWCGROUP) == 0 || berth_error_set_errno(error, errno, "make the cgroup namespace");
-}
-
 static bool run_create_hooks(struct berth_setup *setup, GError **error)
 {
 	const struct oci_hooks *hooks = setup->config->hooks;
@@ -170,8 +168,7 @@ static bool make_root(struct berth_setup *setup, GError **error)
 		return false;
 	if (setup->joined_namespaces & CLONE_NEWNS && !berth_rootfs_enter(setup, error))
 		return false;
-	if (!berth_devices_make(setup, error) || !berth_console_make(setup, error) ||
-	    !berth_child_wait_joined(setup, error))
+	if (!berth_devices_make(setup, error) || !berth_console_make(setup, error))
 		return false;
 	if (!run_create_hooks(setup, error) || !berth_kernel_apply(setup, error))
 		return false;
@@ -182,7 +179,8 @@ static bool make_root(struct berth_setup *setup, GError **error)
 
 static bool set_up(struct berth_setup *setup, GError **error)
 {
-	if (!die_with_parent(setup, error) || !enter_user_namespace(setup, error) || !new_keyring(setup, error))
+	if (!die_with_parent(setup, error) || !enter_user_namespace(setup, error) ||
+	    !make_cgroup_namespace(setup, error) || !new_keyring(setup, error))
 		return false;
 	if (setsid() < 0)
 		return berth_error_set_errno(error, errno, "make a session");
@@ -216,7 +214,7 @@ static bool execute(struct berth_setup *setup, int starter, GError **error)
 			return false;
 	}
 	g_autofree char *program = berth_program_find(process, &env, error);
-	if (!program || !write_label(setup, error))
+	if (!program || !berth_limits_set(setup, error) || !write_label(setup, error))
 		return false;
 	if (!berth_channel_send(starter, -1, error, "executing") || !berth_identity_finish(setup, error))
 		return false;
@@ -246,6 +244,8 @@ void berth_child_main(struct berth_setup *setup)
 	reset_signals();
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (!keep_needed_fds(setup, &problem))
+		fail(setup->sync, problem);
+	if (setup->cgroup_entrance && !berth_cgroup_enter(setup->cgroup_entrance, &problem))
 		fail(setup->sync, problem);
 	if (setup->join[0] >= 0 && !join_namespaces(setup, &problem))
 		fail(setup->sync, problem);

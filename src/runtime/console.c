@@ -50,8 +50,7 @@ bool berth_console_make(struct berth_setup *setup, GError **error)
 		return false;
 	if (size && !berth_terminal_resize(master, (unsigned) size->width, (unsigned) size->height, error))
 		return false;
-	if (process->user && process->user->uid &&
-	    fchown(setup->terminal, (uid_t) process->user->uid, (gid_t) -1) < 0)
+	if (process->user && process->user->uid && fchown(setup->terminal, (uid_t) process->user->uid, (gid_t) -1) < 0)
 		return berth_error_set_errno(error, errno, "give the terminal to its user");
 	return bind_console(setup, error) && berth_channel_send(setup->sync, master, error, "console");
 }

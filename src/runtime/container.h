@@ -24,6 +24,7 @@ struct berth_runtime {
 	const char *state_root; // made when missing, mode 0700
 	const char *cache_root; // compiled seccomp programs by content; NULL: compile each time
 	bool systemd_cgroup; // not implemented in this version: create refuses it
+	bool no_cgroup; // containers stay in their creator's groups, without limits of their own
 	// What does not stop the work but should be known ("RLIMIT_NOFILE: clamped to …"). May be NULL.
 	void (*warn)(void *data, const char *message);
 	void *data;

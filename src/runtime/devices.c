@@ -17,19 +17,19 @@
 #include <unistd.h>
 
 static const struct oci_device default_devices[] = {
-	{(char *) "c", (char *) "/dev/null", 1, 3, 0666, 0, 0},	  {(char *) "c", (char *) "/dev/zero", 1, 5, 0666, 0, 0},
-	{(char *) "c", (char *) "/dev/full", 1, 7, 0666, 0, 0},	  {(char *) "c", (char *) "/dev/random", 1, 8, 0666, 0, 0},
-	{(char *) "c", (char *) "/dev/urandom", 1, 9, 0666, 0, 0}, {(char *) "c", (char *) "/dev/tty", 5, 0, 0666, 0, 0},
+	{(char *) "c", (char *) "/dev/null", 1, 3, 0666, 0, 0},
+	{(char *) "c", (char *) "/dev/zero", 1, 5, 0666, 0, 0},
+	{(char *) "c", (char *) "/dev/full", 1, 7, 0666, 0, 0},
+	{(char *) "c", (char *) "/dev/random", 1, 8, 0666, 0, 0},
+	{(char *) "c", (char *) "/dev/urandom", 1, 9, 0666, 0, 0},
+	{(char *) "c", (char *) "/dev/tty", 5, 0, 0666, 0, 0},
 };
 
 static const struct {
 	const char *name, *target;
 } links[] = {
-	{"fd", "/proc/self/fd"},
-	{"stdin", "/proc/self/fd/0"},
-	{"stdout", "/proc/self/fd/1"},
-	{"stderr", "/proc/self/fd/2"},
-	{"ptmx", "pts/ptmx"},
+	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
 // A bind mount on /dev brings its own devices.
@@ -76,8 +76,7 @@ static bool is_device(int fd, const struct oci_device *device)
 	mode_t type = node_type(device);
 
 	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type &&
-	       (type == S_IFIFO ||
-		st.st_rdev == makedev((unsigned) device->major, (unsigned) device->minor));
+	       (type == S_IFIFO || st.st_rdev == makedev((unsigned) device->major, (unsigned) device->minor));
 }
 
 bool berth_devices_prepare(struct berth_setup *setup, GError **error)

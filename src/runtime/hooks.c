@@ -83,8 +83,8 @@ static bool run(const struct oci_hook *hook, const char *state, GError **error)
 		execute(hook, in, out);
 	int status = wait_for(hook, pidfd, &late);
 	if (late)
-		return berth_error_set(error, BERTH_ERROR_INTERNAL,
-				       "%s: still ran after %" G_GINT64_FORMAT " seconds", hook->path, hook->timeout);
+		return berth_error_set(error, BERTH_ERROR_INTERNAL, "%s: still ran after %" G_GINT64_FORMAT " seconds",
+				       hook->path, hook->timeout);
 	if (status == 0)
 		return true;
 	g_autofree char *output = last_output(out);

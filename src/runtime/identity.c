@@ -177,8 +177,8 @@ static bool set_personality(const struct oci_personality *wanted, GError **error
 			return berth_error_set_errno(error, errno, "linux.personality");
 		return true;
 	}
-	return !wanted || berth_error_set(error, BERTH_ERROR_INVALID, "linux.personality.domain: %s is not known",
-					  wanted->domain);
+	return !wanted ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "linux.personality.domain: %s is not known", wanted->domain);
 }
 
 static bool early_filter(const struct berth_setup *setup)

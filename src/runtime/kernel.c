@@ -21,18 +21,12 @@ static const struct {
 	const char *prefix;
 	unsigned flag;
 } namespaced[] = {
-	{"kernel/msgmax", CLONE_NEWIPC},
-	{"kernel/msgmnb", CLONE_NEWIPC},
-	{"kernel/msgmni", CLONE_NEWIPC},
-	{"kernel/sem", CLONE_NEWIPC},
-	{"kernel/shmall", CLONE_NEWIPC},
-	{"kernel/shmmax", CLONE_NEWIPC},
-	{"kernel/shmmni", CLONE_NEWIPC},
-	{"kernel/shm_rmid_forced", CLONE_NEWIPC},
-	{"fs/mqueue/", CLONE_NEWIPC},
-	{"kernel/domainname", CLONE_NEWUTS},
-	{"kernel/hostname", CLONE_NEWUTS},
-	{"net/", CLONE_NEWNET},
+	{"kernel/msgmax", CLONE_NEWIPC},   {"kernel/msgmnb", CLONE_NEWIPC},
+	{"kernel/msgmni", CLONE_NEWIPC},   {"kernel/sem", CLONE_NEWIPC},
+	{"kernel/shmall", CLONE_NEWIPC},   {"kernel/shmmax", CLONE_NEWIPC},
+	{"kernel/shmmni", CLONE_NEWIPC},   {"kernel/shm_rmid_forced", CLONE_NEWIPC},
+	{"fs/mqueue/", CLONE_NEWIPC},      {"kernel/domainname", CLONE_NEWUTS},
+	{"kernel/hostname", CLONE_NEWUTS}, {"net/", CLONE_NEWNET},
 	{"user/", CLONE_NEWUSER},
 };
 
@@ -126,8 +120,8 @@ bool berth_kernel_prepare(struct berth_setup *setup, GError **error)
 		return false;
 	if (!sysctl && !setup->label)
 		return true;
-	setup->proc_fd = berth_mount_new("proc", "proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-					 error);
+	setup->proc_fd =
+		berth_mount_new("proc", "proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, error);
 	return setup->proc_fd >= 0;
 }
 

@@ -46,8 +46,8 @@ static const struct {
 // Flags of a file system, and what is no more than a wish of mount(8). The first reach a new file system as they are,
 // and mean nothing to a bind mount.
 static const char *const file_system_flags[] = {"sync", "dirsync", "lazytime", "mand", NULL};
-static const char *const ignored[] = {"defaults", "async",	"nolazytime", "nomand", "iversion",
-				      "noiversion", "silent", "loud",	      NULL};
+static const char *const ignored[] = {"defaults",   "async",  "nolazytime", "nomand", "iversion",
+				      "noiversion", "silent", "loud",       NULL};
 
 uint64_t berth_mount_propagation(const char *name, bool *ret_recursive)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mount options of the OCI specification ("Linux mount options") as attributes of a mount, propagation, and what is left
-// for the file system.
+// Mount options of the OCI specification ("Linux mount options") as attributes of a mount, propagation, and what is
+// left for the file system.
 #pragma once
 
 #include "sys/mount.h"

@@ -141,9 +141,7 @@ static bool make_v1(const struct berth_mount_step *step, int target, GError **er
 
 bool berth_cgroup_mount_make(struct berth_setup *setup, struct berth_mount_step *step, int target, GError **error)
 {
-	// The cgroup namespace's root is the group that the process is in when it is made.
-	if (!berth_child_wait_joined(setup, error))
-		return false;
+	(void) setup;
 	if (step->cgroups)
 		return make_v1(step, target, error);
 	berth_fd mount = berth_mount_new("cgroup2", "cgroup", NULL, step->options.own.set, error);

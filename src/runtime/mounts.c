@@ -19,14 +19,28 @@
 #include <unistd.h>
 
 static const char *const allowed_in_proc[] = {
-	"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat",	"/proc/swaps",
-	"/proc/uptime",	 "/proc/loadavg",   "/proc/slabinfo", "/proc/pressure", "/proc/net/dev",
-	"/proc/sys/kernel/ns_last_pid", NULL,
+	"/proc/cpuinfo",
+	"/proc/diskstats",
+	"/proc/meminfo",
+	"/proc/stat",
+	"/proc/swaps",
+	"/proc/uptime",
+	"/proc/loadavg",
+	"/proc/slabinfo",
+	"/proc/pressure",
+	"/proc/net/dev",
+	"/proc/sys/kernel/ns_last_pid",
+	NULL,
 };
 
 static bool is_type(const struct oci_mount *mount, const char *type)
 {
 	return g_strcmp0(mount->type, type) == 0;
+}
+
+static bool is_cgroup(const struct oci_mount *mount)
+{
+	return is_type(mount, "cgroup") || is_type(mount, "cgroup2");
 }
 
 static char *clean(const char *destination)
@@ -63,7 +77,8 @@ static bool prepare_bind(struct berth_setup *setup, struct berth_mount_step *ste
 		return berth_error_set_errno(error, errno, "look at %s", source);
 	step->file = !S_ISDIR(st.st_mode);
 	if (!options->propagation) {
-		bool flows = root_propagation && (strstr(root_propagation, "slave") || strstr(root_propagation, "shared"));
+		bool flows =
+			root_propagation && (strstr(root_propagation, "slave") || strstr(root_propagation, "shared"));
 		options->propagation = flows ? MS_SLAVE : MS_PRIVATE;
 		options->propagation_recursive = true;
 	}
@@ -90,7 +105,8 @@ static void drop_unmapped_gid(const struct berth_setup *setup, GPtrArray *data)
 	}
 }
 
-static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount, GError **error)
+static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount, const char *cgroup_path,
+			GError **error)
 {
 	struct berth_mount_step new = {.mount = mount, .tree = -1, .mounted = -1};
 
@@ -102,13 +118,15 @@ static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount
 		return true;
 	if (step->options.bind && !prepare_bind(setup, step, error))
 		return false;
+	if (is_cgroup(mount) && !berth_cgroup_mount_prepare(setup, step, cgroup_path, error))
+		return false;
 	if (is_type(mount, "devpts"))
 		drop_unmapped_gid(setup, step->options.data);
 	g_autofree char *path = clean(mount->destination);
 	return destination_allowed(step, path, error);
 }
 
-bool berth_mounts_prepare(struct berth_setup *setup, GError **error)
+bool berth_mounts_prepare(struct berth_setup *setup, const char *cgroup_path, GError **error)
 {
 	const GPtrArray *mounts = setup->config->mounts;
 
@@ -116,7 +134,7 @@ bool berth_mounts_prepare(struct berth_setup *setup, GError **error)
 		return true;
 	for (guint i = 0; mounts && i < mounts->len; i++) {
 		const struct oci_mount *mount = mounts->pdata[i];
-		if (!prepare_one(setup, mount, error))
+		if (!prepare_one(setup, mount, cgroup_path, error))
 			return g_prefix_error(error, "mount %s: ", mount->destination), false;
 	}
 	return true;
@@ -192,7 +210,7 @@ static bool make_one(struct berth_setup *setup, struct berth_mount_step *step, G
 		return remount(step, target, error);
 	if (step->tree >= 0)
 		return berth_mount_attach(step->tree, target, path, error);
-	if (is_type(step->mount, "cgroup") || is_type(step->mount, "cgroup2"))
+	if (is_cgroup(step->mount))
 		return berth_cgroup_mount_make(setup, step, target, error);
 	return make_new(step, path, target, error);
 }

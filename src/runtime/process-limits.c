@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits and priorities that the creator sets on the finished process from outside, so that its own rights decide, not
-// those of the container: rlimits, oom_score_adj, scheduler, I/O priority.
+// Limits and priorities of the process: rlimits, which it sets itself as the last thing before its program, so that
+// they do not disturb what the runtime still does; and oom_score_adj, scheduler and I/O priority, which the creator
+// sets from outside, so that its rights decide and not those of the container.
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -42,17 +43,16 @@ static const struct {
 	const char *name;
 	unsigned value;
 } policies[] = {
-	{"SCHED_OTHER", SCHED_OTHER}, {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
-	{"SCHED_BATCH", SCHED_BATCH}, {"SCHED_IDLE", SCHED_IDLE}, {"SCHED_DEADLINE", 6},
-	{"SCHED_ISO", 4},
+	{"SCHED_OTHER", SCHED_OTHER}, {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR}, {"SCHED_BATCH", SCHED_BATCH},
+	{"SCHED_IDLE", SCHED_IDLE},   {"SCHED_DEADLINE", 6},      {"SCHED_ISO", 4},
 };
 
 static const struct {
 	const char *name;
 	uint64_t value;
 } scheduler_flags[] = {
-	{"SCHED_FLAG_RESET_ON_FORK", 0x01},  {"SCHED_FLAG_RECLAIM", 0x02},	  {"SCHED_FLAG_DL_OVERRUN", 0x04},
-	{"SCHED_FLAG_KEEP_POLICY", 0x08},    {"SCHED_FLAG_KEEP_PARAMS", 0x10},	  {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+	{"SCHED_FLAG_RESET_ON_FORK", 0x01},  {"SCHED_FLAG_RECLAIM", 0x02},     {"SCHED_FLAG_DL_OVERRUN", 0x04},
+	{"SCHED_FLAG_KEEP_POLICY", 0x08},    {"SCHED_FLAG_KEEP_PARAMS", 0x10}, {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
 	{"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40},
 };
 
@@ -121,30 +121,63 @@ bool berth_limits_check(const struct oci_process *process, GError **error)
 
 static void warn_clamped(const struct berth_runtime *runtime, const struct oci_rlimit *wanted, const struct rlimit *got)
 {
-	g_autofree char *message =
-		g_strdup_printf("%s: clamped to %" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT
-				":%" G_GUINT64_FORMAT " cannot be set without CAP_SYS_RESOURCE",
-				wanted->type, (uint64_t) got->rlim_cur, (uint64_t) got->rlim_max, wanted->soft,
-				wanted->hard);
+	g_autofree char *message = g_strdup_printf(
+		"%s: clamped to %" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT
+		" cannot be set without CAP_SYS_RESOURCE",
+		wanted->type, (uint64_t) got->rlim_cur, (uint64_t) got->rlim_max, wanted->soft, wanted->hard);
 
 	if (runtime->warn)
 		runtime->warn(runtime->data, message);
 }
 
-static bool set_rlimit(const struct berth_runtime *runtime, pid_t pid, const struct oci_rlimit *wanted, GError **error)
+static bool prepare_limit(struct berth_setup *setup, const struct oci_rlimit *wanted, GError **error)
 {
 	int number = resource_number(wanted->type);
-	struct rlimit now, limit = {.rlim_cur = wanted->soft, .rlim_max = wanted->hard};
+	struct rlimit *limit = &setup->limits[number];
+	struct rlimit own;
 
-	if (prlimit(pid, (enum __rlimit_resource) number, &limit, NULL) == 0)
+	*limit = (struct rlimit){.rlim_cur = wanted->soft, .rlim_max = wanted->hard};
+	setup->limits_set |= 1U << number;
+	if (prlimit(0, (enum __rlimit_resource) number, NULL, &own) < 0)
+		return berth_error_set_errno(error, errno, "process.rlimits: %s", wanted->type);
+	if (limit->rlim_max <= own.rlim_max)
 		return true;
-	if (errno != EPERM || prlimit(pid, (enum __rlimit_resource) number, NULL, &now) < 0)
+	struct rlimit raised = {.rlim_cur = own.rlim_cur, .rlim_max = limit->rlim_max};
+	if (prlimit(0, (enum __rlimit_resource) number, &raised, NULL) == 0) {
+		setup->own_limits[number] = own;
+		setup->limits_raised |= 1U << number;
+		return true;
+	}
+	if (errno != EPERM)
 		return berth_error_set_errno(error, errno, "process.rlimits: %s", wanted->type);
-	limit.rlim_max = MIN(limit.rlim_max, now.rlim_max);
-	limit.rlim_cur = MIN(limit.rlim_cur, limit.rlim_max);
-	if (prlimit(pid, (enum __rlimit_resource) number, &limit, NULL) < 0)
-		return berth_error_set_errno(error, errno, "process.rlimits: %s", wanted->type);
-	warn_clamped(runtime, wanted, &limit);
+	limit->rlim_max = own.rlim_max;
+	limit->rlim_cur = MIN(limit->rlim_cur, own.rlim_max);
+	warn_clamped(setup->runtime, wanted, limit);
+	return true;
+}
+
+bool berth_limits_prepare(struct berth_setup *setup, GError **error)
+{
+	const struct oci_process *process = setup->config->process;
+
+	for (guint i = 0; process && process->rlimits && i < process->rlimits->len; i++)
+		if (!prepare_limit(setup, process->rlimits->pdata[i], error))
+			return false;
+	return true;
+}
+
+void berth_limits_restore(const struct berth_setup *setup)
+{
+	for (int i = 0; i < (int) RLIM_NLIMITS; i++)
+		if (setup->limits_raised >> i & 1)
+			prlimit(0, (enum __rlimit_resource) i, &setup->own_limits[i], NULL);
+}
+
+bool berth_limits_set(const struct berth_setup *setup, GError **error)
+{
+	for (int i = 0; i < (int) RLIM_NLIMITS; i++)
+		if (setup->limits_set >> i & 1 && prlimit(0, (enum __rlimit_resource) i, &setup->limits[i], NULL) < 0)
+			return berth_error_set_errno(error, errno, "process.rlimits");
 	return true;
 }
 
@@ -193,15 +226,13 @@ bool berth_limits_apply(const struct berth_setup *setup, pid_t pid, GError **err
 
 	if (!process)
 		return true;
-	for (guint i = 0; process->rlimits && i < process->rlimits->len; i++)
-		if (!set_rlimit(setup->runtime, pid, process->rlimits->pdata[i], error))
-			return false;
 	if (process->oom_score_adj != BERTH_UNSET && !set_oom_score(pid, process->oom_score_adj, error))
 		return false;
 	if (process->scheduler && !set_scheduler(pid, process->scheduler, error))
 		return false;
 	if (process->io_priority) {
-		int value = IOPRIO_PRIO_VALUE(priority_class(process->io_priority->class), process->io_priority->priority);
+		int value =
+			IOPRIO_PRIO_VALUE(priority_class(process->io_priority->class), process->io_priority->priority);
 		if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, pid, value) < 0)
 			return berth_error_set_errno(error, errno, "process.ioPriority");
 	}

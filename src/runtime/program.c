@@ -34,8 +34,9 @@ static char *find_home(int64_t uid)
 	for (char **line = lines; line && *line; line++) {
 		g_auto(GStrv) fields = g_strsplit(*line, ":", -1);
 		int64_t number;
-		if (g_strv_length(fields) >= 6 && g_ascii_string_to_signed(fields[2], 10, 0, G_MAXUINT32, &number, NULL) &&
-		    number == uid && *fields[5] == '/')
+		if (g_strv_length(fields) >= 6 &&
+		    g_ascii_string_to_signed(fields[2], 10, 0, G_MAXUINT32, &number, NULL) && number == uid &&
+		    *fields[5] == '/')
 			return g_strdup(fields[5]);
 	}
 	return g_strdup("/");

@@ -608,20 +608,39 @@ static bool allows_all(const struct berth_device_rule *rules, unsigned count)
 	       last->write && last->mknod;
 }
 
+// What every container may use, whatever its rules say: the specification's default devices, terminals, and the making
+// of nodes (which gives no access to what they stand for).
+static const struct berth_device_rule default_rules[] = {
+	{true, 'c', -1, -1, .mknod = true},     {true, 'b', -1, -1, .mknod = true},
+	{true, 'c', 1, 3, true, true, true},    {true, 'c', 1, 5, true, true, true},
+	{true, 'c', 1, 7, true, true, true},    {true, 'c', 1, 8, true, true, true},
+	{true, 'c', 1, 9, true, true, true},    {true, 'c', 5, 0, true, true, true},
+	{true, 'c', 5, 1, true, true, true},    {true, 'c', 5, 2, true, true, true},
+	{true, 'c', 136, -1, true, true, true},
+};
+
 static bool set_devices(const struct context *context, const struct oci_resources *resources, GError **error)
 {
 	const GPtrArray *devices = resources->devices;
-	g_autofree struct berth_device_rule *rules = g_new0(struct berth_device_rule, devices->len);
+	unsigned count = devices->len;
+	g_autofree struct berth_device_rule *rules =
+		g_new0(struct berth_device_rule, count + G_N_ELEMENTS(default_rules));
 	g_autoptr(GError) local = NULL;
 
-	for (unsigned i = 0; i < devices->len; i++)
+	for (unsigned i = 0; i < count; i++)
 		if (!convert_rule(g_ptr_array_index(devices, i), i, &rules[i], error))
 			return false;
-	if (devices->len == 0 || berth_cgroup_set_devices(context->cgroup, rules, devices->len, &local))
+	if (count == 0)
+		return true;
+	if (!allows_all(rules, count)) {
+		memcpy(rules + count, default_rules, sizeof default_rules);
+		count += G_N_ELEMENTS(default_rules);
+	}
+	if (berth_cgroup_set_devices(context->cgroup, rules, count, &local))
 		return true;
 	bool refused = g_error_matches(local, BERTH_ERROR, BERTH_ERROR_FORBIDDEN) ||
 		       g_error_matches(local, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE);
-	if (refused && allows_all(rules, devices->len)) {
+	if (refused && allows_all(rules, count)) {
 		warn(context, "resources: devices: %s; all devices that the parent group allows are allowed",
 		     local->message);
 		return true;

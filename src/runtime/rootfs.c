@@ -45,8 +45,8 @@ static bool attach(struct berth_setup *setup, GError **error)
 {
 	if (setup->root_path) {
 		berth_fd at = open(setup->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (at >= 0 && move_mount(setup->root_tree, "", at, "",
-					  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
+		if (at >= 0 &&
+		    move_mount(setup->root_tree, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
 			return true;
 	}
 	berth_fd top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

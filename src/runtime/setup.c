@@ -33,14 +33,15 @@ void berth_setup_free(struct berth_setup *setup)
 {
 	if (!setup)
 		return;
-	int *const fds[] = {&setup->root_tree, &setup->proc_fd, &setup->sync, &setup->listener, &setup->root,
-			    &setup->terminal};
+	int *const fds[] = {&setup->root_tree, &setup->proc_fd, &setup->sync,
+			    &setup->listener,  &setup->root,    &setup->terminal};
 	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
 		berth_fd_clear(fds[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)
 		berth_fd_clear(&setup->join[i]);
 	g_array_unref(setup->mounts);
 	g_array_unref(setup->device_trees);
+	g_clear_pointer(&setup->cgroup_entrance, g_array_unref);
 	g_free(setup->root_path);
 	g_free(setup->label);
 	g_free(setup->seccomp);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inside the runtime: what is prepared before clone and then used by the child, by kernel subject. Functions with
-// `prepare` in their name run in the creator, before clone, with its privileges and in its namespaces; all others run in
-// the child, inside the container's namespaces, and reach the container's files through `root` only.
+// `prepare` in their name run in the creator, before clone, with its privileges and in its namespaces; all others run
+// in the child, inside the container's namespaces, and reach the container's files through `root` only.
 #pragma once
 
 #include "runtime/container.h"
@@ -9,6 +9,7 @@
 #include "sys/capability.h"
 
 #include <glib.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 // One entry of config.mounts.
@@ -32,6 +33,7 @@ struct berth_setup {
 	unsigned new_namespaces; // CLONE_NEW*, made by clone; CLONE_NEWCGROUP apart, see child.c
 	unsigned joined_namespaces;
 	unsigned private_namespaces; // new, or joined ones that are not the creator's own
+	GArray *cgroup_entrance; // of int: sys/cgroup.h; NULL: nothing to enter
 	int join[8]; // descriptors of joined namespaces, -1 beyond; the user namespace last
 	unsigned join_flags[8];
 
@@ -43,6 +45,9 @@ struct berth_setup {
 	const char *label_file; // where the LSM label goes, beneath proc_fd; NULL: none
 	char *label;
 
+	struct rlimit limits[RLIM_NLIMITS]; // of the process, by resource
+	struct rlimit own_limits[RLIM_NLIMITS]; // the creator's, where it has raised them
+	unsigned limits_set, limits_raised; // bit N: the entry of resource N counts
 	struct berth_capabilities capabilities;
 	void *seccomp; // NULL: none
 	size_t seccomp_length;
@@ -54,7 +59,6 @@ struct berth_setup {
 	int root; // O_PATH of the root
 	int terminal; // the terminal's other side; -1: none
 	int stdio[3];
-	bool cgroup_joined;
 	char *host_pid; // as the creator sees it
 };
 
@@ -77,7 +81,7 @@ int berth_rootfs_open(const struct berth_setup *setup, const char *path, bool no
 int berth_rootfs_target(const struct berth_setup *setup, const char *path, bool file, bool no_link, GError **error);
 
 // mounts.c
-bool berth_mounts_prepare(struct berth_setup *setup, GError **error);
+bool berth_mounts_prepare(struct berth_setup *setup, const char *cgroup_path, GError **error);
 bool berth_mounts_make(struct berth_setup *setup, GError **error);
 bool berth_mounts_finish(struct berth_setup *setup, GError **error); // what becomes read-only only at the end
 
@@ -118,9 +122,20 @@ bool berth_identity_finish(struct berth_setup *setup, GError **error); // no_new
 // A container's id as the creator sees it, by the maps of a new user namespace.
 int64_t berth_identity_host_id(const GPtrArray *mappings, int64_t id);
 
-// process-limits.c: what the creator sets on the process from outside, when it is ready.
+// process-limits.c
 bool berth_limits_check(const struct oci_process *process, GError **error);
+// Raises the creator's own hard limits where the process shall have higher ones, since the child may not; what the
+// creator may not raise either is clamped, with a warning. berth_limits_restore() takes them back when the child
+// exists.
+bool berth_limits_prepare(struct berth_setup *setup, GError **error);
+void berth_limits_restore(const struct berth_setup *setup);
+// What the creator sets on the process from outside, when it is ready: oom_score_adj, scheduler, I/O priority.
 bool berth_limits_apply(const struct berth_setup *setup, pid_t pid, GError **error);
+// In the child, last before the program: its rlimits.
+bool berth_limits_set(const struct berth_setup *setup, GError **error);
+
+// namespaces.c: which are made and which are joined.
+bool berth_namespaces_prepare(struct berth_setup *setup, GError **error);
 
 // program.c: finds the program and makes its environment, before the filter is installed; executes it, and returns only
 // on failure, with the well-known words.
@@ -134,5 +149,3 @@ char *berth_hooks_state(const struct oci_state *state, const char *status, const
 
 // child.c: the child's life from clone to exec. Never returns.
 void berth_child_main(struct berth_setup *setup) G_GNUC_NORETURN;
-// Returns when the process is in its cgroup, and in its cgroup namespace if it gets one.
-bool berth_child_wait_joined(struct berth_setup *setup, GError **error);

@@ -28,23 +28,19 @@ static const struct berth_field record_fields[] = {
 };
 const struct berth_document berth_record_document = {"state.json", sizeof(struct berth_record), record_fields};
 
-int berth_state_open(const struct berth_runtime *runtime, const char *id, bool make, bool *ret_made, GError **error)
+int berth_state_open(const struct berth_runtime *runtime, const char *id, bool make, GError **error)
 {
-	if (ret_made)
-		*ret_made = false;
+	g_autofree char *path = g_build_filename(runtime->state_root, id, NULL);
+
 	if (make) {
 		berth_fd root = berth_open_folder(runtime->state_root, true, 0700, error);
 		if (root < 0)
 			return -1;
-		bool made = mkdirat(root, id, 0700) == 0;
-		if (!made && errno != EEXIST) {
-			berth_error_set_errno(error, errno, "make folder %s/%s", runtime->state_root, id);
+		if (mkdirat(root, id, 0700) < 0 && errno != EEXIST) {
+			berth_error_set_errno(error, errno, "make folder %s", path);
 			return -1;
 		}
-		if (ret_made)
-			*ret_made = made;
 	}
-	g_autofree char *path = g_build_filename(runtime->state_root, id, NULL);
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT)
 		berth_error_set(error, BERTH_ERROR_NOT_FOUND, "container %s does not exist", id);
@@ -53,24 +49,36 @@ int berth_state_open(const struct berth_runtime *runtime, const char *id, bool m
 	return fd;
 }
 
-bool berth_state_lock(int folder, const char *id, GError **error)
+int berth_state_lock(int folder, const char *id, bool make, GError **error)
 {
+	berth_fd lock = openat(folder, BERTH_STATE_LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0), 0600);
 	struct stat st;
+	int result;
 
-	while (flock(folder, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return berth_error_set_errno(error, errno, "lock container %s", id);
-	// Who waited for a delete holds a folder that is gone.
-	if (fstat(folder, &st) == 0 && st.st_nlink == 0)
-		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "container %s does not exist", id);
-	return true;
+	if (lock < 0 && errno == ENOENT) {
+		berth_error_set(error, BERTH_ERROR_NOT_FOUND, "container %s does not exist", id);
+		return -1;
+	}
+	do
+		result = lock < 0 ? -1 : flock(lock, LOCK_EX);
+	while (lock >= 0 && result < 0 && errno == EINTR);
+	if (result < 0) {
+		berth_error_set_errno(error, errno, "lock container %s", id);
+		return -1;
+	}
+	// Who waited for a delete holds a lock that is gone.
+	if (fstat(lock, &st) == 0 && st.st_nlink == 0) {
+		berth_error_set(error, BERTH_ERROR_NOT_FOUND, "container %s does not exist", id);
+		return -1;
+	}
+	return berth_fd_steal(&lock);
 }
 
 bool berth_state_locked(int folder)
 {
-	berth_fd again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	berth_fd lock = openat(folder, BERTH_STATE_LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	return again >= 0 && flock(again, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 bool berth_state_exists(int folder)
@@ -112,7 +120,7 @@ bool berth_state_write(int folder, const struct berth_record *record, GError **e
 
 bool berth_state_remove(const struct berth_runtime *runtime, int folder, const char *id, GError **error)
 {
-	static const char *const files[] = {BERTH_START_SOCKET, BERTH_STATE_FILE};
+	static const char *const files[] = {BERTH_START_SOCKET, BERTH_STATE_FILE, BERTH_STATE_LOCK};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
 		if (unlinkat(folder, files[i], 0) < 0 && errno != ENOENT)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the runtime remembers of a container: <state_root>/<id>/state.json, written whole and renamed into place. The
-// folder may hold other things of the container's owner; the runtime's own are state.json and start.sock, which is there
-// from create to start. Operations that change a container hold a lock on the folder.
+// folder may hold other things of the container's owner; the runtime's own are state.json, state.lock and start.sock,
+// which is there from create to start. Operations that change a container hold a lock on state.lock: the folder itself
+// may be locked by its owner.
 #pragma once
 
 #include "runtime/container.h"
@@ -10,6 +11,7 @@
 #include <stdbool.h>
 
 #define BERTH_STATE_FILE "state.json"
+#define BERTH_STATE_LOCK "state.lock"
 #define BERTH_START_SOCKET "start.sock"
 #define BERTH_STATE_VERSION 1
 
@@ -28,10 +30,12 @@ struct berth_record {
 extern const struct berth_document berth_record_document;
 BERTH_DOCUMENT_AUTOPTR(berth_record, berth_record_document)
 
-// Opens the container's folder; makes it (and the root) when `make`, *ret_made tells. Takes the lock when `lock`, waiting
-// for other operations. -1 on failure, BERTH_ERROR_NOT_FOUND: there is no such container.
-int berth_state_open(const struct berth_runtime *runtime, const char *id, bool make, bool *ret_made, GError **error);
-bool berth_state_lock(int folder, const char *id, GError **error);
+// Opens the container's folder; makes it (and the root) when `make`. -1 on failure, BERTH_ERROR_NOT_FOUND: there is no
+// such container.
+int berth_state_open(const struct berth_runtime *runtime, const char *id, bool make, GError **error);
+// Takes the lock, waiting for other operations, and returns the descriptor that holds it. -1 on failure,
+// BERTH_ERROR_NOT_FOUND: the container was deleted.
+int berth_state_lock(int folder, const char *id, bool make, GError **error);
 // Whether an operation holds the lock now.
 bool berth_state_locked(int folder);
 

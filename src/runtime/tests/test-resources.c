@@ -345,6 +345,11 @@ static void check_v2(struct berth_cgroup *cgroup)
 	check(cgroup, "cpu", "cpu.max", "max 50000");
 }
 
+// What every container may use, as the kernel lists it.
+#define DEFAULT_DEVICES                                                                                                \
+	"c *:* m\nb *:* m\nc 1:3 rwm\nc 1:5 rwm\nc 1:7 rwm\nc 1:8 rwm\nc 1:9 rwm\nc 5:0 rwm\nc 5:1 rwm\nc 5:2 rwm\nc " \
+	"136:* rwm"
+
 static void test_real(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -361,15 +366,13 @@ static void test_real(void)
 	else
 		check_v1(cgroup);
 	apply_real(cgroup, "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{\"allow\":true,\"type\":\"c\","
-			   "\"major\":1,\"minor\":3,\"access\":\"rwm\"},{\"allow\":true,\"type\":\"c\","
-			   "\"access\":\"m\"}]}");
+			   "\"major\":10,\"minor\":200,\"access\":\"rwm\"}]}");
 	if (berth_cgroup_fd(cgroup) < 0)
-		check(cgroup, "devices", "devices.list", "c 1:3 rwm\nc *:* m");
+		check(cgroup, "devices", "devices.list", "c 10:200 rwm\n" DEFAULT_DEVICES);
 	apply_real(cgroup, "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{\"allow\":true,\"type\":\"c\","
-			   "\"major\":1,\"minor\":5,\"access\":\"rw\"},{\"allow\":true,\"type\":\"c\","
-			   "\"access\":\"m\"}]}");
+			   "\"major\":10,\"minor\":229,\"access\":\"rw\"}]}");
 	if (berth_cgroup_fd(cgroup) < 0)
-		check(cgroup, "devices", "devices.list", "c *:* m\nc 1:5 rw");
+		check(cgroup, "devices", "devices.list", DEFAULT_DEVICES "\nc 10:229 rw");
 	apply_real(cgroup, "{\"devices\":[{\"allow\":true}]}");
 	if (berth_cgroup_fd(cgroup) < 0)
 		check(cgroup, "devices", "devices.list", "a *:* rwm");

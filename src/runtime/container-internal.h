@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handle of a container, shared by container.c, which makes one, and container-operate.c, which works on it.
+#pragma once
+
+#include "runtime/container.h"
+#include "runtime/state.h"
+#include "sys/cgroup.h"
+
+#define BERTH_CONTAINER_END_WAIT 10000 // milliseconds that killed processes have to be gone
+
+struct berth_container {
+	const struct berth_runtime *runtime;
+	int folder; // beneath the state root
+	struct berth_record *record;
+	int pidfd; // of init; -1: it is gone
+	struct berth_cgroup *cgroup; // NULL: none, or not opened yet
+};
+
+struct berth_container *berth_container_new(const struct berth_runtime *runtime, int folder);
+
+// Kills what is left of it and removes its cgroup; what is not there is no error.
+bool berth_container_clear_processes(struct berth_container *container, GError **error);

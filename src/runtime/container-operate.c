@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done with a container that exists, by its creator or by a process that has loaded it. Nothing is remembered
+// that the kernel knows: each question is answered by the pidfd, the cgroup and the state folder.
+#include "runtime/channel.h"
+#include "runtime/container-internal.h"
+#include "runtime/resources.h"
+#include "runtime/setup.h"
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/fd.h"
+#include "sys/process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+
+struct berth_container *berth_container_new(const struct berth_runtime *runtime, int folder)
+{
+	struct berth_container *container = g_new0(struct berth_container, 1);
+
+	container->runtime = runtime;
+	container->folder = folder;
+	container->pidfd = -1;
+	return container;
+}
+
+void berth_container_free(struct berth_container *container)
+{
+	if (!container)
+		return;
+	berth_fd_clear(&container->folder);
+	berth_fd_clear(&container->pidfd);
+	berth_record_free(container->record);
+	berth_cgroup_free(container->cgroup);
+	g_free(container);
+}
+
+bool berth_container_load(const struct berth_runtime *runtime, const char *id, struct berth_container **ret,
+			  GError **error)
+{
+	if (!berth_check_id(id, error))
+		return false;
+	int folder = berth_state_open(runtime, id, false, error);
+	if (folder < 0)
+		return false;
+	g_autoptr(berth_container) container = berth_container_new(runtime, folder);
+	container->record = berth_state_read(folder, id, error);
+	if (!container->record)
+		return false;
+	container->pidfd = berth_process_open((pid_t) container->record->pid, container->record->start_time);
+	*ret = g_steal_pointer(&container);
+	return true;
+}
+
+static bool alive(const struct berth_container *container)
+{
+	return container->pidfd >= 0 && !berth_process_ended(container->pidfd);
+}
+
+// The group; NULL without an error when the container has none or it is gone.
+static struct berth_cgroup *find_cgroup(struct berth_container *container, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+
+	if (container->cgroup || !container->record->cgroup)
+		return container->cgroup;
+	if (!berth_cgroup_open(container->record->cgroup, &container->cgroup, &problem) &&
+	    !g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		g_propagate_error(error, g_steal_pointer(&problem));
+	return container->cgroup;
+}
+
+static struct berth_cgroup *need_cgroup(struct berth_container *container, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	struct berth_cgroup *cgroup = find_cgroup(container, &problem);
+
+	if (problem)
+		g_propagate_error(error, g_steal_pointer(&problem));
+	else if (!cgroup)
+		berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s has no cgroup", container->record->id);
+	return cgroup;
+}
+
+static const char *status(struct berth_container *container)
+{
+	if (!container->record->pid)
+		return berth_state_locked(container->folder) ? "creating" : "stopped";
+	if (!alive(container))
+		return "stopped";
+	struct berth_cgroup *cgroup = find_cgroup(container, NULL);
+	if (cgroup && berth_cgroup_frozen(cgroup))
+		return "paused";
+	return faccessat(container->folder, BERTH_START_SOCKET, F_OK, 0) == 0 ? "created" : "running";
+}
+
+struct oci_state *berth_container_state(struct berth_container *container, G_GNUC_UNUSED GError **error)
+{
+	const struct berth_record *record = container->record;
+	struct oci_state *state = berth_document_new(&oci_state_document);
+
+	state->oci_version = g_strdup(BERTH_OCI_VERSION);
+	state->id = g_strdup(record->id);
+	state->status = g_strdup(status(container));
+	state->pid = alive(container) ? record->pid : 0;
+	state->bundle = g_strdup(record->bundle);
+	state->rootfs = g_strdup(record->rootfs);
+	state->created = g_strdup(record->created);
+	state->annotations = record->annotations ? g_hash_table_ref(record->annotations) : NULL;
+	return state;
+}
+
+static bool run_hooks(struct berth_container *container, const GPtrArray *hooks, const char *name, GError **error)
+{
+	if (!hooks || !hooks->len)
+		return true;
+	g_autoptr(oci_state) state = berth_container_state(container, NULL);
+	g_autofree char *pid = state->pid ? g_strdup_printf("%d", (int) state->pid) : NULL;
+	g_autofree char *text = berth_hooks_state(state, state->status, pid);
+	return berth_hooks_run(hooks, name, text, error);
+}
+
+// Start
+
+// Waits for "executing" and then for the end of the stream, which exec brings.
+static bool await_exec(const struct berth_container *container, int child, GError **error)
+{
+	bool executing = false;
+
+	for (;;) {
+		BERTH_AUTO_PACKET packet = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
+		g_autoptr(GError) problem = NULL;
+		const char *rest = "";
+		const char *word = berth_channel_receive(child, &packet, &rest, &problem);
+
+		if (problem) {
+			g_propagate_error(error, g_steal_pointer(&problem));
+			return false;
+		}
+		if (!word)
+			return executing || berth_error_set(error, BERTH_ERROR_INTERNAL,
+							    "container %s: its process ended before its program",
+							    container->record->id);
+		if (g_str_equal(word, "executing"))
+			executing = true;
+		else if (g_str_equal(word, "warn") && container->runtime->warn)
+			container->runtime->warn(container->runtime->data, rest);
+	}
+}
+
+static bool check_startable(struct berth_container *container, GError **error)
+{
+	const char *now = status(container);
+
+	if (g_str_equal(now, "created"))
+		return true;
+	if (g_str_equal(now, "stopped"))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "cannot start a container that has stopped");
+	if (g_str_equal(now, "running"))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "cannot start an already running container");
+	return berth_error_set(error, BERTH_ERROR_CONFLICT, "cannot start a container in the state %s", now);
+}
+
+// A container whose program could not be started is stopped.
+static void stop(const struct berth_container *container)
+{
+	pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
+	berth_process_wait_end(container->pidfd, BERTH_CONTAINER_END_WAIT);
+}
+
+bool berth_container_start(struct berth_container *container, GError **error)
+{
+	const struct oci_hooks *hooks = container->record->hooks;
+	berth_fd lock = berth_state_lock(container->folder, container->record->id, false, error);
+
+	if (lock < 0 || !check_startable(container, error))
+		return false;
+	berth_fd child = berth_socket_connect_at(container->folder, BERTH_START_SOCKET, SOCK_SEQPACKET, error);
+	if (child < 0)
+		return false;
+	bool started = await_exec(container, child, error);
+	BERTH_FAILPOINT("runtime.start.executed");
+	if (unlinkat(container->folder, BERTH_START_SOCKET, 0) < 0 && started)
+		started = berth_error_set_errno(error, errno, "container %s: remove " BERTH_START_SOCKET,
+						container->record->id);
+	started = started && run_hooks(container, hooks ? hooks->poststart : NULL, "poststart", error);
+	if (!started)
+		stop(container);
+	return started;
+}
+
+// Signals, freezer, limits
+
+bool berth_container_signal(struct berth_container *container, int signal, bool all, GError **error)
+{
+	struct berth_cgroup *cgroup = NULL;
+
+	if (all) {
+		g_autoptr(GError) problem = NULL;
+		cgroup = find_cgroup(container, &problem);
+		if (problem) {
+			g_propagate_error(error, g_steal_pointer(&problem));
+			return false;
+		}
+	}
+	if (cgroup && berth_cgroup_kind(cgroup) != BERTH_CGROUP_NONE)
+		return berth_cgroup_signal(cgroup, signal, error);
+	if (all && !alive(container))
+		return true;
+	if (container->pidfd < 0 || pidfd_send_signal(container->pidfd, signal, NULL, 0) < 0) {
+		if (container->pidfd < 0 || errno == ESRCH)
+			return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is not running",
+					       container->record->id);
+		return berth_error_set_errno(error, errno, "container %s: signal %d", container->record->id, signal);
+	}
+	return true;
+}
+
+static bool set_frozen(struct berth_container *container, bool frozen, GError **error)
+{
+	berth_fd lock = berth_state_lock(container->folder, container->record->id, false, error);
+
+	if (lock < 0)
+		return false;
+	if (!alive(container))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is not running",
+				       container->record->id);
+	struct berth_cgroup *cgroup = need_cgroup(container, error);
+	return cgroup && berth_cgroup_freeze(cgroup, frozen, error);
+}
+
+bool berth_container_freeze(struct berth_container *container, GError **error)
+{
+	return set_frozen(container, true, error);
+}
+
+bool berth_container_thaw(struct berth_container *container, GError **error)
+{
+	return set_frozen(container, false, error);
+}
+
+bool berth_container_update(struct berth_container *container, const struct oci_resources *resources, GError **error)
+{
+	const struct berth_runtime *runtime = container->runtime;
+	berth_fd lock = berth_state_lock(container->folder, container->record->id, false, error);
+	struct berth_cgroup *cgroup = lock < 0 ? NULL : need_cgroup(container, error);
+
+	return cgroup && berth_resources_apply(resources, cgroup, true, runtime->warn, runtime->data, error);
+}
+
+// Delete
+
+bool berth_container_clear_processes(struct berth_container *container, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	struct berth_cgroup *cgroup = find_cgroup(container, &problem);
+
+	if (problem) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return false;
+	}
+	// Without a pid namespace of its own, processes outlive init.
+	if (cgroup && !berth_cgroup_signal(cgroup, SIGKILL, error))
+		return false;
+	if (alive(container)) {
+		pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
+		if (!berth_process_wait_end(container->pidfd, BERTH_CONTAINER_END_WAIT))
+			return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
+					       "container %s: its process %d was killed and does not end",
+					       container->record->id, (int) container->record->pid);
+	}
+	BERTH_FAILPOINT("runtime.delete.killed");
+	if (cgroup && !berth_cgroup_remove(cgroup, BERTH_CONTAINER_END_WAIT, error))
+		return false;
+	g_clear_pointer(&container->cgroup, berth_cgroup_free);
+	BERTH_FAILPOINT("runtime.delete.cgroup");
+	return true;
+}
+
+bool berth_container_delete(struct berth_container *container, bool force, GError **error)
+{
+	const char *id = container->record->id;
+	const struct oci_hooks *hooks = container->record->hooks;
+	g_autoptr(GError) problem = NULL;
+	berth_fd lock = berth_state_lock(container->folder, id, false, &problem);
+
+	if (g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		return true;
+	if (problem) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return false;
+	}
+	const char *now = status(container);
+	if (!force && !g_str_equal(now, "stopped") && !g_str_equal(now, "created"))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT,
+				       "cannot delete container %s that is not stopped: %s", id, now);
+	if (!berth_container_clear_processes(container, error))
+		return false;
+	if (!run_hooks(container, hooks ? hooks->poststop : NULL, "poststop", &problem) && container->runtime->warn)
+		container->runtime->warn(container->runtime->data, problem->message);
+	return berth_state_remove(container->runtime, container->folder, id, error);
+}
+
+// Questions
+
+const char *berth_container_id(const struct berth_container *container)
+{
+	return container->record->id;
+}
+
+pid_t berth_container_pid(const struct berth_container *container)
+{
+	return alive(container) ? (pid_t) container->record->pid : 0;
+}
+
+int berth_container_pidfd(const struct berth_container *container)
+{
+	return container->pidfd;
+}
+
+GArray *berth_container_pids(struct berth_container *container, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	struct berth_cgroup *cgroup = find_cgroup(container, &problem);
+
+	if (problem) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return NULL;
+	}
+	if (cgroup && berth_cgroup_kind(cgroup) != BERTH_CGROUP_NONE)
+		return berth_cgroup_pids(cgroup, error);
+	GArray *pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
+	pid_t pid = berth_container_pid(container);
+	if (pid)
+		g_array_append_val(pids, pid);
+	return pids;
+}
+
+bool berth_container_oom_kills(struct berth_container *container, uint64_t *ret, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	struct berth_cgroup *cgroup = find_cgroup(container, &problem);
+	struct berth_cgroup_usage usage = {0};
+
+	if (problem) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return false;
+	}
+	if (cgroup)
+		berth_cgroup_usage(cgroup, &usage);
+	*ret = usage.oom_kills;
+	return true;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+	return strcmp(*(char *const *) left, *(char *const *) right);
+}
+
+char **berth_container_list(const struct berth_runtime *runtime, GError **error)
+{
+	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+	DIR *listing = opendir(runtime->state_root);
+
+	if (!listing && errno != ENOENT) {
+		berth_error_set_errno(error, errno, "list %s", runtime->state_root);
+		return NULL;
+	}
+	for (struct dirent *entry; listing && (entry = readdir(listing));) {
+		g_autofree char *file = g_strconcat(entry->d_name, "/" BERTH_STATE_FILE, NULL);
+		if (*entry->d_name != '.' && faccessat(dirfd(listing), file, F_OK, 0) == 0)
+			g_ptr_array_add(ids, g_strdup(entry->d_name));
+	}
+	if (listing)
+		closedir(listing);
+	g_ptr_array_sort(ids, compare_ids);
+	g_ptr_array_add(ids, NULL);
+	return (char **) g_ptr_array_free(g_steal_pointer(&ids), FALSE);
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making a container: what is wrong is said first, then the record is written, then cgroup and process are made; the
+// process prepares itself (child.c) while this side answers it (channel.h) until it is ready. On failure all is undone
+// in the opposite order, the record last.
+#include "runtime/channel.h"
+#include "runtime/container-internal.h"
+#include "runtime/resources.h"
+#include "runtime/setup.h"
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/fd.h"
+#include "base/moment.h"
+#include "sys/namespace.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+struct creation {
+	struct berth_setup *setup;
+	struct berth_container *container;
+	struct oci_state state; // for hooks; borrows from the record
+	int sync; // our end of the channel
+	bool hooks_ran;
+};
+
+static void warn(const struct berth_runtime *runtime, const char *message)
+{
+	if (runtime->warn)
+		runtime->warn(runtime->data, message);
+}
+
+// Absolute from the cgroup file systems' mount points; a relative path begins there too.
+static char *cgroup_path(const struct berth_runtime *runtime, const char *id, const struct oci_linux_section *section)
+{
+	const char *wanted = section->cgroups_path;
+
+	if (runtime->no_cgroup)
+		return NULL;
+	if (!wanted || !*wanted)
+		return g_strconcat("/berth-", id, NULL);
+	return *wanted == '/' ? g_strdup(wanted) : g_strconcat("/", wanted, NULL);
+}
+
+static struct berth_record *new_record(const struct berth_setup *setup)
+{
+	struct berth_record *record = berth_document_new(&berth_record_document);
+	const struct oci_config *config = setup->config;
+	g_autoptr(oci_config) copy = NULL;
+
+	record->version = BERTH_STATE_VERSION;
+	record->id = g_strdup(setup->id);
+	record->bundle = g_strdup(setup->create->bundle);
+	if (setup->create->rootfs_fd < 0)
+		record->rootfs = g_canonicalize_filename(config->root->path, record->bundle);
+	record->created = berth_moment_string(berth_moment_now());
+	record->cgroup = cgroup_path(setup->runtime, setup->id, setup->section);
+	record->annotations = config->annotations ? g_hash_table_ref(config->annotations) : NULL;
+	record->hooks = berth_document_copy(&oci_hooks_document, config->hooks);
+	return record;
+}
+
+static bool prepare(struct berth_setup *setup, const struct berth_record *record, GError **error)
+{
+	return berth_namespaces_prepare(setup, error) && berth_rootfs_prepare(setup, error) &&
+	       berth_mounts_prepare(setup, record->cgroup, error) && berth_devices_prepare(setup, error) &&
+	       berth_kernel_prepare(setup, error) && berth_identity_prepare(setup, error);
+}
+
+static bool make_cgroup(struct creation *creation, GError **error)
+{
+	struct berth_container *container = creation->container;
+	struct berth_setup *setup = creation->setup;
+	const struct berth_runtime *runtime = setup->runtime;
+
+	if (!container->record->cgroup)
+		return true;
+	if (!berth_cgroup_create(container->record->cgroup, &container->cgroup, error))
+		return false;
+	BERTH_FAILPOINT("runtime.create.cgroup");
+	if (!berth_resources_apply(setup->section->resources, container->cgroup, false, runtime->warn, runtime->data,
+				   error))
+		return false;
+	setup->cgroup_entrance = berth_cgroup_open_entrance(container->cgroup, error);
+	return setup->cgroup_entrance != NULL;
+}
+
+// The pid is in the container's record before the process can go on without us.
+static bool record_process(struct creation *creation, pid_t pid, GError **error)
+{
+	struct berth_container *container = creation->container;
+
+	container->record->pid = pid;
+	container->record->start_time = berth_process_start_time(pid);
+	return berth_state_write(container->folder, container->record, error);
+}
+
+// A first child has joined namespaces and made the process as our child.
+static bool receive_joined(struct creation *creation, int helper, GError **error)
+{
+	BERTH_AUTO_PACKET packet = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
+	const char *rest = "";
+	const char *word = berth_channel_receive(creation->sync, &packet, &rest, error);
+
+	if (word && g_str_equal(word, "pid") && packet.fd_count == 1) {
+		creation->container->pidfd = berth_fd_steal(&packet.fds[0]);
+		creation->container->record->pid = g_ascii_strtoll(rest, NULL, 10);
+	} else if (!word && (!error || !*error)) {
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "the process that joins namespaces ended early");
+	} else if (word) {
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "waited for \"pid\", got \"%s\"", word);
+	}
+	berth_process_reap(helper);
+	return creation->container->pidfd >= 0;
+}
+
+static bool write_map(pid_t pid, const char *file, const GPtrArray *mappings, GError **error)
+{
+	g_autofree struct berth_idmap *map = g_new0(struct berth_idmap, mappings->len);
+
+	for (guint i = 0; i < mappings->len; i++) {
+		const struct oci_id_mapping *mapping = mappings->pdata[i];
+		map[i] = (struct berth_idmap){mapping->container_id, mapping->host_id, mapping->size};
+	}
+	return berth_idmap_write(pid, file, map, mappings->len, error);
+}
+
+static bool map_ids(struct creation *creation, pid_t pid, GError **error)
+{
+	const struct oci_linux_section *section = creation->setup->section;
+
+	if (!(creation->setup->new_namespaces & CLONE_NEWUSER))
+		return true;
+	return write_map(pid, "uid_map", section->uid_mappings, error) &&
+	       write_map(pid, "gid_map", section->gid_mappings, error) &&
+	       berth_channel_send(creation->sync, -1, error, "mapped");
+}
+
+static bool spawn(struct creation *creation, GError **error)
+{
+	struct berth_setup *setup = creation->setup;
+	struct berth_container *container = creation->container;
+	bool join = setup->join[0] >= 0;
+	// What joins namespaces first is in the creator's own; clone3() makes the rest then.
+	unsigned flags = join ? 0 : setup->new_namespaces & ~(unsigned) CLONE_NEWCGROUP;
+	int birth = container->cgroup ? berth_cgroup_birth_fd(container->cgroup) : -1;
+	int pair[2];
+	berth_fd first = -1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return berth_error_set_errno(error, errno, "make a socket pair");
+	creation->sync = pair[0];
+	setup->sync = pair[1];
+	setup->listener = berth_socket_listen_at(container->folder, BERTH_START_SOCKET, SOCK_SEQPACKET, error);
+	if (setup->listener < 0 || !berth_limits_prepare(setup, error))
+		return false;
+	pid_t pid = berth_process_clone(flags, birth, &first);
+	if (pid == 0)
+		berth_child_main(setup);
+	int errnum = errno;
+	berth_limits_restore(setup);
+	berth_fd_clear(&setup->sync);
+	berth_fd_clear(&setup->listener);
+	if (pid < 0)
+		return berth_error_set_errno(error, errnum, "make the container's process");
+	BERTH_FAILPOINT("runtime.create.cloned");
+	if (!join) {
+		container->pidfd = berth_fd_steal(&first);
+		container->record->pid = pid;
+	} else if (!receive_joined(creation, first, error)) {
+		return false;
+	}
+	pid = (pid_t) container->record->pid;
+	return record_process(creation, pid, error) && map_ids(creation, pid, error);
+}
+
+static bool run_hooks(struct creation *creation, GError **error)
+{
+	const struct oci_hooks *hooks = creation->setup->config->hooks;
+	g_autofree char *pid = g_strdup_printf("%d", (int) creation->container->record->pid);
+	g_autofree char *state = berth_hooks_state(&creation->state, "creating", pid);
+
+	creation->hooks_ran = true;
+	return berth_hooks_run(hooks->prestart, "prestart", state, error) &&
+	       berth_hooks_run(hooks->create_runtime, "createRuntime", state, error) &&
+	       berth_channel_send(creation->sync, -1, error, "proceed %s", pid);
+}
+
+// The process died without a word: a signal, or want of memory.
+static bool explain_end(const struct berth_container *container, GError **error)
+{
+	uint64_t kills = 0;
+	siginfo_t info = {0};
+
+	waitid(P_PIDFD, (id_t) container->pidfd, &info, WEXITED | WNOWAIT);
+	if (berth_container_oom_kills((struct berth_container *) container, &kills, NULL) && kills)
+		return berth_error_set(
+			error, BERTH_ERROR_INVALID,
+			"the container's process was killed while it was set up: its memory limit is too low");
+	return berth_error_set(error, BERTH_ERROR_INTERNAL, "the container's process ended while it was set up (%s %d)",
+			       info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status);
+}
+
+// Answers the child until it is ready.
+static bool attend(struct creation *creation, GError **error)
+{
+	struct berth_setup *setup = creation->setup;
+
+	for (;;) {
+		BERTH_AUTO_PACKET packet = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
+		g_autoptr(GError) problem = NULL;
+		const char *rest = "";
+		const char *word = berth_channel_receive(creation->sync, &packet, &rest, &problem);
+
+		if (problem) {
+			g_propagate_error(error, g_steal_pointer(&problem));
+			return false;
+		}
+		if (!word)
+			return explain_end(creation->container, error);
+		if (g_str_equal(word, "ready"))
+			return true;
+		if (g_str_equal(word, "warn"))
+			warn(setup->runtime, rest);
+		else if (g_str_equal(word, "console") && packet.fd_count == 1)
+			setup->create->stdio->console = berth_fd_steal(&packet.fds[0]);
+		else if (!g_str_equal(word, "mounted"))
+			return berth_error_set(error, BERTH_ERROR_INTERNAL, "unexpected word \"%s\"", word);
+		else if (!run_hooks(creation, error))
+			return false;
+	}
+}
+
+static void run_poststop(const struct creation *creation)
+{
+	const struct oci_hooks *hooks = creation->setup->config->hooks;
+	g_autoptr(GError) problem = NULL;
+
+	if (!creation->hooks_ran)
+		return;
+	g_autofree char *state = berth_hooks_state(&creation->state, "stopped", NULL);
+	if (!berth_hooks_run(hooks->poststop, "poststop", state, &problem))
+		warn(creation->setup->runtime, problem->message);
+}
+
+// What cannot be undone is warned of, since the caller is told why creating failed.
+static void undo(struct creation *creation)
+{
+	struct berth_container *container = creation->container;
+	g_autoptr(GError) problem = NULL;
+
+	berth_fd_clear(&creation->sync);
+	berth_fd_clear(&creation->setup->create->stdio->console);
+	if (container->pidfd >= 0) {
+		pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
+		berth_process_reap(container->pidfd);
+	}
+	if (!berth_container_clear_processes(container, &problem)) {
+		warn(creation->setup->runtime, problem->message);
+		return; // the record stays, so that delete finds what is left
+	}
+	run_poststop(creation);
+	if (!berth_state_remove(creation->setup->runtime, container->folder, container->record->id, &problem))
+		warn(creation->setup->runtime, problem->message);
+}
+
+static bool make(struct creation *creation, GError **error)
+{
+	struct berth_container *container = creation->container;
+
+	if (!berth_state_write(container->folder, container->record, error))
+		return false;
+	BERTH_FAILPOINT("runtime.create.recorded");
+	return make_cgroup(creation, error) && prepare(creation->setup, container->record, error) &&
+	       spawn(creation, error) && attend(creation, error) &&
+	       berth_limits_apply(creation->setup, (pid_t) container->record->pid, error);
+}
+
+static bool check(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,
+		  const struct berth_create *create, GError **error)
+{
+	if (!berth_check_id(id, error))
+		return false;
+	if (runtime->systemd_cgroup)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "the systemd cgroup driver is not implemented: use cgroupfs");
+	return berth_check_config(config, create, error);
+}
+
+static struct berth_setup *new_setup(const struct berth_runtime *runtime, const char *id,
+				     const struct oci_config *config, const struct berth_create *create,
+				     const struct oci_state *state)
+{
+	static const struct oci_linux_section empty = {0};
+	struct berth_setup *setup = berth_setup_new();
+
+	setup->runtime = runtime;
+	setup->id = id;
+	setup->config = config;
+	setup->section = config->os_linux ? config->os_linux : &empty;
+	setup->create = create;
+	setup->state = state;
+	return setup;
+}
+
+bool berth_container_create(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,
+			    const struct berth_create *create, struct berth_container **ret, GError **error)
+{
+	create->stdio->console = -1;
+	if (!check(runtime, id, config, create, error))
+		return false;
+	berth_fd folder = berth_state_open(runtime, id, true, error);
+	berth_fd lock = folder < 0 ? -1 : berth_state_lock(folder, id, true, error);
+	if (lock < 0)
+		return false;
+	if (berth_state_exists(folder))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container with id exists already: %s", id);
+
+	struct creation creation = {.sync = -1};
+	g_autoptr(berth_setup) setup = new_setup(runtime, id, config, create, &creation.state);
+	g_autoptr(berth_container) container = berth_container_new(runtime, berth_fd_steal(&folder));
+	container->record = new_record(setup);
+	creation.setup = setup;
+	creation.container = container;
+	creation.state = (struct oci_state){
+		.oci_version = (char *) BERTH_OCI_VERSION,
+		.id = container->record->id,
+		.bundle = container->record->bundle,
+		.annotations = container->record->annotations,
+		.rootfs = container->record->rootfs,
+		.created = container->record->created,
+	};
+	bool made = make(&creation, error);
+	if (!made)
+		undo(&creation);
+	berth_fd_clear(&creation.sync);
+	if (made)
+		*ret = g_steal_pointer(&container);
+	return made;
+}
