@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// The OCI runtime command line (the runc and crun commands that engines use), a thin caller of runtime/container.h.
+#include "programs/runtime-program.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/moment.h"
+#include "sys/self.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+struct options {
+	char *root, *log, *log_format, *cgroup_manager, *criu, *rootless;
+	bool debug, systemd_cgroup, version;
+};
+
+static const struct berth_flag global_flags[] = {
+	{"root", 0, BERTH_FLAG_TEXT, offsetof(struct options, root), "path", "Folder of the containers' states"},
+	{"log", 0, BERTH_FLAG_TEXT, offsetof(struct options, log), "path", "File for errors and warnings"},
+	{"log-format", 0, BERTH_FLAG_TEXT, offsetof(struct options, log_format), "text|json", "Format of the log",
+	 "text"},
+	{"debug", 0, BERTH_FLAG_SWITCH, offsetof(struct options, debug), .help = "Log what is done"},
+	{"cgroup-manager", 0, BERTH_FLAG_TEXT, offsetof(struct options, cgroup_manager), "cgroupfs|disabled",
+	 "How control groups are made", "cgroupfs"},
+	{"systemd-cgroup", 0, BERTH_FLAG_SWITCH, offsetof(struct options, systemd_cgroup),
+	 .help = "Let systemd make control groups (refused: not implemented)"},
+	{"rootless", 0, BERTH_FLAG_TEXT, offsetof(struct options, rootless), "true|false|auto",
+	 "Accepted for runc's callers; only false and auto", .flags = BERTH_FLAG_HIDDEN},
+	{"criu", 0, BERTH_FLAG_TEXT, offsetof(struct options, criu), "path",
+	 "Accepted for runc's callers; there are no checkpoints", .flags = BERTH_FLAG_HIDDEN},
+	{"version", 'v', BERTH_FLAG_SWITCH, offsetof(struct options, version), .help = "Print the version"},
+	{0},
+};
+
+static const struct runtime_command *const commands[] = {
+	&runtime_command_create,   &runtime_command_start,  &runtime_command_run,    &runtime_command_state,
+	&runtime_command_kill,     &runtime_command_delete, &runtime_command_list,   &runtime_command_ps,
+	&runtime_command_pause,    &runtime_command_resume, &runtime_command_update, &runtime_command_spec,
+	&runtime_command_features,
+};
+
+void runtime_log(const struct runtime_program *program, const char *level, const char *message)
+{
+	char moment[BERTH_MOMENT_SIZE];
+	g_autofree char *line = NULL;
+	bool error = g_str_equal(level, "error");
+
+	if (g_str_equal(level, "debug") && !program->debug)
+		return;
+	if (program->log < 0 || error)
+		fprintf(stderr, "berth-runtime: %s%s%s\n", error ? "" : level, error ? "" : ": ", message);
+	if (program->log < 0)
+		return;
+	berth_moment_format(berth_moment_now(), moment);
+	if (program->log_json) {
+		g_autofree char *valid = g_utf8_make_valid(message, -1);
+		BERTH_AUTO_JSON json_t *entry = json_pack("{ssssss}", "level", level, "msg", valid, "time", moment);
+		g_autofree char *text = berth_json_text(entry);
+		line = g_strconcat(text, "\n", NULL);
+	} else {
+		g_autofree char *quoted = g_strescape(message, NULL);
+		line = g_strdup_printf("time=\"%s\" level=%s msg=\"%s\"\n", moment, level, quoted);
+	}
+	berth_write_all(program->log, line, strlen(line), "the log", NULL);
+}
+
+static void warn(void *data, const char *message)
+{
+	runtime_log(data, "warning", message);
+}
+
+static void print_version(void)
+{
+	printf("berth-runtime version " BERTH_VERSION "\n"
+	       "spec: " BERTH_OCI_VERSION "\n"
+	       "+CAP +SECCOMP +EBPF +APPARMOR +SELINUX +CGROUPFS\n");
+}
+
+static void print_help(void)
+{
+	g_autoptr(GString) text = g_string_new("Usage: berth-runtime [OPTIONS] COMMAND [ARGUMENT...]\n\n"
+					       "Runs containers by the OCI runtime specification.\n\nCommands:\n");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+		g_string_append_printf(text, "  %-10s %s\n", commands[i]->name, commands[i]->help);
+	g_string_append(text, "\nOptions:\n");
+	berth_flags_help(global_flags, 0, text);
+	fputs(text->str, stdout);
+}
+
+static void print_command_help(const struct runtime_command *command)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	g_string_append_printf(text, "Usage: berth-runtime %s [OPTIONS] %s\n\n%s\n", command->name, command->arguments,
+			       command->help);
+	if (command->flags) {
+		g_string_append(text, "\nOptions:\n");
+		berth_flags_help(command->flags, 0, text);
+	}
+	fputs(text->str, stdout);
+}
+
+static const struct runtime_command *find_command(const char *name, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+		if (g_str_equal(commands[i]->name, name))
+			return commands[i];
+	berth_error_set(error, BERTH_ERROR_INVALID, "unknown command %s; \"berth-runtime --help\" lists them", name);
+	return NULL;
+}
+
+static int run_command(struct runtime_program *program, char *const *words, GError **error)
+{
+	static const struct berth_flag none[] = {{0}};
+	const struct runtime_command *command = find_command(words[0], error);
+	g_auto(GStrv) arguments = NULL;
+	bool help = false;
+
+	if (!command)
+		return -1;
+	const struct berth_flag *flags = command->flags ? command->flags : none;
+	g_autofree void *options = g_malloc0(MAX(command->options_size, 1));
+	int status = -1;
+	if (!berth_flags_parse(flags, options, (int) g_strv_length((char **) words), words, true, &arguments, &help,
+			       error))
+		goto out;
+	if (help) {
+		print_command_help(command);
+		status = 0;
+		goto out;
+	}
+	guint count = g_strv_length(arguments);
+	if (count < command->least || count > command->most) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "%s: wants %s", command->name,
+				*command->arguments ? command->arguments : "no argument");
+		goto out;
+	}
+	status = command->run(program, options, arguments, error);
+out:
+	berth_flags_clear(flags, options);
+	return status;
+}
+
+static bool open_log(struct runtime_program *program, const struct options *options, GError **error)
+{
+	program->log_json = g_str_equal(options->log_format, "json");
+	program->debug = options->debug;
+	if (!program->log_json && !g_str_equal(options->log_format, "text"))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "--log-format %s: is text or json",
+				       options->log_format);
+	if (!options->log || !*options->log)
+		return true;
+	program->log = open(options->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	return program->log >= 0 || berth_error_set_errno(error, errno, "open the log %s", options->log);
+}
+
+static char *default_root(void)
+{
+	const char *runtime_dir = geteuid() == 0 ? NULL : g_getenv("XDG_RUNTIME_DIR");
+
+	return g_build_filename(runtime_dir && *runtime_dir ? runtime_dir : "/run", "berth-runtime", NULL);
+}
+
+static bool set_up(struct runtime_program *program, struct options *options, GError **error)
+{
+	if (!open_log(program, options, error))
+		return false;
+	if (options->systemd_cgroup || g_str_equal(options->cgroup_manager, "systemd"))
+		return berth_error_set(
+			error, BERTH_ERROR_NOT_IMPLEMENTED,
+			"the systemd cgroup driver is not implemented: use cgroupfs "
+			"(docker: --exec-opt native.cgroupdriver=cgroupfs, podman: --cgroup-manager cgroupfs)");
+	program->runtime.no_cgroup = g_str_equal(options->cgroup_manager, "disabled");
+	if (!program->runtime.no_cgroup && !g_str_equal(options->cgroup_manager, "cgroupfs"))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "--cgroup-manager %s: is cgroupfs or disabled",
+				       options->cgroup_manager);
+	if (options->rootless && g_str_equal(options->rootless, "true"))
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "--rootless=true: is not implemented");
+	if (!options->root || !*options->root) {
+		g_free(options->root);
+		options->root = default_root();
+	}
+	// State may be looked for from anywhere later.
+	char *root = g_canonicalize_filename(options->root, NULL);
+	g_free(options->root);
+	options->root = root;
+	program->runtime.state_root = options->root;
+	program->runtime.cache_root = options->root;
+	return true;
+}
+
+static int run(struct runtime_program *program, struct options *options, int argc, char **argv, GError **error)
+{
+	g_auto(GStrv) words = NULL;
+	bool help = false;
+
+	if (!berth_flags_parse(global_flags, options, argc, argv, false, &words, &help, error))
+		return -1;
+	if (options->version)
+		print_version();
+	else if (help || !words[0])
+		print_help();
+	else
+		return set_up(program, options, error) ? run_command(program, words, error) : -1;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct runtime_program program = {.runtime = {.warn = warn, .data = &program}, .log = -1};
+	g_autoptr(GError) error = NULL;
+
+	if (!berth_self_protect(argv)) {
+		fprintf(stderr, "berth-runtime: cannot keep its own program from containers: %s\n", strerror(errno));
+		return 1;
+	}
+	int status = run(&program, &options, argc, argv, &error);
+	if (error)
+		runtime_log(&program, "error", error->message);
+	berth_flags_clear(global_flags, &options);
+	berth_fd_clear(&program.log);
+	return error ? 1 : status;
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container in the foreground: signals are passed on to it, and the terminal, if it has one, is connected to ours.
+// One poll loop, no handlers.
+#include "programs/runtime-program.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "sys/process.h"
+#include "sys/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+
+#define CHUNK 8192
+
+struct terminal {
+	int console; // -1: none
+	bool raw; // ours is in raw mode; `before` is how it was
+	struct termios before;
+	bool in_open;
+};
+
+static void forwarded(sigset_t *set)
+{
+	sigfillset(set);
+	// Those that are about ourselves, and faults.
+	static const int kept[] = {SIGCHLD, SIGURG, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPIPE};
+	for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
+		sigdelset(set, kept[i]);
+}
+
+void runtime_wait_prepare(void)
+{
+	sigset_t set;
+
+	forwarded(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void copy_size(int console)
+{
+	struct winsize size;
+
+	if (ioctl(0, TIOCGWINSZ, &size) == 0)
+		berth_terminal_resize(console, size.ws_col, size.ws_row, NULL);
+}
+
+static void terminal_open(struct terminal *terminal, int console)
+{
+	*terminal = (struct terminal){.console = console, .in_open = console >= 0};
+	if (console < 0)
+		return;
+	copy_size(console);
+	if (tcgetattr(0, &terminal->before) < 0)
+		return;
+	struct termios raw = terminal->before;
+	cfmakeraw(&raw);
+	raw.c_oflag |= OPOST;
+	terminal->raw = tcsetattr(0, TCSANOW, &raw) == 0;
+}
+
+static void terminal_close(const struct terminal *terminal)
+{
+	if (terminal->raw)
+		tcsetattr(0, TCSANOW, &terminal->before);
+}
+
+// Copies what is there. False at the end of the stream.
+static bool copy(int from, int to)
+{
+	char data[CHUNK];
+	ssize_t count = read(from, data, sizeof data);
+
+	if (count < 0)
+		return errno == EINTR || errno == EAGAIN;
+	return count > 0 && berth_write_all(to, data, (size_t) count, "the terminal", NULL);
+}
+
+static void take_signal(int signals, struct berth_container *container, const struct terminal *terminal)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signals, &info, sizeof info) != sizeof info)
+		return;
+	if (info.ssi_signo == SIGWINCH && terminal->console >= 0)
+		copy_size(terminal->console);
+	else
+		berth_container_signal(container, (int) info.ssi_signo, false, NULL); // it may have ended just now
+}
+
+static void attend(struct berth_container *container, int signals, struct terminal *terminal)
+{
+	for (bool ended = false; !ended;) {
+		struct pollfd fds[] = {
+			{.fd = berth_container_pidfd(container), .events = POLLIN},
+			{.fd = signals, .events = POLLIN},
+			{.fd = terminal->console, .events = POLLIN},
+			{.fd = terminal->in_open ? 0 : -1, .events = POLLIN},
+		};
+		if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
+			continue;
+		if (fds[1].revents)
+			take_signal(signals, container, terminal);
+		// A hang-up only says that nobody has the terminal open now.
+		if (fds[2].revents && !copy(terminal->console, 1) && fds[2].revents & POLLHUP)
+			terminal->console = -1;
+		if (fds[3].revents)
+			terminal->in_open = copy(0, terminal->console);
+		ended = fds[0].revents;
+	}
+	// What it wrote last is still there.
+	if (terminal->console >= 0 && fcntl(terminal->console, F_SETFL, O_NONBLOCK) == 0)
+		for (struct pollfd fd = {terminal->console, POLLIN, 0}; poll(&fd, 1, 0) > 0 && fd.revents & POLLIN;)
+			if (!copy(terminal->console, 1))
+				break;
+}
+
+int runtime_wait(struct berth_container *container, int console, GError **error)
+{
+	struct terminal terminal;
+	sigset_t set;
+
+	forwarded(&set);
+	berth_fd signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals < 0)
+		return berth_error_set_errno(error, errno, "watch signals"), -1;
+	terminal_open(&terminal, console);
+	attend(container, signals, &terminal);
+	terminal_close(&terminal);
+	return berth_process_reap(berth_container_pidfd(container));
+}
