@@ -27,6 +27,10 @@
 #define BERTH_LIMIT_DEVICE_RULES 1024 // of one container
 #define BERTH_LIMIT_SECCOMP_CACHE 256 // compiled seccomp programs that are kept
 
+// The store
+#define BERTH_LIMIT_EVENTS 10000 // kept; older ones are dropped
+#define BERTH_LIMIT_SNAPSHOT_ID 128
+
 // Monitor protocol
 #define BERTH_LIMIT_PACKET (64 << 10) // one packet
 #define BERTH_LIMIT_PACKET_FDS 8

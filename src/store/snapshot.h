@@ -31,17 +31,6 @@ struct berth_usage {
 	int64_t bytes, inodes;
 };
 
-struct berth_snapshot_driver {
-	const char *name;
-	enum berth_whiteouts whiteouts;
-	// Whether the driver works on this file system. NULL: always.
-	bool (*probe)(int root_fd, GError **error);
-	bool (*prepare)(struct berth_snapshots *, const char *id, const char *parent, GError **error);
-	bool (*mount)(struct berth_snapshots *, const char *id, int *ret_tree_fd, GError **error);
-	bool (*changes)(struct berth_snapshots *, const char *id, berth_change_fn *, void *data, GError **error);
-	bool (*remove)(struct berth_snapshots *, const char *id, GError **error);
-};
-
 // Opens or makes <root_folder>/snapshots. `driver` "overlay", "copy" or NULL (overlay if it works there, else copy). A
 // store that was made with another driver is refused.
 struct berth_snapshots *berth_snapshots_open(const char *root_folder, struct berth_database *database,
@@ -68,6 +57,8 @@ bool berth_snapshot_changes(struct berth_snapshots *snapshots, const char *id, b
 			    GError **error);
 // Removes it. One that has children or that a record refers to is BERTH_ERROR_CONFLICT; missing is success.
 bool berth_snapshot_remove(struct berth_snapshots *snapshots, const char *id, GError **error);
+// What it adds to its parent: the files that it adds or changes, one with several names once. Bytes are the lengths of
+// regular files and links.
 bool berth_snapshot_usage(struct berth_snapshots *snapshots, const char *id, struct berth_usage *ret, GError **error);
 // At start: removes folders without a record and records without a folder, which a crash can leave.
 bool berth_snapshots_sweep(struct berth_snapshots *snapshots, GError **error);

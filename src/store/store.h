@@ -19,7 +19,9 @@ struct berth_snapshots *berth_store_snapshots(struct berth_store *store);
 const char *berth_store_root(const struct berth_store *store);
 
 // A lease keeps what was added to it from collection, until it is released or the process ends (leases are in memory:
-// what a crash interrupted is not in use any more).
+// what a crash interrupted is not in use any more). What anybody commits while it lives is added to it. So: take a
+// lease, add what you mean to use and then look whether it is there, make what is missing, commit the record that
+// refers to all of it, release.
 struct berth_lease;
 struct berth_lease *berth_lease_new(struct berth_store *store);
 void berth_lease_add(struct berth_lease *lease, const char *kind, const char *id); // "blob" or "snapshot"

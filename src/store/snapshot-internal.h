@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a driver is. snapshot.c keeps records, names and states, and hands a driver descriptors; a driver knows how the
+// folders of a snapshot become a tree.
+#pragma once
+
+#include "store/snapshot.h"
+#include "store/store-internal.h"
+
+struct berth_snapshot_driver {
+	const char *name;
+	enum berth_whiteouts whiteouts;
+	// Whether the driver works on the file system of `folder`, which is the driver's to write in. NULL: always.
+	bool (*probe)(int folder, GError **error);
+	// Fills the new folder of a snapshot: `fs` and what else the driver needs. `parent` is the parent's `fs`, -1 if
+	// there is none.
+	bool (*prepare)(int folder, int parent, GError **error);
+	// Makes the tree's detached mount. `layers` are the folders of the snapshot and of its parents, nearest first.
+	int (*mount)(const int *layers, size_t count, bool writable, GError **error);
+};
+
+extern const struct berth_snapshot_driver berth_snapshot_overlay, berth_snapshot_copy;
+
+// Set once the kernel was found to know no "lowerdir+" (before 6.5). Tests set it to go that way on any kernel.
+extern int berth_overlay_old_kernel;

@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is common to all drivers: records, names, states. Every step that makes something visible or takes it away is
+// one rename inside one transaction, so that two threads cannot meet half-way; what a crash leaves between the two is
+// a folder without a record or a record without a folder, and berth_snapshots_sweep() removes both.
+//
+// Folders whose names begin with a dot are no snapshots: ".new-…" is being filled, ".gone-…" being deleted.
+#include "store/snapshot-internal.h"
+#include "store/tree.h"
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/moment.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define KIND "snapshot"
+#define KIND_DRIVER "snapshot-driver" // one record, id "driver"
+
+struct berth_snapshots {
+	const struct berth_snapshot_driver *driver;
+	struct berth_database *database;
+	int folder;
+	berth_commit_fn *commit;
+	void *commit_data;
+};
+
+struct snapshot_record {
+	char *parent;
+	bool committed;
+};
+
+static const struct berth_field record_fields[] = {
+	BERTH_STRING(struct snapshot_record, parent, "parent", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct snapshot_record, committed, "committed", 0),
+	{0},
+};
+static const struct berth_document record_document = {"snapshot", sizeof(struct snapshot_record), record_fields};
+BERTH_DOCUMENT_AUTOPTR(snapshot_record, record_document)
+
+static const struct berth_snapshot_driver *const drivers[] = {&berth_snapshot_overlay, &berth_snapshot_copy};
+
+static bool check_id(const char *id, GError **error)
+{
+	size_t length = strlen(id);
+
+	if (length > 0 && length <= BERTH_LIMIT_SNAPSHOT_ID && id[0] != '.' &&
+	    strspn(id, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_.:-") == length)
+		return true;
+	return berth_error_set(error, BERTH_ERROR_INVALID,
+			       "invalid snapshot id \"%s\": 1 to %d letters, digits, \"_\", \".\", \":\" and \"-\"", id,
+			       BERTH_LIMIT_SNAPSHOT_ID);
+}
+
+static char *folder_of(const char *prefix, const char *id)
+{
+	return g_strdelimit(g_strconcat(prefix, id, NULL), ":", '-');
+}
+
+static int open_inner(int folder, const char *name, const char *id, GError **error)
+{
+	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		berth_error_set_errno(error, errno, "open the folder of snapshot %s", id);
+	return fd;
+}
+
+static int open_folder(const struct berth_snapshots *snapshots, const char *id, GError **error)
+{
+	g_autofree char *name = folder_of("", id);
+
+	return open_inner(snapshots->folder, name, id, error);
+}
+
+static int open_content(const struct berth_snapshots *snapshots, const char *id, GError **error)
+{
+	berth_fd folder = open_folder(snapshots, id, error);
+
+	return folder < 0 ? -1 : open_inner(folder, "fs", id, error);
+}
+
+static struct snapshot_record *get(struct berth_transaction *transaction, const char *id, GError **error)
+{
+	json_t *json = berth_record_get(transaction, KIND, id, error);
+	struct snapshot_record *record = json ? berth_document_parse(&record_document, json, error) : NULL;
+
+	json_decref(json);
+	return record;
+}
+
+static struct snapshot_record *look_up(struct berth_snapshots *snapshots, const char *id, GError **error)
+{
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
+
+	return transaction ? get(transaction, id, error) : NULL;
+}
+
+static bool put(struct berth_transaction *transaction, const char *id, const struct snapshot_record *record,
+		GError **error)
+{
+	struct berth_reference parent = {KIND, record->parent};
+
+	return berth_record_put_document(transaction, KIND, id, NULL, &record_document, record, &parent,
+					 record->parent ? 1 : 0, error);
+}
+
+static bool forget(struct berth_snapshots *snapshots, const char *id, GError **error)
+{
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
+
+	return transaction && berth_record_remove(transaction, KIND, id, error) &&
+	       berth_transaction_commit(transaction, error);
+}
+
+static bool probe(const struct berth_snapshots *snapshots, const struct berth_snapshot_driver *driver, GError **error)
+{
+	static const char name[] = ".probe";
+
+	if (!driver->probe)
+		return true;
+	if (!berth_remove_tree_at(snapshots->folder, name, error))
+		return false;
+	if (mkdirat(snapshots->folder, name, 0700) < 0)
+		return berth_error_set_errno(error, errno, "make a folder for snapshots");
+	berth_fd folder = openat(snapshots->folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = folder < 0 ? berth_error_set_errno(error, errno, "open a folder of snapshots")
+			       : driver->probe(folder, error);
+	return berth_remove_tree_at(snapshots->folder, name, good ? error : NULL) && good;
+}
+
+static const struct berth_snapshot_driver *find_driver(const char *name, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++)
+		if (g_str_equal(drivers[i]->name, name))
+			return drivers[i];
+	berth_error_set(error, BERTH_ERROR_INVALID, "unknown snapshot driver \"%s\": overlay and copy are known", name);
+	return NULL;
+}
+
+// The driver that the store was made with: the record's name.
+static bool note_driver(void *data, const char *id, const char *name, const json_t *document)
+{
+	(void) id, (void) document;
+	*(char **) data = g_strdup(name);
+	return false;
+}
+
+static bool choose_driver(struct berth_snapshots *snapshots, const char *wanted, GError **error)
+{
+	g_autofree char *made_with = NULL;
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
+
+	if (!transaction || !berth_record_each(transaction, KIND_DRIVER, note_driver, &made_with, error))
+		return false;
+	if (wanted && made_with && !g_str_equal(wanted, made_with))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT,
+				       "the data root was made with snapshot driver %s, not %s; use that driver or "
+				       "another data root",
+				       made_with, wanted);
+	const char *name = wanted ? wanted : made_with;
+	if (name) {
+		snapshots->driver = find_driver(name, error);
+		if (!snapshots->driver || !probe(snapshots, snapshots->driver, error))
+			return false;
+	}
+	for (size_t i = 0; !snapshots->driver; i++)
+		if (probe(snapshots, drivers[i], NULL))
+			snapshots->driver = drivers[i];
+	if (made_with)
+		return true;
+	BERTH_AUTO_JSON json_t *nothing = json_object();
+	return berth_record_put(transaction, KIND_DRIVER, "driver", snapshots->driver->name, nothing, NULL, 0, error) &&
+	       berth_transaction_commit(transaction, error);
+}
+
+struct berth_snapshots *berth_snapshots_open(const char *root_folder, struct berth_database *database,
+					     const char *driver, GError **error)
+{
+	g_autofree char *path = g_build_filename(root_folder, "snapshots", NULL);
+	struct berth_snapshots *snapshots = g_new0(struct berth_snapshots, 1);
+
+	snapshots->database = database;
+	snapshots->folder = -1;
+	if (g_mkdir_with_parents(path, 0700) < 0 ||
+	    (snapshots->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		berth_error_set_errno(error, errno, "make or open folder %s", path);
+	else if (choose_driver(snapshots, driver, error))
+		return snapshots;
+	berth_snapshots_free(snapshots);
+	return NULL;
+}
+
+void berth_snapshots_free(struct berth_snapshots *snapshots)
+{
+	if (!snapshots)
+		return;
+	berth_fd_clear(&snapshots->folder);
+	g_free(snapshots);
+}
+
+const char *berth_snapshots_driver(const struct berth_snapshots *snapshots)
+{
+	return snapshots->driver->name;
+}
+
+enum berth_whiteouts berth_snapshots_whiteouts(const struct berth_snapshots *snapshots)
+{
+	return snapshots->driver->whiteouts;
+}
+
+void berth_snapshots_on_commit(struct berth_snapshots *snapshots, berth_commit_fn *commit, void *data)
+{
+	snapshots->commit = commit;
+	snapshots->commit_data = data;
+}
+
+static bool record_new(struct berth_snapshots *snapshots, const char *id, const char *parent, GError **error)
+{
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
+	g_autoptr(GError) local = NULL;
+
+	if (!transaction)
+		return false;
+	g_autoptr(snapshot_record) there = get(transaction, id, &local);
+	if (there)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s exists already", id);
+	if (!g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND)) {
+		g_propagate_error(error, g_steal_pointer(&local));
+		return false;
+	}
+	g_autoptr(snapshot_record) above = parent ? get(transaction, parent, error) : NULL;
+	if (parent && !above)
+		return false;
+	if (above && !above->committed)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT,
+				       "snapshot %s cannot be the parent of %s: it is not committed", parent, id);
+	struct snapshot_record record = {(char *) parent, false};
+	return put(transaction, id, &record, error) && berth_transaction_commit(transaction, error);
+}
+
+static bool fill_folder(struct berth_snapshots *snapshots, const char *name, const char *id, const char *parent,
+			GError **error)
+{
+	berth_fd above = parent ? open_content(snapshots, parent, error) : -1;
+	if (parent && above < 0)
+		return false;
+	if (mkdirat(snapshots->folder, name, 0700) < 0)
+		return berth_error_set_errno(error, errno, "make the folder of snapshot %s", id);
+	berth_fd folder = open_inner(snapshots->folder, name, id, error);
+	return folder >= 0 && snapshots->driver->prepare(folder, above, error);
+}
+
+static bool make_folder(struct berth_snapshots *snapshots, const char *id, const char *parent, GError **error)
+{
+	g_autofree char *final = folder_of("", id), *temporary = folder_of(".new-", id);
+
+	if (fill_folder(snapshots, temporary, id, parent, error)) {
+		BERTH_FAILPOINT("snapshot.prepare.filled");
+		if (renameat(snapshots->folder, temporary, snapshots->folder, final) == 0)
+			return true;
+		berth_error_set_errno(error, errno, "rename the folder of snapshot %s", id);
+	}
+	berth_remove_tree_at(snapshots->folder, temporary, NULL);
+	return false;
+}
+
+bool berth_snapshot_prepare(struct berth_snapshots *snapshots, const char *id, const char *parent, GError **error)
+{
+	if (!check_id(id, error) || (parent && !check_id(parent, error)) || !record_new(snapshots, id, parent, error))
+		return false;
+	BERTH_FAILPOINT("snapshot.prepare.recorded");
+	if (make_folder(snapshots, id, parent, error))
+		return true;
+	g_prefix_error(error, "prepare snapshot %s: ", id);
+	forget(snapshots, id, NULL);
+	return false;
+}
+
+static bool refuse_users(struct berth_transaction *transaction, const char *id, GError **error)
+{
+	g_auto(GStrv) users = berth_record_users(transaction, KIND, id, error);
+
+	if (!users)
+		return false;
+	if (users[0])
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s is in use by %s", id, users[0]);
+	return true;
+}
+
+// Renames a folder together with the commit of the transaction that says so. A folder that is missing is no error:
+// then a crash of the machine took it, and the record is what is left to be mended.
+static bool rename_with(struct berth_snapshots *snapshots, struct berth_transaction *transaction, const char *from,
+			const char *to, GError **error)
+{
+	bool renamed = renameat(snapshots->folder, from, snapshots->folder, to) == 0;
+
+	if (!renamed && errno != ENOENT)
+		return berth_error_set_errno(error, errno, "rename the snapshot folder %s to %s", from, to);
+	BERTH_FAILPOINT("snapshot.rename.renamed");
+	if (berth_transaction_commit(transaction, error))
+		return true;
+	if (renamed)
+		renameat(snapshots->folder, to, snapshots->folder, from);
+	return false;
+}
+
+// *ret_exists: there is such a layer already, and nothing was done.
+static bool become_layer(struct berth_snapshots *snapshots, const char *id, const char *chain_id, bool *ret_exists,
+			 GError **error)
+{
+	g_autofree char *from = folder_of("", id), *to = folder_of("", chain_id);
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
+	if (!transaction)
+		return false;
+	g_autoptr(snapshot_record) record = get(transaction, id, error);
+	if (!record)
+		return false;
+	if (record->committed)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s is committed already", id);
+	g_autoptr(snapshot_record) there = get(transaction, chain_id, NULL);
+	*ret_exists = there != NULL;
+	if (there && !there->committed)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s exists and is not committed",
+				       chain_id);
+	if (there)
+		return true;
+	record->committed = true;
+	return refuse_users(transaction, id, error) && put(transaction, chain_id, record, error) &&
+	       berth_record_remove(transaction, KIND, id, error) &&
+	       rename_with(snapshots, transaction, from, to, error);
+}
+
+bool berth_snapshot_commit(struct berth_snapshots *snapshots, const char *id, const char *chain_id, GError **error)
+{
+	bool exists = false;
+
+	if (!check_id(id, error) || !check_id(chain_id, error))
+		return false;
+	if (snapshots->commit)
+		snapshots->commit(snapshots->commit_data, KIND, chain_id);
+	berth_fd content = berth_snapshot_open_content(snapshots, id, error);
+	if (content < 0)
+		return false;
+	if (!berth_snapshot_exists(snapshots, chain_id) && syncfs(content) < 0)
+		return berth_error_set_errno(error, errno, "sync snapshot %s", id);
+	if (!become_layer(snapshots, id, chain_id, &exists, error)) {
+		g_prefix_error(error, "commit snapshot %s: ", id);
+		return false;
+	}
+	BERTH_FAILPOINT("snapshot.commit.committed");
+	if (exists)
+		return berth_snapshot_remove(snapshots, id, error);
+	if (fsync(snapshots->folder) < 0)
+		return berth_error_set_errno(error, errno, "sync the folder of snapshot %s", chain_id);
+	return true;
+}
+
+bool berth_snapshot_exists(struct berth_snapshots *snapshots, const char *id)
+{
+	g_autoptr(snapshot_record) record = look_up(snapshots, id, NULL);
+
+	return record != NULL;
+}
+
+static void close_all(int *layers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		berth_fd_clear(&layers[i]);
+	g_free(layers);
+}
+
+bool berth_snapshot_mount(struct berth_snapshots *snapshots, const char *id, int *ret_tree_fd, GError **error)
+{
+	g_auto(GStrv) chain = NULL;
+	bool writable;
+	{
+		g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
+		g_autoptr(snapshot_record) record = transaction ? get(transaction, id, error) : NULL;
+		if (!record || !(chain = berth_record_chain(transaction, KIND, id, error)))
+			return false;
+		writable = !record->committed;
+	}
+
+	size_t count = 0, length = g_strv_length(chain);
+	int *layers = g_new(int, length);
+	while (count < length && (layers[count] = open_folder(snapshots, chain[count], error)) >= 0)
+		count++;
+	*ret_tree_fd = count == length ? snapshots->driver->mount(layers, count, writable, error) : -1;
+	close_all(layers, count);
+	if (*ret_tree_fd < 0)
+		g_prefix_error(error, "mount snapshot %s: ", id);
+	return *ret_tree_fd >= 0;
+}
+
+int berth_snapshot_open_content(struct berth_snapshots *snapshots, const char *id, GError **error)
+{
+	g_autoptr(snapshot_record) record = look_up(snapshots, id, error);
+
+	if (!record)
+		return -1;
+	if (record->committed) {
+		berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s is committed: it cannot be written", id);
+		return -1;
+	}
+	return open_content(snapshots, id, error);
+}
+
+static bool compare(struct berth_snapshots *snapshots, const char *id, berth_tree_change_fn *each, void *data,
+		    GError **error)
+{
+	g_autoptr(snapshot_record) record = look_up(snapshots, id, error);
+	berth_fd content = record ? open_content(snapshots, id, error) : -1, base = -1;
+
+	if (content < 0)
+		return false;
+	if (record->parent && !berth_snapshot_mount(snapshots, record->parent, &base, error))
+		return false;
+	return berth_tree_compare(content, base, snapshots->driver->whiteouts, each, data, error);
+}
+
+struct listener {
+	berth_change_fn *each;
+	void *data;
+};
+
+static bool tell(void *data, const char *path, enum berth_change change, const struct stat *status, GError **error)
+{
+	struct listener *listener = data;
+
+	(void) status;
+	return listener->each(listener->data, path, change, error);
+}
+
+bool berth_snapshot_changes(struct berth_snapshots *snapshots, const char *id, berth_change_fn *each, void *data,
+			    GError **error)
+{
+	struct listener listener = {each, data};
+
+	return compare(snapshots, id, tell, &listener, error);
+}
+
+struct adding {
+	struct berth_usage *usage;
+	GHashTable *seen; // inodes with more than one name
+};
+
+static bool add_usage(void *data, const char *path, enum berth_change change, const struct stat *status, GError **error)
+{
+	struct adding *adding = data;
+
+	(void) path, (void) change, (void) error;
+	if (!status)
+		return true;
+	if (!S_ISDIR(status->st_mode) && status->st_nlink > 1) {
+		gint64 inode = (gint64) status->st_ino;
+		if (!g_hash_table_add(adding->seen, g_memdup2(&inode, sizeof inode)))
+			return true;
+	}
+	adding->usage->inodes++;
+	if (S_ISREG(status->st_mode) || S_ISLNK(status->st_mode))
+		adding->usage->bytes += status->st_size;
+	return true;
+}
+
+bool berth_snapshot_usage(struct berth_snapshots *snapshots, const char *id, struct berth_usage *ret, GError **error)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	struct adding adding = {ret, seen};
+
+	*ret = (struct berth_usage){0};
+	return compare(snapshots, id, add_usage, &adding, error);
+}
+
+bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, char **ret_name, GError **error)
+{
+	g_autofree char *name = folder_of("", id), *prefix = NULL, *gone = NULL;
+	g_autoptr(berth_transaction) transaction = NULL;
+
+	*ret_name = NULL;
+	if (!check_id(id, error) || !(transaction = berth_transaction_begin(snapshots->database, error)))
+		return false;
+	if (!refuse_users(transaction, id, error))
+		return false;
+	g_autoptr(GError) local = NULL;
+	g_autoptr(snapshot_record) record = get(transaction, id, &local);
+	if (g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		return true;
+	if (!record) {
+		g_propagate_error(error, g_steal_pointer(&local));
+		return false;
+	}
+	// The moment makes the name one of its own: the same id may come and go again while this one is deleted.
+	prefix = g_strdup_printf(".gone-%" G_GINT64_FORMAT "-", berth_moment_now());
+	gone = folder_of(prefix, id);
+	if (!berth_record_remove(transaction, KIND, id, error) ||
+	    !rename_with(snapshots, transaction, name, gone, error))
+		return false;
+	*ret_name = g_steal_pointer(&gone);
+	return true;
+}
+
+bool berth_snapshots_delete(struct berth_snapshots *snapshots, const char *name, GError **error)
+{
+	return berth_remove_tree_at(snapshots->folder, name, error);
+}
+
+bool berth_snapshot_remove(struct berth_snapshots *snapshots, const char *id, GError **error)
+{
+	g_autofree char *name = NULL;
+
+	if (!berth_snapshot_detach(snapshots, id, &name, error))
+		return false;
+	BERTH_FAILPOINT("snapshot.remove.detached");
+	return !name || berth_snapshots_delete(snapshots, name, error);
+}
+
+struct each_call {
+	berth_snapshot_fn *each;
+	void *data;
+	GError **error;
+	bool failed;
+};
+
+static bool call_each(void *data, const char *id, const char *name, const json_t *document)
+{
+	struct each_call *call = data;
+	g_autoptr(snapshot_record) record = berth_document_parse(&record_document, document, call->error);
+
+	(void) name;
+	if (record)
+		call->each(call->data, id, record->parent, record->committed);
+	call->failed = !record;
+	return record != NULL;
+}
+
+bool berth_snapshots_each(struct berth_snapshots *snapshots, struct berth_transaction *transaction,
+			  berth_snapshot_fn *each, void *data, GError **error)
+{
+	struct each_call call = {each, data, error, false};
+
+	(void) snapshots;
+	return berth_record_each(transaction, KIND, call_each, &call, error) && !call.failed;
+}
+
+static void note_folder(void *data, const char *id, const char *parent, bool committed)
+{
+	(void) parent, (void) committed;
+	g_hash_table_insert(data, folder_of("", id), g_strdup(id));
+}
+
+// Removes the folders that have no record; what stays in `expected` are the records without a folder.
+static bool sweep_folders(struct berth_snapshots *snapshots, GHashTable *expected, GError **error)
+{
+	g_autoptr(GPtrArray) strangers = g_ptr_array_new_with_free_func(g_free);
+	int fd = openat(snapshots->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!list) {
+		berth_fd_clear(&fd);
+		return berth_error_set_errno(error, errno, "list the snapshots");
+	}
+	for (struct dirent *entry; (entry = readdir(list));)
+		if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, "..") &&
+		    !g_hash_table_remove(expected, entry->d_name))
+			g_ptr_array_add(strangers, g_strdup(entry->d_name));
+	closedir(list);
+	for (guint i = 0; i < strangers->len; i++)
+		if (!berth_remove_tree_at(snapshots->folder, strangers->pdata[i], error))
+			return false;
+	return true;
+}
+
+bool berth_snapshots_sweep(struct berth_snapshots *snapshots, GError **error)
+{
+	g_autoptr(GHashTable) expected = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
+	GHashTableIter iter;
+	void *id;
+
+	if (!transaction || !berth_snapshots_each(snapshots, transaction, note_folder, expected, error) ||
+	    !sweep_folders(snapshots, expected, error))
+		return false;
+	g_hash_table_iter_init(&iter, expected);
+	while (g_hash_table_iter_next(&iter, NULL, &id))
+		if (!berth_record_remove(transaction, KIND, id, error))
+			return false;
+	return berth_transaction_commit(transaction, error);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the store's parts offer each other: hooks that let leases follow what is committed, and removal in two steps so
+// that garbage collection decides under its lock and deletes outside it.
+#pragma once
+
+#include "store/store.h"
+
+// Called with "blob" or "snapshot" and the id, before it is made visible and before it is looked for among those that
+// exist. It may wait.
+typedef void berth_commit_fn(void *data, const char *kind, const char *id);
+void berth_blobs_on_commit(struct berth_blobs *blobs, berth_commit_fn *commit, void *data);
+void berth_snapshots_on_commit(struct berth_snapshots *snapshots, berth_commit_fn *commit, void *data);
+
+// Takes the snapshot out of sight: record and folder are gone for everybody. *ret_name (the caller's; NULL if there
+// was none) names what berth_snapshots_delete() removes. Errors as of berth_snapshot_remove().
+bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, char **ret_name, GError **error);
+bool berth_snapshots_delete(struct berth_snapshots *snapshots, const char *name, GError **error);
+
+// Calls `each` for every snapshot, in the order of ids. It may not use the database.
+typedef void berth_snapshot_fn(void *data, const char *id, const char *parent, bool committed);
+bool berth_snapshots_each(struct berth_snapshots *snapshots, struct berth_transaction *transaction,
+			  berth_snapshot_fn *each, void *data, GError **error);
+
+// Every reference of every record: `kind` and `id` of the record, then what it refers to.
+typedef void berth_reference_fn(void *data, const char *kind, const char *id, const struct berth_reference *to);
+bool berth_references_each(struct berth_transaction *transaction, berth_reference_fn *each, void *data, GError **error);
+
+// The ids that record (kind, id) refers to within its own kind, theirs and so on, nearest first, the record's own id at
+// the head; for records that refer to one of their kind at most. A new NULL-terminated array.
+char **berth_record_chain(struct berth_transaction *transaction, const char *kind, const char *id, GError **error);
+
+// Writes all committed transactions to the disk: a crash of the machine does not lose them any more. For what cannot be
+// undone.
+bool berth_database_sync(struct berth_database *database, GError **error);

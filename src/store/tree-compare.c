@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a tree changes against another. Times of folders do not count, as in Docker's diff; a folder is reported as
+// modified when its other attributes changed or anything beneath it did.
+#include "store/tree.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+struct compare {
+	enum berth_whiteouts whiteouts;
+	berth_tree_change_fn *each;
+	void *data;
+};
+
+struct folder {
+	struct folder *above; // NULL: the top
+	const char *path; // "" is the top's
+	struct stat status;
+	bool reported;
+};
+
+// A folder is reported before what is beneath it, but only once that is known to be anything.
+static bool report_folder(const struct compare *compare, struct folder *folder, enum berth_change change,
+			  GError **error)
+{
+	if (!folder->above || folder->reported)
+		return true;
+	folder->reported = true;
+	return report_folder(compare, folder->above, BERTH_CHANGE_MODIFIED, error) &&
+	       compare->each(compare->data, folder->path, change, &folder->status, error);
+}
+
+static bool report(const struct compare *compare, struct folder *folder, const char *path, enum berth_change change,
+		   const struct stat *status, GError **error)
+{
+	return report_folder(compare, folder, BERTH_CHANGE_MODIFIED, error) &&
+	       compare->each(compare->data, path, change, status, error);
+}
+
+static bool add_names(int fd, GHashTable *names, GError **error)
+{
+	int list_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = list_fd < 0 ? NULL : fdopendir(list_fd);
+
+	if (!list) {
+		berth_fd_clear(&list_fd);
+		return berth_error_set_errno(error, errno, "list a folder");
+	}
+	for (struct dirent *entry; (entry = readdir(list));)
+		if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, ".."))
+			g_hash_table_add(names, g_strdup(entry->d_name));
+	closedir(list);
+	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+// Whether what is missing in this folder of the top tree is missing in the tree.
+static bool is_whole(const struct compare *compare, int top)
+{
+	char opaque = 0;
+
+	return compare->whiteouts == BERTH_WHITEOUTS_DELETE ||
+	       (fgetxattr(top, "trusted.overlay.opaque", &opaque, 1) == 1 && opaque == 'y');
+}
+
+static bool same_xattrs(int top, int base, const char *name, bool *ret_same, GError **error)
+{
+	g_autoptr(GHashTable) ours = berth_tree_xattrs(top, name, error);
+	g_autoptr(GHashTable) theirs = ours ? berth_tree_xattrs(base, name, error) : NULL;
+	GHashTableIter iter;
+	void *key, *value;
+
+	if (!theirs)
+		return false;
+	*ret_same = g_hash_table_size(ours) == g_hash_table_size(theirs);
+	g_hash_table_iter_init(&iter, ours);
+	while (*ret_same && g_hash_table_iter_next(&iter, &key, &value)) {
+		GBytes *other = g_hash_table_lookup(theirs, key);
+		*ret_same = other && g_bytes_equal(value, other);
+	}
+	return true;
+}
+
+static bool same_status(const struct stat *a, const struct stat *b)
+{
+	if (a->st_mode != b->st_mode || a->st_uid != b->st_uid || a->st_gid != b->st_gid)
+		return false;
+	if (S_ISDIR(a->st_mode))
+		return true;
+	return a->st_rdev == b->st_rdev && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+// False is an error only without ENOENT: *ret_there tells.
+static bool look(int folder, const char *name, struct stat *ret, bool *ret_there, GError **error)
+{
+	*ret_there = folder >= 0 && fstatat(folder, name, ret, AT_SYMLINK_NOFOLLOW) == 0;
+	if (*ret_there || folder < 0 || errno == ENOENT)
+		return true;
+	return berth_error_set_errno(error, errno, "stat %s", name);
+}
+
+static bool compare_folder(const struct compare *compare, struct folder *folder, int top, int base, GError **error);
+
+static bool compare_inner(const struct compare *compare, struct folder *inner, const char *name, int top, int base,
+			  GError **error)
+{
+	berth_fd top_fd = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), base_fd = -1;
+	if (top_fd < 0)
+		return berth_error_set_errno(error, errno, "open folder %s", inner->path);
+	if (base >= 0 && (base_fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
+		return berth_error_set_errno(error, errno, "open the parent's folder %s", inner->path);
+	return compare_folder(compare, inner, top_fd, base_fd, error);
+}
+
+static bool compare_entry(const struct compare *compare, struct folder *folder, int top, int base, const char *name,
+			  GError **error)
+{
+	g_autofree char *path = g_strconcat(folder->path, "/", name, NULL);
+	struct folder inner = {.above = folder, .path = path};
+	struct stat *ours = &inner.status, theirs;
+	bool here, there, same = false;
+
+	if (!look(top, name, ours, &here, error) || !look(base, name, &theirs, &there, error))
+		return false;
+	if (here && compare->whiteouts == BERTH_WHITEOUTS_OVERLAY && S_ISCHR(ours->st_mode) && ours->st_rdev == 0)
+		here = false;
+	if (!here)
+		return !there || report(compare, folder, path, BERTH_CHANGE_DELETED, NULL, error);
+	if (there && same_status(ours, &theirs) && !same_xattrs(top, base, name, &same, error))
+		return false;
+
+	enum berth_change change = there ? BERTH_CHANGE_MODIFIED : BERTH_CHANGE_ADDED;
+	if (!S_ISDIR(ours->st_mode))
+		return same || report(compare, folder, path, change, ours, error);
+	return (same || report_folder(compare, &inner, change, error)) &&
+	       compare_inner(compare, &inner, name, top, there && S_ISDIR(theirs.st_mode) ? base : -1, error);
+}
+
+static bool compare_folder(const struct compare *compare, struct folder *folder, int top, int base, GError **error)
+{
+	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	if (!add_names(top, names, error))
+		return false;
+	if (base >= 0 && is_whole(compare, top) && !add_names(base, names, error))
+		return false;
+	guint count;
+	g_autofree char **sorted = (char **) g_hash_table_get_keys_as_array(names, &count);
+	qsort(sorted, count, sizeof *sorted, by_name);
+	for (guint i = 0; i < count; i++)
+		if (!compare_entry(compare, folder, top, base, sorted[i], error))
+			return false;
+	return true;
+}
+
+bool berth_tree_compare(int top, int base, enum berth_whiteouts whiteouts, berth_tree_change_fn *each, void *data,
+			GError **error)
+{
+	struct compare compare = {whiteouts, each, data};
+	struct folder root = {.path = ""};
+
+	return compare_folder(&compare, &root, top, base, error);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trees of files by descriptors of their top folders: copying one whole, and comparing two. No link is followed.
+#pragma once
+
+#include "store/snapshot.h"
+
+#include <sys/stat.h>
+
+// Copies what is in folder `from` into the empty folder `to`, with the folder's own attributes: owners, modes, times,
+// extended attributes, hard links, device nodes, holes. File content is shared where the file system can (reflinks).
+bool berth_tree_copy(int from, int to, GError **error);
+
+// Gives the folder `to` the owner, mode, times and extended attributes of the folder `from`.
+bool berth_tree_copy_attributes(int from, int to, GError **error);
+
+// What `top` changes against `base` (-1: an empty tree), in the order of berth_snapshot_changes(). With
+// BERTH_WHITEOUTS_OVERLAY `top` is an overlay's upper folder, with BERTH_WHITEOUTS_DELETE a whole tree. `status` is of
+// the file in `top`, NULL for one that is deleted.
+typedef bool berth_tree_change_fn(void *data, const char *path, enum berth_change change, const struct stat *status,
+				  GError **error);
+bool berth_tree_compare(int top, int base, enum berth_whiteouts whiteouts, berth_tree_change_fn *each, void *data,
+			GError **error);
+
+// The extended attributes of `name` in `folder` ("." is the folder): a new table of GBytes by name, without those of
+// overlay itself. NULL with *error on failure; where there are none it is empty.
+GHashTable *berth_tree_xattrs(int folder, const char *name, GError **error);
