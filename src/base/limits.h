@@ -22,6 +22,8 @@
 #define BERTH_LIMIT_LAYER_BYTES ((int64_t) 64 << 30) // unpacked content of one layer
 #define BERTH_LIMIT_XATTR_BYTES (64 << 10) // one attribute's value
 #define BERTH_LIMIT_LAYERS 127 // of one image
+#define BERTH_LIMIT_IMAGE_ARCHIVE_FILES 65536 // of what `load` reads
+#define BERTH_LIMIT_IMAGE_ARCHIVE_BYTES ((int64_t) 1 << 40) // uncompressed
 
 // Control groups
 #define BERTH_LIMIT_DEVICE_RULES 1024 // of one container

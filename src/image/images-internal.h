@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of this folder share about images.
+#pragma once
+
+#include "image/image.h"
+#include "image/record.h"
+
+struct berth_images {
+	struct berth_store *store;
+	berth_image_event_fn *event;
+	void *event_data;
+};
+
+// Tells of a change in its transaction. `name` is the familiar form or NULL.
+bool berth_images_tell(struct berth_images *images, struct berth_transaction *transaction, const char *action,
+		       const char *id, const char *name, GError **error);
+// berth_images_resolve() in a transaction. *ret_name (may be NULL) is the full name that was matched, or NULL when it
+// was an id; the caller's.
+char *berth_images_resolve_in(struct berth_transaction *transaction, const char *name_or_id, char **ret_name,
+			      GError **error);
+// "docker.io/library/redis:1" to "redis:1"; the caller frees it.
+char *berth_image_familiar(const char *full_name);
+
+// After a failure: removes what it left. A failure of this is none of the caller's; the next collection goes on.
+void berth_images_drop_unused(struct berth_images *images);
+// This machine's, as images write it: "amd64".
+const char *berth_image_architecture(void);
+
+// layers.c. Unpacks blob `digest` as a layer on `parent` (a chain id, NULL for the lowest), unless that layer is
+// there already. With `diff_id` its content must have that digest. What is made is added to the lease. Returns a new
+// layer, or NULL.
+struct berth_image_layer *berth_image_layer_add(struct berth_images *images, struct berth_lease *lease,
+						const char *digest, const char *parent, const char *diff_id,
+						GError **error);
+
+// manifest.c. Writes the OCI manifest of a configuration and layers; the same ones give the same bytes. Returns
+// its digest.
+char *berth_image_manifest_put(struct berth_images *images, struct berth_lease *lease, const char *config,
+			       const GPtrArray *layers, GError **error);
+// The record of an image: what lists show is taken from its configuration. `manifest` and `layers` are taken over.
+struct berth_image_record *berth_image_record_new(const struct oci_image *image, char *manifest, GPtrArray *layers);
+
+// changes.c. Applies Dockerfile lines to a configuration.
+bool berth_image_change(struct oci_image_execution *config, const char *line, GError **error);
