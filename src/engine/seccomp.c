@@ -96,16 +96,71 @@ void berth_seccomp_profile_free(struct berth_seccomp_profile *profile)
 	berth_document_free(&profile_document, profile);
 }
 
+static bool is_kernel(const char *text)
+{
+	g_auto(GStrv) parts = g_strsplit(text, ".", 0);
+	guint count = g_strv_length(parts);
+
+	for (guint i = 0; i < count; i++)
+		if (!g_ascii_string_to_unsigned(parts[i], 10, 0, 65535, NULL, NULL))
+			return false;
+	return count >= 1 && count <= 3;
+}
+
+static bool check_action(const char *action, GError **error)
+{
+	static const char *const known[] = {"SCMP_ACT_KILL",  "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
+					    "SCMP_ACT_TRAP",  "SCMP_ACT_ERRNO",        "SCMP_ACT_TRACE",
+					    "SCMP_ACT_ALLOW", "SCMP_ACT_LOG",          NULL};
+
+	if (g_str_equal(action, "SCMP_ACT_NOTIFY"))
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "action SCMP_ACT_NOTIFY is not in this version");
+	return g_strv_contains(known, action) ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "action \"%s\" is not known", action);
+}
+
+static bool check_condition(const struct condition *condition, GError **error)
+{
+	return !condition || !condition->min_kernel || is_kernel(condition->min_kernel) ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "minKernel \"%s\" is no version", condition->min_kernel);
+}
+
+static bool check_arguments(const GPtrArray *arguments, GError **error)
+{
+	static const char *const operators[] = {"SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE",        "SCMP_CMP_EQ",
+						"SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ", NULL};
+
+	for (guint i = 0; arguments && i < arguments->len; i++) {
+		const struct oci_syscall_argument *argument = arguments->pdata[i];
+		if (argument->index < 0 || argument->index > 5)
+			return berth_error_set(error, BERTH_ERROR_INVALID, "args[%u]: the index goes from 0 to 5", i);
+		if (!argument->op || !g_strv_contains(operators, argument->op))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "args[%u]: operator \"%s\" is not known", i,
+					       argument->op ? argument->op : "");
+	}
+	return true;
+}
+
+static bool check_rule(const struct rule *rule, GError **error)
+{
+	if (!rule->name == !(rule->names && *rule->names))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "use either 'name' or 'names'");
+	return check_action(rule->action, error) && check_arguments(rule->args, error) &&
+	       check_condition(rule->includes, error) && check_condition(rule->excludes, error);
+}
+
 static bool check(const struct berth_seccomp_profile *profile, GError **error)
 {
 	if (profile->architectures && *profile->architectures && profile->arch_map && profile->arch_map->len > 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "use either 'architectures' or 'archMap', not both");
-	for (guint i = 0; profile->syscalls && i < profile->syscalls->len; i++) {
-		const struct rule *rule = profile->syscalls->pdata[i];
-		if (!rule->name == !(rule->names && *rule->names))
-			return berth_error_set(error, BERTH_ERROR_INVALID, "syscalls[%u]: use either 'name' or 'names'",
-					       i);
-	}
+	if (profile->listener_path && *profile->listener_path)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "listenerPath is not in this version");
+	if (!check_action(profile->default_action, error))
+		return g_prefix_error(error, "defaultAction: "), false;
+	for (guint i = 0; profile->syscalls && i < profile->syscalls->len; i++)
+		if (!check_rule(profile->syscalls->pdata[i], error))
+			return g_prefix_error(error, "syscalls[%u]: ", i), false;
 	return true;
 }
 
