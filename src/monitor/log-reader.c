@@ -286,24 +286,26 @@ static bool was_stopped(const struct berth_log_reader *reader)
 	return poll(&(struct pollfd){reader->stop, POLLIN, 0}, 1, 0) > 0;
 }
 
-// Waits for more, for stop, or for the time `until`.
-static void wait_for_more(struct berth_log_reader *reader)
+// Waits for more, for stop, or for the time `until`. False: the reader's patience is over.
+static bool wait_for_more(struct berth_log_reader *reader)
 {
 	struct pollfd polled[] = {{reader->stop, POLLIN, 0}, {reader->inotify, POLLIN, 0}};
-	int64_t timeout = reader->inotify < 0 ? POLL_WITHOUT_INOTIFY : -1;
+	int64_t patience = reader->query.patience > 0 ? reader->query.patience : -1;
+	int64_t timeout = reader->inotify < 0 ? POLL_WITHOUT_INOTIFY : patience;
 	char events[4096];
 
 	if (reader->query.until) {
 		int64_t left = MAX((reader->query.until - berth_moment_now()) / 1000000 + 1, 0);
 		timeout = timeout < 0 ? MIN(left, G_MAXINT) : MIN(left, timeout);
 	}
-	poll(polled, 2, (int) timeout);
+	int ready = poll(polled, 2, (int) timeout);
 	if (reader->inotify >= 0)
 		while (read(reader->inotify, events, sizeof events) > 0)
 			;
+	return ready != 0 || patience < 0;
 }
 
-// What to do at the end of the chain's first file: 1 read on, 0 the end, -1 error.
+// What to do at the end of the chain's first file: 1 read on, 2 tell that nothing came, 0 the end, -1 error.
 static int at_end_of_file(struct berth_log_reader *reader, bool stopping, GError **error)
 {
 	if (reader->chain->len > 1) {
@@ -325,8 +327,7 @@ static int at_end_of_file(struct berth_log_reader *reader, bool stopping, GError
 	}
 	if (stopping || (reader->query.until && berth_moment_now() > reader->query.until))
 		return 0;
-	wait_for_more(reader);
-	return 1;
+	return wait_for_more(reader) ? 1 : 2;
 }
 
 int berth_log_reader_next(struct berth_log_reader *reader, struct berth_log_record *ret, GError **error)
@@ -341,7 +342,9 @@ int berth_log_reader_next(struct berth_log_reader *reader, struct berth_log_reco
 			ssize_t count = fill(reader, error);
 			int result = count > 0 ? 1 : count < 0 ? -1 : at_end_of_file(reader, stopping, error);
 			if (result < 0)
-				return -1;
+				return BERTH_LOG_FAILED;
+			if (result == 2)
+				return BERTH_LOG_WAITING;
 			reader->ended = result == 0;
 			continue;
 		}
@@ -356,10 +359,10 @@ int berth_log_reader_next(struct berth_log_reader *reader, struct berth_log_reco
 			continue;
 		if (query->until && ret->time > query->until)
 			break;
-		return 1;
+		return BERTH_LOG_RECORD;
 	}
 	reader->ended = true;
-	return 0;
+	return BERTH_LOG_END;
 }
 
 void berth_log_reader_stop(struct berth_log_reader *reader)

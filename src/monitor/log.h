@@ -24,7 +24,8 @@ struct berth_log_query {
 	bool out, err;
 	int64_t since, until; // nanoseconds since 1970; 0: unbounded
 	int64_t tail; // the last N lines before `follow`; -1: all
-	bool follow; // wait for more, across rotation, until `*cancel` or the container has ended and all is read
+	bool follow; // wait for more, across rotation, until berth_log_reader_stop() and all is read
+	int64_t patience; // milliseconds without a record after which a follower hears BERTH_LOG_WAITING; 0: never
 };
 struct berth_log_record {
 	int stream;
@@ -32,10 +33,15 @@ struct berth_log_record {
 	const char *text; // borrowed until the next call
 	size_t length; // its newline included
 };
+enum berth_log_result {
+	BERTH_LOG_FAILED = -1, // with *error
+	BERTH_LOG_END, // all was read; with `follow`: and berth_log_reader_stop() was called
+	BERTH_LOG_RECORD,
+	BERTH_LOG_WAITING, // nothing came for a while; ask again
+};
 struct berth_log_reader;
 struct berth_log_reader *berth_log_reader_open(const char *path, const struct berth_log_query *query, GError **error);
-// Returns 1 with a record, 0 at the end (without `follow`: all was read; with it: berth_log_reader_stop() was called
-// and all was read), -1 on error. Blocks with `follow`, by inotify. A line that is not a record is skipped.
+// Returns an enum berth_log_result. Blocks with `follow`, by inotify. A line that is not a record is skipped.
 int berth_log_reader_next(struct berth_log_reader *reader, struct berth_log_record *ret, GError **error);
 // The writer has ended (call it from any thread): a follower ends when it has read all that is there.
 void berth_log_reader_stop(struct berth_log_reader *reader);

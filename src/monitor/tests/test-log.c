@@ -295,6 +295,27 @@ static void test_follow_until(struct fixture *fixture, const void *data)
 	berth_log_writer_free(writer);
 }
 
+// A follower hears now and then that it waits, and goes on where it was.
+static void test_follow_patience(struct fixture *fixture, const void *data)
+{
+	(void) data;
+	const struct berth_log_query query = {ALL, .follow = true, .patience = 20};
+	struct berth_log_writer *writer = open_writer(fixture, -1, 1, false);
+	struct berth_log_record record;
+	g_autoptr(GError) error = NULL;
+	struct berth_log_reader *reader = berth_log_reader_open(fixture->path, &query, &error);
+	g_assert_no_error(error);
+	for (int i = 0; i < 3; i++)
+		g_assert_cmpint(berth_log_reader_next(reader, &record, &error), ==, BERTH_LOG_WAITING);
+	add(writer, 1, "late\n", 1700000000123456789);
+	g_assert_cmpint(berth_log_reader_next(reader, &record, &error), ==, BERTH_LOG_RECORD);
+	g_assert_cmpmem(record.text, record.length, "late\n", 5);
+	berth_log_reader_stop(reader);
+	g_assert_cmpint(berth_log_reader_next(reader, &record, &error), ==, BERTH_LOG_END);
+	berth_log_reader_free(reader);
+	berth_log_writer_free(writer);
+}
+
 // Not a check: how long a rotation with compression holds up the output.
 static void test_speed(struct fixture *fixture, const void *data)
 {
@@ -333,6 +354,7 @@ int main(int argc, char **argv)
 	ADD("follow", GINT_TO_POINTER(0), test_follow);
 	ADD("follow-compressed", GINT_TO_POINTER(1), test_follow);
 	ADD("follow-until", NULL, test_follow_until);
+	ADD("follow-patience", NULL, test_follow_patience);
 	ADD("speed", NULL, test_speed);
 	return g_test_run();
 }
