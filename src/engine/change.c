@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a container's record changes: the database first, in one transaction with the events that tell of it, then what
+// is in memory, then whoever waits.
+#include "engine/internal.h"
+
+#include "base/failpoint.h"
+#include "base/moment.h"
+
+struct berth_container_state *berth_engine__state_copy(const struct berth_engine_container *container)
+{
+	return berth_document_copy(&berth_container_state_document, container->record->state);
+}
+
+void berth_engine__set_status(struct berth_container_state *state, const char *status)
+{
+	g_free(state->status);
+	state->status = g_strdup(status);
+}
+
+bool berth_engine__record_put(struct berth_transaction *transaction, const struct berth_container_record *record,
+			      GError **error)
+{
+	const struct berth_reference references[] = {{"image", record->image}, {"snapshot", record->id}};
+	bool removing = g_strcmp0(record->state->status, BERTH_STATUS_REMOVING) == 0;
+
+	// What is being removed holds neither its name nor its image.
+	return berth_record_put_document(transaction, BERTH_RECORD_CONTAINER, record->id,
+					 removing ? NULL : record->name, &berth_container_record_document, record,
+					 references, removing ? 0 : G_N_ELEMENTS(references), error);
+}
+
+static bool write_change(struct berth_engine *engine, const struct berth_container_record *record, const json_t *events,
+			 GError **error)
+{
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(engine->database, error);
+
+	return transaction && berth_engine__record_put(transaction, record, error) &&
+	       (!events || berth_engine__events_put(transaction, events, error)) &&
+	       berth_transaction_commit(transaction, error);
+}
+
+bool berth_engine__change(struct berth_engine *engine, struct berth_engine_container *container,
+			  struct berth_container_change *change, GError **error)
+{
+	struct berth_container_record next = *container->record;
+
+	if (change->state)
+		next.state = change->state;
+	if (change->name)
+		next.name = (char *) change->name;
+	if (!write_change(engine, &next, change->events, error)) {
+		g_clear_pointer(&change->state, berth_container_state_free);
+		return false;
+	}
+	BERTH_FAILPOINT("container.change.recorded");
+	struct berth_container_state *old = NULL;
+	g_autofree char *old_name = NULL;
+	pthread_mutex_lock(&engine->lock);
+	if (change->state) {
+		old = container->record->state;
+		container->record->state = g_steal_pointer(&change->state);
+	}
+	if (change->name) {
+		old_name = container->record->name;
+		g_hash_table_remove(engine->by_name, old_name);
+		container->record->name = g_strdup(change->name);
+		g_hash_table_replace(engine->by_name, container->record->name, container); // the key, too
+	}
+	pthread_cond_broadcast(&container->changed);
+	pthread_mutex_unlock(&engine->lock);
+	berth_container_state_free(old);
+	if (change->events)
+		berth_engine__events_told(engine);
+	return true;
+}
+
+bool berth_engine__mark_removed(struct berth_engine *engine, struct berth_engine_container *container,
+				struct berth_container_state *state, json_t *events, GError **error)
+{
+	struct berth_container_record next = *container->record;
+
+	next.state = state;
+	berth_engine__set_status(state, BERTH_STATUS_REMOVING);
+	berth_engine__event_add(events, container, "destroy", NULL);
+	if (!write_change(engine, &next, events, error)) {
+		berth_container_state_free(state);
+		return false;
+	}
+	BERTH_FAILPOINT("container.remove.marked");
+	pthread_mutex_lock(&engine->lock);
+	struct berth_container_state *old = container->record->state;
+	container->record->state = state;
+	container->removed = true;
+	berth_engine__table_remove(engine, container);
+	pthread_cond_broadcast(&container->changed);
+	pthread_mutex_unlock(&engine->lock);
+	berth_container_state_free(old);
+	berth_engine__drop_pending(engine, container);
+	berth_engine__events_told(engine);
+	return true;
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening and closing the engine.
+#include "engine/internal.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "monitor/log.h"
+
+#include <string.h>
+
+#define WORKERS 8
+#define ID_FILE "engine-id"
+#define ID_LIMIT 64
+#define SECCOMP_CACHE "seccomp" // in the exec root
+
+static void copy_options(struct berth_engine *engine, const struct berth_engine_options *options)
+{
+	engine->options = (struct berth_engine_options){
+		.data_root = g_strdup(options->data_root),
+		.exec_root = g_strdup(options->exec_root),
+		.monitor_program = g_strdup(options->monitor_program),
+		.init_program = g_strdup(options->init_program),
+		.snapshot_driver = g_strdup(options->snapshot_driver),
+		.cgroup_parent = g_strdup(options->cgroup_parent),
+		.log_driver = g_strdup(options->log_driver),
+		.log_options = g_strdupv((char **) options->log_options),
+		.labels = g_strdupv((char **) options->labels),
+		.debug = options->debug,
+	};
+}
+
+static void free_options(struct berth_engine_options *options)
+{
+	g_free((char *) options->data_root);
+	g_free((char *) options->exec_root);
+	g_free((char *) options->monitor_program);
+	g_free((char *) options->init_program);
+	g_free((char *) options->snapshot_driver);
+	g_free((char *) options->cgroup_parent);
+	g_free((char *) options->log_driver);
+	g_strfreev((char **) options->log_options);
+	g_strfreev((char **) options->labels);
+}
+
+// The engine's id is made once per data root.
+static bool read_id(struct berth_engine *engine, GError **error)
+{
+	berth_fd folder = berth_open_folder(engine->options.data_root, false, 0, error);
+
+	if (folder < 0)
+		return false;
+	engine->id = berth_read_file_at(folder, ID_FILE, ID_LIMIT, NULL, NULL);
+	if (engine->id && *engine->id)
+		return true;
+	g_free(engine->id);
+	engine->id = g_uuid_string_random();
+	return berth_write_file_at(folder, ID_FILE, engine->id, strlen(engine->id), 0600, false, error);
+}
+
+static bool open_parts(struct berth_engine *engine, GError **error)
+{
+	const struct berth_engine_options *options = &engine->options;
+
+	engine->store = berth_store_open(options->data_root, options->snapshot_driver, error);
+	if (!engine->store)
+		return false;
+	engine->database = berth_store_database(engine->store);
+	engine->snapshots = berth_store_snapshots(engine->store);
+	engine->images = berth_images_new(engine->store);
+	berth_images_on_change(engine->images, berth_engine__image_changed, engine);
+	engine->containers_path = g_build_filename(options->data_root, "containers", NULL);
+	engine->cache_path = g_build_filename(options->exec_root, SECCOMP_CACHE, NULL);
+	engine->exec_folder = berth_open_folder(options->exec_root, true, 0711, error);
+	if (engine->exec_folder < 0)
+		return false;
+	engine->containers_folder = berth_open_folder(engine->containers_path, true, 0710, error);
+	if (engine->containers_folder < 0 || !read_id(engine, error))
+		return false;
+	engine->seccomp = berth_seccomp_profile_builtin(error);
+	return engine->seccomp != NULL;
+}
+
+static struct berth_engine *new_engine(const struct berth_engine_options *options)
+{
+	struct berth_engine *engine = g_new0(struct berth_engine, 1);
+
+	copy_options(engine, options);
+	engine->exec_folder = engine->containers_folder = -1;
+	pthread_mutex_init(&engine->lock, NULL);
+	pthread_mutex_init(&engine->events_lock, NULL);
+	berth_engine__cond_init(&engine->events_told);
+	engine->by_id =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) berth_engine__container_unref);
+	engine->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+	engine->workers = berth_workers_new(WORKERS);
+	return engine;
+}
+
+struct berth_engine *berth_engine_open(const struct berth_engine_options *options, GError **error)
+{
+	struct berth_engine *engine = new_engine(options);
+
+	if (open_parts(engine, error) && (engine->supervisor = berth_supervisor_new(engine, error)) &&
+	    berth_engine__recover(engine, error))
+		return engine;
+	berth_engine_close(engine);
+	return NULL;
+}
+
+void berth_engine_start_containers(struct berth_engine *engine)
+{
+	g_autoptr(GPtrArray) containers = berth_engine__containers(engine);
+
+	for (guint i = containers->len; i-- > 0;) { // oldest first
+		struct berth_engine_container *container = containers->pdata[i];
+		if (!berth_engine__claim_ref(engine, container))
+			continue;
+		const struct berth_container_record *record = container->record;
+		if (berth_engine__restart_at_boot(record->host_config->restart_policy, record->state))
+			berth_engine__plan_restart(engine, container);
+		pthread_mutex_unlock(&container->operation);
+	}
+}
+
+// Wakes whoever waits for a container or for events.
+static void wake_all(struct berth_engine *engine)
+{
+	GHashTableIter iter;
+	void *value;
+
+	pthread_mutex_lock(&engine->lock);
+	engine->closing = true;
+	g_hash_table_iter_init(&iter, engine->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct berth_engine_container *container = value;
+		for (guint i = 0; i < container->followers->len; i++)
+			berth_log_reader_stop(container->followers->pdata[i]);
+		pthread_cond_broadcast(&container->changed);
+	}
+	pthread_mutex_unlock(&engine->lock);
+	berth_engine__events_told(engine);
+}
+
+void berth_engine_close(struct berth_engine *engine)
+{
+	if (!engine)
+		return;
+	wake_all(engine);
+	berth_supervisor_free(engine->supervisor);
+	berth_workers_free(engine->workers);
+	g_hash_table_unref(engine->by_name);
+	g_hash_table_unref(engine->by_id);
+	g_clear_pointer(&engine->seccomp, berth_seccomp_profile_free);
+	g_clear_pointer(&engine->images, berth_images_free);
+	g_clear_pointer(&engine->store, berth_store_free);
+	berth_fd_clear(&engine->exec_folder);
+	berth_fd_clear(&engine->containers_folder);
+	pthread_cond_destroy(&engine->events_told);
+	pthread_mutex_destroy(&engine->events_lock);
+	pthread_mutex_destroy(&engine->lock);
+	free_options(&engine->options);
+	g_free(engine->containers_path);
+	g_free(engine->cache_path);
+	g_free(engine->id);
+	g_free(engine);
+}
+
+struct berth_images *berth_engine_images(struct berth_engine *engine)
+{
+	return engine->images;
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the engine's files share. Nothing outside this folder includes it.
+//
+// Locks, in the order in which they may be taken; holding a later one, no earlier one is taken:
+//
+//	1. container->operation  one operation at a time changes a container (start, exit, rename, remove …). Whoever
+//	                         waits for a container's end must not hold it: the end is handled under it.
+//	2. engine->lock          the table, and of every container what its struct says. Held for moments only.
+//	3. engine->events_lock   the number of events told so far
+//	4. the database          inside a transaction no other lock is taken
+//
+// A container's record in memory is what the database has. Only the holder of `operation` changes it, by
+// berth_engine__change(), which writes the database first; so it may read it without engine->lock, others with it.
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/record.h"
+#include "engine/seccomp.h"
+#include "monitor/client.h"
+#include "store/store.h"
+
+#include <pthread.h>
+
+#define BERTH_CONTAINER_ID_LENGTH 64
+
+struct berth_workers;
+struct berth_supervisor;
+struct berth_log_reader;
+
+struct berth_engine {
+	struct berth_engine_options options; // owned copies
+	char *id; // of this engine, for info
+	struct berth_store *store;
+	struct berth_database *database; // the store's
+	struct berth_snapshots *snapshots; // the store's
+	struct berth_images *images;
+	struct berth_seccomp_profile *seccomp;
+	char *containers_path, *cache_path;
+	int exec_folder, containers_folder;
+
+	pthread_mutex_t lock;
+	GHashTable *by_id, *by_name; // of struct berth_engine_container; by_id holds a reference
+	bool closing;
+
+	pthread_mutex_t events_lock;
+	pthread_cond_t events_told;
+	uint64_t event_count;
+	unsigned event_listeners;
+
+	struct berth_workers *workers;
+	struct berth_supervisor *supervisor;
+};
+
+// A client that waits for the container's next start.
+struct berth_pending_attach {
+	int socket;
+	struct berth_engine_attach attach; // owns detach_keys
+};
+
+struct berth_engine_container {
+	unsigned references; // atomic
+	const char *id; // the record's
+	pthread_mutex_t operation;
+
+	// under engine->lock
+	struct berth_container_record *record;
+	pthread_cond_t changed; // the status, `exits` or `removed`
+	uint64_t exits; // how often it has ended since the engine was opened
+	bool ready; // it is created; until then only its name is taken
+	bool removed; // it is not in the table any more
+	GPtrArray *followers; // of struct berth_log_reader: who reads its log as it runs
+	GPtrArray *pending; // of struct berth_pending_attach
+	unsigned attaching; // clients that were told they may attach and have not got here yet
+	int64_t attach_deadline; // monotonic microseconds, after which a start does not wait for them
+
+	// under `operation`
+	bool stopping; // on request: its end is no reason to start it again, and is told by `stop`
+	bool keep; // its end is part of a restart on request: neither policy nor AutoRemove look at it
+	bool remove_at_exit; // forced removal
+	int64_t backoff; // milliseconds before the policy starts it again
+	uint64_t run; // counts starts, so that what was meant for an earlier one is known
+};
+typedef struct berth_engine_container berth_engine_container;
+
+// table.c
+struct berth_engine_container *berth_engine__container_new(struct berth_container_record *record); // takes the record
+struct berth_engine_container *berth_engine__container_ref(struct berth_engine_container *container);
+void berth_engine__container_unref(struct berth_engine_container *container);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_engine_container, berth_engine__container_unref)
+
+// Both under engine->lock. False: the name (by_name) or id is taken.
+bool berth_engine__table_add(struct berth_engine *engine, struct berth_engine_container *container);
+void berth_engine__table_remove(struct berth_engine *engine, struct berth_engine_container *container);
+
+// Finds by id, name, or unique prefix of an id. Returns a new reference. _find_locked is for holders of engine->lock.
+struct berth_engine_container *berth_engine__find(struct berth_engine *engine, const char *text, GError **error);
+struct berth_engine_container *berth_engine__find_locked(struct berth_engine *engine, const char *text, GError **error);
+// The same, and takes `operation`; a container that was removed meanwhile is NOT_FOUND. Ended by _release().
+struct berth_engine_container *berth_engine__claim(struct berth_engine *engine, const char *text, GError **error);
+void berth_engine__release(struct berth_engine_container *container);
+// Claims one that is at hand. False: it was removed.
+bool berth_engine__claim_ref(struct berth_engine *engine, struct berth_engine_container *container);
+
+// New references to all containers that are ready, newest first.
+GPtrArray *berth_engine__containers(struct berth_engine *engine);
+
+bool berth_engine__status_is(const struct berth_engine_container *container, const char *status);
+// It has a process: running or paused.
+bool berth_engine__is_up(const struct berth_engine_container *container);
+
+// change.c. A change of a container: its new state (taken; NULL: as it is), its new name (NULL: as it is), and what is
+// told of it. `operation` is held. Written in one transaction and then made visible; on failure nothing has changed.
+struct berth_container_change {
+	struct berth_container_state *state;
+	const char *name;
+	json_t *events; // array, from berth_engine__event_add(); borrowed
+};
+bool berth_engine__change(struct berth_engine *engine, struct berth_engine_container *container,
+			  struct berth_container_change *change, GError **error);
+struct berth_container_state *berth_engine__state_copy(const struct berth_engine_container *container);
+void berth_engine__set_status(struct berth_container_state *state, const char *status);
+// Writes the record of a container within a transaction, with its references.
+bool berth_engine__record_put(struct berth_transaction *transaction, const struct berth_container_record *record,
+			      GError **error);
+// Marks the container as removed, in database and table: from here on it does not exist for anybody, and its name is
+// free. `events` are told in the same transaction; `state` (taken) is its last. What is left of it goes by
+// berth_engine__remains_clear().
+bool berth_engine__mark_removed(struct berth_engine *engine, struct berth_engine_container *container,
+				struct berth_container_state *state, json_t *events, GError **error);
+
+// events.c
+// Adds an event of a container to the array. Behind `action` come names and values of further attributes, ended by
+// NULL.
+void berth_engine__event_add(json_t *events, const struct berth_engine_container *container, const char *action,
+			     ...) G_GNUC_NULL_TERMINATED;
+bool berth_engine__events_put(struct berth_transaction *transaction, const json_t *events, GError **error);
+void berth_engine__events_told(struct berth_engine *engine);
+// Events that tell of no change, in a transaction of their own.
+bool berth_engine__tell(struct berth_engine *engine, const json_t *events, GError **error);
+berth_image_event_fn berth_engine__image_changed;
+bool berth_engine__event_passes(const struct api_event *event, GHashTable *filters);
+
+// filters.c
+bool berth_engine__filters_check(GHashTable *filters, const char *const *known, GError **error);
+// The values of one filter; NULL if it is not given.
+char *const *berth_engine__filter(GHashTable *filters, const char *name);
+// Whether labels pass the filters `label` (all of key, key=value) and `label!` (none).
+bool berth_engine__labels_pass(GHashTable *filters, GHashTable *labels);
+
+// create.c
+char *berth_engine__log_path(struct berth_engine *engine, const struct berth_engine_container *container);
+
+// start.c. `operation` is held for all of these.
+bool berth_engine__start(struct berth_engine *engine, struct berth_engine_container *container, GError **error);
+int berth_engine__run_folder(struct berth_engine *engine, const char *id, bool make, GError **error);
+struct berth_monitor *berth_engine__connect(struct berth_engine *engine, const struct berth_engine_container *container,
+					    GError **error);
+// The exit code that stands for a failed start (126, 127, or 128).
+int berth_engine__start_exit_code(const GError *error);
+
+// exit.c
+// A container's process has ended; `operation` is held. Records it, tells it, and does what follows: removal,
+// starting again. The run folder is cleared.
+void berth_engine__exited(struct berth_engine *engine, struct berth_engine_container *container,
+			  const struct berth_monitor_exit *exit);
+// Waits until the container has ended more often than `exits`. False: not within `timeout` milliseconds (-1: for ever),
+// or the engine closes.
+bool berth_engine__wait_exit(struct berth_engine *engine, struct berth_engine_container *container, uint64_t exits,
+			     int64_t timeout);
+uint64_t berth_engine__exits(struct berth_engine *engine, struct berth_engine_container *container);
+// Forgets that the policy would start it again. `operation` is held, the status is "restarting".
+bool berth_engine__cancel_restart(struct berth_engine *engine, struct berth_engine_container *container,
+				  GError **error);
+// Starts it after its backoff, on a worker, unless it was changed meanwhile.
+void berth_engine__plan_restart(struct berth_engine *engine, struct berth_engine_container *container);
+
+// restart.c: Docker's rules. `ran`: nanoseconds that it was up.
+#define BERTH_RESTART_FIRST_DELAY 100 // milliseconds, doubled each time
+#define BERTH_RESTART_LONGEST_DELAY 60000
+#define BERTH_RESTART_STEADY (10 * G_GINT64_CONSTANT(1000000000)) // nanoseconds up after which the delay begins anew
+bool berth_engine__restart_wanted(const struct api_restart_policy *policy, const struct berth_container_state *state);
+bool berth_engine__restart_at_boot(const struct api_restart_policy *policy, const struct berth_container_state *state);
+int64_t berth_engine__restart_delay(int64_t last, int64_t ran);
+
+// remains.c
+// Removes what is left of a run: waits for the monitor's end, then removes cgroup and run folder. Nothing there is
+// fine.
+bool berth_engine__run_clear(struct berth_engine *engine, const char *id, const char *cgroup, GError **error);
+char *berth_engine__cgroup_path(const struct berth_engine *engine, const struct api_host_config *host_config);
+// Removes all that is left of a container that was marked as removed, its record last; on a worker.
+void berth_engine__remains_clear_later(struct berth_engine *engine, const char *id, const char *cgroup,
+				       const char *image);
+bool berth_engine__remains_clear(struct berth_engine *engine, const char *id, const char *cgroup, const char *image,
+				 GError **error);
+// Ends whatever container runs in the run folder and waits for it.
+bool berth_engine__run_kill(struct berth_monitor *monitor, GError **error);
+
+// recover.c
+bool berth_engine__recover(struct berth_engine *engine, GError **error);
+// What a run folder has, against what the record says.
+enum berth_found {
+	BERTH_FOUND_NOTHING, // no monitor and no exit.json
+	BERTH_FOUND_EXIT, // exit.json
+	BERTH_FOUND_CREATED, // a monitor whose container was not started
+	BERTH_FOUND_RUNNING,
+	BERTH_FOUND_PAUSED,
+};
+enum berth_recovery {
+	BERTH_RECOVERY_NONE, // the record is right; the run folder, if there is one, is cleared
+	BERTH_RECOVERY_EXITED, // it has ended while nobody looked
+	BERTH_RECOVERY_UNDO, // a start that was not finished
+	BERTH_RECOVERY_ADOPT, // it runs and the record says so
+	BERTH_RECOVERY_RUNS, // it runs (or is paused) and the record does not say so
+};
+enum berth_recovery berth_engine__recovery_of(const char *status, enum berth_found found);
+
+// attach.c
+void berth_engine__pending_free(void *pending);
+// Gives the clients that wait for the start to the monitor, before it starts the program.
+void berth_engine__attach_pending(struct berth_engine *engine, struct berth_engine_container *container,
+				  struct berth_monitor *monitor);
+void berth_engine__drop_pending(struct berth_engine *engine, struct berth_engine_container *container);
+
+// supervise.c: one thread that listens to all monitors.
+struct berth_supervisor *berth_supervisor_new(struct berth_engine *engine, GError **error);
+void berth_supervisor_free(struct berth_supervisor *supervisor);
+// Takes over the monitor's connection and handles its events from now on; a monitor that is gone is one, too.
+bool berth_supervisor_add(struct berth_supervisor *supervisor, struct berth_engine_container *container,
+			  struct berth_monitor *monitor, GError **error);
+
+// workers.c: threads that come when there is work and go when there is none.
+struct berth_workers *berth_workers_new(unsigned most);
+typedef void berth_work_fn(void *data, bool canceled); // canceled: only free `data`
+// Runs `work` after `delay` milliseconds.
+void berth_workers_add(struct berth_workers *workers, berth_work_fn *work, void *data, int64_t delay);
+// Does what is due, cancels the rest, and waits for the threads.
+void berth_workers_free(struct berth_workers *workers);
+
+// inspect.c, network.c: parts that list and inspect share.
+GHashTable *berth_engine__endpoints(const struct berth_container_record *record); // of api_endpoint_settings
+GPtrArray *berth_engine__mount_points(const struct berth_container_record *record); // of api_mount_point
+char *berth_engine__network_id(const char *name);
+
+// status.c: Docker's texts.
+char *berth_engine__duration_text(int64_t nanoseconds); // "2 minutes"
+char *berth_engine__status_text(const struct berth_container_state *state, int64_t now);
+char *berth_engine__command_text(const struct api_container_config *config);
+
+void berth_engine__cond_init(pthread_cond_t *cond); // by the monotonic clock
+// Waits until `deadline` (monotonic microseconds; -1: for ever). False: it has passed.
+bool berth_engine__cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline);

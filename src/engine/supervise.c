@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// One thread waits for all monitors' events; what an end asks for is done by a worker, so that one container's removal
+// does not hold up another's.
+#include "engine/internal.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/moment.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#define STACK_SIZE (256 << 10)
+#define LOST_EXIT_CODE 255 // of a container whose monitor could not say how it ended
+
+struct watch {
+	struct berth_engine *engine;
+	struct berth_engine_container *container;
+	struct berth_monitor *monitor;
+	uint64_t run;
+	struct berth_monitor_event end;
+};
+
+struct berth_supervisor {
+	struct berth_engine *engine;
+	pthread_t thread;
+	int epoll, stop;
+	pthread_mutex_t lock;
+	GHashTable *watches; // those in epoll
+};
+
+static void watch_free(struct watch *watch)
+{
+	berth_monitor_free(watch->monitor);
+	berth_engine__container_unref(watch->container);
+	g_free(watch);
+}
+
+// How it ended, from the event or from exit.json.
+static struct berth_monitor_exit exit_of(struct watch *watch)
+{
+	if (watch->end.type == BERTH_MONITOR_EXITED)
+		return watch->end.exit;
+	berth_fd folder = berth_engine__run_folder(watch->engine, watch->container->id, false, NULL);
+	g_autoptr(berth_monitor_exit) written = folder < 0 ? NULL : berth_monitor_read_exit(folder, NULL);
+	if (written)
+		return *written; // it owns nothing
+	return (struct berth_monitor_exit){.exit_code = LOST_EXIT_CODE, .exited_at = berth_moment_now()};
+}
+
+static void handle_end(void *data, G_GNUC_UNUSED bool canceled)
+{
+	struct watch *watch = data;
+	struct berth_engine_container *container = watch->container;
+
+	if (berth_engine__claim_ref(watch->engine, container)) {
+		struct berth_monitor_exit exit = exit_of(watch);
+		if (container->run == watch->run && berth_engine__is_up(container))
+			berth_engine__exited(watch->engine, container, &exit);
+		pthread_mutex_unlock(&container->operation);
+	}
+	watch_free(watch);
+}
+
+static void end_watch(struct berth_supervisor *supervisor, struct watch *watch)
+{
+	epoll_ctl(supervisor->epoll, EPOLL_CTL_DEL, berth_monitor_fd(watch->monitor), NULL);
+	pthread_mutex_lock(&supervisor->lock);
+	g_hash_table_remove(supervisor->watches, watch);
+	pthread_mutex_unlock(&supervisor->lock);
+	berth_workers_add(supervisor->engine->workers, handle_end, watch, 0);
+}
+
+static void tell(struct watch *watch, const char *action)
+{
+	BERTH_AUTO_JSON json_t *events = json_array();
+	g_autoptr(GError) error = NULL;
+
+	pthread_mutex_lock(&watch->engine->lock);
+	berth_engine__event_add(events, watch->container, action, NULL);
+	pthread_mutex_unlock(&watch->engine->lock);
+	if (!berth_engine__tell(watch->engine, events, &error))
+		g_warning("container %s: recording the event %s: %s", watch->container->id, action, error->message);
+}
+
+static void take_event(struct berth_supervisor *supervisor, struct watch *watch)
+{
+	struct berth_monitor_event event = {0};
+	g_autoptr(GError) error = NULL;
+
+	if (!berth_monitor_next_event(watch->monitor, &event, &error)) {
+		g_warning("container %s: %s", watch->container->id, error->message);
+		event.type = BERTH_MONITOR_GONE;
+	}
+	switch (event.type) {
+	case BERTH_MONITOR_OOM:
+		tell(watch, "oom");
+		break;
+	case BERTH_MONITOR_DETACHED:
+		tell(watch, "detach");
+		break;
+	case BERTH_MONITOR_EXITED:
+	case BERTH_MONITOR_GONE:
+		watch->end = event;
+		end_watch(supervisor, watch);
+		break;
+	}
+}
+
+static void *supervise(void *data)
+{
+	struct berth_supervisor *supervisor = data;
+
+	for (;;) {
+		struct epoll_event event;
+		int count = epoll_wait(supervisor->epoll, &event, 1, -1);
+		if (count < 1)
+			continue;
+		if (!event.data.ptr)
+			return NULL;
+		take_event(supervisor, event.data.ptr);
+	}
+}
+
+static bool start_thread(struct berth_supervisor *supervisor, GError **error)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	pthread_attr_t attributes;
+
+	if (supervisor->epoll < 0 || supervisor->stop < 0 ||
+	    epoll_ctl(supervisor->epoll, EPOLL_CTL_ADD, supervisor->stop, &event) < 0)
+		return berth_error_set_errno(error, errno, "making what the supervisor waits on");
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	int failure = pthread_create(&supervisor->thread, &attributes, supervise, supervisor);
+	pthread_attr_destroy(&attributes);
+	return failure == 0 || berth_error_set_errno(error, failure, "starting the supervisor's thread");
+}
+
+static void dispose(struct berth_supervisor *supervisor)
+{
+	GHashTableIter iter;
+	void *watch;
+
+	g_hash_table_iter_init(&iter, supervisor->watches);
+	while (g_hash_table_iter_next(&iter, &watch, NULL))
+		watch_free(watch);
+	g_hash_table_unref(supervisor->watches);
+	berth_fd_clear(&supervisor->epoll);
+	berth_fd_clear(&supervisor->stop);
+	pthread_mutex_destroy(&supervisor->lock);
+	g_free(supervisor);
+}
+
+struct berth_supervisor *berth_supervisor_new(struct berth_engine *engine, GError **error)
+{
+	struct berth_supervisor *supervisor = g_new0(struct berth_supervisor, 1);
+
+	supervisor->engine = engine;
+	supervisor->epoll = epoll_create1(EPOLL_CLOEXEC);
+	supervisor->stop = eventfd(0, EFD_CLOEXEC);
+	supervisor->watches = g_hash_table_new(NULL, NULL);
+	pthread_mutex_init(&supervisor->lock, NULL);
+	if (start_thread(supervisor, error))
+		return supervisor;
+	dispose(supervisor);
+	return NULL;
+}
+
+void berth_supervisor_free(struct berth_supervisor *supervisor)
+{
+	if (!supervisor)
+		return;
+	eventfd_write(supervisor->stop, 1);
+	pthread_join(supervisor->thread, NULL);
+	dispose(supervisor);
+}
+
+bool berth_supervisor_add(struct berth_supervisor *supervisor, struct berth_engine_container *container,
+			  struct berth_monitor *monitor, GError **error)
+{
+	struct watch *watch = g_new0(struct watch, 1);
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = watch};
+
+	*watch = (struct watch){
+		.engine = supervisor->engine,
+		.container = berth_engine__container_ref(container),
+		.monitor = monitor,
+		.run = container->run,
+	};
+	if (!berth_monitor_watch(monitor, NULL)) { // it has gone in between
+		watch->end.type = BERTH_MONITOR_GONE;
+		berth_workers_add(supervisor->engine->workers, handle_end, watch, 0);
+		return true;
+	}
+	pthread_mutex_lock(&supervisor->lock);
+	g_hash_table_add(supervisor->watches, watch);
+	pthread_mutex_unlock(&supervisor->lock);
+	if (epoll_ctl(supervisor->epoll, EPOLL_CTL_ADD, berth_monitor_fd(monitor), &event) == 0)
+		return true;
+	berth_error_set_errno(error, errno, "watching the monitor of container %s", container->id);
+	pthread_mutex_lock(&supervisor->lock);
+	g_hash_table_remove(supervisor->watches, watch);
+	pthread_mutex_unlock(&supervisor->lock);
+	watch_free(watch);
+	return false;
+}

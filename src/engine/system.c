@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the engine tells about itself and its host.
+#include "engine/internal.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/moment.h"
+#include "sys/cgroup.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#define OS_RELEASE_LIMIT (64 << 10)
+
+// As Go names it.
+static const char *architecture_of(const char *machine)
+{
+	static const struct {
+		const char *machine, *name;
+	} names[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcmp(names[i].machine, machine) == 0)
+			return names[i].name;
+	return machine;
+}
+
+static struct api_component *component(const char *name, const char *version)
+{
+	struct api_component *result = berth_document_new(&api_component_document);
+
+	result->name = g_strdup(name);
+	result->version = g_strdup(version);
+	result->details = berth_map_new();
+	return result;
+}
+
+static struct api_component *engine_component(const struct utsname *system)
+{
+	struct api_component *result = component("Engine", BERTH_VERSION);
+	const struct {
+		const char *name, *value;
+	} details[] = {
+		{"ApiVersion", API_VERSION_MAX_TEXT},
+		{"MinAPIVersion", API_VERSION_MIN_TEXT},
+		{"Os", "linux"},
+		{"Arch", architecture_of(system->machine)},
+		{"KernelVersion", system->release},
+		{"GitCommit", ""},
+		{"GoVersion", ""},
+		{"BuildTime", ""},
+		{"Experimental", "false"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(details); i++)
+		g_hash_table_insert(result->details, g_strdup(details[i].name), g_strdup(details[i].value));
+	return result;
+}
+
+struct api_version *berth_engine_version(G_GNUC_UNUSED struct berth_engine *engine, GError **error)
+{
+	struct utsname system;
+
+	if (uname(&system) < 0) {
+		berth_error_set_errno(error, errno, "asking for the kernel's version");
+		return NULL;
+	}
+	struct api_version *version = berth_document_new(&api_version_document);
+	version->platform = berth_document_new(&api_version_platform_document);
+	version->platform->name = g_strdup("Berth");
+	version->components = berth_objects_new();
+	g_ptr_array_add(version->components, engine_component(&system));
+	g_ptr_array_add(version->components, component("berth-monitor", BERTH_VERSION));
+	version->version = g_strdup(BERTH_VERSION);
+	version->api_version = g_strdup(API_VERSION_MAX_TEXT);
+	version->min_api_version = g_strdup(API_VERSION_MIN_TEXT);
+	version->git_commit = g_strdup("");
+	version->go_version = g_strdup("");
+	version->build_time = g_strdup("");
+	version->os = g_strdup("linux");
+	version->arch = g_strdup(architecture_of(system.machine));
+	version->kernel_version = g_strdup(system.release);
+	return version;
+}
+
+// Info
+
+static void count_containers(struct berth_engine *engine, struct api_info *info)
+{
+	g_autoptr(GPtrArray) containers = berth_engine__containers(engine);
+
+	info->containers = containers->len;
+	pthread_mutex_lock(&engine->lock);
+	for (guint i = 0; i < containers->len; i++) {
+		const struct berth_engine_container *container = containers->pdata[i];
+		if (berth_engine__status_is(container, BERTH_STATUS_RUNNING))
+			info->containers_running++;
+		else if (berth_engine__status_is(container, BERTH_STATUS_PAUSED))
+			info->containers_paused++;
+		else
+			info->containers_stopped++;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	pthread_mutex_lock(&engine->events_lock);
+	info->n_events_listener = engine->event_listeners;
+	pthread_mutex_unlock(&engine->events_lock);
+}
+
+// One value of os-release(5), without its quotes; NULL if it is not there.
+static char *os_release_value(const char *text, const char *name)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	size_t length = strlen(name);
+
+	for (char **line = lines; *line; line++) {
+		if (strncmp(*line, name, length) != 0 || (*line)[length] != '=')
+			continue;
+		char *value = g_shell_unquote(*line + length + 1, NULL);
+		if (value)
+			return value;
+	}
+	return NULL;
+}
+
+static void describe_host(struct api_info *info)
+{
+	g_autofree char *release = berth_read_file_at(AT_FDCWD, "/etc/os-release", OS_RELEASE_LIMIT, NULL, NULL);
+	struct utsname system;
+	struct sysinfo memory;
+
+	info->operating_system = release ? os_release_value(release, "PRETTY_NAME") : NULL;
+	info->os_version = release ? os_release_value(release, "VERSION_ID") : NULL;
+	if (!info->operating_system)
+		info->operating_system = g_strdup("Linux");
+	if (!info->os_version)
+		info->os_version = g_strdup("");
+	uname(&system);
+	info->kernel_version = g_strdup(system.release);
+	info->architecture = g_strdup(system.machine);
+	info->name = g_strdup(system.nodename);
+	info->os_type = g_strdup("linux");
+	info->ncpu = get_nprocs();
+	sysinfo(&memory);
+	info->mem_total = (int64_t) memory.totalram * memory.mem_unit;
+	info->system_time = berth_moment_string(berth_moment_now());
+	g_autofree char *forward =
+		berth_read_file_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", OS_RELEASE_LIMIT, NULL, NULL);
+	info->ipv4_forwarding = forward && forward[0] == '1';
+}
+
+// What the kernel's controllers let containers be limited in.
+static void describe_limits(struct api_info *info)
+{
+	enum berth_cgroup_layout layout = berth_cgroup_layout();
+	g_autoptr(berth_cgroup) cgroup = NULL;
+
+	info->cgroup_driver = g_strdup(layout == BERTH_CGROUP_NONE ? "none" : "cgroupfs");
+	info->cgroup_version = g_strdup(layout == BERTH_CGROUP_V2 ? "2" : "1");
+	if (!berth_cgroup_open("/", &cgroup, NULL))
+		return;
+	info->memory_limit = berth_cgroup_has(cgroup, "memory");
+	info->cpu_shares = info->cpu_cfs_period = info->cpu_cfs_quota = berth_cgroup_has(cgroup, "cpu");
+	info->cpu_set = berth_cgroup_has(cgroup, "cpuset");
+	info->pids_limit = berth_cgroup_has(cgroup, "pids");
+	info->swap_limit = g_file_test("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", G_FILE_TEST_EXISTS) ||
+			   (layout == BERTH_CGROUP_V2 && g_file_test("/proc/swaps", G_FILE_TEST_EXISTS));
+	info->oom_kill_disable = layout != BERTH_CGROUP_V2 && info->memory_limit;
+}
+
+static int64_t count_descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int64_t count = -3; // ".", ".." and the folder's own
+
+	while (folder && readdir(folder))
+		count++;
+	if (folder)
+		closedir(folder);
+	return MAX(count, 0);
+}
+
+static void describe_engine(struct berth_engine *engine, struct api_info *info)
+{
+	info->id = g_strdup(engine->id);
+	info->driver = g_strdup(berth_snapshots_driver(engine->snapshots));
+	info->driver_status = json_pack("[]");
+	info->plugins = json_pack("{s:[s], s:[s, s], s:n, s:[s, s]}", "Volume", "local", "Network", "host", "null",
+				  "Authorization", "Log", "json-file", "none");
+	info->debug = engine->options.debug;
+	info->n_fd = count_descriptors();
+	info->logging_driver = g_strdup(engine->options.log_driver);
+	info->index_server_address = g_strdup("https://index.docker.io/v1/");
+	info->docker_root_dir = g_strdup(engine->options.data_root);
+	info->labels = engine->options.labels ? g_strdupv((char **) engine->options.labels) : g_new0(char *, 1);
+	info->server_version = g_strdup(BERTH_VERSION);
+	info->runtimes = json_pack("{s:{s:s}}", "berth", "path", "berth-runtime");
+	info->default_runtime = g_strdup("berth");
+	info->swarm = json_pack("{s:s, s:s, s:s, s:b, s:s, s:n}", "NodeID", "", "NodeAddr", "", "LocalNodeState",
+				"inactive", "ControlAvailable", 0, "Error", "", "RemoteManagers");
+	info->live_restore_enabled = true;
+	info->init_binary = g_strdup("berth-init");
+	info->security_options = g_strsplit("name=seccomp,profile=builtin", "\n", 1);
+	info->warnings = g_new0(char *, 1);
+	info->http_proxy = g_strdup("");
+	info->https_proxy = g_strdup("");
+	info->no_proxy = g_strdup("");
+}
+
+struct api_info *berth_engine_info(struct berth_engine *engine, GError **error)
+{
+	int64_t images = berth_images_count(engine->images, error);
+
+	if (images < 0)
+		return NULL;
+	struct api_info *info = berth_document_new(&api_info_document);
+	info->images = images;
+	count_containers(engine, info);
+	describe_host(info);
+	describe_limits(info);
+	describe_engine(engine, info);
+	return info;
+}
