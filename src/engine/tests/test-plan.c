@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fixture.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define HOST(fields) "{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'none', " fields "}}"
+#define CONFIG(fields) "{'Cmd': ['true'], " fields ", 'HostConfig': {'NetworkMode': 'none'}}"
+#define MOUNT(fields) HOST("'Mounts': [{" fields "}]")
+#define BIND(text) HOST("'Binds': ['" text "']")
+
+// What a request comes to: its image, and for a path in the record the value there.
+static const struct {
+	const char *request, *image, *path, *expected;
+} values[] = {
+	// Defaults
+	{CONFIG("'Tty': false"), NULL, "id", "'" TEST_ID "'"},
+	{CONFIG("'Tty': false"), NULL, "state status", "'created'"},
+	{CONFIG("'Tty': false"), NULL, "network", "'none'"},
+	{CONFIG("'Tty': false"), NULL, "config Hostname", "'0123456789ab'"},
+	{CONFIG("'Tty': false"), NULL, "hostConfig ShmSize", "67108864"},
+	{CONFIG("'Tty': false"), NULL, "hostConfig IpcMode", "'private'"},
+	{CONFIG("'Tty': false"), NULL, "hostConfig CgroupnsMode", "'private'"},
+	{CONFIG("'Tty': false"), NULL, "hostConfig Runtime", "'berth'"},
+	{CONFIG("'Tty': false"), NULL, "hostConfig RestartPolicy", "{'Name':'no','MaximumRetryCount':0}"},
+	{CONFIG("'Tty': false"), NULL, "hostConfig LogConfig", "{'Type':'json-file','Config':{'max-size':'10m'}}"},
+	{CONFIG("'Tty': false"), NULL, "hostConfig MaskedPaths 0", "'/proc/asound'"},
+	{CONFIG("'Tty': false"), NULL, "hostConfig ReadonlyPaths 0", "'/proc/bus'"},
+	{CONFIG("'Tty': false"), NULL, "hostConfig PidsLimit", "null"},
+	{CONFIG("'Tty': false"), NULL, "mounts", "[]"},
+	// The image's configuration
+	{"{'HostConfig': {'NetworkMode': 'none'}}", "{'Cmd': ['a', 'b'], 'Entrypoint': ['e']}", "config Cmd",
+	 "['a','b']"},
+	{"{'HostConfig': {'NetworkMode': 'none'}}", "{'Cmd': ['a', 'b'], 'Entrypoint': ['e']}", "config Entrypoint",
+	 "['e']"},
+	{CONFIG("'Tty': false"), "{'Cmd': ['a'], 'Entrypoint': ['e']}", "config Entrypoint", "['e']"},
+	{CONFIG("'Tty': false"), "{'Cmd': ['a'], 'Entrypoint': ['e']}", "config Cmd", "['true']"},
+	{"{'Entrypoint': ['mine'], 'HostConfig': {'NetworkMode': 'none'}}", "{'Cmd': ['a'], 'Entrypoint': ['e']}",
+	 "config Cmd", "null"},
+	{CONFIG("'Entrypoint': ['']"), "{'Cmd': ['a'], 'Entrypoint': ['e']}", "config Entrypoint", "null"},
+	{CONFIG("'Env': ['A=1', 'B', 'AB=x']"), "{'Env': ['A=2', 'B=2', 'C=3']}", "config Env",
+	 "['A=1','B','AB=x','C=3']"},
+	{CONFIG("'Labels': {'a': 'mine'}"), "{'Labels': {'a': 'theirs', 'b': 'theirs'}}", "config Labels",
+	 "{'a':'mine','b':'theirs'}"},
+	{CONFIG("'ExposedPorts': {'80/tcp': {}}"), "{'ExposedPorts': {'443/tcp': {}, '80/tcp': {}}}",
+	 "config ExposedPorts", "{'443/tcp':{},'80/tcp':{}}"},
+	{CONFIG("'Tty': true"), "{'User': 'app', 'WorkingDir': '/srv/../app/', 'StopSignal': 'INT'}", "config User",
+	 "'app'"},
+	{CONFIG("'Tty': true"), "{'WorkingDir': '/srv/../app/'}", "config WorkingDir", "'/app'"},
+	{CONFIG("'Tty': true"), "{'StopSignal': 'INT'}", "config StopSignal", "'INT'"},
+	{CONFIG("'User': 'me', 'WorkingDir': '/w'"), "{'User': 'app', 'WorkingDir': '/x'}", "config User", "'me'"},
+	{CONFIG("'User': 'me', 'WorkingDir': '/w'"), "{'User': 'app', 'WorkingDir': '/x'}", "config WorkingDir",
+	 "'/w'"},
+	// Binds
+	{BIND("/src:/dst"), NULL, "mounts 0 options", "['rbind','rprivate']"},
+	{BIND("/src:/dst"), NULL, "mounts 0 writable", "true"},
+	{BIND("/src:/dst"), NULL, "mounts 0 makeSource", "true"},
+	{BIND("/src/../x/:/dst/./a/"), NULL, "mounts 0 source", "'/x'"},
+	{BIND("/src/../x/:/dst/./a/"), NULL, "mounts 0 destination", "'/dst/a'"},
+	{BIND("/src:/dst/../../../etc"), NULL, "mounts 0 destination", "'/etc'"},
+	{BIND("/src:/dst:ro,z"), NULL, "mounts 0 options", "['rbind','rro','rprivate']"},
+	{BIND("/src:/dst:ro,z"), NULL, "mounts 0 mode", "'ro,z'"},
+	{BIND("/src:/dst:rshared"), NULL, "mounts 0 options", "['rbind','rshared']"},
+	{BIND("/src:/dst:slave,Z,cached,rw"), NULL, "mounts 0 propagation", "'slave'"},
+	{BIND("/vol"), NULL, "mounts 0 type", "'volume'"},
+	{BIND("/proc/uptime:/proc/uptime"), NULL, "mounts 0 destination", "'/proc/uptime'"},
+	// Mounts
+	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/h', 'ReadOnly': true"), NULL, "mounts 0 options",
+	 "['rbind','rro','rprivate']"},
+	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/h', 'ReadOnly': true, 'BindOptions': {'NonRecursive': "
+	       "true}"),
+	 NULL, "mounts 0 options", "['bind','ro','rprivate']"},
+	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/h', 'ReadOnly': true, 'BindOptions': "
+	       "{'ReadOnlyNonRecursive': true}"),
+	 NULL, "mounts 0 options", "['rbind','ro','rprivate']"},
+	{MOUNT("'Type': 'bind', 'Source': '/none/x', 'Target': '/h', 'BindOptions': {'CreateMountpoint': true, "
+	       "'Propagation': 'rslave'}"),
+	 NULL, "mounts 0 makeSource", "true"},
+	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/h'"), NULL, "mounts 0 makeSource", NULL},
+	{MOUNT("'Type': 'tmpfs', 'Target': '/t', 'TmpfsOptions': {'SizeBytes': 4096, 'Mode': 1023, 'Options': "
+	       "[['exec'], ['uid', '7']]}"),
+	 NULL, "mounts 0 options", "['noexec','nosuid','nodev','exec','uid=7','size=4096','mode=1777']"},
+	{MOUNT("'Type': 'volume', 'Target': '/v', 'VolumeOptions': {'NoCopy': true}"), NULL, "mounts 0 noCopy", "true"},
+	{MOUNT("'Type': 'volume', 'Target': '/v', 'ReadOnly': true"), NULL, "mounts 0 options",
+	 "['rbind','rro','rprivate']"},
+	{HOST("'Tmpfs': {'/t': 'rw,size=64m,mode=1770'}"), NULL, "mounts 0 options",
+	 "['noexec','nosuid','nodev','rw','size=64m','mode=1770']"},
+	{HOST("'Tmpfs': {'/t': ''}"), NULL, "mounts 0 listed", NULL},
+	// Volumes of the image: where nothing else is
+	{CONFIG("'Volumes': {'/data': {}}"), "{'Volumes': {'/more/../x': {}}}", "mounts 1 destination", "'/x'"},
+	{BIND("/src:/data"), "{'Volumes': {'/data/': {}}}", "mounts 1", NULL},
+	{HOST("'Tmpfs': {'/data': ''}"), "{'Volumes': {'/data': {}}}", "mounts 1", NULL},
+	{CONFIG("'Tty': false"), "{'Volumes': {'/../../etc': {}}}", "mounts 0 destination", "'/etc'"},
+	// Limits
+	{HOST("'Memory': 8388608"), NULL, "hostConfig MemorySwap", "16777216"},
+	{HOST("'Memory': 8388608, 'MemorySwap': -1"), NULL, "hostConfig MemorySwap", "-1"},
+	{HOST("'MemorySwappiness': -1"), NULL, "hostConfig MemorySwappiness", "null"},
+	{HOST("'MemorySwappiness': 0"), NULL, "hostConfig MemorySwappiness", "0"},
+	{HOST("'PidsLimit': -1"), NULL, "hostConfig PidsLimit", "null"},
+	{HOST("'PidsLimit': 0"), NULL, "hostConfig PidsLimit", "null"},
+	{HOST("'PidsLimit': 5"), NULL, "hostConfig PidsLimit", "5"},
+	{HOST("'CpusetCpus': '0-1,3'"), NULL, "hostConfig CpusetCpus", "'0-1,3'"},
+	// Host configuration
+	{HOST("'Privileged': true"), NULL, "hostConfig MaskedPaths", "null"},
+	{HOST("'MaskedPaths': [], 'ReadonlyPaths': []"), NULL, "hostConfig MaskedPaths", "[]"},
+	{HOST("'SecurityOpt': ['systempaths=unconfined']"), NULL, "hostConfig ReadonlyPaths", "[]"},
+	{HOST("'Devices': [{'PathOnHost': '/dev/fuse'}]"), NULL, "hostConfig Devices 0",
+	 "{'PathOnHost':'/dev/fuse','PathInContainer':'/dev/fuse','CgroupPermissions':'rwm'}"},
+	{HOST("'LogConfig': {'Type': 'none'}"), NULL, "hostConfig LogConfig", "{'Type':'none','Config':{}}"},
+	{HOST("'LogConfig': {'Config': {'max-size': '1m'}}"), NULL, "hostConfig LogConfig Config", "{'max-size':'1m'}"},
+	{"{'Cmd': ['true'], 'Hostname': 'web', 'HostConfig': {'NetworkMode': 'host'}}", NULL, "config Hostname",
+	 "'web'"},
+	{"{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'host'}}", NULL, "network", "'host'"},
+	{"{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'default'}}", NULL, "hostConfig NetworkMode", "'none'"},
+	{"{'Cmd': ['true'], 'NetworkDisabled': true, 'HostConfig': {}}", NULL, "network", "'none'"},
+	{"{'Cmd': 'true'}", NULL, "hostConfig NetworkMode", "'none'"},
+	{"{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'default'}, 'NetworkingConfig': {'EndpointsConfig': "
+	 "{'default': "
+	 "{}}}}",
+	 NULL, "network", "'none'"},
+};
+
+static void test_values(void)
+{
+	struct berth_abilities abilities = test_abilities();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+		g_autoptr(GError) error = NULL;
+		g_auto(GStrv) warnings = NULL;
+		g_test_message("%s: %s", values[i].request, values[i].path);
+		g_autoptr(berth_container_record) record =
+			test_plan(values[i].request, values[i].image, &abilities, &warnings, &error);
+		g_assert_no_error(error);
+		json_t *json = berth_document_print(&berth_container_record_document, record, 0);
+		g_autofree char *value = test_value(json, values[i].path);
+		g_assert_cmpstr(value, ==, values[i].expected);
+		json_decref(json);
+	}
+}
+
+// What is refused, and in which words.
+static const struct {
+	const char *request, *error;
+	bool later; // not implemented, where others are invalid
+} refusals[] = {
+	{"{}", "No command specified", false},
+	{"{'Entrypoint': [''], 'Cmd': []}", "No command specified", false},
+	{CONFIG("'WorkingDir': 'srv'"), "the working directory 'srv' is invalid, it needs to be an absolute path",
+	 false},
+	{CONFIG("'Env': ['=x']"), "invalid environment variable: =x", false},
+	{CONFIG("'Env': ['']"), "invalid environment variable: ", false},
+	{CONFIG("'Hostname': 'a\\nb'"), "invalid hostname", false},
+	{CONFIG("'Hostname': 'a b'"), "invalid hostname \"a b\"", false},
+	{CONFIG("'Hostname': 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"),
+	 "is longer than 64 bytes", false},
+	{CONFIG("'Domainname': '../x'"), "invalid domainname", false},
+	{CONFIG("'User': 'a\\nb'"), "invalid user", false},
+	{CONFIG("'StopSignal': 'SIGNOT'"), "invalid signal: SIGNOT", false},
+	{CONFIG("'StopTimeout': -2"), "invalid stop timeout -2", false},
+	{CONFIG("'ExposedPorts': {'http': {}}"), "invalid exposed port \"http\"", false},
+	{CONFIG("'ExposedPorts': {'0/tcp': {}}"), "invalid exposed port", false},
+	{CONFIG("'ExposedPorts': {'90-80/tcp': {}}"), "invalid exposed port", false},
+	{CONFIG("'ExposedPorts': {'80/icmp': {}}"), "invalid exposed port", false},
+	{CONFIG("'MacAddress': '02:42:ac:11:00:02'"), "MAC address 02:42:ac:11:00:02", true},
+	{CONFIG("'Healthcheck': {'Test': ['CMD', 'true']}"), "health checks are not in this version", true},
+	// Network
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'bridge'}}",
+	 "network bridge is not in this version: use --network none or --network host", true},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'mine'}}", "network mine is not in this version", true},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:a'}}", "network container:a is not in this version",
+	 true},
+	{"{'Cmd': ['x'], 'NetworkingConfig': {'EndpointsConfig': {'mine': {}}}}", "network mine is not in this version",
+	 true},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'none'}, 'NetworkingConfig': {'EndpointsConfig': {'none': "
+	 "{'Aliases': ['a']}}}}",
+	 "addresses, aliases, links and options of network none", true},
+	{HOST("'PortBindings': {'80/tcp': [{'HostPort': '80'}]}"), "published ports (-p) are not in this version",
+	 true},
+	{HOST("'PublishAllPorts': true"), "not in this version: publishing ports (-P)", true},
+	// Modes
+	{HOST("'PidMode': 'x'"), "invalid PID mode: x", false},
+	{HOST("'IpcMode': 'x'"), "invalid IPC mode: x", false},
+	{HOST("'UTSMode': 'private'"), "invalid UTS mode: private", false},
+	{HOST("'UsernsMode': 'keep-id'"), "invalid userns mode: keep-id", false},
+	{HOST("'CgroupnsMode': 'x'"), "invalid cgroup namespace mode: x", false},
+	{HOST("'PidMode': 'container:x'"), "joining another container is not in this version", true},
+	{HOST("'IpcMode': 'container:x'"), "joining another container is not in this version", true},
+	{"{'Cmd': ['x'], 'Hostname': 'a', 'HostConfig': {'NetworkMode': 'none', 'UTSMode': 'host'}}",
+	 "conflicting options: hostname and the UTS mode", false},
+	// What this version has not
+	{HOST("'VolumesFrom': ['a']"), "--volumes-from", true},
+	{HOST("'VolumeDriver': 'nfs'"), "--volume-driver", true},
+	{HOST("'Links': ['a:b']"), "--link", true},
+	{HOST("'StorageOpt': {'size': '1G'}"), "--storage-opt", true},
+	{HOST("'DeviceRequests': [{'Count': -1}]"), "--gpus", true},
+	{HOST("'KernelMemory': 10000000"), "--kernel-memory", true},
+	{HOST("'CpuCount': 1"), "CpuCount", true},
+	// Restart, log, security
+	{HOST("'RestartPolicy': {'Name': 'often'}"), "invalid restart policy: unknown policy 'often'", false},
+	{HOST("'RestartPolicy': {'Name': 'always', 'MaximumRetryCount': 1}"),
+	 "maximum retry count can only be used with 'on-failure'", false},
+	{HOST("'RestartPolicy': {'Name': 'on-failure', 'MaximumRetryCount': -1}"),
+	 "maximum retry count cannot be negative", false},
+	{HOST("'AutoRemove': true, 'RestartPolicy': {'Name': 'always'}"),
+	 "can't create 'AutoRemove' container with restart policy", false},
+	{HOST("'LogConfig': {'Type': 'paper'}"), "logger: no log driver named 'paper' is registered", false},
+	{HOST("'LogConfig': {'Type': 'syslog'}"), "log driver 'syslog' is not in this version", true},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'colour': 'x'}}"),
+	 "unknown log opt 'colour' for json-file log driver", false},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'tag': 'x'}}"), "log opt 'tag=x'", true},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'max-size': '0'}}"), "max-size", false},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'max-file': '0'}}"), "max-file", false},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'max-file': '1', 'compress': 'true'}}"),
+	 "compress cannot be true", false},
+	{HOST("'SecurityOpt': ['seccomp']"), "invalid --security-opt 1: \"seccomp\"", false},
+	{HOST("'SecurityOpt': ['colour=red']"), "invalid --security-opt 2: \"colour=red\"", false},
+	{HOST("'SecurityOpt': ['no-new-privileges=maybe']"), "invalid --security-opt 2", false},
+	{HOST("'SecurityOpt': ['seccomp=/etc/profile.json']"), "Decoding seccomp profile failed", false},
+	{HOST("'SecurityOpt': ['label=type:x']"), "SELinux labels are not in this version", true},
+	{HOST("'CapAdd': ['FLY']"), "invalid CapAdd: unknown capability: \"FLY\"", false},
+	{HOST("'CapDrop': ['FLY']"), "invalid CapDrop: unknown capability: \"FLY\"", false},
+	{HOST("'MaskedPaths': ['proc']"), "MaskedPaths: 'proc' must be an absolute path", false},
+	{HOST("'Sysctls': {'kernel.core_pattern': '|/x'}"), "sysctl 'kernel.core_pattern' is not allowed", false},
+	{HOST("'Sysctls': {'net.ipv4.ip_forward': '1\\n2'}"), "the value has control characters", false},
+	{HOST("'Sysctls': {'net..x': '1'}"), "sysctl 'net..x' is not allowed", false},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'host', 'Sysctls': {'net.ipv4.ip_forward': '1'}}}",
+	 "shares the host's namespace", false},
+	{HOST("'IpcMode': 'host', 'Sysctls': {'kernel.shmmax': '1'}"), "shares the host's namespace", false},
+	{HOST("'Devices': [{'PathOnHost': 'dev/fuse'}]"), "invalid device mapping", false},
+	{HOST("'Devices': [{'PathOnHost': '/dev/fuse', 'CgroupPermissions': 'rx'}]"), "invalid device mode: rx", false},
+	{HOST("'DeviceCgroupRules': ['c 1:3']"), "invalid device cgroup rule format: 'c 1:3'", false},
+	{HOST("'DeviceCgroupRules': ['c 1:3 rwmx']"), "invalid device cgroup rule format", false},
+	{HOST("'DeviceCgroupRules': ['d 1:3 r']"), "invalid device cgroup rule format", false},
+	{HOST("'Dns': ['one']"), "one is not an IP address", false},
+	{HOST("'DnsSearch': ['a\\nnameserver 1.1.1.1']"), "bad dns search domain", false},
+	{HOST("'DnsOptions': ['a b']"), "bad dns option", false},
+	{HOST("'ExtraHosts': ['name']"), "bad format for add-host: \"name\"", false},
+	{HOST("'ExtraHosts': ['name:1.2.3']"), "invalid IP address in add-host: \"1.2.3\"", false},
+	{HOST("'ExtraHosts': ['a\\tb:1.2.3.4']"), "bad format for add-host", false},
+	{HOST("'ExtraHosts': ['name:host-gateway']"), "host-gateway", true},
+	{HOST("'ConsoleSize': [1]"), "ConsoleSize", false},
+	{HOST("'Annotations': {'': 'x'}"), "annotation key", false},
+	{HOST("'Isolation': 'hyperv'"), "invalid isolation 'hyperv' on linux", false},
+	{HOST("'Runtime': 'kata'"), "unknown or invalid runtime name: kata", false},
+	{HOST("'GroupAdd': ['']"), "invalid group to add", false},
+	// Limits
+	{HOST("'Memory': 1000"), "Minimum memory limit allowed is 6MB", false},
+	{HOST("'Memory': -5"), "Minimum memory limit allowed is 6MB", false},
+	{HOST("'Memory': 10000000, 'MemorySwap': 9000000"), "Minimum memoryswap limit should be larger", false},
+	{HOST("'MemorySwap': 9000000"), "You should always set the Memory limit", false},
+	{HOST("'MemorySwappiness': 101"), "valid memory swappiness range is 0-100", false},
+	{HOST("'MemoryReservation': 5"), "Minimum memory reservation allowed is 6MB", false},
+	{HOST("'Memory': 10000000, 'MemoryReservation': 20000000"), "can not be less than memory reservation", false},
+	{HOST("'NanoCpus': 1000000000, 'CpuPeriod': 1000"), "Nano CPUs and CPU Period cannot both be set", false},
+	{HOST("'NanoCpus': 1000000000, 'CpuQuota': 1000"), "Nano CPUs and CPU Quota cannot both be set", false},
+	{HOST("'NanoCpus': 5000000000"), "Range of CPUs is from 0.01 to 4.00, as there are only 4 CPUs available",
+	 false},
+	{HOST("'NanoCpus': -1"), "Range of CPUs", false},
+	{HOST("'CpuShares': -1"), "invalid CPU shares (-1)", false},
+	{HOST("'CpuPeriod': 10"), "CPU cfs period can not be less than 1ms", false},
+	{HOST("'CpuQuota': 10"), "CPU cfs quota can not be less than 1ms", false},
+	{HOST("'CpusetCpus': '0-x'"), "Invalid value 0-x for cpuset cpus", false},
+	{HOST("'CpusetCpus': '0-99999999'"), "Invalid value 0-99999999 for cpuset cpus", false},
+	{HOST("'CpusetCpus': '3-5'"), "Requested CPUs are not available - requested 3-5, available: 0-3", false},
+	{HOST("'CpusetMems': '1'"), "Requested memory nodes are not available - requested 1, available: 0", false},
+	{HOST("'BlkioWeight': 5"), "Range of blkio weight is from 10 to 1000", false},
+	{HOST("'BlkioDeviceReadBps': [{'Path': 'sda', 'Rate': 1}]"), "bad format for path", false},
+	{HOST("'BlkioDeviceReadBps': [{'Path': '/dev/sda', 'Rate': -1}]"), "invalid rate for device", false},
+	{HOST("'Ulimits': [{'Name': 'nofiles', 'Soft': 1, 'Hard': 1}]"), "invalid ulimit type: nofiles", false},
+	{HOST("'Ulimits': [{'Name': 'nofile', 'Soft': 2, 'Hard': 1}]"),
+	 "ulimit soft limit must be less than or equal to hard limit: 2 > 1", false},
+	{HOST("'Ulimits': [{'Name': 'nofile', 'Soft': -1, 'Hard': 1}]"), "ulimit soft limit", false},
+	{HOST("'Ulimits': [{'Name': 'core'}, {'Name': 'core'}]"), "ulimit core is given twice", false},
+	{HOST("'OomScoreAdj': 1001"), "range for oom score adj is [-1000, 1000]", false},
+	{HOST("'ShmSize': -1"), "SHM size can not be less than 0", false},
+	{HOST("'CgroupParent': '/a/../../b'"), "invalid cgroup parent", false},
+	// Binds
+	{BIND("/a:/b:/c:/d"), "invalid volume specification: '/a:/b:/c:/d'", false},
+	{BIND("/a:"), "invalid volume specification", false},
+	{BIND(":/a"), "invalid volume specification", false},
+	{BIND("/a:ro"), "invalid volume specification", false},
+	{BIND("/a:b"), "invalid mount path: 'b' mount path must be absolute", false},
+	{BIND("/a:/"), "invalid specification: destination can't be '/'", false},
+	{BIND("/a:/b/../.."), "destination can't be '/'", false},
+	{BIND("/a:/b:rx"), "invalid mode: rx", false},
+	{BIND("/a:/b:ro,rw"), "invalid mode: ro,rw", false},
+	{BIND("/a:/b:z,Z"), "invalid mode: z,Z", false},
+	{BIND("/a:/b:shared,slave"), "invalid mode: shared,slave", false},
+	{BIND("/a:/b:dev"), "invalid mode: dev", false},
+	{BIND("/a:/b:nocopy"), "field VolumeOptions must not be specified", false},
+	{BIND("data:/b"), "volume data: named volumes are not in this version", true},
+	{BIND("/a:/proc"), "nothing may be mounted over /proc", false},
+	{BIND("/a:/proc/self/attr"), "nothing may be mounted over /proc", false},
+	{BIND("/a:/x/../proc/sys"), "nothing may be mounted over /proc", false},
+	{BIND("/a:/b\\nc"), "control characters", false},
+	{HOST("'Binds': ['/a:/b', '/c:/b/']"), "Duplicate mount point: /b", false},
+	{HOST("'Binds': ['/a:/b'], 'Tmpfs': {'/b': ''}"), "Duplicate mount point: /b", false},
+	{HOST("'Tmpfs': {'/t': 'size=lots'}"), "invalid tmpfs option \"size=lots\"", false},
+	{HOST("'Tmpfs': {'/t': 'huge=always'}"), "invalid tmpfs option \"huge=always\"", false},
+	{HOST("'Tmpfs': {'/t': 'remount'}"), "invalid tmpfs option", false},
+	{HOST("'Tmpfs': {'t': ''}"), "mount path must be absolute", false},
+	{HOST("'Tmpfs': {'/proc/sys': ''}"), "nothing may be mounted over /proc", false},
+	// Mounts
+	{MOUNT("'Type': 'bind', 'Source': '/'"), "field Target must not be empty", false},
+	{MOUNT("'Type': 'bind', 'Target': '/x'"), "field Source must not be empty", false},
+	{MOUNT("'Type': 'bind', 'Source': 'a', 'Target': '/x'"), "mount path must be absolute", false},
+	{MOUNT("'Type': 'bind', 'Source': '/no/such/folder', 'Target': '/x'"),
+	 "invalid mount config for type \"bind\": bind source path does not exist: /no/such/folder", false},
+	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/x', 'BindOptions': {'Propagation': 'up'}"),
+	 "invalid propagation mode: up", false},
+	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/x', 'BindOptions': {'ReadOnlyForceRecursive': true}"),
+	 "ReadOnlyForceRecursive", false},
+	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/x', 'VolumeOptions': {}"), "field VolumeOptions", false},
+	{MOUNT("'Type': 'tmpfs', 'Source': '/', 'Target': '/x'"), "field Source must not be specified", false},
+	{MOUNT("'Type': 'tmpfs', 'Target': '/x', 'TmpfsOptions': {'Options': [['size', '1', '2']]}"),
+	 "TmpfsOptions.Options[0]", false},
+	{MOUNT("'Type': 'tmpfs', 'Target': '/x', 'TmpfsOptions': {'Mode': 99999}"), "TmpfsOptions", false},
+	{MOUNT("'Type': 'volume', 'Source': 'data', 'Target': '/x'"), "named volumes are not in this version", true},
+	{MOUNT("'Type': 'volume', 'Target': '/x', 'VolumeOptions': {'Subpath': 'a'}"), "subpaths", true},
+	{MOUNT("'Type': 'image', 'Source': 'a', 'Target': '/x'"), "not in this version", true},
+	{MOUNT("'Type': 'nfs', 'Target': '/x'"), "mount type unknown", false},
+	{CONFIG("'Volumes': {'/proc': {}}"), "nothing may be mounted over /proc", false},
+	{CONFIG("'Volumes': {'data': {}}"), "mount path must be absolute", false},
+};
+
+static void test_refusals(void)
+{
+	struct berth_abilities abilities = test_abilities();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++) {
+		g_autoptr(GError) error = NULL;
+		char **warnings = NULL;
+		g_test_message("%s", refusals[i].request);
+		g_assert_null(test_plan(refusals[i].request, NULL, &abilities, &warnings, &error));
+		g_assert_null(warnings);
+		int kind = refusals[i].later ? BERTH_ERROR_NOT_IMPLEMENTED : BERTH_ERROR_INVALID;
+		g_assert_error(error, BERTH_ERROR, kind);
+		if (!strstr(error->message, refusals[i].error))
+			g_assert_cmpstr(error->message, ==, refusals[i].error);
+	}
+}
+
+// An image may not say more than a request: its volume over /proc is refused too.
+static void test_hostile_image(void)
+{
+	struct berth_abilities abilities = test_abilities();
+	g_autoptr(GError) error = NULL;
+	char **warnings = NULL;
+
+	g_assert_null(
+		test_plan(CONFIG("'Tty': false"), "{'Volumes': {'/proc/self': {}}}", &abilities, &warnings, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+	g_assert_nonnull(strstr(error->message, "nothing may be mounted over /proc"));
+}
+
+static const struct {
+	const char *request, *image, *warning; // NULL: none
+} warned[] = {
+	{HOST("'Init': true"), NULL, NULL},
+	{"{'Cmd': ['x']}", NULL, "Bridge networking is not in this version"},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'host', 'PortBindings': {'80/tcp': []}}}", NULL,
+	 "Published ports are discarded when using host network mode"},
+	{HOST("'Init': true, 'PidMode': 'host'"), NULL, "The init process is not used"},
+	{HOST("'OomKillDisable': true"), NULL, "OOM killer is disabled for the container, but no memory limit is set"},
+	{CONFIG("'Tty': false"), "{'Healthcheck': {'Test': ['CMD', 'x']}}", "health check is not run"},
+	{CONFIG("'Healthcheck': {'Test': ['NONE']}"), "{'Healthcheck': {'Test': ['CMD', 'x']}}", NULL},
+};
+
+static void test_warnings(void)
+{
+	struct berth_abilities abilities = test_abilities();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(warned); i++) {
+		g_autoptr(GError) error = NULL;
+		g_auto(GStrv) warnings = NULL;
+		g_test_message("%s", warned[i].request);
+		g_autoptr(berth_container_record) record =
+			test_plan(warned[i].request, warned[i].image, &abilities, &warnings, &error);
+		g_assert_no_error(error);
+		g_assert_cmpuint(g_strv_length(warnings), ==, warned[i].warning ? 1 : 0);
+		if (warned[i].warning)
+			g_assert_nonnull(strstr(warnings[0], warned[i].warning));
+	}
+}
+
+// A kernel that can limit nothing: all is discarded, each with a warning.
+static void test_no_abilities(void)
+{
+	static const char request[] =
+		HOST("'Memory': 10000000, 'MemoryReservation': 8000000, 'MemorySwappiness': 5, 'OomKillDisable': true, "
+		     "'CpuShares': 5, 'CpuPeriod': 5000, 'CpusetCpus': '0', 'PidsLimit': 5, 'BlkioWeight': 50, "
+		     "'BlkioDeviceReadBps': [{'Path': '/dev/sda', 'Rate': 1}]");
+	static const char *const numbers[] = {"Memory",    "MemoryReservation", "MemorySwap",
+					      "CpuShares", "CpuPeriod",         "BlkioWeight"};
+	struct berth_abilities abilities = {.cpus = 1};
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) warnings = NULL;
+	g_autoptr(berth_container_record) record = test_plan(request, NULL, &abilities, &warnings, &error);
+
+	g_assert_no_error(error);
+	g_assert_cmpuint(g_strv_length(warnings), ==, 10);
+	json_t *json = berth_document_print(&api_host_config_document, record->host_config, 0);
+	for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
+		g_assert_cmpint(json_integer_value(json_object_get(json, numbers[i])), ==, 0);
+	json_decref(json);
+	g_assert_null(record->host_config->cpuset_cpus);
+	g_assert_cmpint(record->host_config->pids_limit, ==, BERTH_UNSET);
+	g_assert_cmpint(record->host_config->oom_kill_disable, ==, -1);
+	g_assert_cmpuint(record->host_config->blkio_device_read_bps->len, ==, 0);
+
+	abilities.memory = true;
+	g_auto(GStrv) again = NULL;
+	g_autoptr(berth_container_record) limited =
+		test_plan(HOST("'Memory': 10000000"), NULL, &abilities, &again, &error);
+	g_assert_cmpuint(g_strv_length(again), ==, 1);
+	g_assert_nonnull(strstr(again[0], "Memory limited without swap"));
+	g_assert_cmpint(limited->host_config->memory_swap, ==, -1);
+
+	abilities.selinux = true;
+	g_assert_null(test_plan(BIND("/a:/b:z"), NULL, &abilities, &again, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_IMPLEMENTED);
+}
+
+// Volumes have names that differ by container and place and do not change when planned again.
+static void test_volume_names(void)
+{
+	struct berth_abilities abilities = test_abilities();
+	const struct berth_container_mount *mounts[4];
+	struct berth_container_record *records[2];
+
+	for (int i = 0; i < 2; i++) {
+		g_auto(GStrv) warnings = NULL;
+		records[i] = test_plan(CONFIG("'Volumes': {'/a': {}, '/b': {}}"), NULL, &abilities, &warnings, NULL);
+		g_assert_cmpuint(records[i]->mounts->len, ==, 2);
+		mounts[2 * i] = records[i]->mounts->pdata[0];
+		mounts[2 * i + 1] = records[i]->mounts->pdata[1];
+	}
+	g_assert_cmpstr(mounts[0]->source, ==, mounts[2]->source);
+	g_assert_cmpstr(mounts[1]->source, ==, mounts[3]->source);
+	g_assert_cmpstr(mounts[0]->source, !=, mounts[1]->source);
+	g_assert_true(g_str_has_prefix(mounts[0]->source, TEST_FOLDER "/volumes/"));
+	g_assert_cmpuint(strlen(mounts[0]->name), ==, 64);
+	berth_container_record_free(records[0]);
+	berth_container_record_free(records[1]);
+}
+
+static void test_log(void)
+{
+	g_autoptr(api_log_config) config = berth_document_new(&api_log_config_document);
+	struct berth_plan_log log;
+
+	config->type = g_strdup("json-file");
+	config->config = berth_map_new();
+	g_assert_true(berth_plan_log(config, &log, NULL));
+	g_assert_true(log.compress && !log.none && log.max_file == 5 && log.max_size == 20 << 20);
+	g_hash_table_insert(config->config, g_strdup("max-size"), g_strdup("-1"));
+	g_assert_true(berth_plan_log(config, &log, NULL));
+	g_assert_true(!log.compress && log.max_size == -1);
+	g_hash_table_insert(config->config, g_strdup("max-size"), g_strdup("10k"));
+	g_hash_table_insert(config->config, g_strdup("max-file"), g_strdup("3"));
+	g_hash_table_insert(config->config, g_strdup("compress"), g_strdup("false"));
+	g_assert_true(berth_plan_log(config, &log, NULL));
+	g_assert_true(!log.compress && log.max_size == 10240 && log.max_file == 3);
+	g_free(config->type);
+	config->type = g_strdup("none");
+	g_assert_true(berth_plan_log(config, &log, NULL));
+	g_assert_true(log.none && !log.compress);
+}
+
+// The record survives the database.
+static void test_round_trip(void)
+{
+	struct berth_abilities abilities = test_abilities();
+	g_auto(GStrv) warnings = NULL;
+	g_autoptr(berth_container_record) record =
+		test_plan(HOST("'Binds': ['/a:/b:ro', '/v'], 'Tmpfs': {'/t': 'size=1m'}, 'Memory': 10000000"),
+			  "{'Env': ['A=1'], 'Labels': {'l': 'v'}}", &abilities, &warnings, NULL);
+	g_autofree char *text = berth_document_print_text(&berth_container_record_document, record, 0);
+	g_autoptr(berth_container_record) again =
+		berth_document_parse_text(&berth_container_record_document, text, strlen(text), "record", NULL);
+	g_assert_nonnull(again);
+	g_autofree char *second = berth_document_print_text(&berth_container_record_document, again, 0);
+	g_assert_cmpstr(text, ==, second);
+}
+
+// On the host of the test, whatever it can.
+static void test_this_host(void)
+{
+	struct berth_abilities abilities;
+
+	berth_abilities_load(&abilities);
+	g_assert_cmpint(abilities.cpus, >=, 1);
+	g_assert_true(!abilities.swap || abilities.memory);
+	berth_abilities_clear(&abilities);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/plan/values", test_values);
+	g_test_add_func("/plan/refusals", test_refusals);
+	g_test_add_func("/plan/hostile-image", test_hostile_image);
+	g_test_add_func("/plan/warnings", test_warnings);
+	g_test_add_func("/plan/no-abilities", test_no_abilities);
+	g_test_add_func("/plan/volume-names", test_volume_names);
+	g_test_add_func("/plan/log", test_log);
+	g_test_add_func("/plan/round-trip", test_round_trip);
+	g_test_add_func("/plan/this-host", test_this_host);
+	return g_test_run();
+}
