@@ -20,6 +20,9 @@ bool berth_spec_mounts(struct berth_spec *spec, GError **error); // spec-mounts.
 bool berth_spec_devices(struct berth_spec *spec, GError **error); // spec-devices.c; nodes and rules
 bool berth_spec_resources(struct berth_spec *spec, GError **error); // spec-resources.c; rlimits too
 
+// Whether a bind of `source` (without links) can be shared, or a slave, by the text of /proc/<pid>/mountinfo.
+bool berth_spec_check_propagation(const char *mountinfo, const char *source, bool shared, GError **error);
+
 bool berth_spec_is(const char *mode, const char *value);
 bool berth_spec_uses_init(const struct berth_spec *spec);
 

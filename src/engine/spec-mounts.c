@@ -146,28 +146,31 @@ static bool find_mount(const char *mountinfo, const char *path, char **ret_point
 
 // Mounts come and go through a bind only if its source lies on a mount that lets them: else the option would do
 // nothing.
+bool berth_spec_check_propagation(const char *mountinfo, const char *source, bool shared, GError **error)
+{
+	g_autofree char *point = NULL, *fields = NULL;
+
+	if (!find_mount(mountinfo, source, &point, &fields))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "bind source %s: its mount is not known", source);
+	if (strstr(fields, "shared:") || (!shared && strstr(fields, "master:")))
+		return true;
+	return berth_error_set(error, BERTH_ERROR_INVALID, "path %s is mounted on %s but it is not a shared%s mount",
+			       source, point, shared ? "" : " or slave");
+}
+
 static bool check_propagation(const struct berth_container_mount *mount, GError **error)
 {
 	bool shared = g_str_has_suffix(mount->propagation, "shared");
-	g_autofree char *path = NULL, *mountinfo = NULL, *point = NULL, *fields = NULL;
 
 	if (!shared && !g_str_has_suffix(mount->propagation, "slave"))
 		return true;
 	char *real = realpath(mount->source, NULL);
 	if (!real)
 		return berth_error_set_errno(error, errno, "bind source %s", mount->source);
-	path = g_strdup(real);
+	g_autofree char *mountinfo = berth_read_file_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, NULL, error);
+	bool right = mountinfo && berth_spec_check_propagation(mountinfo, real, shared, error);
 	free(real);
-	mountinfo = berth_read_file_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, NULL, error);
-	if (!mountinfo)
-		return false;
-	if (!find_mount(mountinfo, path, &point, &fields))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "bind source %s: its mount is not known",
-				       mount->source);
-	if (strstr(fields, "shared:") || (!shared && strstr(fields, "master:")))
-		return true;
-	return berth_error_set(error, BERTH_ERROR_INVALID, "path %s is mounted on %s but it is not a shared%s mount",
-			       mount->source, point, shared ? "" : " or slave");
+	return right;
 }
 
 static bool add_own(struct berth_spec *spec, GPtrArray *list, GError **error)
