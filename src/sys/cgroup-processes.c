@@ -127,12 +127,19 @@ static bool write_freezer(const struct berth_cgroup *cgroup, bool frozen, GError
 	return berth_cgroup_write(cgroup, "freezer", "freezer.state", frozen ? "FROZEN" : "THAWED", error);
 }
 
+// The root holds the host's processes.
+static bool check_not_root(const struct berth_cgroup *cgroup, const char *what, GError **error)
+{
+	return !g_str_equal(cgroup->path, "/") ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "cgroup /: the root cannot be %s", what);
+}
+
 bool berth_cgroup_freeze(const struct berth_cgroup *cgroup, bool frozen, GError **error)
 {
 	int64_t deadline = g_get_monotonic_time() + FREEZE_MICROSECONDS;
 	unsigned step = 0;
 
-	if (!write_freezer(cgroup, frozen, error))
+	if (!check_not_root(cgroup, "frozen", error) || !write_freezer(cgroup, frozen, error))
 		return false;
 	for (int round = 1; frozen && !berth_cgroup_frozen(cgroup); round++) {
 		if (!wait_until(deadline, &step)) {
@@ -173,6 +180,8 @@ static int signal_new(const struct berth_cgroup *cgroup, int signal, GHashTable 
 
 bool berth_cgroup_signal(const struct berth_cgroup *cgroup, int signal, GError **error)
 {
+	if (!check_not_root(cgroup, "signalled", error))
+		return false;
 	if (cgroup->kind == BERTH_CGROUP_V2 && signal == SIGKILL &&
 	    berth_cgroup_write(cgroup, "freezer", "cgroup.kill", "1", NULL))
 		return true;
@@ -220,6 +229,8 @@ bool berth_cgroup_remove(struct berth_cgroup *cgroup, unsigned milliseconds, GEr
 	const char *name = strrchr(cgroup->path, '/') + 1;
 	unsigned step = 0;
 
+	if (!check_not_root(cgroup, "removed", error))
+		return false;
 	for (unsigned i = 0; i < cgroup->folders->len;) {
 		int folder = g_array_index(cgroup->folders, struct berth_cgroup_folder, i).fd;
 		int errnum = berth_cgroup_remove_folder(folder, name);

@@ -23,8 +23,8 @@ static const char *v2_name(const char *controller)
 	return controller;
 }
 
-// Components of the path without empty ones, or NULL.
-static char **split_path(const char *path, GError **error)
+// Components of the path without empty ones, or NULL. Only with `root` there may be none.
+static char **split_path(const char *path, bool root, GError **error)
 {
 	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
 	g_auto(GStrv) words = g_strsplit(path, "/", -1);
@@ -45,7 +45,7 @@ static char **split_path(const char *path, GError **error)
 			count++;
 		}
 	}
-	if (count == 0) {
+	if (count == 0 && !root) {
 		berth_error_set(error, BERTH_ERROR_INVALID, "cgroup path '%s': must not be the root", path);
 		return NULL;
 	}
@@ -213,7 +213,7 @@ static void add_folder(struct berth_cgroup *cgroup, const struct berth_cgroup_mo
 bool berth_cgroup_create_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
 			    GError **error)
 {
-	g_auto(GStrv) components = split_path(path, error);
+	g_auto(GStrv) components = split_path(path, false, error);
 	if (!components)
 		return false;
 	g_autoptr(berth_cgroup) cgroup = cgroup_new(mounts, components);
@@ -251,7 +251,7 @@ bool berth_cgroup_create_in(const struct berth_cgroup_mounts *mounts, const char
 bool berth_cgroup_open_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
 			  GError **error)
 {
-	g_auto(GStrv) components = split_path(path, error);
+	g_auto(GStrv) components = split_path(path, true, error);
 	if (!components)
 		return false;
 	g_autoptr(berth_cgroup) cgroup = cgroup_new(mounts, components);
@@ -259,7 +259,8 @@ bool berth_cgroup_open_in(const struct berth_cgroup_mounts *mounts, const char *
 	for (unsigned i = 0; i < mounts->list->len; i++) {
 		const struct berth_cgroup_mount *mount = g_ptr_array_index(mounts->list, i);
 		berth_fd root = open_mount(mounts, mount);
-		int fd = root < 0 ? -1 : openat(root, cgroup->path + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		const char *name = components[0] ? cgroup->path + 1 : ".";
+		int fd = root < 0 ? -1 : openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
 			add_folder(cgroup, mount, fd);
 		else if (errno != ENOENT)

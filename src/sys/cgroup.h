@@ -29,7 +29,8 @@ enum berth_cgroup_layout berth_cgroup_kind(const struct berth_cgroup *cgroup);
 // (berth_cgroup_has tells). The group must not exist, or be empty of processes.
 bool berth_cgroup_create(const char *path, struct berth_cgroup **ret, GError **error);
 
-// Opens an existing one; hierarchies in which it is missing are left out. None at all: BERTH_ERROR_NOT_FOUND.
+// Opens an existing one; hierarchies in which it is missing are left out. None at all: BERTH_ERROR_NOT_FOUND. The root
+// can be opened to see what the host has; it cannot be frozen, signalled or removed.
 bool berth_cgroup_open(const char *path, struct berth_cgroup **ret, GError **error);
 
 // Whether the group has the controller ("memory", "cpu", "cpuset", "pids", "devices", "freezer", "blkio"/"io",

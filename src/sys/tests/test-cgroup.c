@@ -173,6 +173,28 @@ static void test_paths(void)
 	}
 }
 
+// The host's own group is there to be looked at only.
+static void test_root(void)
+{
+	g_autoptr(berth_cgroup) cgroup = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (berth_cgroup_layout() == BERTH_CGROUP_NONE) {
+		g_test_skip("this host has no control groups");
+		return;
+	}
+	g_assert_true(berth_cgroup_open("/", &cgroup, &error));
+	g_assert_no_error(error);
+	g_assert_false(berth_cgroup_remove(cgroup, 0, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+	g_clear_error(&error);
+	g_assert_false(berth_cgroup_freeze(cgroup, true, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+	g_clear_error(&error);
+	g_assert_false(berth_cgroup_signal(cgroup, 0, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+}
+
 static void make_file(const char *folder, const char *name, const char *text)
 {
 	g_autofree char *path = g_build_filename(folder, name, NULL);
@@ -630,6 +652,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cgroup/layout/hybrid", test_layout_hybrid);
 	g_test_add_func("/cgroup/layout/others", test_layout_others);
 	g_test_add_func("/cgroup/paths", test_paths);
+	g_test_add_func("/cgroup/root", test_root);
 	g_test_add_func("/cgroup/v2-files", test_v2_files);
 	g_test_add_func("/cgroup/none", test_none);
 	ADD("/cgroup/create", test_create);
