@@ -47,7 +47,8 @@ static bool match(const char *pattern, const char *path, char **ret_argument)
 	size_t head = (size_t) (open - pattern), tail = strlen(suffix), length = strlen(path);
 	if (length <= head + tail || strncmp(pattern, path, head) != 0 || strcmp(path + length - tail, suffix) != 0)
 		return false;
-	if (!segments && memchr(path + head, '/', length - head - tail))
+	// One slash may stand in front, as in names of containers.
+	if (!segments && memchr(path + head + 1, '/', length - head - tail - 1))
 		return false;
 	*ret_argument = g_strndup(path + head, length - head - tail);
 	return true;
