@@ -19,7 +19,7 @@ def test_run(run):
 
 def test_exit_status(run):
     assert run("exit 42").wait() == {"StatusCode": 42}
-    assert run("kill -9 $$").wait()["StatusCode"] == 137
+    assert run("sh -c 'kill -9 $$'; exit $?").wait()["StatusCode"] == 137  # PID 1 cannot kill itself
     with pytest.raises(docker.errors.ContainerError) as error:
         run("echo sorry >&2; exit 3", detach=False)
     assert error.value.exit_status == 3 and error.value.stderr == b"sorry\n"
@@ -200,7 +200,7 @@ def test_list_fields(client, run):
 
 
 def test_top(run):
-    container = run("sleep 61 & sleep 62")
+    container = run("sleep 61 & sleep 62; true")
     top = eventually(lambda: (lambda top: len(top["Processes"]) == 3 and top)(container.top()), "three processes")
     column = top["Titles"].index("CMD")
     assert sum("sleep 6" in process[column] for process in top["Processes"]) >= 2
