@@ -212,11 +212,11 @@ static sqlite3_stmt *prepare(struct berth_database *database, enum berth_stateme
 }
 
 // One of BEGIN, COMMIT, ROLLBACK.
-static bool run(struct berth_database *database, enum berth_statement which, GError **error)
+static bool run(struct berth_database *database, enum berth_statement which, const char *what, GError **error)
 {
 	BERTH_AUTO_STATEMENT *statement = prepare(database, which, error);
 
-	return statement && (sqlite3_step(statement) == SQLITE_DONE || fail(database, statements[which], error));
+	return statement && (sqlite3_step(statement) == SQLITE_DONE || fail(database, what, error));
 }
 
 sqlite3_stmt *berth_statement_use(struct berth_transaction *transaction, enum berth_statement which, const char *a,
@@ -261,7 +261,7 @@ struct berth_transaction *berth_transaction_begin(struct berth_database *databas
 		return NULL;
 	}
 	pthread_mutex_lock(&database->lock);
-	if (!run(database, BERTH_STATEMENT_BEGIN, error)) {
+	if (!run(database, BERTH_STATEMENT_BEGIN, "begin a transaction", error)) {
 		pthread_mutex_unlock(&database->lock);
 		return NULL;
 	}
@@ -279,10 +279,10 @@ static bool end(struct berth_transaction *transaction, bool commit, GError **err
 	bool good = true;
 
 	if (commit)
-		good = run(database, BERTH_STATEMENT_COMMIT, error);
+		good = run(database, BERTH_STATEMENT_COMMIT, "commit a transaction", error);
 	// Some failures roll back by themselves.
 	if ((!commit || !good) && !sqlite3_get_autocommit(database->connection))
-		run(database, BERTH_STATEMENT_ROLLBACK, NULL);
+		run(database, BERTH_STATEMENT_ROLLBACK, "roll back", NULL);
 	transaction->open = false;
 	g_atomic_pointer_set(&database->owner, NULL);
 	pthread_mutex_unlock(&database->lock);
