@@ -149,9 +149,11 @@ static bool call_eq(struct template_call *call, json_t **ret_value, GError **err
 
 	if (call->count < 2)
 		return fail(error, "missing argument for comparison");
-	for (size_t i = 1; i < call->count && !same; i++)
+	for (size_t i = 1; i < call->count && !same; i++) {
+		call->made += json_string_length(call->arguments[i]);
 		if (!equal(call->arguments[0], call->arguments[i], &same, error))
 			return false;
+	}
 	return give(ret_value, json_boolean(same));
 }
 
@@ -159,10 +161,11 @@ static bool call_ne(struct template_call *call, json_t **ret_value, GError **err
 {
 	bool same;
 
+	call->made += json_string_length(call->arguments[0]);
 	return equal(call->arguments[0], call->arguments[1], &same, error) && give(ret_value, json_boolean(!same));
 }
 
-static bool order(const struct template_call *call, int *ret_order, GError **error)
+static bool order(struct template_call *call, int *ret_order, GError **error)
 {
 	enum basic_kind a = basic_kind(call->arguments[0]), b = basic_kind(call->arguments[1]);
 
@@ -172,6 +175,7 @@ static bool order(const struct template_call *call, int *ret_order, GError **err
 		return fail(error, "incompatible types for comparison");
 	if (a == BOOL_KIND)
 		return fail(error, "invalid type for comparison");
+	call->made += json_string_length(call->arguments[0]);
 	*ret_order = compare(call->arguments[0], call->arguments[1]);
 	return true;
 }
@@ -279,6 +283,7 @@ static bool index_once(struct template_call *call, json_t *item, const json_t *i
 		if (!json_is_string(index))
 			return berth_error_set(error, BERTH_ERROR_INVALID, "value has type %s; should be string",
 					       berth_template__type_name(index));
+		call->made += json_string_length(index);
 		json_t *found = json_object_get(item, json_string_value(index));
 		if (found && strlen(json_string_value(index)) == json_string_length(index))
 			return give(ret_value, json_incref(found));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parts of templates know of each other: template-lex.c makes tokens, template-parse.c a tree, template.c
-// executes it with the functions of template-functions.c, and template-print.c writes values as Go's fmt does.
+// executes it with the functions of template-functions.c; template-print.c writes values as Go's fmt does, and
+// template-text.c has what all of them need of text.
 //
 // A value is a json_t. NULL stands for Go's invalid value: what a key that is not there gives. Strings may hold any
 // bytes, NUL among them, since literals and functions can make such.
@@ -8,7 +9,8 @@
 
 #include "cli/template.h"
 
-// What one execution may do, so that loops over loops end: a unit is a byte made by a function; nodes count more.
+// What one execution may do, so that loops over loops end: a unit is a byte that a function makes or reads; nodes and
+// elements count more.
 #define BERTH_LIMIT_TEMPLATE_WORK ((size_t) 4 * BERTH_LIMIT_TEMPLATE_OUTPUT)
 #define BERTH_LIMIT_TEMPLATE_WIDTH 1000000 // of a verb of printf, as Go has it
 
@@ -172,6 +174,11 @@ GString *berth_template__unquote(const char *literal, size_t length);
 bool berth_template__unquote_char(const char *literal, size_t length, gunichar *ret_character, bool *ret_whole);
 // The character that begins there; U+FFFD of width 1 for what is not UTF-8.
 gunichar berth_template__character(const char *bytes, size_t length, size_t *ret_width);
+// strconv.ParseInt(text, 0, 64): with a base's prefix and underscores. False: none, or (*ret_is_integer) one that is
+// too big.
+bool berth_template__read_integer(const char *text, json_int_t *ret, bool *ret_is_integer);
+// A literal with a point or an exponent, as a real; NULL: it is none, or infinite.
+json_t *berth_template__read_float(const char *text);
 // The fewest digits that read back as `value`, as d.ddde±xx; the exponent of that; and the same without one.
 void berth_template__shortest(double value, char *text, int size);
 int berth_template__exponent_of(const char *scientific);

@@ -4,10 +4,6 @@
 #include "base/error.h"
 #include "cli/template-internal.h"
 
-#include <errno.h>
-#include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct variable {
@@ -224,63 +220,6 @@ static bool declare(struct parser *parser, struct template_node *pipe, const str
 
 // Operands
 
-// strconv.ParseInt(…, 0, 64): a base's prefix and underscores. *ret_is_integer says whether it is one at all.
-static bool parse_integer(const char *text, json_int_t *ret, bool *ret_is_integer)
-{
-	bool negative = *text == '-', after_digit = false;
-	unsigned int base = 10;
-	uint64_t value = 0;
-	bool overflow = false, any = false;
-
-	*ret_is_integer = false;
-	if (*text == '-' || *text == '+')
-		text++;
-	if (*text == '0' && text[1]) {
-		char prefix = g_ascii_tolower(text[1]);
-		base = prefix == 'x' ? 16 : prefix == 'b' ? 2 : 8;
-		text += g_ascii_isalpha(text[1]) ? 2 : 1;
-		after_digit = true; // an underscore may follow a prefix
-	}
-	for (; *text; text++) {
-		if (*text == '_' && after_digit) {
-			after_digit = false;
-			continue;
-		}
-		int digit = g_ascii_xdigit_value(*text);
-		if (digit < 0 || (unsigned int) digit >= base)
-			return false;
-		if (__builtin_mul_overflow(value, base, &value) ||
-		    __builtin_add_overflow(value, (uint64_t) digit, &value))
-			overflow = true;
-		after_digit = any = true;
-	}
-	if (!any || !after_digit)
-		return false;
-	*ret_is_integer = true;
-	if (overflow || value > (uint64_t) INT64_MAX + negative)
-		return false;
-	*ret = negative ? (json_int_t) (0 - value) : (json_int_t) value;
-	return true;
-}
-
-static json_t *parse_float(const char *text)
-{
-	bool hexadecimal = strpbrk(text, "xX") != NULL;
-	g_autoptr(GString) plain = g_string_new(NULL);
-	char *end;
-
-	for (const char *at = text; *at; at++) {
-		if (*at == '_' && !(at > text && g_ascii_isxdigit(at[-1]) && g_ascii_isxdigit(at[1])))
-			return NULL;
-		if (*at != '_')
-			g_string_append_c(plain, *at);
-	}
-	if (!strpbrk(text, hexadecimal ? "pP" : ".eE"))
-		return NULL;
-	double value = g_ascii_strtod(plain->str, &end);
-	return *end || end == plain->str || !isfinite(value) ? NULL : json_real(value);
-}
-
 static struct template_node *parse_number(struct parser *parser, const struct template_token *number, GError **error)
 {
 	struct template_node *made = new_node(parser, BERTH_NODE_CONSTANT, number);
@@ -297,10 +236,10 @@ static struct template_node *parse_number(struct parser *parser, const struct te
 		made->constant = json_integer(character);
 		return made;
 	}
-	if (parse_integer(text, &integer, &is_integer))
+	if (berth_template__read_integer(text, &integer, &is_integer))
 		made->constant = json_integer(integer);
 	else if (!is_integer)
-		made->constant = parse_float(text);
+		made->constant = berth_template__read_float(text);
 	if (made->constant)
 		return made;
 	g_autofree char *quoted = berth_template__quote(text, strlen(text));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text with a limit, characters, quotes and decimals, and values as Go's encoding/json writes them.
+// Text with a limit; characters, strings and numbers as Go's literals have them; values as its encoding/json writes
+// them.
 #include "base/error.h"
 #include "cli/template-internal.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,6 +212,62 @@ bool berth_template__unquote_char(const char *literal, size_t length, gunichar *
 }
 
 // Numbers
+
+bool berth_template__read_integer(const char *text, json_int_t *ret, bool *ret_is_integer)
+{
+	bool negative = *text == '-', after_digit = false;
+	unsigned int base = 10;
+	uint64_t value = 0;
+	bool overflow = false, any = false;
+
+	*ret_is_integer = false;
+	if (*text == '-' || *text == '+')
+		text++;
+	if (*text == '0' && text[1]) {
+		char prefix = g_ascii_tolower(text[1]);
+		base = prefix == 'x' ? 16 : prefix == 'b' ? 2 : 8;
+		text += g_ascii_isalpha(text[1]) ? 2 : 1;
+		after_digit = true; // an underscore may follow a prefix
+	}
+	for (; *text; text++) {
+		if (*text == '_' && after_digit) {
+			after_digit = false;
+			continue;
+		}
+		int digit = g_ascii_xdigit_value(*text);
+		if (digit < 0 || (unsigned int) digit >= base)
+			return false;
+		if (__builtin_mul_overflow(value, base, &value) ||
+		    __builtin_add_overflow(value, (uint64_t) digit, &value))
+			overflow = true;
+		after_digit = any = true;
+	}
+	if (!any || !after_digit)
+		return false;
+	*ret_is_integer = true;
+	if (overflow || value > (uint64_t) INT64_MAX + negative)
+		return false;
+	*ret = negative ? (json_int_t) (0 - value) : (json_int_t) value;
+	return true;
+}
+
+json_t *berth_template__read_float(const char *text)
+{
+	bool hexadecimal = strpbrk(text, "xX") != NULL;
+	g_autoptr(GString) plain = g_string_new(NULL);
+	char *end;
+
+	for (const char *at = text; *at; at++) {
+		if (*at == '_' && !(at > text && g_ascii_isxdigit(at[-1]) && g_ascii_isxdigit(at[1])))
+			return NULL;
+		if (*at != '_')
+			g_string_append_c(plain, *at);
+	}
+	if (!strpbrk(text, hexadecimal ? "pP" : ".eE"))
+		return NULL;
+	double value = g_ascii_strtod(plain->str, &end);
+	return *end || end == plain->str || !isfinite(value) ? NULL : json_real(value);
+}
 
 // The fewest digits that read back as `value`, as d.ddde±x.
 void berth_template__shortest(double value, char *text, int size)

@@ -149,7 +149,7 @@ static bool add_string(const struct frame *frame, GPtrArray *strings, const json
 		return fail(frame, error, "wrong type for value; expected string; got %s",
 			    berth_template__type_name(value));
 	g_ptr_array_add(strings, g_strdup(json_string_value(value)));
-	return true;
+	return charge(frame, json_string_length(value), error);
 }
 
 static bool call_method(struct frame *frame, json_t *dot, const struct berth_template_method *method,
@@ -173,6 +173,13 @@ static bool call_method(struct frame *frame, json_t *dot, const struct berth_tem
 	return *ret_value || fail_call(frame, method->name, cause, error);
 }
 
+static bool fail_key(const struct frame *frame, GError **error, const char *what, const char *name)
+{
+	g_autofree char *quoted = berth_template__quote(name, strlen(name));
+
+	return fail(frame, error, "%s for key %s", what, quoted);
+}
+
 // One field of a receiver. `nested`: the receiver was itself a field, whose type Go does not look into.
 static bool eval_field(struct frame *frame, json_t *dot, json_t *receiver, const char *name, bool nested,
 		       const struct operands *operands, json_t **ret_value, GError **error)
@@ -183,11 +190,8 @@ static bool eval_field(struct frame *frame, json_t *dot, json_t *receiver, const
 
 	if (method)
 		return call_method(frame, dot, method, operands, ret_value, error);
-	g_autofree char *quoted = berth_template__quote(name, strlen(name));
-	if (!receiver && missing_is_error)
-		return fail(frame, error, "nil data; no entry for key %s", quoted);
 	if (!receiver)
-		return true;
+		return !missing_is_error || fail_key(frame, error, "nil data; no entry", name);
 	if (json_is_null(receiver))
 		return fail(frame, error, "nil pointer evaluating interface {}.%s", name);
 	if (!json_is_object(receiver))
@@ -197,7 +201,7 @@ static bool eval_field(struct frame *frame, json_t *dot, json_t *receiver, const
 		return fail(frame, error, "%s is not a method but has arguments", name);
 	*ret_value = json_incref(json_object_get(receiver, name));
 	if (!*ret_value && missing_is_error)
-		return fail(frame, error, "map has no entry for key %s", quoted);
+		return fail_key(frame, error, "map has no entry", name);
 	return true;
 }
 
@@ -206,7 +210,7 @@ static bool eval_fields(struct frame *frame, json_t *dot, json_t *receiver, cons
 {
 	BERTH_AUTO_JSON json_t *value = json_incref(receiver);
 
-	if (!charge(frame, node->names->len * NODE_WORK, error))
+	if (!charge(frame, node->names->len * NODE_WORK + node->end - node->start, error))
 		return false;
 	for (unsigned int i = 0; i < node->names->len; i++) {
 		json_t *field = NULL;
@@ -264,7 +268,7 @@ static bool check_argument(struct frame *frame, const struct template_node *node
 		    (parameter == 'i' && json_is_integer(value)) || (parameter == 'l' && is_string_list(value));
 
 	if (fits)
-		return true;
+		return charge(frame, parameter == 'l' ? json_array_size(value) : 0, error);
 	if (node)
 		frame->at = node;
 	if (node && node->type == BERTH_NODE_NIL)
@@ -599,6 +603,8 @@ static enum flow walk_template(struct frame *frame, json_t *dot, const struct te
 	BERTH_AUTO_JSON json_t *argument = NULL;
 
 	frame->at = node;
+	if (!charge(frame, strlen(node->name), error))
+		return FLOW_ERROR;
 	if (!body) {
 		g_autofree char *quoted = berth_template__quote(node->name, strlen(node->name));
 		fail(frame, error, "template %s not defined", quoted);
