@@ -191,6 +191,14 @@ static bool check_device_path(const char *path, GError **error)
 							 path ? path : "");
 }
 
+// The arrays do not own what is in them; their document does.
+static void drop_all(GPtrArray *list, const struct berth_document *document)
+{
+	for (guint i = 0; i < list->len; i++)
+		berth_document_free(document, list->pdata[i]);
+	g_ptr_array_set_size(list, 0);
+}
+
 static bool decide_block(struct berth_plan *plan, GError **error)
 {
 	struct api_host_config *host = plan->host;
@@ -219,7 +227,7 @@ static bool decide_block(struct berth_plan *plan, GError **error)
 		if (list && list->len && !plan->abilities->block_throttle) {
 			berth_plan_warn(plan, "Your kernel does not support block I/O throttling or the cgroup is not "
 					      "mounted. Limits discarded.");
-			g_ptr_array_set_size(*throttles[k], 0);
+			drop_all(*throttles[k], &api_throttle_device_document);
 		}
 	}
 	discard(plan, plan->abilities->block_weight, &host->blkio_weight, 0,
@@ -227,7 +235,7 @@ static bool decide_block(struct berth_plan *plan, GError **error)
 	if (weights && weights->len && !plan->abilities->block_weight) {
 		berth_plan_warn(plan, "Your kernel does not support Block I/O weight_device or the cgroup is not "
 				      "mounted. Weight-device discarded.");
-		g_ptr_array_set_size(host->blkio_weight_device, 0);
+		drop_all(host->blkio_weight_device, &api_weight_device_document);
 	}
 	return true;
 }

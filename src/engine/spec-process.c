@@ -18,7 +18,7 @@ static void set_variable(GPtrArray *env, const char *entry)
 		i++;
 	if (entry[length] == '\0') {
 		if (i < env->len)
-			g_ptr_array_remove_index(env, i);
+			g_free(g_ptr_array_steal_index(env, i));
 	} else if (i < env->len) {
 		g_free(env->pdata[i]);
 		env->pdata[i] = g_strdup(entry);
