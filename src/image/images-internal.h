@@ -27,7 +27,7 @@ void berth_images_drop_unused(struct berth_images *images);
 const char *berth_image_architecture(void);
 
 // layers.c. Unpacks blob `digest` as a layer on `parent` (a chain id, NULL for the lowest), unless that layer is
-// there already. With `diff_id` its content must have that digest. What is made is added to the lease. Returns a new
+// there already. With `diff_id` its content must have that digest. `lease` keeps it. Returns a new
 // layer, or NULL.
 struct berth_image_layer *berth_image_layer_add(struct berth_images *images, struct berth_lease *lease,
 						const char *digest, const char *parent, const char *diff_id,
@@ -35,8 +35,8 @@ struct berth_image_layer *berth_image_layer_add(struct berth_images *images, str
 
 // manifest.c. Writes the OCI manifest of a configuration and layers; the same ones give the same bytes. Returns
 // its digest.
-char *berth_image_manifest_put(struct berth_images *images, struct berth_lease *lease, const char *config,
-			       const GPtrArray *layers, GError **error);
+char *berth_image_manifest_put(struct berth_images *images, const char *config, const GPtrArray *layers,
+			       GError **error);
 // The record of an image: what lists show is taken from its configuration. `manifest` and `layers` are taken over.
 struct berth_image_record *berth_image_record_new(const struct oci_image *image, char *manifest, GPtrArray *layers);
 

@@ -66,7 +66,6 @@ static char *ingest(const struct importing *this, int fd, GError **error)
 	}
 	if (!berth_ingest_commit(ingest, NULL, -1, &digest, error))
 		return NULL;
-	berth_lease_add(this->lease, BERTH_RECORD_BLOB, digest);
 	BERTH_FAILPOINT("image.import.blob-written");
 	return digest;
 }
@@ -128,9 +127,8 @@ static char *finish(const struct importing *this, struct oci_image *image, struc
 	g_autofree char *id = berth_blob_put(berth_store_blobs(this->images->store), text, strlen(text), error);
 	char *manifest = NULL;
 	if (id) {
-		berth_lease_add(this->lease, BERTH_RECORD_BLOB, id);
 		BERTH_FAILPOINT("image.import.config-written");
-		manifest = berth_image_manifest_put(this->images, this->lease, id, layers, error);
+		manifest = berth_image_manifest_put(this->images, id, layers, error);
 	}
 	// Also when something is missing, so that all is freed in one way.
 	*ret = berth_image_record_new(image, manifest, layers);

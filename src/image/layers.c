@@ -58,7 +58,7 @@ static bool copy_uncompressed(struct berth_decompressor *from, struct berth_inge
 
 // The image specification has no media type for xz and bzip2: such a layer is kept uncompressed. Returns the digest of
 // the blob to keep.
-static char *settle(struct berth_images *images, struct berth_lease *lease, const char *digest, GError **error)
+static char *settle(struct berth_images *images, const char *digest, GError **error)
 {
 	struct berth_blobs *blobs = berth_store_blobs(images->store);
 	g_autofree char *reference = g_uuid_string_random(), *plain = NULL;
@@ -76,10 +76,7 @@ static char *settle(struct berth_images *images, struct berth_lease *lease, cons
 		berth_ingest_abort(ingest, false);
 		return NULL;
 	}
-	if (!berth_ingest_commit(ingest, NULL, -1, &plain, error))
-		return NULL;
-	berth_lease_add(lease, BERTH_RECORD_BLOB, plain);
-	return g_steal_pointer(&plain);
+	return berth_ingest_commit(ingest, NULL, -1, &plain, error) ? g_steal_pointer(&plain) : NULL;
 }
 
 // Unpacks into the active snapshot `id`. `diff_id` holds BERTH_DIGEST_SIZE bytes.
@@ -110,7 +107,6 @@ static bool unpack_and_commit(struct berth_images *images, struct berth_lease *l
 		BERTH_FAILPOINT("image.layer.unpacked");
 		layer->diff_id = g_strdup(diff_id);
 		layer->chain_id = chain_id(parent, diff_id);
-		berth_lease_add(lease, BERTH_RECORD_SNAPSHOT, layer->chain_id);
 		done = berth_snapshot_commit(snapshots, id, layer->chain_id, error);
 	}
 	if (!done)
@@ -160,6 +156,6 @@ struct berth_image_layer *berth_image_layer_add(struct berth_images *images, str
 {
 	g_autoptr(berth_image_layer) layer = berth_document_new(&berth_image_layer_document);
 
-	layer->digest = settle(images, lease, digest, error);
+	layer->digest = settle(images, digest, error);
 	return layer->digest && add(images, lease, parent, diff_id, layer, error) ? g_steal_pointer(&layer) : NULL;
 }

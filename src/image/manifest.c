@@ -29,8 +29,7 @@ static struct oci_descriptor *describe(struct berth_images *images, const char *
 	return g_steal_pointer(&descriptor);
 }
 
-char *berth_image_manifest_put(struct berth_images *images, struct berth_lease *lease, const char *config,
-			       const GPtrArray *layers, GError **error)
+char *berth_image_manifest_put(struct berth_images *images, const char *config, const GPtrArray *layers, GError **error)
 {
 	g_autoptr(oci_manifest) manifest = berth_document_new(&oci_manifest_document);
 
@@ -47,10 +46,7 @@ char *berth_image_manifest_put(struct berth_images *images, struct berth_lease *
 		g_ptr_array_add(manifest->layers, descriptor);
 	}
 	g_autofree char *text = berth_document_print_text(&oci_manifest_document, manifest, 0);
-	char *digest = berth_blob_put(berth_store_blobs(images->store), text, strlen(text), error);
-	if (digest)
-		berth_lease_add(lease, BERTH_RECORD_BLOB, digest);
-	return digest;
+	return berth_blob_put(berth_store_blobs(images->store), text, strlen(text), error);
 }
 
 struct berth_image_record *berth_image_record_new(const struct oci_image *image, char *manifest, GPtrArray *layers)

@@ -172,14 +172,14 @@ static bool set_metadata(int fd, bool opened, struct archive_entry *entry, GErro
 	return true;
 }
 
-static bool write_content(int fd, struct archive *archive, int64_t size, GError **error)
+static bool write_content(int fd, struct berth_tar *tar, int64_t size, GError **error)
 {
 	const void *block;
 	size_t length;
 	int64_t offset, end = 0;
 	int result;
 
-	while ((result = archive_read_data_block(archive, &block, &length, &offset)) == ARCHIVE_OK) {
+	while ((result = archive_read_data_block(tar->archive, &block, &length, &offset)) == ARCHIVE_OK) {
 		if (offset < end || offset > size || (int64_t) length > size - offset)
 			return berth_error_set(error, BERTH_ERROR_INVALID, "damaged: content outside of its size");
 		end = offset + (int64_t) length;
@@ -195,19 +195,19 @@ static bool write_content(int fd, struct archive *archive, int64_t size, GError 
 		}
 	}
 	if (result != ARCHIVE_EOF)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "damaged: %s", archive_error_string(archive));
+		return berth_tar_failed(tar, error);
 	// A hole may be last.
 	return end == size || ftruncate(fd, size) == 0 || berth_error_set_errno(error, errno, "set its size");
 }
 
-static bool add_file(int parent_fd, const char *name, struct archive *archive, struct archive_entry *entry,
+static bool add_file(int parent_fd, const char *name, struct berth_tar *tar, struct archive_entry *entry,
 		     GError **error)
 {
 	berth_fd fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return berth_error_set_errno(error, errno, "make the file");
-	return write_content(fd, archive, archive_entry_size(entry), error) && set_metadata(fd, true, entry, error);
+	return write_content(fd, tar, archive_entry_size(entry), error) && set_metadata(fd, true, entry, error);
 }
 
 static bool add_special(int parent_fd, const char *name, struct archive_entry *entry, GError **error)
@@ -288,7 +288,7 @@ static bool make_room(struct berth_unpack_tree *this, const char *name, bool fol
 	return berth_remove_tree_at(this->parent_fd, name, error);
 }
 
-static bool add(struct berth_unpack_tree *this, struct archive *archive, struct archive_entry *entry, const char *path,
+static bool add(struct berth_unpack_tree *this, struct berth_tar *tar, struct archive_entry *entry, const char *path,
 		GError **error)
 {
 	mode_t type = archive_entry_filetype(entry);
@@ -298,7 +298,7 @@ static bool add(struct berth_unpack_tree *this, struct archive *archive, struct 
 		return false;
 	switch (type) {
 	case AE_IFREG:
-		return add_file(this->parent_fd, base_of(path), archive, entry, error);
+		return add_file(this->parent_fd, base_of(path), tar, entry, error);
 	case AE_IFDIR:
 		return add_folder(this, this->parent_fd, path, opaque, entry, error);
 	case AE_IFLNK:
@@ -311,7 +311,7 @@ static bool add(struct berth_unpack_tree *this, struct archive *archive, struct 
 	}
 }
 
-bool berth_unpack_tree_add(struct berth_unpack_tree *this, struct archive *archive, struct archive_entry *entry,
+bool berth_unpack_tree_add(struct berth_unpack_tree *this, struct berth_tar *tar, struct archive_entry *entry,
 			   const char *path, const char *target, GError **error)
 {
 	if (*path == '\0') {
@@ -321,7 +321,7 @@ bool berth_unpack_tree_add(struct berth_unpack_tree *this, struct archive *archi
 	}
 	if (enter_parent(this, path, error) < 0)
 		return false;
-	if (!(target ? add_link(this, path, target, error) : add(this, archive, entry, path, error)))
+	if (!(target ? add_link(this, path, target, error) : add(this, tar, entry, path, error)))
 		return false;
 	if (this->added)
 		g_hash_table_add(this->added, added_key(this->parent_fd, base_of(path)));

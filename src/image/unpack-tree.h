@@ -4,10 +4,8 @@
 // themselves are never followed.
 #pragma once
 
+#include "image/tar.h"
 #include "store/snapshot.h"
-
-#include <archive.h>
-#include <archive_entry.h>
 
 struct berth_unpack_tree {
 	int root_fd; // borrowed
@@ -21,9 +19,9 @@ struct berth_unpack_tree {
 void berth_unpack_tree_init(struct berth_unpack_tree *tree, int root_fd, enum berth_whiteouts whiteouts);
 void berth_unpack_tree_clear(struct berth_unpack_tree *tree);
 
-// Adds an entry at `path` (clean and relative, "" is the root), with its content read from `archive`; what is there of
+// Adds an entry at `path` (clean and relative, "" is the root), with its content read from `tar`; what is there of
 // another kind goes. `target` is the clean path that a hard link refers to, else NULL.
-bool berth_unpack_tree_add(struct berth_unpack_tree *tree, struct archive *archive, struct archive_entry *entry,
+bool berth_unpack_tree_add(struct berth_unpack_tree *tree, struct berth_tar *tar, struct archive_entry *entry,
 			   const char *path, const char *target, GError **error);
 // Hides what the layers below have at `path`, or in the folder `path`; what this layer has there stays.
 bool berth_unpack_tree_hide(struct berth_unpack_tree *tree, const char *path, GError **error);

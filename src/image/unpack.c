@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading the archive: names are cleaned and limits are kept here; unpack-tree.c makes the files.
 //
-// A name is relative to the root even when it is absolute, as Docker reads it; one with ".." is refused. libarchive
-// converts names to the locale's character set and composes them on the way, so that two files could become one:
-// reading is done in the C locale, where it keeps the bytes as they are (and warns of that).
+// A name is relative to the root even when it is absolute, as Docker reads it; one with ".." is refused.
 #include "image/unpack-internal.h"
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "image/layer-stream.h"
+#include "image/tar.h"
 #include "image/unpack-tree.h"
 
-#include <locale.h>
 #include <string.h>
 
 #define WHITEOUT ".wh."
@@ -29,48 +26,14 @@ const struct berth_unpack_limits berth_unpack_default_limits = {
 
 struct unpacking {
 	const struct berth_unpack_limits *limits;
-	struct berth_layer_stream *stream;
-	struct archive *archive;
+	struct berth_tar tar;
 	struct berth_unpack_tree tree;
-	GError *failure; // of reading inside the callback
 	int64_t entries, bytes;
 };
 
-static la_ssize_t give(G_GNUC_UNUSED struct archive *archive, void *data, const void **ret)
-{
-	struct unpacking *this = data;
-
-	*ret = NULL;
-	return berth_layer_stream_next(this->stream, ret, &this->failure);
-}
-
-// "/a//./b/" to "a/b"; "" is the root.
 static char *clean(const struct unpacking *this, const char *name, GError **error)
 {
-	g_autoptr(GString) path = g_string_new(NULL);
-	size_t depth = 0;
-
-	if (strlen(name) > this->limits->path) {
-		berth_error_set(error, BERTH_ERROR_INVALID, "its name is longer than %zu bytes", this->limits->path);
-		return NULL;
-	}
-	for (const char *part = name; *part;) {
-		size_t length = strcspn(part, "/");
-		if (length == 2 && memcmp(part, "..", 2) == 0) {
-			berth_error_set(error, BERTH_ERROR_INVALID, "\"..\" in a name would lead out of the root");
-			return NULL;
-		}
-		if (length > 0 && !(length == 1 && *part == '.')) {
-			if (++depth > this->limits->depth) {
-				berth_error_set(error, BERTH_ERROR_INVALID, "it lies deeper than %zu folders",
-						this->limits->depth);
-				return NULL;
-			}
-			g_string_append_printf(path, "%s%.*s", path->len > 0 ? "/" : "", (int) length, part);
-		}
-		part += length + (part[length] == '/');
-	}
-	return g_string_free(g_steal_pointer(&path), false);
+	return berth_tar_clean(name, this->limits->path, this->limits->depth, error);
 }
 
 // Returns whether `path` names something to hide, with *ret_done saying how that went.
@@ -107,7 +70,7 @@ static bool check_limits(struct unpacking *this, struct archive_entry *entry, GE
 	const void *value;
 	size_t length;
 
-	if (++this->entries > this->limits->entries)
+	if (this->entries > this->limits->entries)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "the layer has more than %" G_GINT64_FORMAT " entries", this->limits->entries);
 	if (size < 0 || size > this->limits->bytes - this->bytes)
@@ -131,6 +94,7 @@ static bool unpack_entry(struct unpacking *this, struct archive_entry *entry, GE
 	g_autofree char *target = NULL;
 	bool done;
 
+	this->entries++;
 	if (!name || !*name)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "it has no name");
 	g_autofree char *path = clean(this, name, error);
@@ -144,34 +108,7 @@ static bool unpack_entry(struct unpacking *this, struct archive_entry *entry, GE
 	}
 	if (target && !*target)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "hard link to the root");
-	return berth_unpack_tree_add(&this->tree, this->archive, entry, path, target, error);
-}
-
-// Names are whatever bytes they are; messages are UTF-8.
-static char *printable(const char *name)
-{
-	g_autofree char *valid = g_utf8_make_valid(name, -1);
-
-	return g_utf8_strlen(valid, -1) > 200 ? g_utf8_substring(valid, 0, 200) : g_steal_pointer(&valid);
-}
-
-// Returns 1, 0 at the end, or -1.
-static int next_entry(struct unpacking *this, struct archive_entry **ret, GError **error)
-{
-	int result = archive_read_next_header(this->archive, ret);
-	const char *why = archive_error_string(this->archive);
-
-	if (this->failure) {
-		g_propagate_error(error, g_steal_pointer(&this->failure));
-		return -1;
-	}
-	if (result == ARCHIVE_EOF)
-		return 0;
-	if (result == ARCHIVE_OK || (result == ARCHIVE_WARN && why && strstr(why, "to current locale")))
-		return 1;
-	berth_error_set(error, BERTH_ERROR_INVALID, "layer entry %" G_GINT64_FORMAT ": damaged: %s", this->entries + 1,
-			why ? why : "unreadable");
-	return -1;
+	return berth_unpack_tree_add(&this->tree, &this->tar, entry, path, target, error);
 }
 
 static bool unpack_entries(struct unpacking *this, GError **error)
@@ -179,58 +116,30 @@ static bool unpack_entries(struct unpacking *this, GError **error)
 	struct archive_entry *entry;
 	int more;
 
-	while ((more = next_entry(this, &entry, error)) > 0) {
-		GError *failure = NULL;
-		if (unpack_entry(this, entry, &failure))
+	while ((more = berth_tar_next(&this->tar, &entry, error)) > 0) {
+		if (unpack_entry(this, entry, error))
 			continue;
-		if (this->failure) { // the cause of what libarchive found wrong
-			g_clear_error(&failure);
-			failure = g_steal_pointer(&this->failure);
-		}
 		const char *name = archive_entry_pathname(entry);
-		g_autofree char *shown = printable(name ? name : "");
-		g_propagate_prefixed_error(error, failure,
-					   "layer entry %" G_GINT64_FORMAT " (%s): ", MAX(this->entries, 1), shown);
+		g_autofree char *shown = berth_tar_printable(name ? name : "");
+		g_prefix_error(error, "layer entry %" G_GINT64_FORMAT " (%s): ", this->entries, shown);
 		return false;
 	}
+	if (more < 0)
+		g_prefix_error(error, "layer, behind entry %" G_GINT64_FORMAT ": ", this->entries);
 	return more == 0;
-}
-
-static bool unpack(struct unpacking *this, GError **error)
-{
-	this->archive = archive_read_new();
-	archive_read_support_format_tar(this->archive);
-	bool done = archive_read_open(this->archive, this, NULL, give, NULL) == ARCHIVE_OK;
-	if (!done && this->failure)
-		g_propagate_error(error, g_steal_pointer(&this->failure));
-	else if (!done)
-		berth_error_set(error, BERTH_ERROR_INVALID, "the layer is no tar archive: %s",
-				archive_error_string(this->archive));
-	done = done && unpack_entries(this, error) && berth_unpack_tree_finish(&this->tree, error);
-	archive_read_free(this->archive);
-	g_clear_error(&this->failure);
-	return done;
 }
 
 bool berth_layer_unpack_within(int fd, int content_fd, enum berth_whiteouts whiteouts,
 			       const struct berth_unpack_limits *limits, char *diff_id, GError **error)
 {
 	struct unpacking this = {.limits = limits};
-	locale_t plain = newlocale(LC_ALL_MASK, "C", NULL);
 
-	this.stream = berth_layer_stream_new(fd, limits->stream, diff_id != NULL, error);
-	if (!this.stream) {
-		freelocale(plain);
-		return false;
-	}
-	locale_t before = uselocale(plain);
 	berth_unpack_tree_init(&this.tree, content_fd, whiteouts);
-	bool done = unpack(&this, error);
+	bool done = berth_tar_open(&this.tar, fd, limits->stream, diff_id != NULL, error) &&
+		    unpack_entries(&this, error) && berth_unpack_tree_finish(&this.tree, error) &&
+		    berth_tar_finish(&this.tar, diff_id, error);
+	berth_tar_close(&this.tar);
 	berth_unpack_tree_clear(&this.tree);
-	uselocale(before);
-	freelocale(plain);
-	done = done && berth_layer_stream_finish(this.stream, diff_id, error);
-	berth_layer_stream_free(this.stream);
 	return done;
 }
 
