@@ -407,6 +407,7 @@ static void check_copied(const struct place *place)
 	g_assert_cmpuint(status.st_uid, ==, 7);
 	g_assert_cmpuint(status.st_gid, ==, 8);
 	g_assert_cmpint(status.st_mtim.tv_sec, ==, 1600000000);
+	g_assert_cmpuint(status.st_nlink, ==, 2);
 	g_assert_cmpint(readlinkat(place->folder_fd, "volumes/v/link", target, sizeof target - 1), ==, 11);
 	g_assert_cmpstr(target, ==, "/etc/shadow");
 	g_assert_cmpint(fstatat(place->folder_fd, "volumes/v/pipe", &status, 0), ==, 0);
@@ -432,7 +433,8 @@ static void test_volumes(void)
 	g_autofree char *kept = g_build_filename(place.path, "volumes/v/own", NULL);
 
 	shell(&place, "mkdir -p data/in; echo x > data/in/file; chown 7:8 data/in/file; chmod 4711 data/in/file; "
-		      "ln -s /etc/shadow data/link; mkfifo data/pipe; chown 1000 data; chmod 1750 data");
+		      "ln -s /etc/shadow data/link; ln data/in/file data/twin; mkfifo data/pipe; chown 1000 data; "
+		      "chmod 1750 data");
 	if (setxattr(file, "user.note", "kept", 4, 0) < 0)
 		g_test_message("the file system keeps no user attributes: %s", g_strerror(errno));
 	shell(&place, "touch -d @1600000000 data/in/file; chmod 4711 data/in/file");
