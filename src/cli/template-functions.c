@@ -308,6 +308,8 @@ static bool call_index(struct template_call *call, json_t **ret_value, GError **
 {
 	BERTH_AUTO_JSON json_t *item = json_incref(call->arguments[0]);
 
+	if (call->count == 1 && json_is_null(item))
+		return fail(error, "index of untyped nil");
 	for (size_t i = 1; i < call->count; i++) {
 		json_t *found = NULL;
 		if (!index_once(call, item, call->arguments[i], &found, error))
@@ -407,13 +409,19 @@ static bool call_json(struct template_call *call, json_t **ret_value, GError **e
 
 typedef void escape(struct template_writer *writer, gunichar c, const char *bytes, size_t width);
 
+// null becomes text before Go looks where to put spaces.
+static bool is_text(const json_t *value)
+{
+	return json_is_string(value) || json_is_null(value);
+}
+
 static bool call_escape(struct template_call *call, escape *one, json_t **ret_value, GError **error)
 {
 	struct template_writer plain = new_writer(call), writer = new_writer(call);
 	size_t width;
 
 	for (size_t i = 0; i < call->count && !plain.full; i++) {
-		if (i > 0 && !json_is_string(call->arguments[i - 1]) && !json_is_string(call->arguments[i]))
+		if (i > 0 && !is_text(call->arguments[i - 1]) && !is_text(call->arguments[i]))
 			berth_template__write(&plain, " ", 1);
 		if (json_is_null(call->arguments[i]))
 			berth_template__write(&plain, "<no value>", 10);
@@ -455,7 +463,7 @@ static void escape_js(struct template_writer *writer, gunichar c, const char *by
 {
 	if (c == '\\' || c == '\'' || c == '"')
 		berth_template__write(writer, "\\", 1);
-	if (c < ' ' || c == 0x7f || (c < 0x80 && strchr("<>&=", (int) c)) || (c >= 0x80 && !g_unichar_isprint(c)))
+	if (c < ' ' || (c < 0x80 && strchr("<>&=", (int) c)) || (c >= 0x80 && !g_unichar_isprint(c)))
 		write_code(writer, "\\u%04X", c);
 	else
 		berth_template__write(writer, bytes, width);

@@ -202,10 +202,9 @@ static void accept_run(struct lexer *lexer, const char *set)
 		;
 }
 
-static bool lex_number(struct lexer *lexer)
+static void scan_number(struct lexer *lexer)
 {
 	const char *digits = "0123456789_", *exponent = "eE";
-	size_t width;
 
 	accept(lexer, "+-");
 	if (accept(lexer, "0")) {
@@ -227,7 +226,22 @@ static bool lex_number(struct lexer *lexer)
 		accept(lexer, "+-");
 		accept_run(lexer, "0123456789_");
 	}
-	if (is_alphanumeric(peek(lexer, &width))) {
+}
+
+// Go's complex numbers ("1+2i") are no numbers here.
+static bool lex_number(struct lexer *lexer)
+{
+	size_t width;
+
+	scan_number(lexer);
+	bool more = byte_at(lexer, lexer->at) == '+' || byte_at(lexer, lexer->at) == '-';
+	if (more)
+		scan_number(lexer);
+	if (is_alphanumeric(peek(lexer, &width)))
+		more = true;
+	else
+		width = 0;
+	if (more) {
 		lexer->at += width;
 		g_autofree char *quoted = berth_template__quote(lexer->text + lexer->start, lexer->at - lexer->start);
 		return fail(lexer, "bad number syntax: %s", quoted);

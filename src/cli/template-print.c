@@ -254,8 +254,10 @@ GPtrArray *berth_template__sorted_keys(const json_t *object)
 static void print_bad_verb(struct template_writer *writer, const json_t *value, const struct verb *verb,
 			   unsigned int depth)
 {
-	const struct verb plain = {.letter = 'v'};
+	struct verb plain = *verb;
 
+	plain.letter = 'v';
+	plain.sharp = false;
 	berth_template__write_text(writer, "%!");
 	berth_template__write_character(writer, verb->letter);
 	berth_template__write_text(writer, "(");

@@ -104,15 +104,6 @@ static void set_slot(struct frame *frame, size_t slot, json_t *value)
 	frame->set[slot] = true;
 }
 
-static bool truth_of(struct frame *frame, json_t *dot, const struct template_node *pipe, json_t **ret_value,
-		     bool *ret_truth, GError **error)
-{
-	if (!eval_pipeline(frame, dot, pipe, ret_value, error))
-		return false;
-	*ret_truth = berth_template__truth(*ret_value);
-	return true;
-}
-
 // Fields
 
 static bool has_operands(const struct operands *operands)
@@ -484,11 +475,10 @@ static enum flow walk_action(struct frame *frame, json_t *dot, const struct temp
 static enum flow walk_branch(struct frame *frame, json_t *dot, const struct template_node *node, GError **error)
 {
 	BERTH_AUTO_JSON json_t *value = NULL;
-	bool truth;
 
-	if (!truth_of(frame, dot, node->pipe, &value, &truth, error))
+	if (!eval_pipeline(frame, dot, node->pipe, &value, error))
 		return FLOW_ERROR;
-	if (truth)
+	if (berth_template__truth(value))
 		return walk(frame, node->type == BERTH_NODE_WITH ? value : dot, node->body, error);
 	return node->otherwise ? walk(frame, dot, node->otherwise, error) : FLOW_ON;
 }

@@ -111,6 +111,8 @@ static const struct template_case actions[] = {
 };
 
 static const struct template_case functions[] = {
+	{"{{html \"a\" 1 2 nil}} {{html nil nil 1}} {{js \"\\x7f\\x01\"}}",
+	 "a1 2&lt;no value&gt; &lt;no value&gt;&lt;no value&gt;1 \177\\u0001"},
 	{"{{(index .deep.a.b 1).name}}", "second"},
 	{"{{(index .deep.a.b 0).name | upper}}", "FIRST"},
 	{"{{index .deep.a.b 0 \"name\"}}", "first"},
@@ -182,6 +184,9 @@ static const struct template_case functions[] = {
 };
 
 static const struct template_case printf_verbs[] = {
+	{"{{printf \"%#b|%6z|%x|%b\" \"b\" 1 1.5 true}}",
+	 "%!b(string=b)|%!z(int=     1)|%!x(float64=1.5)|%!b(bool=true)"},
+	{"{{printf \"%99999999d|%.99999999d\" 1 2}}", "%!(BADWIDTH)1|%!(BADPREC)2"},
 	{"{{\"x\" | printf \"%s-%s\" \"y\"}}", "y-x"},
 	{"{{.name | printf \"%s!\" | upper | printf \"<%s>\"}}", "<WEB!>"},
 	{"{{(printf \"%s\" \"a\") | print \"b\"}}", "ba"},
@@ -238,6 +243,10 @@ static const struct template_case printf_verbs[] = {
 };
 
 static const struct template_case errors[] = {
+	{"{{1+2i}}", "", "template parsing error: template: :1: bad number syntax: \"1+2i\""},
+	{"{{--}}", "", "template parsing error: template: :1: bad number syntax: \"--\""},
+	{"{{index .null}}", "",
+	 "template: :1:2: executing \"\" at <index .null>: error calling index: index of untyped nil"},
 	{"{{nil}}", "", "template: :1:2: executing \"\" at <nil>: nil is not a command"},
 	{"{{nil | print}}", "", "template: :1:2: executing \"\" at <nil>: nil is not a command"},
 	{"{{range $i, $j := 3}}{{$i}}{{end}}", "",
