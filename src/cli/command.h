@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands of `berth`, as a table with Docker's grammar. Help, completion and man pages are made from the same rows.
-// One file per command (or per pair of short ones): src/cli/commands/<noun>-<verb>.c.
+// Commands of `berth`, as tables with Docker's grammar. Help, completion and man pages are made from the same rows.
+// One file per command (or per pair of short ones) in src/cli/commands/; a command may stand in the tables under
+// several names ("ps", "container ls").
 #pragma once
 
 #include "base/flags.h"
@@ -8,34 +9,67 @@
 #include <glib.h>
 #include <stdbool.h>
 
-struct berth_client; // the connection to the engine (cli/client.h)
+#define BERTH_CLI_FAILURE 125 // what Docker's run answers with when the failure is not the container's
 
 struct berth_cli {
-	struct berth_client *client; // not connected until first used
+	struct berth_client *client; // connects when it is first used
 	const char *program; // the name it was called by: "berth" or "docker"
+	const char *path; // the command as it was called: "berth container ls"
 	bool debug;
 };
 
+struct berth_command_entry;
+
 struct berth_command {
-	const char *name; // "run"
-	const char *arguments; // "IMAGE [COMMAND] [ARG...]"
+	const char *arguments; // "IMAGE [COMMAND] [ARG...]", or ""
 	const char *summary; // one line, no full stop
 	const char *description; // for the man page; may be NULL
 	const struct berth_flag *flags; // NULL: none
 	size_t options_size; // of the struct that the flags fill
-	bool interspersed; // flags may follow arguments
-	int min_arguments, max_arguments; // -1: any number
+	bool leading; // flags stand before the arguments only, as in `run`
+	int min_arguments, max_arguments; // max -1: any number
 	const char *completes; // what its arguments are: "container", "image", or NULL
-	// Returns the exit status of the program. An error set is printed as "berth: …" and gives 1 (or 125 where
-	// Docker does).
+	// Returns the exit status of the program. An error set is printed, and its status is `failure`, or 1.
 	int (*main)(struct berth_cli *cli, const void *options, char **arguments, GError **error);
-	const struct berth_command *const *commands; // of a group ("container", "image"); then main is NULL
+	int failure;
+	const struct berth_command_entry *commands; // of a group ("container", "image"); then main is NULL
 };
 
-extern const struct berth_command *const berth_commands[]; // NULL-terminated; cli/commands.c
+struct berth_command_entry {
+	const char *name; // NULL ends a table
+	const struct berth_command *command;
+	bool hidden; // works, and is left out of help
+};
+
+extern const struct berth_command_entry berth_commands[]; // cli/commands.c
+extern const struct berth_flag berth_global_flags[]; // cli/main.c
 
 // Runs `berth`. Returns the exit status.
 int berth_cli_main(int argc, char **argv);
-// Prints completion for "bash", "zsh" or "fish", or the man page of a command path ("container run"), into `out`.
+
+// Prints an error as the program does: what the engine told as it told it, all else behind the program's name.
+void berth_cli_complain(const struct berth_cli *cli, const GError *error);
+
+// For commands that do the same for each of their arguments: `each` prints its own success; failures are printed as
+// they come. Returns the exit status.
+typedef bool berth_cli_each_fn(struct berth_cli *cli, const void *options, const char *argument, GError **error);
+int berth_cli_for_each(struct berth_cli *cli, const void *options, char **arguments, berth_cli_each_fn *each);
+
+// Asks a question on the terminal; false unless the answer is yes.
+bool berth_cli_confirm(const char *question);
+
+// The command of a path in the tables ({"container", "ls"}); *ret_used says how many names were of it. NULL: none.
+const struct berth_command *berth_command_find(char *const *names, size_t *ret_used);
+// Appends help as `--help` prints it; `path` as in struct berth_cli.
+void berth_command_help(const struct berth_command *command, const char *program, const char *path, unsigned width,
+			GString *out);
+// The help of `berth` itself.
+void berth_program_help(const char *program, unsigned width, GString *out);
+// Names of `commands` near to a mistyped one, joined by ", "; NULL if there is none.
+char *berth_command_near(const struct berth_command_entry *commands, const char *name);
+
+// Appends the script for "bash", "zsh" or "fish", which asks `berth __complete` for candidates.
 bool berth_cli_completion(const char *shell, GString *out, GError **error);
-bool berth_cli_man_page(const char *path, GString *out, GError **error);
+// The man page of a command as roff, by its page's name ("berth", "berth-container-run"); and all names, one a line.
+bool berth_cli_man_page(const char *page, GString *out, GError **error);
+void berth_cli_man_list(GString *out);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/packet.h"
 #include "base/keys.h"
+#include "base/packet.h"
 #include "monitor/server.h"
 
 #include <fcntl.h>

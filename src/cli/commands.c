@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names of the commands, in the order in which help lists them.
+#include "cli/commands/commands.h"
+
+static const struct berth_command_entry container_commands[] = {
+	{"attach", &berth_command_attach, false},
+	{"create", &berth_command_create, false},
+	{"inspect", &berth_command_container_inspect, false},
+	{"kill", &berth_command_kill, false},
+	{"list", &berth_command_ps, true},
+	{"logs", &berth_command_logs, false},
+	{"ls", &berth_command_ps, false},
+	{"pause", &berth_command_pause, false},
+	{"prune", &berth_command_container_prune, false},
+	{"ps", &berth_command_ps, true},
+	{"remove", &berth_command_rm, true},
+	{"rename", &berth_command_rename, false},
+	{"restart", &berth_command_restart, false},
+	{"rm", &berth_command_rm, false},
+	{"run", &berth_command_run, false},
+	{"start", &berth_command_start, false},
+	{"stop", &berth_command_stop, false},
+	{"top", &berth_command_top, false},
+	{"unpause", &berth_command_unpause, false},
+	{"wait", &berth_command_wait, false},
+	{0},
+};
+
+static const struct berth_command_entry image_commands[] = {
+	{"bootstrap", &berth_command_bootstrap, false},
+	{"history", &berth_command_history, false},
+	{"import", &berth_command_import, false},
+	{"inspect", &berth_command_image_inspect, false},
+	{"list", &berth_command_images, true},
+	{"load", &berth_command_load, false},
+	{"ls", &berth_command_images, false},
+	{"prune", &berth_command_image_prune, false},
+	{"remove", &berth_command_rmi, true},
+	{"rm", &berth_command_rmi, false},
+	{"save", &berth_command_save, false},
+	{"tag", &berth_command_tag, false},
+	{0},
+};
+
+static const struct berth_command_entry system_commands[] = {
+	{"df", &berth_command_df, false},
+	{"events", &berth_command_events, false},
+	{"info", &berth_command_info, false},
+	{"prune", &berth_command_system_prune, false},
+	{0},
+};
+
+static const struct berth_command container_group = {.summary = "Manage containers", .commands = container_commands};
+static const struct berth_command image_group = {.summary = "Manage images", .commands = image_commands};
+static const struct berth_command system_group = {.summary = "Manage the engine", .commands = system_commands};
+
+const struct berth_command_entry berth_commands[] = {
+	{"container", &container_group, false},
+	{"image", &image_group, false},
+	{"system", &system_group, false},
+	{"attach", &berth_command_attach, false},
+	{"completion", &berth_command_completion, false},
+	{"create", &berth_command_create, false},
+	{"events", &berth_command_events, false},
+	{"help", &berth_command_help_text, false},
+	{"history", &berth_command_history, false},
+	{"images", &berth_command_images, false},
+	{"import", &berth_command_import, false},
+	{"info", &berth_command_info, false},
+	{"inspect", &berth_command_inspect, false},
+	{"kill", &berth_command_kill, false},
+	{"load", &berth_command_load, false},
+	{"logs", &berth_command_logs, false},
+	{"man", &berth_command_man, false},
+	{"pause", &berth_command_pause, false},
+	{"ps", &berth_command_ps, false},
+	{"rename", &berth_command_rename, false},
+	{"restart", &berth_command_restart, false},
+	{"rm", &berth_command_rm, false},
+	{"rmi", &berth_command_rmi, false},
+	{"run", &berth_command_run, false},
+	{"save", &berth_command_save, false},
+	{"start", &berth_command_start, false},
+	{"stop", &berth_command_stop, false},
+	{"tag", &berth_command_tag, false},
+	{"top", &berth_command_top, false},
+	{"unpause", &berth_command_unpause, false},
+	{"version", &berth_command_version, false},
+	{"wait", &berth_command_wait, false},
+	{"__complete", &berth_command_complete, true},
+	{0},
+};

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// All commands; cli/commands.c gives them their names.
+#pragma once
+
+#include "cli/command.h"
+
+extern const struct berth_command berth_command_attach, berth_command_bootstrap, berth_command_complete,
+	berth_command_completion, berth_command_container_inspect, berth_command_container_prune, berth_command_create,
+	berth_command_df, berth_command_events, berth_command_help_text, berth_command_history,
+	berth_command_image_inspect, berth_command_image_prune, berth_command_images, berth_command_import,
+	berth_command_info, berth_command_inspect, berth_command_kill, berth_command_load, berth_command_logs,
+	berth_command_man, berth_command_pause, berth_command_ps, berth_command_rename, berth_command_restart,
+	berth_command_rm, berth_command_rmi, berth_command_run, berth_command_save, berth_command_start,
+	berth_command_stop, berth_command_system_prune, berth_command_tag, berth_command_top, berth_command_unpause,
+	berth_command_version, berth_command_wait;

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// `container prune`, `image prune` and `system prune`.
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/client.h"
+#include "cli/commands/commands.h"
+#include "cli/units.h"
+#include "spec/api.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct options {
+	bool all, force, volumes;
+	char **filters;
+};
+
+#define AT(member) offsetof(struct options, member)
+static const struct berth_flag container_flags[] = {
+	{"filter", 0, BERTH_FLAG_LIST, AT(filters), "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
+	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Do not prompt for confirmation"},
+	{0},
+};
+static const struct berth_flag image_flags[] = {
+	{"all", 'a', BERTH_FLAG_SWITCH, AT(all), NULL, "Remove all unused images, not just dangling ones"},
+	{"filter", 0, BERTH_FLAG_LIST, AT(filters), "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
+	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Do not prompt for confirmation"},
+	{0},
+};
+static const struct berth_flag system_flags[] = {
+	{"all", 'a', BERTH_FLAG_SWITCH, AT(all), NULL, "Remove all unused images not just dangling ones"},
+	{"filter", 0, BERTH_FLAG_LIST, AT(filters), "filter", "Provide filter values (e.g. \"label=<key>=<value>\")"},
+	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Do not prompt for confirmation"},
+	{"volumes", 0, BERTH_FLAG_SWITCH, AT(volumes), NULL, "Prune anonymous volumes (not supported)"},
+	{0},
+};
+
+static struct api_prune_report *prune(struct berth_cli *cli, const char *what, char *const *filters, GError **error)
+{
+	g_autoptr(GString) path = berth_path_new(what, NULL, false);
+
+	if (!berth_path_add_filters(path, filters, error))
+		return NULL;
+	return berth_client_document(cli->client, "POST", path->str, NULL, &api_prune_report_document, error);
+}
+
+static bool prune_containers(struct berth_cli *cli, const struct options *options, int64_t *total, GError **error)
+{
+	g_autoptr(api_prune_report) report = prune(cli, "/containers/prune", options->filters, error);
+
+	if (!report)
+		return false;
+	if (report->containers_deleted && report->containers_deleted[0]) {
+		puts("Deleted Containers:");
+		for (char **id = report->containers_deleted; *id; id++)
+			puts(*id);
+		puts("");
+	}
+	*total += report->space_reclaimed;
+	return true;
+}
+
+static bool prune_images(struct berth_cli *cli, const struct options *options, int64_t *total, GError **error)
+{
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+	if (options->filters)
+		g_strv_builder_addv(builder, (const char **) (uintptr_t) options->filters);
+	g_strv_builder_add(builder, options->all ? "dangling=false" : "dangling=true");
+	g_auto(GStrv) filters = g_strv_builder_end(builder);
+	g_autoptr(api_prune_report) report = prune(cli, "/images/prune", filters, error);
+	if (!report)
+		return false;
+	if (report->images_deleted && report->images_deleted->len > 0) {
+		puts("Deleted Images:");
+		for (guint i = 0; i < report->images_deleted->len; i++) {
+			const struct api_image_deleted *entry = report->images_deleted->pdata[i];
+			if (entry->untagged && *entry->untagged)
+				printf("untagged: %s\n", entry->untagged);
+			if (entry->deleted && *entry->deleted)
+				printf("deleted: %s\n", entry->deleted);
+		}
+		puts("");
+	}
+	*total += report->space_reclaimed;
+	return true;
+}
+
+static int end(bool fine, int64_t total)
+{
+	g_autofree char *size = berth_size_format(total, false);
+
+	if (fine)
+		printf("Total reclaimed space: %s\n", size);
+	return fine ? 0 : 1;
+}
+
+static bool agreed(const struct options *options, const char *warning)
+{
+	g_autofree char *question = g_strconcat("WARNING! ", warning, "\nAre you sure you want to continue?", NULL);
+
+	return options->force || berth_cli_confirm(question);
+}
+
+static int container_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
+{
+	const struct options *options = data;
+	int64_t total = 0;
+
+	if (!agreed(options, "This will remove all stopped containers."))
+		return 0;
+	return end(prune_containers(cli, options, &total, error), total);
+}
+
+static int image_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
+{
+	const struct options *options = data;
+	int64_t total = 0;
+
+	if (!agreed(options, options->all ? "This will remove all images without at least one container associated to "
+					    "them."
+					  : "This will remove all dangling images."))
+		return 0;
+	return end(prune_images(cli, options, &total, error), total);
+}
+
+static int system_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
+{
+	const struct options *options = data;
+	int64_t total = 0;
+
+	if (options->volumes) {
+		berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				"--volumes: volumes are not supported by this version");
+		return 1;
+	}
+	if (!agreed(options, options->all ? "This will remove:\n  - all stopped containers\n  - all images without at "
+					    "least one container associated to them\n"
+					  : "This will remove:\n  - all stopped containers\n  - all dangling images\n"))
+		return 0;
+	return end(prune_containers(cli, options, &total, error) && prune_images(cli, options, &total, error), total);
+}
+
+const struct berth_command berth_command_container_prune = {
+	.arguments = "",
+	.summary = "Remove all stopped containers",
+	.flags = container_flags,
+	.options_size = sizeof(struct options),
+	.main = container_main,
+};
+
+const struct berth_command berth_command_image_prune = {
+	.arguments = "",
+	.summary = "Remove unused images",
+	.flags = image_flags,
+	.options_size = sizeof(struct options),
+	.main = image_main,
+};
+
+const struct berth_command berth_command_system_prune = {
+	.arguments = "",
+	.summary = "Remove unused data",
+	.flags = system_flags,
+	.options_size = sizeof(struct options),
+	.main = system_main,
+};

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Help texts and the search in the tables of commands.
+#include "cli/command.h"
+
+#include <string.h>
+
+#define NEAR 2 // edits between a mistyped name and one that is suggested
+
+static const struct berth_command *find_in(const struct berth_command_entry *commands, const char *name)
+{
+	for (; commands->name; commands++)
+		if (strcmp(commands->name, name) == 0)
+			return commands->command;
+	return NULL;
+}
+
+const struct berth_command *berth_command_find(char *const *names, size_t *ret_used)
+{
+	const struct berth_command_entry *commands = berth_commands;
+	const struct berth_command *found = NULL;
+
+	for (*ret_used = 0; commands && names[*ret_used]; ++*ret_used) {
+		const struct berth_command *next = find_in(commands, names[*ret_used]);
+		if (!next)
+			break;
+		found = next;
+		commands = next->commands;
+	}
+	return found;
+}
+
+// Edits (insert, delete, replace, swap of neighbours) between two short names.
+static unsigned distance(const char *a, const char *b)
+{
+	enum { MOST = 32 };
+	unsigned rows[MOST + 1][MOST + 1];
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n > MOST || m > MOST)
+		return MOST;
+	for (size_t i = 0; i <= n; i++)
+		for (size_t j = 0; j <= m; j++) {
+			if (i == 0 || j == 0) {
+				rows[i][j] = (unsigned) (i + j);
+				continue;
+			}
+			unsigned best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			best = MIN(best, MIN(rows[i - 1][j], rows[i][j - 1]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				best = MIN(best, rows[i - 2][j - 2] + 1);
+			rows[i][j] = best;
+		}
+	return rows[n][m];
+}
+
+char *berth_command_near(const struct berth_command_entry *commands, const char *name)
+{
+	g_autoptr(GString) near = g_string_new(NULL);
+
+	for (; commands->name; commands++) {
+		size_t length = strlen(commands->name);
+		if (commands->hidden || (distance(name, commands->name) > MIN(NEAR, length / 2) &&
+					 !(strlen(name) > 1 && g_str_has_prefix(commands->name, name))))
+			continue;
+		g_string_append_printf(near, "%s%s", near->len ? ", " : "", commands->name);
+	}
+	return near->len ? g_string_free(g_steal_pointer(&near), FALSE) : NULL;
+}
+
+// Appends every path at which a command stands in the tables.
+static unsigned append_paths(const struct berth_command_entry *commands, const struct berth_command *command,
+			     const char *prefix, GString *out)
+{
+	unsigned count = 0;
+
+	for (; commands->name; commands++) {
+		if (commands->command == command) {
+			g_string_append_printf(out, "%s%s %s", out->len ? ", " : "", prefix, commands->name);
+			count++;
+		}
+		if (commands->command->commands) {
+			g_autofree char *deeper = g_strconcat(prefix, " ", commands->name, NULL);
+			count += append_paths(commands->command->commands, command, deeper, out);
+		}
+	}
+	return count;
+}
+
+static void append_commands(const struct berth_command_entry *commands, const char *title, bool groups, GString *out)
+{
+	size_t width = 0;
+
+	for (const struct berth_command_entry *entry = commands; entry->name; entry++)
+		width = MAX(width, strlen(entry->name));
+	g_string_append_printf(out, "\n%s:\n", title);
+	for (const struct berth_command_entry *entry = commands; entry->name; entry++)
+		if (!entry->hidden && (entry->command->commands != NULL) == groups)
+			g_string_append_printf(out, "  %-*s   %s\n", (int) MAX(width, 8), entry->name,
+					       entry->command->summary);
+}
+
+void berth_command_help(const struct berth_command *command, const char *program, const char *path, unsigned width,
+			GString *out)
+{
+	g_autoptr(GString) aliases = g_string_new(NULL);
+
+	if (command->commands) {
+		g_string_append_printf(out, "Usage:  %s COMMAND\n\n%s\n", path, command->summary);
+		append_commands(command->commands, "Commands", false, out);
+		g_string_append_printf(out, "\nRun '%s COMMAND --help' for more information on a command.\n", path);
+		return;
+	}
+	g_string_append_printf(out, "Usage:  %s%s%s%s\n\n%s\n", path, command->flags ? " [OPTIONS]" : "",
+			       *command->arguments ? " " : "", command->arguments, command->summary);
+	if (append_paths(berth_commands, command, program, aliases) > 1)
+		g_string_append_printf(out, "\nAliases:\n  %s\n", aliases->str);
+	if (command->flags) {
+		g_string_append(out, "\nOptions:\n");
+		berth_flags_help(command->flags, width, out);
+	}
+}
+
+void berth_program_help(const char *program, unsigned width, GString *out)
+{
+	g_string_append_printf(out, "Usage:  %s [OPTIONS] COMMAND\n\nA container platform for Linux\n", program);
+	append_commands(berth_commands, "Management Commands", true, out);
+	append_commands(berth_commands, "Commands", false, out);
+	g_string_append(out, "\nGlobal Options:\n");
+	berth_flags_help(berth_global_flags, width, out);
+	g_string_append_printf(out, "\nRun '%s COMMAND --help' for more information on a command.\n", program);
+}

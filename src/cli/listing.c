@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/listing.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COLUMN_LEAST 10
+#define COLUMN_GAP 3
+#define TABLE "table"
+
+static size_t width_of(const char *cell)
+{
+	return g_utf8_validate(cell, -1, NULL) ? (size_t) g_utf8_strlen(cell, -1) : strlen(cell);
+}
+
+void berth_columns_align(const char *text, GString *out)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	g_autoptr(GArray) widths = g_array_new(FALSE, TRUE, sizeof(size_t));
+
+	for (char **line = lines; *line; line++) {
+		g_auto(GStrv) cells = g_strsplit(*line, "\t", -1);
+		for (size_t i = 0; cells[0] && cells[i + 1]; i++) { // the last of a line stands free
+			if (i == widths->len)
+				g_array_set_size(widths, (guint) i + 1);
+			size_t *width = &g_array_index(widths, size_t, i);
+			*width = MAX(*width, MAX(width_of(cells[i]) + COLUMN_GAP, COLUMN_LEAST));
+		}
+	}
+	for (char **line = lines; *line; line++) {
+		g_auto(GStrv) cells = g_strsplit(*line, "\t", -1);
+		if (!line[1] && !**line)
+			break; // after the last line's end
+		for (size_t i = 0; cells[i]; i++) {
+			g_string_append(out, cells[i]);
+			if (cells[i + 1])
+				g_string_append_printf(
+					out, "%*s", (int) (g_array_index(widths, size_t, i) - width_of(cells[i])), "");
+		}
+		g_string_append_c(out, '\n');
+	}
+}
+
+json_t *berth_listing_label(const json_t *row, char *const *arguments, GError **error)
+{
+	if (!arguments[0] || arguments[1]) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "wrong number of args for Label: want 1");
+		return NULL;
+	}
+	const char *header = json_string_value(json_object_get(row, "label header"));
+	if (!header) {
+		const char *value = json_string_value(json_object_get(json_object_get(row, "labels"), arguments[0]));
+		return json_string(value ? value : "");
+	}
+	const char *dot = strrchr(arguments[0], '.');
+	g_autofree char *title = g_strdup(dot ? dot + 1 : arguments[0]);
+	return json_string(g_strdelimit(title, "-_", ' '));
+}
+
+// The two ways in which a shell hands tabs and line ends over.
+static char *unescape(const char *format)
+{
+	g_autoptr(GString) text = g_string_new(format);
+
+	g_string_replace(text, "\\t", "\t", 0);
+	g_string_replace(text, "\\n", "\n", 0);
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+struct berth_template *berth_format_parse(const char *format, GError **error)
+{
+	g_autofree char *text = unescape(format);
+
+	return berth_template_parse(strcmp(text, "json") == 0 ? "{{json .}}" : text, error);
+}
+
+static bool append_row(const struct berth_template *template, const struct berth_listing *listing, const json_t *row,
+		       GString *out, GError **error)
+{
+	const struct berth_template_options options = {.methods = listing->methods, .missing_is_error = true};
+
+	bool fine = berth_template_execute(template, row, &options, out, error);
+	g_string_append_c(out, '\n');
+	return fine;
+}
+
+static bool append_header(const struct berth_template *template, const struct berth_listing *listing, GString *out,
+			  GError **error)
+{
+	BERTH_AUTO_JSON json_t *header = json_object();
+
+	for (const struct berth_column *column = listing->columns; column->name; column++)
+		json_object_set_new(header, column->name, json_string(column->header));
+	json_object_set_new(header, "label header", json_string(""));
+	return append_row(template, listing, header, out, error);
+}
+
+// A row as {{json .}} shows it: its columns only, by name.
+static json_t *visible(const struct berth_listing *listing, const json_t *row)
+{
+	json_t *shown = json_object();
+
+	for (const struct berth_column *column = listing->columns; column->name; column++)
+		json_object_set(shown, column->name, json_object_get(row, column->name));
+	return shown;
+}
+
+static bool print_json(const struct berth_listing *listing, const json_t *rows)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		BERTH_AUTO_JSON json_t *shown = visible(listing, row);
+		char *text = json_dumps(shown, JSON_COMPACT | JSON_SORT_KEYS);
+		puts(text);
+		free(text);
+	}
+	return true;
+}
+
+bool berth_listing_print(const struct berth_listing *listing, const char *format, const char *fallback,
+			 const json_t *rows, GError **error)
+{
+	bool table = !format || !*format || g_str_has_prefix(format, TABLE);
+	const char *text = !table                                     ? format
+			   : format && strlen(format) > strlen(TABLE) ? format + strlen(TABLE)
+								      : fallback;
+	const json_t *row;
+	size_t i;
+
+	if (format && strcmp(format, "json") == 0)
+		return print_json(listing, rows);
+	g_autofree char *trimmed = table ? g_strstrip(g_strdup(text)) : g_strdup(text);
+	struct berth_template *template = berth_format_parse(trimmed, error);
+	if (!template)
+		return false;
+	g_autoptr(GString) body = g_string_new(NULL);
+	bool fine = !table || append_header(template, listing, body, error);
+	json_array_foreach(rows, i, row) fine = fine && append_row(template, listing, row, body, error);
+	berth_template_free(template);
+	g_autoptr(GString) aligned = g_string_new(NULL);
+	if (table)
+		berth_columns_align(body->str, aligned);
+	if (fine)
+		fputs(table ? aligned->str : body->str, stdout);
+	return fine;
+}
+
+bool berth_object_print(const char *format, const json_t *object, bool missing, GError **error)
+{
+	struct berth_template *template = berth_format_parse(format, error);
+
+	if (!template)
+		return false;
+	const struct berth_template_options options = {.missing_is_error = missing};
+	g_autoptr(GString) out = g_string_new(NULL);
+	bool fine = berth_template_execute(template, object, &options, out, error);
+	berth_template_free(template);
+	g_string_append_c(out, '\n');
+	if (fine)
+		fputs(out->str, stdout);
+	return fine;
+}

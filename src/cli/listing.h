@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What lists and objects look like: columns as Docker's, or a Go template of the user's.
+#pragma once
+
+#include "cli/template.h"
+
+#define BERTH_LISTING_FORMAT_HELP                                                                                      \
+	"Format output using a custom template: 'table', 'table TEMPLATE', 'json', or a Go template"
+#define BERTH_OBJECT_FORMAT_HELP "Format output using a custom template: 'json', or a Go template"
+
+struct berth_column {
+	const char *name; // of the row's field; NULL ends the table
+	const char *header;
+};
+
+struct berth_listing {
+	const struct berth_column *columns; // of all fields that a row has
+	const struct berth_template_method *methods; // of a row; may be NULL
+};
+
+// Prints the rows (objects with a string for each column) to standard output. `format`: NULL, "" or "table" is
+// `fallback` as a table; "table TEMPLATE"; "json"; or a template for each row.
+bool berth_listing_print(const struct berth_listing *listing, const char *format, const char *fallback,
+			 const json_t *rows, GError **error);
+
+// The method {{.Label "key"}} for rows whose field "Labels" is "key=value,…"; with the labels as an object under
+// "labels" of the row.
+json_t *berth_listing_label(const json_t *row, char *const *arguments, GError **error);
+
+// Prints one object by a template ("json" is the whole of it) and a line's end. `missing`: a field that is not there is
+// an error.
+bool berth_object_print(const char *format, const json_t *object, bool missing, GError **error);
+// A template that is used for object after object.
+struct berth_template *berth_format_parse(const char *format, GError **error);
+
+// Lines of cells that "\t" separates, as columns.
+void berth_columns_align(const char *text, GString *out);
