@@ -3,6 +3,8 @@
 // engine has none of them, except one if work is due later.
 #include "engine/internal.h"
 
+#include <malloc.h>
+
 #define STACK_SIZE (256 << 10)
 #define IDLE G_TIME_SPAN_SECOND
 
@@ -93,6 +95,8 @@ static void *worker(void *data)
 			idle_since = g_get_monotonic_time();
 		}
 	} while (wait_for_work(workers, idle_since));
+	if (workers->count == 1 && !workers->closing)
+		malloc_trim(0); // an idle engine is a small one
 	workers->count--;
 	pthread_cond_broadcast(&workers->changed);
 	pthread_mutex_unlock(&workers->lock);

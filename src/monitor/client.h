@@ -28,7 +28,8 @@ struct berth_monitor_settings {
 extern const struct berth_document berth_monitor_settings_document;
 BERTH_DOCUMENT_AUTOPTR(berth_monitor_settings, berth_monitor_settings_document)
 
-// How the container ended: <run folder>/exit.json, synced before the event `exited` is sent.
+// How the container ended: <run folder>/exit.json, written before the event `exited` is sent. The run folder is gone
+// after a reboot, so it need not outlive the machine: it is not synced.
 struct berth_monitor_exit {
 	int64_t exit_code; // 0-255; 128 + signal when a signal ended it
 	int64_t signal; // 0: it exited by itself

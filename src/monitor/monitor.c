@@ -95,7 +95,7 @@ static void write_exit(struct monitor *monitor)
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = berth_document_print_text(&berth_monitor_exit_document, &monitor->exit, 0);
 
-	if (!berth_write_file_at(monitor->folder, BERTH_MONITOR_EXIT, text, strlen(text), 0600, true, &error))
+	if (!berth_write_file_at(monitor->folder, BERTH_MONITOR_EXIT, text, strlen(text), 0600, false, &error))
 		warn(monitor, error->message);
 }
 

@@ -26,7 +26,7 @@
 // that is never sent: {"answer":"create","pid":…}, or the error, after which the monitor ends.
 //
 // Events: `oom` (before `exited`, when a process of the container was killed for want of memory), `detached`, `exited`
-// (the last one; exit.json is written and synced before).
+// (the last one; exit.json is written before).
 //
 // What must stay true, because a monitor lives as long as its container and may be two releases older than the engine:
 // a request's meaning never changes, a new meaning gets a new name; new fields are optional on both sides and unknown

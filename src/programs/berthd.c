@@ -13,6 +13,7 @@
 #include "programs/daemon-sockets.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #include <sys/un.h>
 
 #define OPEN_FILES 65536 // wanted: each connection and each container needs a few
+#define ARENAS 2 // of malloc: each that a thread ever used stays in memory
 
 // sd_notify(3): tells the service manager how we are, if one wants to know.
 static void notify(const char *state)
@@ -206,6 +208,7 @@ static bool run(const struct daemon_options *options, int argc, char **argv, GEr
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
+	mallopt(M_ARENA_MAX, ARENAS);
 	raise_open_files();
 	g_autofree char *pid_path = options->pidfile ? g_strdup(options->pidfile)
 						     : g_build_filename(options->exec_root, "berthd.pid", NULL);
