@@ -85,15 +85,14 @@ static void add_defaults(struct berth_spec *spec, GPtrArray *list)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(defaults); i++) {
 		const char *path = defaults[i].destination;
-		bool of_ipc = g_str_equal(path, "/dev/shm") || g_str_equal(path, "/dev/mqueue");
-		if (is_covered(spec->record, path))
+		bool shm = g_str_equal(path, "/dev/shm");
+		if (is_covered(spec->record, path) || (shm && berth_spec_is(ipc, "none")))
 			continue;
-		if (of_ipc && berth_spec_is(ipc, "host")) {
+		// The host's queues come with its namespace, its shared memory does not.
+		if (shm && berth_spec_is(ipc, "host")) {
 			add_bind(list, path, path, false);
 			continue;
 		}
-		if (g_str_equal(path, "/dev/shm") && berth_spec_is(ipc, "none"))
-			continue;
 		struct oci_mount *mount = new_mount(list, path, defaults[i].type, defaults[i].source);
 		mount->options = default_options(spec, path, defaults[i].options);
 	}

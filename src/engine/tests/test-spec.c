@@ -196,6 +196,7 @@ static const struct {
 	{HOST("'IpcMode': 'none'"), NULL, "mounts destination=/dev/shm", NULL},
 	{HOST("'IpcMode': 'host'"), NULL, "mounts destination=/dev/shm",
 	 "{'destination':'/dev/shm','source':'/dev/shm','type':'bind','options':['rbind','rprivate']}"},
+	{HOST("'IpcMode': 'host'"), NULL, "mounts destination=/dev/mqueue type", "'mqueue'"},
 	{HOST("'Binds': ['/a/b:/x/y', '/a:/x:ro', '/h:/etc/hosts']"), NULL, "mounts 11 destination", "'/x/y'"},
 	{HOST("'Binds': ['/a/b:/x/y/z', '/a:/x:ro', '/h:/etc/hosts']"), NULL, "mounts 7 destination", "'/x'"},
 	{HOST("'Binds': ['/a/b:/x/y', '/a:/x:ro', '/h:/etc/hosts']"), NULL, "mounts destination=/etc/hosts source",
