@@ -384,9 +384,9 @@ static struct template_node *parse_command(struct parser *parser, GError **error
 }
 
 // "$a :=", "$a =", "$i, $e :=": false is an error, not that there is none.
-static bool parse_declarations(struct parser *parser, struct template_node *pipe, const char *context, GError **error)
+static bool parse_declarations(struct parser *parser, struct template_node *pipe, const char *context,
+			       const struct template_token **names, unsigned int *ret_n, GError **error)
 {
-	const struct template_token *names[2];
 	unsigned int n = 0;
 
 	while (peek_nonspace(parser)->type == BERTH_TOKEN_VARIABLE) {
@@ -412,9 +412,7 @@ static bool parse_declarations(struct parser *parser, struct template_node *pipe
 		    type != BERTH_TOKEN_RIGHT_PAREN)
 			return fail(parser, 0, error, "range can only initialize variables");
 	}
-	for (unsigned int i = 0; i < n; i++)
-		if (!declare(parser, pipe, names[i], error))
-			return false;
+	*ret_n = n;
 	return true;
 }
 
@@ -436,9 +434,11 @@ static bool check_pipeline(const struct parser *parser, const struct template_no
 static struct template_node *parse_pipeline(struct parser *parser, const char *context, enum template_token_type end,
 					    GError **error)
 {
+	const struct template_token *names[2];
+	unsigned int n_names = 0;
 	struct template_node *pipe = new_node(parser, BERTH_NODE_PIPE, peek_nonspace(parser));
 
-	if (!parse_declarations(parser, pipe, context, error))
+	if (!parse_declarations(parser, pipe, context, names, &n_names, error))
 		return NULL;
 	for (;;) {
 		const struct template_token *found = peek_nonspace(parser);
@@ -456,7 +456,13 @@ static struct template_node *parse_pipeline(struct parser *parser, const char *c
 	}
 	end_here(parser, pipe);
 	next(parser);
-	return check_pipeline(parser, pipe, context, error) ? pipe : NULL;
+	if (!check_pipeline(parser, pipe, context, error))
+		return NULL;
+	// Only now, as "$x := print $x" is about the $x that was there before.
+	for (unsigned int i = 0; i < n_names; i++)
+		if (!declare(parser, pipe, names[i], error))
+			return NULL;
+	return pipe;
 }
 
 // Actions

@@ -39,6 +39,10 @@ static const struct template_case values[] = {
 };
 
 static const struct template_case actions[] = {
+	{"{{$x := 1}}{{$x := print $x 2}}{{if true}}{{$x := print $x 3}}{{$x}},{{end}}{{$x}}", "1 23,1 2"},
+	{"{{$x := 1}}{{range $x, $y := .list}}{{$x}}{{$y}}{{end}}{{$x}}", "0a1b2c1"},
+	{"{{range .list}}{{$x := .}}{{with $y := print $x $x}}{{$y}}{{end}}{{end}}", "aabbcc"},
+	{"{{$x := 1}}{{with ($x = 2)}}{{end}}{{$x}}{{print ($y := 3)}}{{$y}}", "233"},
 	{"a {{- .name -}} b", "awebb"},
 	{"a  {{- /* comment */ -}}  b", "ab"},
 	{"a {{/* comment */}} b", "a  b"},
@@ -243,6 +247,7 @@ static const struct template_case printf_verbs[] = {
 };
 
 static const struct template_case errors[] = {
+	{"{{$x := $x}}", "", "template parsing error: template: :1: undefined variable \"$x\""},
 	{"{{1+2i}}", "", "template parsing error: template: :1: bad number syntax: \"1+2i\""},
 	{"{{--}}", "", "template parsing error: template: :1: bad number syntax: \"--\""},
 	{"{{index .null}}", "",
