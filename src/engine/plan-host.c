@@ -79,6 +79,7 @@ static bool check_modes(struct api_host_config *host, GError **error)
 		return false;
 	if (!is_text(host->ipc_mode))
 		set_text(&host->ipc_mode, "private");
+	// On cgroup v1 too, where Docker's default is the host's: our runtime mounts the container's own groups there.
 	if (!is_text(host->cgroupns_mode))
 		set_text(&host->cgroupns_mode, "private");
 	return true;

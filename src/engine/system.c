@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/moment.h"
+#include "engine/abilities.h"
 #include "sys/cgroup.h"
 
 #include <dirent.h>
@@ -156,19 +157,19 @@ static void describe_host(struct api_info *info)
 static void describe_limits(struct api_info *info)
 {
 	enum berth_cgroup_layout layout = berth_cgroup_layout();
-	g_autoptr(berth_cgroup) cgroup = NULL;
+	struct berth_abilities abilities;
 
 	info->cgroup_driver = g_strdup(layout == BERTH_CGROUP_NONE ? "none" : "cgroupfs");
 	info->cgroup_version = g_strdup(layout == BERTH_CGROUP_V2 ? "2" : "1");
-	if (!berth_cgroup_open("/", &cgroup, NULL))
-		return;
-	info->memory_limit = berth_cgroup_has(cgroup, "memory");
-	info->cpu_shares = info->cpu_cfs_period = info->cpu_cfs_quota = berth_cgroup_has(cgroup, "cpu");
-	info->cpu_set = berth_cgroup_has(cgroup, "cpuset");
-	info->pids_limit = berth_cgroup_has(cgroup, "pids");
-	info->swap_limit = g_file_test("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", G_FILE_TEST_EXISTS) ||
-			   (layout == BERTH_CGROUP_V2 && g_file_test("/proc/swaps", G_FILE_TEST_EXISTS));
-	info->oom_kill_disable = layout != BERTH_CGROUP_V2 && info->memory_limit;
+	berth_abilities_load(&abilities);
+	info->memory_limit = abilities.memory;
+	info->swap_limit = abilities.swap;
+	info->oom_kill_disable = abilities.oom_kill_disable;
+	info->cpu_shares = abilities.cpu_shares;
+	info->cpu_cfs_period = info->cpu_cfs_quota = abilities.cpu_quota;
+	info->cpu_set = abilities.cpuset;
+	info->pids_limit = abilities.pids;
+	berth_abilities_clear(&abilities);
 }
 
 static int64_t count_descriptors(void)
