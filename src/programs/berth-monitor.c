@@ -2,6 +2,7 @@
 // The parent of one container. It is started by berth_monitor_spawn() and by nobody else; monitor/protocol.h says how
 // one talks to it. There may be thousands of these: what is needed only while the container is created is given back.
 #include "monitor/monitor.h"
+#include "sys/self.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -10,6 +11,10 @@ int main(int argc, char **argv)
 {
 	if (argc != 3) {
 		fputs("berth-monitor is started by the engine, one for each container\n", stderr);
+		return 2;
+	}
+	if (!berth_self_protect(argv)) {
+		perror("berth-monitor: cannot keep its own program from its container");
 		return 2;
 	}
 	mallopt(M_ARENA_MAX, 1);

@@ -163,9 +163,12 @@ static bool check_preserved(const struct berth_create *create, GError **error)
 	if (create->preserve_fds < 0 || create->preserve_fds > 1 << 20)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "preserved descriptors: %d of them",
 				       create->preserve_fds);
-	for (int fd = 3; fd < 3 + create->preserve_fds; fd++)
-		if (fcntl(fd, F_GETFD) < 0)
+	// What is closed at exec anyway is our own, and not what the caller's caller passed on.
+	for (int fd = 3; fd < 3 + create->preserve_fds; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+		if (flags < 0 || flags & FD_CLOEXEC)
 			return berth_error_set(error, BERTH_ERROR_INVALID, "preserved descriptors: %d is not open", fd);
+	}
 	return true;
 }
 

@@ -209,14 +209,11 @@ bool berth_container_signal(struct berth_container *container, int signal, bool 
 	}
 	if (cgroup && berth_cgroup_kind(cgroup) != BERTH_CGROUP_NONE)
 		return berth_cgroup_signal(cgroup, signal, error);
-	if (all && !alive(container))
-		return true;
-	if (container->pidfd < 0 || pidfd_send_signal(container->pidfd, signal, NULL, 0) < 0) {
-		if (container->pidfd < 0 || errno == ESRCH)
-			return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is not running",
-					       container->record->id);
+	if (!alive(container))
+		return all || berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is not running",
+					      container->record->id);
+	if (pidfd_send_signal(container->pidfd, signal, NULL, 0) < 0)
 		return berth_error_set_errno(error, errno, "container %s: signal %d", container->record->id, signal);
-	}
 	return true;
 }
 
@@ -263,8 +260,10 @@ bool berth_container_clear_processes(struct berth_container *container, GError *
 		g_propagate_error(error, g_steal_pointer(&problem));
 		return false;
 	}
-	// Without a pid namespace of its own, processes outlive init.
-	if (cgroup && !berth_cgroup_signal(cgroup, SIGKILL, error))
+	// Without a pid namespace of its own, processes outlive init. But before there was one, those in the group are
+	// not ours.
+	bool ours = container->record->pid != 0;
+	if (cgroup && ours && !berth_cgroup_signal(cgroup, SIGKILL, error))
 		return false;
 	if (alive(container)) {
 		pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
@@ -274,8 +273,11 @@ bool berth_container_clear_processes(struct berth_container *container, GError *
 					       container->record->id, (int) container->record->pid);
 	}
 	BERTH_FAILPOINT("runtime.delete.killed");
-	if (cgroup && !berth_cgroup_remove(cgroup, BERTH_CONTAINER_END_WAIT, error))
+	if (cgroup && !berth_cgroup_remove(cgroup, ours ? BERTH_CONTAINER_END_WAIT : 0, &problem) &&
+	    (ours || !g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_CONFLICT))) {
+		g_propagate_error(error, g_steal_pointer(&problem));
 		return false;
+	}
 	g_clear_pointer(&container->cgroup, berth_cgroup_free);
 	BERTH_FAILPOINT("runtime.delete.cgroup");
 	return true;

@@ -260,6 +260,8 @@ static void undo(struct creation *creation)
 		pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
 		berth_process_reap(container->pidfd);
 	}
+	if (!container->cgroup)
+		g_clear_pointer(&container->record->cgroup, g_free); // there may be a group of that name, but not ours
 	if (!berth_container_clear_processes(container, &problem)) {
 		warn(creation->setup->runtime, problem->message);
 		return; // the record stays, so that delete finds what is left

@@ -110,7 +110,7 @@ bool berth_identity_prepare(struct berth_setup *setup, GError **error)
 	setup->seccomp = berth_seccomp_compile(setup->section->seccomp, setup->runtime->cache_root,
 					       &setup->seccomp_length, &setup->seccomp_flags, error);
 	if (!setup->seccomp)
-		return g_prefix_error(error, "linux.seccomp: "), false;
+		return g_prefix_error(error, "linux."), false;
 	return true;
 }
 

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the runtime's suites share: a bundle of busybox in a folder of its own, and the program on a state root of its own.
+# Run with BERTH_BUILD=<build folder> bats --tap tests/runtime
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	[ -x "${BERTH_BUILD:?is the build folder}/berth-runtime" ]
+	work=$(mktemp -d "${TMPDIR:-/tmp}/berth-runtime-test-XXXXXX")
+	chmod 755 "$work" # containers with user namespaces go through it
+	state=$work/state
+	bundle=$work/bundle
+	id=rt$$-$BATS_TEST_NUMBER
+	make_bundle "$bundle"
+}
+
+teardown() {
+	local status=0 name
+	for name in $(runtime list -q 2>/dev/null); do
+		runtime delete --force "$name" || status=1
+	done
+	if [ -n "$(ls -A "$state" 2>/dev/null | grep -v '^seccomp-')" ]; then
+		echo "left in the state root: $(ls -A "$state")"
+		status=1
+	fi
+	if find /sys/fs/cgroup -maxdepth 3 -name "*$id*" | grep .; then
+		echo "left: control groups"
+		status=1
+	fi
+	if grep "$work" /proc/self/mountinfo; then
+		echo "left: mounts"
+		status=1
+	fi
+	rm -rf --one-file-system "$work"
+	return $status
+}
+
+runtime() {
+	"$BERTH_BUILD/berth-runtime" --root "$state" "$@"
+}
+
+# A bundle whose program is `true`, without a terminal, its root writable.
+make_bundle() {
+	local name
+	mkdir -p "$1/rootfs/bin" "$1/rootfs/etc" "$1/rootfs/tmp"
+	cp /bin/busybox "$1/rootfs/bin/busybox"
+	for name in sh true false sleep cat echo ls id mount umount ps hostname env stat readlink mkdir mknod touch rm dd \
+		grep head tail test wc kill chmod chown ln cp tty stty nice pwd ip nc printf tr seq find sort dmesg date; do
+		ln -sf busybox "$1/rootfs/bin/$name"
+	done
+	runtime spec --bundle "$1"
+	configure_at "$1" '.process.terminal=false | .process.args=["true"] | .root.readonly=false'
+}
+
+configure_at() {
+	local folder=$1
+	shift
+	jq "$@" "$folder/config.json" >"$folder/config.new"
+	mv "$folder/config.new" "$folder/config.json"
+}
+
+# Changes config.json by a jq program; further arguments go to jq.
+configure() {
+	configure_at "$bundle" "$@"
+}
+
+# Runs a shell script in the container; the runtime's global flags may come from $flags.
+script() {
+	configure --arg text "$1" '.process.args=["sh","-c",$text]'
+	# shellcheck disable=SC2086
+	"$BERTH_BUILD/berth-runtime" --root "$state" ${flags:-} run --bundle "$bundle" "$id" </dev/null
+}
+
+create() {
+	runtime create --bundle "$bundle" "$@" "$id" </dev/null >"$work/out" 2>&1 3>&- 4>&-
+}
+
+# Creates and starts the container in the background of the test.
+launch() {
+	configure --arg text "$1" '.process.args=["sh","-c",$text]'
+	create
+	runtime start "$id"
+}
+
+status_of() {
+	runtime state "${1:-$id}" | jq -r .status
+}
+
+pid_of() {
+	runtime state "${1:-$id}" | jq -r .pid
+}
+
+# Repeats a command until it succeeds, for at most ten seconds.
+eventually() {
+	local i
+	for i in $(seq 100); do
+		"$@" && return 0
+		sleep 0.1
+	done
+	echo "did not come true: $*"
+	return 1
+}
+
+is_stopped() {
+	[ "$(status_of "$@")" = stopped ]
+}
+
+# Whether a process has ended; its zombie may wait for whoever is init here.
+ended() {
+	! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" 2>/dev/null
+}
+
+pure_v2() {
+	[ -f /sys/fs/cgroup/cgroup.controllers ]
+}
+
+# The folder of the container's group with a controller.
+group() {
+	if pure_v2; then
+		echo "/sys/fs/cgroup/berth-$id"
+	else
+		echo "/sys/fs/cgroup/$1/berth-$id"
+	fi
+}
+
+user_namespace() {
+	configure '.linux.namespaces += [{"type":"user"}] |
+		.linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] |
+		.linux.gidMappings=[{"containerID":0,"hostID":100000,"size":65536}]'
+	chown -R 100000:100000 "$bundle/rootfs"
+}
