@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fixture.h"
+#include "engine/tests/fixture.h"
 
 #include "base/error.h"
 #include "base/fd.h"
