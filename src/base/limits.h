@@ -25,6 +25,10 @@
 #define BERTH_LIMIT_IMAGE_ARCHIVE_FILES 65536 // of what `load` reads
 #define BERTH_LIMIT_IMAGE_ARCHIVE_BYTES ((int64_t) 1 << 40) // uncompressed
 
+// Containers
+#define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for
+#define BERTH_LIMIT_ENVIRONMENT 10000 // variables
+
 // Control groups
 #define BERTH_LIMIT_DEVICE_RULES 1024 // of one container
 #define BERTH_LIMIT_SECCOMP_CACHE 256 // compiled seccomp programs that are kept

@@ -108,6 +108,17 @@ static bool merge_healthcheck(struct berth_plan *plan, const struct oci_healthch
 	return true;
 }
 
+static bool check_env(char *const *env, GError **error)
+{
+	if (env && g_strv_length((char **) env) > BERTH_LIMIT_ENVIRONMENT)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "more than %d environment variables",
+				       BERTH_LIMIT_ENVIRONMENT);
+	for (; env && *env; env++)
+		if (!**env || **env == '=')
+			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid environment variable: %s", *env);
+	return true;
+}
+
 static bool merge(struct berth_plan *plan, GError **error)
 {
 	static const struct oci_image_execution nothing = {0};
@@ -117,6 +128,8 @@ static bool merge(struct berth_plan *plan, GError **error)
 	merge_text(&config->user, image->user);
 	merge_text(&config->working_dir, image->working_dir);
 	merge_text(&config->stop_signal, image->stop_signal);
+	if (!check_env(config->env, error) || !check_env(image->env, error))
+		return false;
 	merge_env(&config->env, image->env);
 	merge_set(&config->exposed_ports, image->exposed_ports);
 	merge_set(&config->volumes, image->volumes);
@@ -162,14 +175,6 @@ static bool check_host_name(const char *what, const char *name, GError **error)
 	if (!berth_plan_is_plain(name) || strpbrk(name, " /\\"))
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "invalid %s \"%s\": has spaces, slashes or control characters", what, name);
-	return true;
-}
-
-static bool check_env(char *const *env, GError **error)
-{
-	for (; env && *env; env++)
-		if (!**env || **env == '=')
-			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid environment variable: %s", *env);
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include "engine/plan-internal.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 
 #include <limits.h>
 #include <string.h>
@@ -58,6 +59,10 @@ static struct berth_container_mount *add(struct berth_plan *plan, const char *ty
 
 	if (!clean)
 		return NULL;
+	if (plan->record->mounts->len >= BERTH_LIMIT_MOUNTS) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "more than %d mounts", BERTH_LIMIT_MOUNTS);
+		return NULL;
+	}
 	if (has_destination(plan, clean)) {
 		berth_error_set(error, BERTH_ERROR_INVALID, "Duplicate mount point: %s", clean);
 		return NULL;

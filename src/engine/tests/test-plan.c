@@ -2,11 +2,13 @@
 #include "engine/tests/fixture.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 
 #include <string.h>
 
 #define HOST(fields) "{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'none', " fields "}}"
 #define CONFIG(fields) "{'Cmd': ['true'], " fields ", 'HostConfig': {'NetworkMode': 'none'}}"
+#define PLAIN CONFIG("'Tty': false")
 #define MOUNT(fields) HOST("'Mounts': [{" fields "}]")
 #define BIND(text) HOST("'Binds': ['" text "']")
 
@@ -15,27 +17,27 @@ static const struct {
 	const char *request, *image, *path, *expected;
 } values[] = {
 	// Defaults
-	{CONFIG("'Tty': false"), NULL, "id", "'" TEST_ID "'"},
-	{CONFIG("'Tty': false"), NULL, "state status", "'created'"},
-	{CONFIG("'Tty': false"), NULL, "network", "'none'"},
-	{CONFIG("'Tty': false"), NULL, "config Hostname", "'0123456789ab'"},
-	{CONFIG("'Tty': false"), NULL, "hostConfig ShmSize", "67108864"},
-	{CONFIG("'Tty': false"), NULL, "hostConfig IpcMode", "'private'"},
-	{CONFIG("'Tty': false"), NULL, "hostConfig CgroupnsMode", "'private'"},
-	{CONFIG("'Tty': false"), NULL, "hostConfig Runtime", "'berth'"},
-	{CONFIG("'Tty': false"), NULL, "hostConfig RestartPolicy", "{'Name':'no','MaximumRetryCount':0}"},
-	{CONFIG("'Tty': false"), NULL, "hostConfig LogConfig", "{'Type':'json-file','Config':{'max-size':'10m'}}"},
-	{CONFIG("'Tty': false"), NULL, "hostConfig MaskedPaths 0", "'/proc/asound'"},
-	{CONFIG("'Tty': false"), NULL, "hostConfig ReadonlyPaths 0", "'/proc/bus'"},
-	{CONFIG("'Tty': false"), NULL, "hostConfig PidsLimit", "null"},
-	{CONFIG("'Tty': false"), NULL, "mounts", "[]"},
+	{PLAIN, NULL, "id", "'" TEST_ID "'"},
+	{PLAIN, NULL, "state status", "'created'"},
+	{PLAIN, NULL, "network", "'none'"},
+	{PLAIN, NULL, "config Hostname", "'0123456789ab'"},
+	{PLAIN, NULL, "hostConfig ShmSize", "67108864"},
+	{PLAIN, NULL, "hostConfig IpcMode", "'private'"},
+	{PLAIN, NULL, "hostConfig CgroupnsMode", "'private'"},
+	{PLAIN, NULL, "hostConfig Runtime", "'berth'"},
+	{PLAIN, NULL, "hostConfig RestartPolicy", "{'Name':'no','MaximumRetryCount':0}"},
+	{PLAIN, NULL, "hostConfig LogConfig", "{'Type':'json-file','Config':{'max-size':'10m'}}"},
+	{PLAIN, NULL, "hostConfig MaskedPaths 0", "'/proc/asound'"},
+	{PLAIN, NULL, "hostConfig ReadonlyPaths 0", "'/proc/bus'"},
+	{PLAIN, NULL, "hostConfig PidsLimit", "null"},
+	{PLAIN, NULL, "mounts", "[]"},
 	// The image's configuration
 	{"{'HostConfig': {'NetworkMode': 'none'}}", "{'Cmd': ['a', 'b'], 'Entrypoint': ['e']}", "config Cmd",
 	 "['a','b']"},
 	{"{'HostConfig': {'NetworkMode': 'none'}}", "{'Cmd': ['a', 'b'], 'Entrypoint': ['e']}", "config Entrypoint",
 	 "['e']"},
-	{CONFIG("'Tty': false"), "{'Cmd': ['a'], 'Entrypoint': ['e']}", "config Entrypoint", "['e']"},
-	{CONFIG("'Tty': false"), "{'Cmd': ['a'], 'Entrypoint': ['e']}", "config Cmd", "['true']"},
+	{PLAIN, "{'Cmd': ['a'], 'Entrypoint': ['e']}", "config Entrypoint", "['e']"},
+	{PLAIN, "{'Cmd': ['a'], 'Entrypoint': ['e']}", "config Cmd", "['true']"},
 	{"{'Entrypoint': ['mine'], 'HostConfig': {'NetworkMode': 'none'}}", "{'Cmd': ['a'], 'Entrypoint': ['e']}",
 	 "config Cmd", "null"},
 	{CONFIG("'Entrypoint': ['']"), "{'Cmd': ['a'], 'Entrypoint': ['e']}", "config Entrypoint", "null"},
@@ -91,7 +93,7 @@ static const struct {
 	{CONFIG("'Volumes': {'/data': {}}"), "{'Volumes': {'/more/../x': {}}}", "mounts 1 destination", "'/x'"},
 	{BIND("/src:/data"), "{'Volumes': {'/data/': {}}}", "mounts 1", NULL},
 	{HOST("'Tmpfs': {'/data': ''}"), "{'Volumes': {'/data': {}}}", "mounts 1", NULL},
-	{CONFIG("'Tty': false"), "{'Volumes': {'/../../etc': {}}}", "mounts 0 destination", "'/etc'"},
+	{PLAIN, "{'Volumes': {'/../../etc': {}}}", "mounts 0 destination", "'/etc'"},
 	// Limits
 	{HOST("'Memory': 8388608"), NULL, "hostConfig MemorySwap", "16777216"},
 	{HOST("'Memory': 8388608, 'MemorySwap': -1"), NULL, "hostConfig MemorySwap", "-1"},
@@ -348,8 +350,7 @@ static void test_hostile_image(void)
 	g_autoptr(GError) error = NULL;
 	char **warnings = NULL;
 
-	g_assert_null(
-		test_plan(CONFIG("'Tty': false"), "{'Volumes': {'/proc/self': {}}}", &abilities, &warnings, &error));
+	g_assert_null(test_plan(PLAIN, "{'Volumes': {'/proc/self': {}}}", &abilities, &warnings, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
 	g_assert_nonnull(strstr(error->message, "nothing may be mounted over /proc"));
 }
@@ -363,7 +364,7 @@ static const struct {
 	 "Published ports are discarded when using host network mode"},
 	{HOST("'Init': true, 'PidMode': 'host'"), NULL, "The init process is not used"},
 	{HOST("'OomKillDisable': true"), NULL, "OOM killer is disabled for the container, but no memory limit is set"},
-	{CONFIG("'Tty': false"), "{'Healthcheck': {'Test': ['CMD', 'x']}}", "health check is not run"},
+	{PLAIN, "{'Healthcheck': {'Test': ['CMD', 'x']}}", "health check is not run"},
 	{CONFIG("'Healthcheck': {'Test': ['NONE']}"), "{'Healthcheck': {'Test': ['CMD', 'x']}}", NULL},
 };
 
@@ -468,6 +469,42 @@ static void test_log(void)
 	g_assert_true(log.none && !log.compress);
 }
 
+// "[" and `count` times the format and "]".
+static char *repeat(const char *format, int count, char open, char close)
+{
+	GString *out = g_string_new(NULL);
+
+	for (int i = 0; i < count; i++) {
+		g_string_append_c(out, i ? ',' : open);
+		for (const char *c = format; *c; c++)
+			*c == '#' ? g_string_append_printf(out, "%d", i) : (void) g_string_append_c(out, *c);
+	}
+	g_string_append_c(out, close);
+	return g_string_free(out, FALSE);
+}
+
+static void test_limits(void)
+{
+	struct berth_abilities abilities = test_abilities();
+
+	for (int extra = 0; extra < 2; extra++) {
+		g_autofree char *tmpfs = repeat("'/t#': ''", BERTH_LIMIT_MOUNTS + extra, '{', '}');
+		g_autofree char *env = repeat("'A#=1'", BERTH_LIMIT_ENVIRONMENT + extra, '[', ']');
+		g_autofree char *first = g_strdup_printf(HOST("'Tmpfs': %s"), tmpfs);
+		g_autofree char *second = g_strdup_printf(CONFIG("'Env': %s"), env);
+		g_autofree char *image = g_strdup_printf("{'Env': %s}", env);
+		const char *const requests[][2] = {{first, NULL}, {second, NULL}, {PLAIN, image}};
+		for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {
+			g_autoptr(GError) error = NULL;
+			g_auto(GStrv) warnings = NULL;
+			g_autoptr(berth_container_record) record =
+				test_plan(requests[i][0], requests[i][1], &abilities, &warnings, &error);
+			g_assert_true((record != NULL) == (extra == 0));
+			g_assert_true(!error || g_str_has_prefix(error->message, "more than "));
+		}
+	}
+}
+
 // The record survives the database.
 static void test_round_trip(void)
 {
@@ -505,6 +542,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/plan/no-abilities", test_no_abilities);
 	g_test_add_func("/plan/volume-names", test_volume_names);
 	g_test_add_func("/plan/log", test_log);
+	g_test_add_func("/plan/limits", test_limits);
 	g_test_add_func("/plan/round-trip", test_round_trip);
 	g_test_add_func("/plan/this-host", test_this_host);
 	return g_test_run();
