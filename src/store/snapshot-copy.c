@@ -20,9 +20,13 @@ static bool copy_prepare(int folder, int parent, GError **error)
 	berth_fd fs = openat(folder, "fs", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fs < 0)
 		return berth_error_set_errno(error, errno, "open the tree's folder");
-	if (parent >= 0)
-		return berth_tree_copy(parent, fs, error);
-	return fchmod(fs, 0755) == 0 || berth_error_set_errno(error, errno, "set the mode of the tree's folder");
+	if (parent < 0)
+		return fchmod(fs, 0755) == 0 ||
+		       berth_error_set_errno(error, errno, "set the mode of the tree's folder");
+	if (!berth_tree_copy(parent, fs, error))
+		return false;
+	return mknodat(folder, BERTH_SNAPSHOT_COPIED, S_IFREG | 0400, 0) == 0 ||
+	       berth_error_set_errno(error, errno, "note when the tree was copied");
 }
 
 static int copy_mount(const int *layers, size_t count, bool writable, GError **error)

@@ -6,13 +6,16 @@
 #include "store/snapshot.h"
 #include "store/store-internal.h"
 
+#define BERTH_SNAPSHOT_COPIED "copied"
+
 struct berth_snapshot_driver {
 	const char *name;
 	enum berth_whiteouts whiteouts;
 	// Whether the driver works on the file system of `folder`, which is the driver's to write in. NULL: always.
 	bool (*probe)(int folder, GError **error);
 	// Fills the new folder of a snapshot: `fs` and what else the driver needs. `parent` is the parent's `fs`, -1 if
-	// there is none.
+	// there is none. A driver that copies leaves the file BERTH_SNAPSHOT_COPIED behind the copying, whose time
+	// tells what was changed since.
 	bool (*prepare)(int folder, int parent, GError **error);
 	// Makes the tree's detached mount. `layers` are the folders of the snapshot and of its parents, nearest first.
 	int (*mount)(const int *layers, size_t count, bool writable, GError **error);

@@ -416,13 +416,17 @@ static bool compare(struct berth_snapshots *snapshots, const char *id, berth_tre
 		    GError **error)
 {
 	g_autoptr(snapshot_record) record = look_up(snapshots, id, error);
-	berth_fd content = record ? open_content(snapshots, id, error) : -1, base = -1;
+	berth_fd folder = record ? open_folder(snapshots, id, error) : -1, base = -1;
+	berth_fd content = folder >= 0 ? open_inner(folder, "fs", id, error) : -1;
+	struct stat copied;
 
 	if (content < 0)
 		return false;
 	if (record->parent && !berth_snapshot_mount(snapshots, record->parent, &base, error))
 		return false;
-	return berth_tree_compare(content, base, snapshots->driver->whiteouts, each, data, error);
+	bool is_copy = fstatat(folder, BERTH_SNAPSHOT_COPIED, &copied, AT_SYMLINK_NOFOLLOW) == 0;
+	return berth_tree_compare(content, base, snapshots->driver->whiteouts, is_copy ? &copied.st_mtim : NULL, each,
+				  data, error);
 }
 
 struct listener {
@@ -478,7 +482,8 @@ bool berth_snapshot_usage(struct berth_snapshots *snapshots, const char *id, str
 	return compare(snapshots, id, add_usage, &adding, error);
 }
 
-bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, char **ret_name, GError **error)
+bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, berth_wanted_fn *wanted, void *data,
+			   char **ret_name, GError **error)
 {
 	g_autofree char *name = folder_of("", id), *prefix = NULL, *gone = NULL;
 	g_autoptr(berth_transaction) transaction = NULL;
@@ -496,6 +501,8 @@ bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, ch
 		g_propagate_error(error, g_steal_pointer(&local));
 		return false;
 	}
+	if (wanted && wanted(data, id))
+		return true;
 	// The moment makes the name one of its own: the same id may come and go again while this one is deleted.
 	prefix = g_strdup_printf(".gone-%" G_GINT64_FORMAT "-", berth_moment_now());
 	gone = folder_of(prefix, id);
@@ -515,7 +522,7 @@ bool berth_snapshot_remove(struct berth_snapshots *snapshots, const char *id, GE
 {
 	g_autofree char *name = NULL;
 
-	if (!berth_snapshot_detach(snapshots, id, &name, error))
+	if (!berth_snapshot_detach(snapshots, id, NULL, NULL, &name, error))
 		return false;
 	BERTH_FAILPOINT("snapshot.remove.detached");
 	return !name || berth_snapshots_delete(snapshots, name, error);

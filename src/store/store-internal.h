@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the store's parts offer each other: hooks that let leases follow what is committed, and removal in two steps so
-// that garbage collection decides under its lock and deletes outside it.
+// that garbage collection decides at once and deletes at leisure.
 #pragma once
 
 #include "store/store.h"
@@ -12,8 +12,12 @@ void berth_blobs_on_commit(struct berth_blobs *blobs, berth_commit_fn *commit, v
 void berth_snapshots_on_commit(struct berth_snapshots *snapshots, berth_commit_fn *commit, void *data);
 
 // Takes the snapshot out of sight: record and folder are gone for everybody. *ret_name (the caller's; NULL if there
-// was none) names what berth_snapshots_delete() removes. Errors as of berth_snapshot_remove().
-bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, char **ret_name, GError **error);
+// was none) names what berth_snapshots_delete() removes. Errors as of berth_snapshot_remove(). `wanted` (may be NULL)
+// is asked within the transaction that does it: who begins to want the snapshot afterwards finds it gone. One that is
+// wanted stays, and *ret_name is NULL.
+typedef bool berth_wanted_fn(void *data, const char *id);
+bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, berth_wanted_fn *wanted, void *data,
+			   char **ret_name, GError **error);
 bool berth_snapshots_delete(struct berth_snapshots *snapshots, const char *name, GError **error);
 
 // Calls `each` for every snapshot, in the order of ids. It may not use the database.

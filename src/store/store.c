@@ -5,10 +5,11 @@
 //   its work needs to know no digest beforehand.
 // - What is released while a collection runs is kept until that collection ends: a record that was committed behind
 //   the collector's back named only what a lease held.
-// - The collector looks at the leases and removes under one lock, one object at a time; the folders of snapshots are
-//   deleted outside of it.
+// - The collector removes one object at a time, and looks at the leases anew before each, in one step with the removal.
+//   Who leases an object afterwards and looks for it finds it gone.
 //
-// Locks: `collecting` before `lock` before the database's.
+// Locks: `collecting`, then the database's, then `lock`, under which nothing else is taken: leases may be taken and
+// released within a transaction.
 #include "store/store.h"
 
 #include "base/error.h"
@@ -196,13 +197,25 @@ void berth_lease_release(struct berth_lease *lease)
 	g_free(lease);
 }
 
-// The store's lock must be held.
-static bool leased(const struct berth_store *store, const char *key)
+// The lock must be held.
+static bool leased(const struct berth_store *store, const char *kind, const char *id)
 {
+	g_autofree char *key = key_of(kind, id);
+
 	for (guint i = 0; i < store->leases->len; i++)
 		if (g_hash_table_contains(((struct berth_lease *) store->leases->pdata[i])->keys, key))
 			return true;
 	return false;
+}
+
+static bool snapshot_leased(void *data, const char *id)
+{
+	struct berth_store *store = data;
+
+	pthread_mutex_lock(&store->lock);
+	bool held = leased(store, "snapshot", id);
+	pthread_mutex_unlock(&store->lock);
+	return held;
 }
 
 struct collection {
@@ -256,11 +269,7 @@ static void reach_from_snapshots(struct collection *collection)
 
 	g_hash_table_iter_init(&iter, collection->snapshots);
 	while (g_hash_table_iter_next(&iter, &id, &parent)) {
-		g_autofree char *key = key_of("snapshot", id);
-		pthread_mutex_lock(&collection->store->lock);
-		bool held = leased(collection->store, key);
-		pthread_mutex_unlock(&collection->store->lock);
-		if (held)
+		if (snapshot_leased(collection->store, id))
 			reach_snapshot(collection, id);
 		if (!g_hash_table_contains(collection->garbage, id))
 			reach_snapshot(collection, parent);
@@ -303,16 +312,12 @@ static int deepest_first(const void *a, const void *b, void *collection)
 
 static bool remove_snapshot(struct berth_store *store, const char *id, struct berth_collected *result, GError **error)
 {
-	g_autofree char *key = key_of("snapshot", id), *name = NULL;
+	g_autofree char *name = NULL;
 	g_autoptr(GError) local = NULL;
 	struct berth_usage usage = {0};
-	bool good = true;
 
 	berth_snapshot_usage(store->snapshots, id, &usage, NULL); // one that cannot be read can still be removed
-	pthread_mutex_lock(&store->lock);
-	if (!leased(store, key))
-		good = berth_snapshot_detach(store->snapshots, id, &name, &local);
-	pthread_mutex_unlock(&store->lock);
+	bool good = berth_snapshot_detach(store->snapshots, id, snapshot_leased, store, &name, &local);
 	if (!good && g_error_matches(local, BERTH_ERROR, BERTH_ERROR_CONFLICT)) // somebody began to use it meanwhile
 		return true;
 	if (!good) {
@@ -330,11 +335,10 @@ static bool remove_snapshot(struct berth_store *store, const char *id, struct be
 static bool remove_blob(struct berth_store *store, const char *digest, int64_t size, struct berth_collected *result,
 			GError **error)
 {
-	g_autofree char *key = key_of("blob", digest);
 	bool good = true;
 
 	pthread_mutex_lock(&store->lock);
-	bool held = leased(store, key);
+	bool held = leased(store, "blob", digest);
 	if (!held)
 		good = berth_blob_remove(store->blobs, digest, error);
 	pthread_mutex_unlock(&store->lock);

@@ -8,11 +8,15 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/xattr.h>
 
+#define CHUNK (1 << 16)
+
 struct compare {
 	enum berth_whiteouts whiteouts;
+	const struct timespec *since;
 	berth_tree_change_fn *each;
 	void *data;
 };
@@ -100,6 +104,52 @@ static bool same_status(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+static bool touched_before(const struct stat *status, const struct timespec *moment)
+{
+	return status->st_ctim.tv_sec < moment->tv_sec ||
+	       (status->st_ctim.tv_sec == moment->tv_sec && status->st_ctim.tv_nsec < moment->tv_nsec);
+}
+
+static bool same_bytes(int top, int base, const char *name, bool *ret_same, GError **error)
+{
+	g_autofree char *ours = g_malloc(2 * CHUNK);
+	char *theirs = ours + CHUNK;
+	berth_fd top_fd = openat(top, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	berth_fd base_fd = openat(base, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (top_fd < 0 || base_fd < 0)
+		return berth_error_set_errno(error, errno, "open %s to compare it", name);
+
+	for (;;) {
+		ssize_t length = berth_read_full(top_fd, ours, CHUNK), other = berth_read_full(base_fd, theirs, CHUNK);
+		if (length < 0 || other < 0)
+			return berth_error_set_errno(error, errno, "read %s to compare it", name);
+		*ret_same = length == other && memcmp(ours, theirs, (size_t) length) == 0;
+		if (!*ret_same || length < CHUNK)
+			return true;
+	}
+}
+
+// Of two files whose status is the same.
+static bool same_content(const struct compare *compare, int top, int base, const char *name, const struct stat *status,
+			 bool *ret_same, GError **error)
+{
+	char ours[PATH_MAX], theirs[PATH_MAX];
+
+	*ret_same = true;
+	if (compare->since && touched_before(status, compare->since))
+		return true;
+	if (S_ISREG(status->st_mode))
+		return same_bytes(top, base, name, ret_same, error);
+	if (!S_ISLNK(status->st_mode))
+		return true;
+	ssize_t length = readlinkat(top, name, ours, sizeof ours),
+		other = readlinkat(base, name, theirs, sizeof theirs);
+	if (length < 0 || other < 0)
+		return berth_error_set_errno(error, errno, "read the link %s", name);
+	*ret_same = length == other && memcmp(ours, theirs, (size_t) length) == 0;
+	return true;
+}
+
 // False is an error only without ENOENT: *ret_there tells.
 static bool look(int folder, const char *name, struct stat *ret, bool *ret_there, GError **error)
 {
@@ -136,8 +186,12 @@ static bool compare_entry(const struct compare *compare, struct folder *folder, 
 		here = false;
 	if (!here)
 		return !there || report(compare, folder, path, BERTH_CHANGE_DELETED, NULL, error);
-	if (there && same_status(ours, &theirs) && !same_xattrs(top, base, name, &same, error))
-		return false;
+	if (there && same_status(ours, &theirs)) {
+		if (!same_xattrs(top, base, name, &same, error))
+			return false;
+		if (same && !same_content(compare, top, base, name, ours, &same, error))
+			return false;
+	}
 
 	enum berth_change change = there ? BERTH_CHANGE_MODIFIED : BERTH_CHANGE_ADDED;
 	if (!S_ISDIR(ours->st_mode))
@@ -163,10 +217,10 @@ static bool compare_folder(const struct compare *compare, struct folder *folder,
 	return true;
 }
 
-bool berth_tree_compare(int top, int base, enum berth_whiteouts whiteouts, berth_tree_change_fn *each, void *data,
-			GError **error)
+bool berth_tree_compare(int top, int base, enum berth_whiteouts whiteouts, const struct timespec *since,
+			berth_tree_change_fn *each, void *data, GError **error)
 {
-	struct compare compare = {whiteouts, each, data};
+	struct compare compare = {whiteouts, since, each, data};
 	struct folder root = {.path = ""};
 
 	return compare_folder(&compare, &root, top, base, error);

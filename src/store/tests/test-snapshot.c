@@ -290,6 +290,37 @@ static void test_changes_of_kind(const void *driver)
 	finish(&scene);
 }
 
+// Programs that set times: size and time are the same, and only the content tells.
+static void test_changes_of_content(const void *driver)
+{
+	struct scene scene;
+	struct stat status;
+	if (!begin(&scene, driver))
+		return;
+	make_base(&scene);
+	prepare(&scene, "c", CHAIN_A);
+	berth_fd tree = mount_it(&scene, "c");
+	const char *const names[] = {"etc/passwd", "etc/hosts"};
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_assert_cmpint(fstatat(tree, names[i], &status, 0), ==, 0);
+		const struct timespec times[] = {status.st_atim, status.st_mtim};
+		g_assert_cmpint(unlinkat(tree, names[i], 0), ==, 0);
+		scene_write(tree, names[i], i == 0 ? "rooT" : "hosts", 0644);
+		g_assert_cmpint(utimensat(tree, names[i], times, 0), ==, 0);
+	}
+	g_assert_cmpint(fstatat(tree, "link", &status, AT_SYMLINK_NOFOLLOW), ==, 0);
+	const struct timespec times[] = {status.st_atim, status.st_mtim};
+	g_assert_cmpint(unlinkat(tree, "link", 0), ==, 0);
+	g_assert_cmpint(symlinkat("etc/shadow", tree, "link"), ==, 0);
+	g_assert_cmpint(utimensat(tree, "link", times, AT_SYMLINK_NOFOLLOW), ==, 0);
+	static const char expected[] = "C /etc\nC /etc/passwd\nC /link\n";
+	assert_changes(&scene, "c", expected);
+	berth_fd_clear(&tree);
+	commit(&scene, "c", CHAIN_B);
+	assert_changes(&scene, CHAIN_B, expected);
+	finish(&scene);
+}
+
 static bool stop_there(void *data, const char *path, enum berth_change change, GError **error)
 {
 	(void) data, (void) change;
@@ -694,6 +725,7 @@ static const struct {
 	{"scratch", test_scratch},
 	{"changes", test_changes},
 	{"changes-of-kind", test_changes_of_kind},
+	{"changes-of-content", test_changes_of_content},
 	{"refusals", test_refusals},
 	{"commit-twice", test_commit_twice},
 	{"sweep", test_sweep},

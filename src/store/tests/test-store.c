@@ -66,7 +66,8 @@ static void layer(struct scene *scene, const char *chain_id, const char *parent)
 	struct berth_snapshots *snapshots = berth_store_snapshots(scene->store);
 	g_assert_true(berth_snapshot_prepare(snapshots, "unpacking", parent, &scene->error));
 	berth_fd content = berth_snapshot_open_content(snapshots, "unpacking", &scene->error);
-	scene_write(content, "file", "1234", 0644);
+	g_autofree char *text = g_strndup(chain_id + strlen("sha256:"), 4);
+	scene_write(content, "file", text, 0644);
 	g_assert_true(berth_snapshot_commit(snapshots, "unpacking", chain_id, &scene->error));
 }
 
