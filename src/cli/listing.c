@@ -133,7 +133,7 @@ bool berth_listing_print(const struct berth_listing *listing, const char *format
 	const json_t *row;
 	size_t i;
 
-	if (format && strcmp(format, "json") == 0)
+	if (format && (strcmp(format, "json") == 0 || strcmp(format, "{{json .}}") == 0))
 		return print_json(listing, rows);
 	g_autofree char *trimmed = table ? g_strstrip(g_strdup(text)) : g_strdup(text);
 	struct berth_template *template = berth_format_parse(trimmed, error);

@@ -137,7 +137,7 @@ static char *quote(const char *command, bool whole)
 
 static char *size_of(const struct api_container_summary *container)
 {
-	g_autofree char *own = berth_bytes_format(container->size_rw);
+	g_autofree char *own = berth_bytes_format(MAX(container->size_rw, 0));
 	g_autofree char *whole = berth_bytes_format(container->size_root_fs);
 
 	return container->size_root_fs > 0 ? g_strdup_printf("%s (virtual %s)", own, whole) : g_steal_pointer(&own);
