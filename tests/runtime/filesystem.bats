@@ -45,8 +45,7 @@ load helpers
 	mkdir -p "$bundle/rootfs/secret"
 	echo word >"$bundle/rootfs/secret/file"
 	echo word >"$bundle/rootfs/etc/secret"
-	ln -s /etc/secret "$bundle/rootfs/link"
-	configure '.linux.maskedPaths += ["/secret","/etc/secret","/nothing","/link/x","/tmp"] | .linux.readonlyPaths += ["/etc"]'
+	configure '.linux.maskedPaths += ["/secret","/etc/secret","/nothing","/tmp"] | .linux.readonlyPaths += ["/etc"]'
 	run -0 script 'ls /secret /tmp; cat /etc/secret; touch /secret/x || touch /etc/x ||
 		sh -c "echo x >/proc/sys/kernel/hostname" || echo refused'
 	[[ "$output" != *word* ]]

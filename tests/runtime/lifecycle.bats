@@ -196,7 +196,7 @@ load helpers
 		.linux.intelRdt={"closID":"x"}|linux.intelRdt is not implemented
 		.hooks={"prestart":[{"path":"relative"}]}|the path must be absolute
 		.linux.resources.memory={"limit":8388608,"swap":4194304}|memory
-		.linux.resources.unified={"../x":"1"}|../x
+		.linux.resources.unified={"../x":"1"}|resources: unified
 		.linux.cgroupsPath="/a/../../b"|cgroup path
 		.linux.cgroupsPath="/"|must not be the root
 	CASES
