@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions that templates can call: Go's and Docker's. What they make is charged to the execution by its size.
+// The functions that templates can call: Go's and Docker's. Their work is charged to the execution.
 //
 // Data that Go has in typed maps and lists is JSON here, and some differences of type are gone: integers and floats
 // compare by value, and a key that a map has not gives the zero value of what the others have.
@@ -35,7 +35,7 @@ static bool finish(struct template_call *call, struct template_writer *writer, j
 {
 	bool good = berth_template__written(writer, error);
 
-	call->made += writer->text->len;
+	call->made += writer->work;
 	if (good)
 		*ret_value = json_stringn_nocheck(writer->text->str, writer->text->len);
 	g_string_free(writer->text, TRUE);
@@ -435,6 +435,7 @@ static bool call_escape(struct template_call *call, escape *one, json_t **ret_va
 		one(&writer, c, plain.text->str + i, width);
 	}
 	g_string_free(plain.text, TRUE);
+	call->made += plain.work;
 	return finish(call, &writer, ret_value, error);
 }
 
@@ -583,12 +584,6 @@ static bool call_title(struct template_call *call, json_t **ret_value, GError **
 	return change_case(call, TITLE, ret_value, error);
 }
 
-static void write_spaces(struct template_writer *writer, json_int_t count)
-{
-	for (; count > 0 && !writer->full; count--)
-		berth_template__write(writer, " ", 1);
-}
-
 static bool call_pad(struct template_call *call, json_t **ret_value, GError **error)
 {
 	struct template_writer writer = new_writer(call);
@@ -601,9 +596,9 @@ static bool call_pad(struct template_call *call, json_t **ret_value, GError **er
 			g_string_free(writer.text, TRUE);
 			return fail(error, "strings: negative Repeat count");
 		}
-		write_spaces(&writer, before);
+		berth_template__write_repeated(&writer, ' ', (size_t) before);
 		berth_template__write(&writer, text, length);
-		write_spaces(&writer, after);
+		berth_template__write_repeated(&writer, ' ', (size_t) after);
 	}
 	return finish(call, &writer, ret_value, error);
 }

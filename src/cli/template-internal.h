@@ -11,7 +11,7 @@
 
 // What one execution may do, so that loops over loops end: a unit is a byte that a function makes or reads; nodes and
 // elements count more.
-#define BERTH_LIMIT_TEMPLATE_WORK ((size_t) 4 * BERTH_LIMIT_TEMPLATE_OUTPUT)
+#define BERTH_LIMIT_TEMPLATE_WORK ((size_t) 2 * BERTH_LIMIT_TEMPLATE_OUTPUT)
 #define BERTH_LIMIT_TEMPLATE_WIDTH 1000000 // of a verb of printf, as Go has it
 
 // Tokens
@@ -123,8 +123,8 @@ struct berth_template {
 struct template_call {
 	json_t **arguments; // none is NULL
 	size_t count;
-	size_t limit; // bytes that the result may have
-	size_t made; // units of work, for the caller
+	size_t limit; // units of work that there are
+	size_t made; // units of work that it took, for the caller
 	bool header; // leave text as it is: a table's head is made
 };
 
@@ -140,11 +140,12 @@ bool berth_template__truth(const json_t *value);
 
 // Text
 
-// What gathers text up to a limit. What would exceed it is not written; `full` remembers that, `deep` that a value was
-// nested too deeply to be written.
+// What gathers text until it has cost as much as the limit: its bytes, and some more for each time that something is
+// written. What would exceed it is not written; `full` remembers that, `deep` that a value was nested too deeply to be
+// written.
 struct template_writer {
 	GString *text;
-	size_t limit;
+	size_t limit, work;
 	bool full, deep;
 };
 

@@ -57,6 +57,15 @@ static void write_padded(struct template_writer *writer, const char *bytes, size
 		berth_template__write_repeated(writer, ' ', missing);
 }
 
+// Writes what was gathered in a writer of its own, which ends.
+static void write_part(struct template_writer *writer, struct template_writer *part, const struct verb *verb)
+{
+	writer->work += part->work;
+	writer->full |= part->full;
+	write_padded(writer, part->text->str, part->text->len, verb, false);
+	g_string_free(part->text, TRUE);
+}
+
 static void print_float(struct template_writer *writer, double value, const struct verb *verb)
 {
 	bool general = strchr("vgG", (int) verb->letter) != NULL;
@@ -154,7 +163,7 @@ static size_t truncated(const char *bytes, size_t length, const struct verb *ver
 
 static void print_hexadecimal(struct template_writer *writer, const char *bytes, size_t length, const struct verb *verb)
 {
-	struct template_writer text = {.text = g_string_new(NULL), .limit = writer->limit};
+	struct template_writer text = {.text = g_string_new(NULL), .limit = writer->limit - writer->work};
 	const char *format = verb->letter == 'X' ? "%02X" : "%02x", *prefix = verb->letter == 'X' ? "0X" : "0x";
 
 	if (verb->has_precision)
@@ -166,9 +175,7 @@ static void print_hexadecimal(struct template_writer *writer, const char *bytes,
 			berth_template__write_text(&text, prefix);
 		berth_template__write_escape(&text, (unsigned char) bytes[i], format);
 	}
-	writer->full |= text.full;
-	write_padded(writer, text.text->str, text.text->len, verb, false);
-	g_string_free(text.text, TRUE);
+	write_part(writer, &text, verb);
 }
 
 static bool can_be_backquoted(const char *bytes, size_t length)
@@ -198,7 +205,7 @@ static void print_string(struct template_writer *writer, const json_t *value, co
 		write_padded(writer, bytes, length, verb, false);
 		return;
 	}
-	struct template_writer text = {.text = g_string_new(NULL), .limit = writer->limit};
+	struct template_writer text = {.text = g_string_new(NULL), .limit = writer->limit - writer->work};
 	if (verb->letter == 'q' && verb->sharp && can_be_backquoted(bytes, length)) {
 		berth_template__write_text(&text, "`");
 		berth_template__write(&text, bytes, length);
@@ -206,9 +213,7 @@ static void print_string(struct template_writer *writer, const json_t *value, co
 	} else {
 		berth_template__write_quoted(&text, bytes, length, verb->letter == 'q' && verb->plus);
 	}
-	writer->full |= text.full;
-	write_padded(writer, text.text->str, text.text->len, verb, false);
-	g_string_free(text.text, TRUE);
+	write_part(writer, &text, verb);
 }
 
 // Values

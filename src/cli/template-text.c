@@ -10,13 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WRITE_WORK 8 // units that a write costs besides its bytes
+
 // The writer
+
+static bool spend(struct template_writer *writer, size_t length)
+{
+	if (length == 0)
+		return false;
+	if (writer->limit - writer->work < WRITE_WORK || length > writer->limit - writer->work - WRITE_WORK)
+		writer->full = true;
+	if (writer->full)
+		return false;
+	writer->work += length + WRITE_WORK;
+	return true;
+}
 
 void berth_template__write(struct template_writer *writer, const char *bytes, size_t length)
 {
-	if (length > writer->limit - writer->text->len)
-		writer->full = true;
-	if (!writer->full)
+	if (spend(writer, length))
 		g_string_append_len(writer->text, bytes, (gssize) length);
 }
 
@@ -27,9 +39,7 @@ void berth_template__write_text(struct template_writer *writer, const char *text
 
 void berth_template__write_repeated(struct template_writer *writer, char c, size_t count)
 {
-	if (count > writer->limit - writer->text->len)
-		writer->full = true;
-	if (writer->full)
+	if (!spend(writer, count))
 		return;
 	size_t at = writer->text->len;
 	g_string_set_size(writer->text, at + count);
@@ -48,8 +58,7 @@ void berth_template__write_character(struct template_writer *writer, gunichar c)
 bool berth_template__written(const struct template_writer *writer, GError **error)
 {
 	if (writer->full)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "more output than the limit of %d bytes",
-				       BERTH_LIMIT_TEMPLATE_OUTPUT);
+		return berth_error_set(error, BERTH_ERROR_INVALID, "more output than one execution may make");
 	if (writer->deep)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "value nested deeper than %d levels",
 				       BERTH_LIMIT_TEMPLATE_DEPTH);
@@ -316,19 +325,22 @@ int berth_template__exponent_of(const char *scientific)
 static void json_string_text(struct template_writer *writer, const char *bytes, size_t length)
 {
 	static const char escaped[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-	size_t width;
+	size_t width, plain = 0; // where what needs no escape begins
 
 	berth_template__write_text(writer, "\"");
 	for (size_t i = 0; i < length && !writer->full; i += width) {
 		gunichar c = berth_template__character(bytes + i, length - i, &width);
 		const char *found = c && c < 0x80 ? strchr(escaped, (int) c) : NULL;
+		if (!found && c >= ' ' && c != 0x2028 && c != 0x2029 && !(c == 0xfffd && width == 1))
+			continue;
+		berth_template__write(writer, bytes + plain, i - plain);
+		plain = i + width;
 		if (found)
 			berth_template__write(writer, (char[]){'\\', letters[found - escaped]}, 2);
-		else if (c < ' ' || c == 0x2028 || c == 0x2029 || (c == 0xfffd && width == 1))
-			berth_template__write_escape(writer, c, "\\u%04x");
 		else
-			berth_template__write(writer, bytes + i, width);
+			berth_template__write_escape(writer, c, "\\u%04x");
 	}
+	berth_template__write(writer, bytes + plain, length - plain);
 	berth_template__write_text(writer, "\"");
 }
 

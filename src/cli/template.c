@@ -84,6 +84,11 @@ static bool charge(const struct frame *frame, size_t units, GError **error)
 	return true;
 }
 
+static size_t work_left(const struct frame *frame)
+{
+	return BERTH_LIMIT_TEMPLATE_WORK - frame->execution->work;
+}
+
 static bool enter(const struct frame *frame, GError **error)
 {
 	if (frame->execution->depth >= BERTH_LIMIT_TEMPLATE_DEPTH)
@@ -260,8 +265,6 @@ static bool check_argument(struct frame *frame, const struct template_node *node
 
 	if (fits)
 		return charge(frame, parameter == 'l' ? json_array_size(value) : 0, error);
-	if (node)
-		frame->at = node;
 	if (node && node->type == BERTH_NODE_NIL)
 		return fail(frame, error, "cannot assign nil to %s", wanted);
 	if (node && node->type == BERTH_NODE_CONSTANT && parameter == 'l')
@@ -338,7 +341,7 @@ static bool eval_function(struct frame *frame, json_t *dot, const struct templat
 		return false;
 	struct template_call call = {.arguments = (json_t **) values->pdata,
 				     .count = values->len,
-				     .limit = BERTH_LIMIT_TEMPLATE_OUTPUT,
+				     .limit = MIN(BERTH_LIMIT_TEMPLATE_OUTPUT, work_left(frame)),
 				     .header = options && options->header};
 	BERTH_AUTO_JSON json_t *value = NULL;
 	if (!function->call(&call, &value, &cause)) {
@@ -446,7 +449,7 @@ static bool eval_pipeline(struct frame *frame, json_t *dot, const struct templat
 static bool write_value(struct frame *frame, const json_t *value, GError **error)
 {
 	struct template_writer *out = &frame->execution->out;
-	size_t before = out->text->len;
+	size_t before = out->work;
 	GError *cause = NULL;
 
 	if (!value)
@@ -457,7 +460,7 @@ static bool write_value(struct frame *frame, const json_t *value, GError **error
 		g_autoptr(GError) owned = cause;
 		return fail(frame, error, "%s", owned->message);
 	}
-	return charge(frame, out->text->len - before, error);
+	return charge(frame, out->work - before, error);
 }
 
 static enum flow walk_action(struct frame *frame, json_t *dot, const struct template_node *node, GError **error)
@@ -626,7 +629,7 @@ static enum flow walk_text(struct frame *frame, const struct template_node *node
 	berth_template__write(out, frame->execution->template->text + node->start, node->end - node->start);
 	if (!out->full)
 		return charge(frame, node->end - node->start, error) ? FLOW_ON : FLOW_ERROR;
-	fail(frame, error, "more output than the limit of %d bytes", BERTH_LIMIT_TEMPLATE_OUTPUT);
+	fail(frame, error, "more output than one execution may make");
 	return FLOW_ERROR;
 }
 
@@ -661,10 +664,12 @@ static enum flow walk(struct frame *frame, json_t *dot, const struct template_no
 bool berth_template_execute(const struct berth_template *template, const json_t *data,
 			    const struct berth_template_options *options, GString *out, GError **error)
 {
-	struct execution execution = {.template = template, .options = options, .data = data, .out = {.text = out}};
+	struct execution execution = {.template = template,
+				      .options = options,
+				      .data = data,
+				      .out = {.text = out, .limit = BERTH_LIMIT_TEMPLATE_OUTPUT}};
 	const struct template_body *body = g_hash_table_lookup(template->bodies, "");
 
-	execution.out.limit = out->len + BERTH_LIMIT_TEMPLATE_OUTPUT;
 	// Values are counted references to what the caller owns; nothing is changed in them.
 	return execute_body(&execution, body, (json_t *) data, error) != FLOW_ERROR;
 }

@@ -11,7 +11,7 @@
 
 #define BERTH_LIMIT_TEMPLATE (64 << 10) // bytes of one template
 #define BERTH_LIMIT_TEMPLATE_DEPTH 100 // nesting of actions and of calls
-#define BERTH_LIMIT_TEMPLATE_OUTPUT (64 << 20) // bytes that one execution may produce
+#define BERTH_LIMIT_TEMPLATE_OUTPUT (64 << 20) // bytes that one execution may produce; fewer in small pieces
 
 struct berth_template;
 
