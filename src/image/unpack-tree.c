@@ -75,8 +75,10 @@ static int enter_parent(struct berth_unpack_tree *this, const char *path, GError
 	this->parent_fd = berth_root_open(this->root_fd, parent, O_RDONLY | O_DIRECTORY, 0, NULL);
 	if (this->parent_fd < 0) {
 		berth_fd made = berth_root_make_folder(this->root_fd, parent, PARENT_MODE, error);
-		if (made < 0)
+		if (made < 0) {
+			g_prefix_error(error, "the way to it is no folder of the layer: ");
 			return -1;
+		}
 		this->parent_fd = openat(made, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (this->parent_fd < 0) {
@@ -214,15 +216,18 @@ static bool add_special(int parent_fd, const char *name, struct archive_entry *e
 {
 	mode_t type = archive_entry_filetype(entry);
 	dev_t device = 0;
+	const char *target = archive_entry_symlink(entry);
 	int result;
 
+	if (type == AE_IFLNK && (!target || !*target))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "a symbolic link without a target");
 	if (type == AE_IFCHR || type == AE_IFBLK)
 		device = makedev(archive_entry_rdevmajor(entry), archive_entry_rdevminor(entry));
 	if (type == AE_IFCHR && device == 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "character device 0:0 is the overlay file system's mark of a deleted file");
 	if (type == AE_IFLNK)
-		result = symlinkat(archive_entry_symlink(entry), parent_fd, name);
+		result = symlinkat(target, parent_fd, name);
 	else
 		result = mknodat(parent_fd, name, type | 0600, device);
 	if (result < 0)

@@ -111,18 +111,29 @@ static bool unpack_entry(struct unpacking *this, struct archive_entry *entry, GE
 	return berth_unpack_tree_add(&this->tree, &this->tar, entry, path, target, error);
 }
 
+// What the kernel found missing or in the way inside the root is a fault of the archive.
+static void propagate(const struct unpacking *this, struct archive_entry *entry, GError *failure, GError **error)
+{
+	const char *name = archive_entry_pathname(entry);
+	g_autofree char *shown = berth_tar_printable(name ? name : "");
+
+	if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) ||
+	    g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_CONFLICT))
+		failure->code = BERTH_ERROR_INVALID;
+	g_propagate_prefixed_error(error, failure, "layer entry %" G_GINT64_FORMAT " (%s): ", this->entries, shown);
+}
+
 static bool unpack_entries(struct unpacking *this, GError **error)
 {
 	struct archive_entry *entry;
 	int more;
 
 	while ((more = berth_tar_next(&this->tar, &entry, error)) > 0) {
-		if (unpack_entry(this, entry, error))
-			continue;
-		const char *name = archive_entry_pathname(entry);
-		g_autofree char *shown = berth_tar_printable(name ? name : "");
-		g_prefix_error(error, "layer entry %" G_GINT64_FORMAT " (%s): ", this->entries, shown);
-		return false;
+		GError *failure = NULL;
+		if (!unpack_entry(this, entry, &failure)) {
+			propagate(this, entry, failure, error);
+			return false;
+		}
 	}
 	if (more < 0)
 		g_prefix_error(error, "layer, behind entry %" G_GINT64_FORMAT ": ", this->entries);
