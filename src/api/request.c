@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "spec/api.h"
 
 #include <string.h>
 
@@ -242,7 +243,9 @@ void berth_request_run(struct berth_request *request)
 	request->error = error;
 	log_outcome(request);
 	if (error && !request->begun) {
-		BERTH_AUTO_JSON json_t *json = json_pack("{s:s}", "message", error->message);
+		// By its table: the message may quote what a client sent, and that need not be UTF-8.
+		const struct api_error answer = {.message = error->message};
+		BERTH_AUTO_JSON json_t *json = berth_document_print(&api_error_document, &answer, 0);
 		unsigned status = berth_status_of(error);
 		if (status == 304)
 			berth_reply_empty(request, status);

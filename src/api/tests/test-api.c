@@ -193,6 +193,7 @@ static void test_errors(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	      "{\"message\":\"client version 1.48 is too new. Maximum supported API version is 1.47\"}\n");
 	check(fixture, "GET", "/info", 500, "{\"message\":\"reading /proc/meminfo: \\\"<&>\\\" is broken\"}\n");
 	check(fixture, "GET", "/containers/x/json", 404, "{\"message\":\"No such container: x\"}\n");
+	check(fixture, "GET", "/containers/%FF/json", 404, "{\"message\":\"No such container: \xef\xbf\xbd\"}\n");
 	check(fixture, "POST", "/containers/running/start", 304, "");
 	check(fixture, "POST", "/containers/box/resize?h=24", 400,
 	      "{\"message\":\"query parameter w: is required\"}\n");
