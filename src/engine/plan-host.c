@@ -39,7 +39,9 @@ static bool check_unsupported(const struct api_host_config *host, GError **error
 		{berth_plan_is_set(host->links), "links (--link)"},
 		{is_text(host->cgroup), "the control group of another container (Cgroup)"},
 		{host->storage_opt && g_hash_table_size(host->storage_opt), "storage options (--storage-opt)"},
-		{json_array_size(host->device_requests), "devices by request (--gpus, CDI)"},
+		{host->device_requests &&
+			 (!json_is_array(host->device_requests) || json_array_size(host->device_requests)),
+		 "devices by request (--gpus, CDI)"},
 		{host->cpu_count || host->cpu_percent, "CpuCount and CpuPercent, which are Windows' (use --cpus)"},
 		{host->io_maximum_iops || host->io_maximum_bandwidth,
 		 "IOMaximumIOps and IOMaximumBandwidth, which are Windows' (use --device-read-bps and its like)"},

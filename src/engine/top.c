@@ -367,7 +367,8 @@ static json_t *show_row(const GPtrArray *chosen, const struct process *process)
 	for (guint i = 0; i < chosen->len; i++) {
 		const struct column *column = chosen->pdata[i];
 		g_autofree char *value = column->show(process);
-		json_array_append_new(row, json_string(value));
+		g_autofree char *valid = g_utf8_make_valid(value, -1); // a program names itself as it likes
+		json_array_append_new(row, json_string(valid));
 	}
 	return row;
 }

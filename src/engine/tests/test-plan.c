@@ -197,6 +197,7 @@ static const struct {
 	{HOST("'StorageOpt': {'size': '1G'}"), "--storage-opt", true},
 	{HOST("'DeviceRequests': [{'Count': -1}]"), "--gpus", true},
 	{HOST("'KernelMemory': 10000000"), "--kernel-memory", true},
+	{HOST("'DeviceRequests': {'a': 1}"), "--gpus", true},
 	{HOST("'CpuCount': 1"), "CpuCount", true},
 	// Restart, log, security
 	{HOST("'RestartPolicy': {'Name': 'often'}"), "invalid restart policy: unknown policy 'often'", false},
