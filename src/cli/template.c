@@ -532,15 +532,26 @@ static enum flow walk_integers(struct frame *frame, const struct template_node *
 {
 	enum flow flow = FLOW_ON;
 
-	if (node->pipe->n_declared > 1) {
-		fail(frame, error, "can't use %" JSON_INTEGER_FORMAT " to iterate over more than one variable", end);
-		return FLOW_ERROR;
-	}
 	for (json_int_t i = 0; i < end && flow == FLOW_ON; i++) {
 		BERTH_AUTO_JSON json_t *value = json_integer(i);
 		flow = walk_once(frame, node, value, value, error);
 	}
 	return flow;
+}
+
+static bool check_iterable(const struct frame *frame, const struct template_node *pipe, const json_t *over,
+			   GError **error)
+{
+	if (json_is_integer(over) && pipe->n_declared > 1)
+		return fail(frame, error, "can't use %" JSON_INTEGER_FORMAT " to iterate over more than one variable",
+			    json_integer_value(over));
+	if (!over || json_is_array(over) || json_is_object(over) || json_is_integer(over))
+		return true;
+	struct template_writer text = {.text = g_string_new(NULL), .limit = BERTH_LIMIT_TEMPLATE};
+	berth_template__print(&text, over);
+	fail(frame, error, "range can't iterate over %s", text.text->str);
+	g_string_free(text.text, TRUE);
+	return false;
 }
 
 static enum flow walk_range(struct frame *frame, json_t *dot, const struct template_node *node, GError **error)
@@ -550,14 +561,8 @@ static enum flow walk_range(struct frame *frame, json_t *dot, const struct templ
 
 	if (!eval_pipeline(frame, dot, node->pipe, &over, error))
 		return FLOW_ERROR;
-	bool iterable = !over || json_is_array(over) || json_is_object(over) || json_is_integer(over);
-	if (!iterable) {
-		struct template_writer text = {.text = g_string_new(NULL), .limit = BERTH_LIMIT_TEMPLATE};
-		berth_template__print(&text, over);
-		fail(frame, error, "range can't iterate over %s", text.text->str);
-		g_string_free(text.text, TRUE);
+	if (!check_iterable(frame, node->pipe, over, error))
 		return FLOW_ERROR;
-	}
 	if (!over || (json_is_integer(over) ? json_integer_value(over) <= 0 : !berth_template__truth(over)))
 		return node->otherwise ? walk(frame, dot, node->otherwise, error) : FLOW_ON;
 	if (json_is_array(over))
