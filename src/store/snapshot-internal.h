@@ -23,5 +23,10 @@ struct berth_snapshot_driver {
 
 extern const struct berth_snapshot_driver berth_snapshot_overlay, berth_snapshot_copy;
 
+// The driver of the store whose snapshots are in folder `snapshots`, as for berth_snapshots_open(); the first choice is
+// recorded.
+const struct berth_snapshot_driver *berth_snapshot_driver_choose(int snapshots, struct berth_database *database,
+								 const char *wanted, GError **error);
+
 // Set once the kernel was found to know no "lowerdir+" (before 6.5). Tests set it to go that way on any kernel.
 extern int berth_overlay_old_kernel;

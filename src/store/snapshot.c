@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
-#include "base/json.h"
 #include "base/limits.h"
 #include "base/moment.h"
 
@@ -21,7 +20,6 @@
 #include <sys/stat.h>
 
 #define KIND "snapshot"
-#define KIND_DRIVER "snapshot-driver" // one record, id "driver"
 
 struct berth_snapshots {
 	const struct berth_snapshot_driver *driver;
@@ -43,8 +41,6 @@ static const struct berth_field record_fields[] = {
 };
 static const struct berth_document record_document = {"snapshot", sizeof(struct snapshot_record), record_fields};
 BERTH_DOCUMENT_AUTOPTR(snapshot_record, record_document)
-
-static const struct berth_snapshot_driver *const drivers[] = {&berth_snapshot_overlay, &berth_snapshot_copy};
 
 static bool check_id(const char *id, GError **error)
 {
@@ -95,6 +91,18 @@ static struct snapshot_record *get(struct berth_transaction *transaction, const 
 	return record;
 }
 
+// The same where a missing one is no failure: *ret is NULL then.
+static bool find(struct berth_transaction *transaction, const char *id, struct snapshot_record **ret, GError **error)
+{
+	g_autoptr(GError) local = NULL;
+
+	*ret = get(transaction, id, &local);
+	if (*ret || g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		return true;
+	g_propagate_error(error, g_steal_pointer(&local));
+	return false;
+}
+
 static struct snapshot_record *look_up(struct berth_snapshots *snapshots, const char *id, GError **error)
 {
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
@@ -119,67 +127,6 @@ static bool forget(struct berth_snapshots *snapshots, const char *id, GError **e
 	       berth_transaction_commit(transaction, error);
 }
 
-static bool probe(const struct berth_snapshots *snapshots, const struct berth_snapshot_driver *driver, GError **error)
-{
-	static const char name[] = ".probe";
-
-	if (!driver->probe)
-		return true;
-	if (!berth_remove_tree_at(snapshots->folder, name, error))
-		return false;
-	if (mkdirat(snapshots->folder, name, 0700) < 0)
-		return berth_error_set_errno(error, errno, "make a folder for snapshots");
-	berth_fd folder = openat(snapshots->folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool good = folder < 0 ? berth_error_set_errno(error, errno, "open a folder of snapshots")
-			       : driver->probe(folder, error);
-	return berth_remove_tree_at(snapshots->folder, name, good ? error : NULL) && good;
-}
-
-static const struct berth_snapshot_driver *find_driver(const char *name, GError **error)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++)
-		if (g_str_equal(drivers[i]->name, name))
-			return drivers[i];
-	berth_error_set(error, BERTH_ERROR_INVALID, "unknown snapshot driver \"%s\": overlay and copy are known", name);
-	return NULL;
-}
-
-// The driver that the store was made with: the record's name.
-static bool note_driver(void *data, const char *id, const char *name, const json_t *document)
-{
-	(void) id, (void) document;
-	*(char **) data = g_strdup(name);
-	return false;
-}
-
-static bool choose_driver(struct berth_snapshots *snapshots, const char *wanted, GError **error)
-{
-	g_autofree char *made_with = NULL;
-	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
-
-	if (!transaction || !berth_record_each(transaction, KIND_DRIVER, note_driver, &made_with, error))
-		return false;
-	if (wanted && made_with && !g_str_equal(wanted, made_with))
-		return berth_error_set(error, BERTH_ERROR_CONFLICT,
-				       "the data root was made with snapshot driver %s, not %s; use that driver or "
-				       "another data root",
-				       made_with, wanted);
-	const char *name = wanted ? wanted : made_with;
-	if (name) {
-		snapshots->driver = find_driver(name, error);
-		if (!snapshots->driver || !probe(snapshots, snapshots->driver, error))
-			return false;
-	}
-	for (size_t i = 0; !snapshots->driver; i++)
-		if (probe(snapshots, drivers[i], NULL))
-			snapshots->driver = drivers[i];
-	if (made_with)
-		return true;
-	BERTH_AUTO_JSON json_t *nothing = json_object();
-	return berth_record_put(transaction, KIND_DRIVER, "driver", snapshots->driver->name, nothing, NULL, 0, error) &&
-	       berth_transaction_commit(transaction, error);
-}
-
 struct berth_snapshots *berth_snapshots_open(const char *root_folder, struct berth_database *database,
 					     const char *driver, GError **error)
 {
@@ -191,7 +138,7 @@ struct berth_snapshots *berth_snapshots_open(const char *root_folder, struct ber
 	if (g_mkdir_with_parents(path, 0700) < 0 ||
 	    (snapshots->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		berth_error_set_errno(error, errno, "make or open folder %s", path);
-	else if (choose_driver(snapshots, driver, error))
+	else if ((snapshots->driver = berth_snapshot_driver_choose(snapshots->folder, database, driver, error)))
 		return snapshots;
 	berth_snapshots_free(snapshots);
 	return NULL;
@@ -224,17 +171,12 @@ void berth_snapshots_on_commit(struct berth_snapshots *snapshots, berth_commit_f
 static bool record_new(struct berth_snapshots *snapshots, const char *id, const char *parent, GError **error)
 {
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
-	g_autoptr(GError) local = NULL;
+	g_autoptr(snapshot_record) there = NULL;
 
-	if (!transaction)
+	if (!transaction || !find(transaction, id, &there, error))
 		return false;
-	g_autoptr(snapshot_record) there = get(transaction, id, &local);
 	if (there)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s exists already", id);
-	if (!g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND)) {
-		g_propagate_error(error, g_steal_pointer(&local));
-		return false;
-	}
 	g_autoptr(snapshot_record) above = parent ? get(transaction, parent, error) : NULL;
 	if (parent && !above)
 		return false;
@@ -319,12 +261,13 @@ static bool become_layer(struct berth_snapshots *snapshots, const char *id, cons
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
 	if (!transaction)
 		return false;
-	g_autoptr(snapshot_record) record = get(transaction, id, error);
+	g_autoptr(snapshot_record) record = get(transaction, id, error), there = NULL;
 	if (!record)
 		return false;
 	if (record->committed)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s is committed already", id);
-	g_autoptr(snapshot_record) there = get(transaction, chain_id, NULL);
+	if (!find(transaction, chain_id, &there, error))
+		return false;
 	*ret_exists = there != NULL;
 	if (there && !there->committed)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s exists and is not committed",
@@ -491,16 +434,11 @@ bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, be
 	*ret_name = NULL;
 	if (!check_id(id, error) || !(transaction = berth_transaction_begin(snapshots->database, error)))
 		return false;
-	if (!refuse_users(transaction, id, error))
+	g_autoptr(snapshot_record) record = NULL;
+	if (!refuse_users(transaction, id, error) || !find(transaction, id, &record, error))
 		return false;
-	g_autoptr(GError) local = NULL;
-	g_autoptr(snapshot_record) record = get(transaction, id, &local);
-	if (g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+	if (!record)
 		return true;
-	if (!record) {
-		g_propagate_error(error, g_steal_pointer(&local));
-		return false;
-	}
 	if (wanted && wanted(data, id))
 		return true;
 	// The moment makes the name one of its own: the same id may come and go again while this one is deleted.
