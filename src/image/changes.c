@@ -180,7 +180,7 @@ static bool read_pairs(CONFIG *config, const char *keyword, const char *text,
 {
 	size_t first = strcspn(text, " \t"), equals = strcspn(text, "=");
 
-	if (equals > first) {
+	if (equals >= first) {
 		g_autofree char *name = g_strndup(text, first);
 		g_autoptr(GString) value = g_string_new(NULL);
 		text = skip_space(text + first);

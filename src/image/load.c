@@ -297,8 +297,8 @@ static struct oci_image *read_config(struct loading *this, const struct found *f
 	return NULL;
 }
 
-static bool make_layers(struct loading *this, const struct found *found, const struct oci_image *image,
-			GPtrArray *layers, GError **error)
+static bool make_layers(struct loading *this, struct found *found, const struct oci_image *image, GPtrArray *layers,
+			GError **error)
 {
 	const char *parent = NULL;
 
@@ -313,6 +313,9 @@ static bool make_layers(struct loading *this, const struct found *found, const s
 		}
 		g_ptr_array_add(layers, layer);
 		parent = layer->chain_id;
+		// The archive's manifest describes the blob that came.
+		if (!g_str_equal(layer->digest, blob))
+			g_clear_pointer(&found->manifest, g_free);
 	}
 	return true;
 }

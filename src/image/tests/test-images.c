@@ -1,173 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image/image.h"
-
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/root.h"
-#include "image/tests/tarball.h"
+#include "image/tests/fixture.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
-struct fixture {
-	char *folder;
-	struct berth_store *store;
-	struct berth_images *images;
-	GString *events; // "import sha256:… small:1;"
-	GString *progress;
-	bool refuse_events;
-};
-
-static bool note_event(void *data, struct berth_transaction *transaction, const char *action, const char *image_id,
-		       const char *name, GError **error)
-{
-	struct fixture *fixture = data;
-
-	g_assert_nonnull(transaction);
-	g_assert_true(g_str_has_prefix(image_id, "sha256:"));
-	g_string_append_printf(fixture->events, "%s %s;", action, name ? name : "-");
-	return !fixture->refuse_events || berth_error_set(error, BERTH_ERROR_INTERNAL, "no room for events");
-}
-
-static void note_progress(void *data, const struct api_progress *progress)
-{
-	struct fixture *fixture = data;
-
-	if (progress->stream)
-		g_string_append(fixture->progress, progress->stream);
-}
-
-static void open_store(struct fixture *fixture)
-{
-	g_autoptr(GError) error = NULL;
-
-	fixture->store = berth_store_open(fixture->folder, NULL, &error);
-	g_assert_no_error(error);
-	fixture->images = berth_images_new(fixture->store);
-	berth_images_on_change(fixture->images, note_event, fixture);
-}
-
-static void close_store(struct fixture *fixture)
-{
-	berth_images_free(fixture->images);
-	berth_store_free(fixture->store);
-}
-
-static void setup(struct fixture *fixture, gconstpointer data)
-{
-	(void) data;
-	fixture->folder = g_dir_make_tmp("berth-images-XXXXXX", NULL);
-	fixture->events = g_string_new(NULL);
-	fixture->progress = g_string_new(NULL);
-	open_store(fixture);
-}
-
-static void teardown(struct fixture *fixture, gconstpointer data)
-{
-	g_autoptr(GError) error = NULL;
-
-	(void) data;
-	close_store(fixture);
-	berth_remove_tree_at(AT_FDCWD, fixture->folder, &error);
-	g_assert_no_error(error);
-	g_free(fixture->folder);
-	g_string_free(fixture->events, true);
-	g_string_free(fixture->progress, true);
-}
-
-static GByteArray *root_with(const char *content)
-{
-	GByteArray *tarball = tarball_new();
-
-	tarball_add(tarball, &(struct tarball_entry){"etc/", '5'});
-	tarball_add(tarball, &(struct tarball_entry){"etc/hello", .content = content});
-	tarball_end(tarball);
-	return tarball;
-}
-
-static char *import_bytes(struct fixture *fixture, const GByteArray *bytes, const char *name, char *const *changes,
-			  GError **error)
-{
-	berth_fd fd = tarball_open(bytes->data, bytes->len);
-
-	return berth_images_import(fixture->images, fd, name, changes, NULL, NULL, note_progress, fixture, error);
-}
-
-static char *import(struct fixture *fixture, const char *content, const char *name)
-{
-	g_autoptr(GByteArray) root = root_with(content);
-	g_autoptr(GError) error = NULL;
-	char *id = import_bytes(fixture, root, name, NULL, &error);
-
-	g_assert_no_error(error);
-	g_assert_nonnull(id);
-	return id;
-}
-
-static void free_all(GPtrArray *objects, const struct berth_document *document)
-{
-	for (guint i = 0; i < objects->len; i++)
-		berth_document_free(document, objects->pdata[i]);
-	g_ptr_array_unref(objects);
-}
-
-// "Untagged:x;Deleted:sha256…;" with ids as "image" and chain ids as "layer"; or the error's message.
-static char *remove_image(struct fixture *fixture, const char *name, bool force)
-{
-	g_autoptr(GError) error = NULL;
-	g_autofree char *id = berth_images_resolve(fixture->images, name, NULL);
-	GPtrArray *removed = berth_images_remove(fixture->images, name, force, true, &error);
-
-	if (!removed)
-		return g_strdup(error->message);
-	GString *text = g_string_new(NULL);
-	for (guint i = 0; i < removed->len; i++) {
-		const struct api_image_deleted *entry = removed->pdata[i];
-		if (entry->untagged)
-			g_string_append_printf(text, "-%s;", entry->untagged);
-		else
-			g_string_append(text, g_str_equal(entry->deleted, id) ? "image;" : "layer;");
-	}
-	free_all(removed, &api_image_deleted_document);
-	return g_string_free(text, false);
-}
-
-static char *list(struct fixture *fixture, const char *filter, const char *value)
-{
-	g_autoptr(GHashTable) filters =
-		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
-	g_autoptr(GError) error = NULL;
-
-	if (filter)
-		g_hash_table_insert(filters, g_strdup(filter), g_strsplit(value, "|", -1));
-	GPtrArray *images = berth_images_list(fixture->images, filter ? filters : NULL, false, &error);
-	if (!images)
-		return g_strdup(error->message);
-	GString *text = g_string_new(NULL);
-	for (guint i = 0; i < images->len; i++) {
-		const struct api_image_summary *image = images->pdata[i];
-		g_autofree char *tags = g_strjoinv(",", image->repo_tags);
-		g_string_append_printf(text, "[%s]", tags);
-	}
-	free_all(images, &api_image_summary_document);
-	return g_string_free(text, false);
-}
-
-#define assert_text(expression, expected)                                                                              \
-	do {                                                                                                           \
-		g_autofree char *found_ = (expression);                                                                \
-		g_assert_cmpstr(found_, ==, expected);                                                                 \
-	} while (0)
 
 static void test_import(struct fixture *fixture, gconstpointer data)
 {
 	static char *const changes[] = {(char *) "CMD [\"sh\"]", (char *) "ENV A=1", (char *) "LABEL k=v", NULL};
-	g_autoptr(GByteArray) root = root_with("hi\n");
+	g_autoptr(GByteArray) root = fixture_root("hi\n");
 	g_autoptr(GError) error = NULL;
 
 	(void) data;
@@ -201,44 +44,24 @@ static void test_import(struct fixture *fixture, gconstpointer data)
 static void test_import_compressed(struct fixture *fixture, gconstpointer data)
 {
 	static const char *const filters[] = {"gzip", "zstd", "xz", "bzip2"};
-	g_autoptr(GByteArray) root = root_with("squeezed");
+	g_autoptr(GByteArray) root = fixture_root("squeezed");
 	g_autofree char *diff_id = tarball_digest(root->data, root->len);
 
 	(void) data;
 	for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
 		g_autoptr(GByteArray) bytes = tarball_compress(root, filters[i]);
 		g_autoptr(GError) error = NULL;
-		g_autofree char *id = import_bytes(fixture, bytes, filters[i], NULL, &error);
+		g_autofree char *id = fixture_import_bytes(fixture, bytes, filters[i], NULL, &error);
 		g_assert_no_error(error);
 		assert_text(berth_images_top_snapshot(fixture->images, id, NULL), diff_id);
 	}
 	g_assert_cmpint(berth_images_count(fixture->images, NULL), ==, 4);
 }
 
-static guint count_files(const char *folder, const char *name)
-{
-	g_autofree char *path = g_build_filename(folder, name, NULL);
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	guint count = 0;
-
-	while (dir && g_dir_read_name(dir))
-		count++;
-	return count;
-}
-
-// Nothing is there: no image, no blob, no snapshot.
-static void assert_nothing(struct fixture *fixture)
-{
-	g_assert_cmpint(berth_images_count(fixture->images, NULL), ==, 0);
-	g_assert_cmpuint(count_files(fixture->folder, "blobs/sha256"), ==, 0);
-	g_assert_cmpuint(count_files(fixture->folder, "blobs/ingest"), ==, 0);
-	g_assert_cmpuint(count_files(fixture->folder, "snapshots"), ==, 0);
-}
-
 static void test_import_refused(struct fixture *fixture, gconstpointer data)
 {
 	static char *const nonsense[] = {(char *) "NONSENSE x", NULL};
-	g_autoptr(GByteArray) root = root_with("x"), garbage = g_byte_array_new(), empty = g_byte_array_new();
+	g_autoptr(GByteArray) root = fixture_root("x"), garbage = g_byte_array_new(), empty = g_byte_array_new();
 	const struct {
 		GByteArray *bytes;
 		const char *name;
@@ -258,10 +81,10 @@ static void test_import_refused(struct fixture *fixture, gconstpointer data)
 		g_byte_array_append(garbage, (const guint8 *) "not an archive ", 15);
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;
-		g_assert_null(import_bytes(fixture, cases[i].bytes, cases[i].name, cases[i].changes, &error));
+		g_assert_null(fixture_import_bytes(fixture, cases[i].bytes, cases[i].name, cases[i].changes, &error));
 		g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
 		g_assert_true(g_pattern_match_simple(cases[i].message, error->message));
-		assert_nothing(fixture);
+		fixture_assert_nothing(fixture);
 	}
 	g_assert_cmpstr(fixture->events->str, ==, "");
 }
@@ -269,19 +92,19 @@ static void test_import_refused(struct fixture *fixture, gconstpointer data)
 // An event that cannot be written undoes the change.
 static void test_event_refused(struct fixture *fixture, gconstpointer data)
 {
-	g_autoptr(GByteArray) root = root_with("x");
+	g_autoptr(GByteArray) root = fixture_root("x");
 	g_autoptr(GError) error = NULL;
 
 	(void) data;
 	fixture->refuse_events = true;
-	g_assert_null(import_bytes(fixture, root, "a", NULL, &error));
+	g_assert_null(fixture_import_bytes(fixture, root, "a", NULL, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INTERNAL);
-	assert_nothing(fixture);
+	fixture_assert_nothing(fixture);
 }
 
 static void test_resolve(struct fixture *fixture, gconstpointer data)
 {
-	g_autofree char *id = import(fixture, "hi", "small:1");
+	g_autofree char *id = fixture_import(fixture, "hi", "small:1");
 	const char *digits = id + strlen("sha256:");
 	g_autofree char *prefix = g_strndup(digits, 12), *long_prefix = g_strdup_printf("sha256:%.20s", digits);
 	const char *const names[] = {"small:1",  "docker.io/library/small:1", "library/small:1", id, digits, prefix,
@@ -314,7 +137,7 @@ static void test_resolve_ambiguous(struct fixture *fixture, gconstpointer data)
 	(void) data;
 	for (int i = 0; i < 17; i++) {
 		g_autofree char *content = g_strdup_printf("%d", i);
-		g_autofree char *id = import(fixture, content, NULL);
+		g_autofree char *id = fixture_import(fixture, content, NULL);
 		seen[(guchar) id[strlen("sha256:")]]++;
 	}
 	for (int c = 0; c < 128; c++) {
@@ -330,7 +153,7 @@ static void test_resolve_ambiguous(struct fixture *fixture, gconstpointer data)
 
 static void test_tag(struct fixture *fixture, gconstpointer data)
 {
-	g_autofree char *first = import(fixture, "1", "a"), *second = import(fixture, "2", "b");
+	g_autofree char *first = fixture_import(fixture, "1", "a"), *second = fixture_import(fixture, "2", "b");
 	g_autoptr(GError) error = NULL;
 
 	(void) data;
@@ -341,7 +164,7 @@ static void test_tag(struct fixture *fixture, gconstpointer data)
 	g_assert_true(berth_images_tag(fixture->images, second, "quay.io/x/a:2", &error));
 	assert_text(berth_images_resolve(fixture->images, "quay.io/x/a:2", NULL), second);
 	g_assert_true(berth_images_tag(fixture->images, "b", "a", &error));
-	assert_text(list(fixture, "dangling", "true"), "[]");
+	assert_text(fixture_list(fixture, "dangling", "true"), "[]");
 	g_assert_cmpstr(fixture->events->str, ==, "tag quay.io/x/a:2;tag quay.io/x/a:2;tag a:latest;");
 	g_assert_false(berth_images_tag(fixture->images, "nothing", "x", &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
@@ -358,35 +181,36 @@ static void test_tag(struct fixture *fixture, gconstpointer data)
 static void test_list(struct fixture *fixture, gconstpointer data)
 {
 	static char *const changes[] = {(char *) "LABEL a=1 b=2", NULL};
-	g_autoptr(GByteArray) root = root_with("labelled");
-	g_autofree char *id = import(fixture, "1", "plain:1"), *unnamed = import(fixture, "2", NULL);
-	g_autofree char *labelled = import_bytes(fixture, root, "x.y/labelled:2", changes, NULL);
+	g_autoptr(GByteArray) root = fixture_root("labelled");
+	g_autofree char *id = fixture_import(fixture, "1", "plain:1"), *unnamed = fixture_import(fixture, "2", NULL);
+	g_autofree char *labelled = fixture_import_bytes(fixture, root, "x.y/labelled:2", changes, NULL);
 
 	(void) data;
 	g_assert_true(berth_images_tag(fixture->images, "plain:1", "plain:2", NULL));
 	// The newest first; those of one second in the order of ids.
-	g_autofree char *all = list(fixture, NULL, NULL);
+	g_autofree char *all = fixture_list(fixture, NULL, NULL);
 	g_assert_nonnull(strstr(all, "[plain:1,plain:2]"));
 	g_assert_nonnull(strstr(all, "[x.y/labelled:2]"));
 	g_assert_nonnull(strstr(all, "[]"));
-	assert_text(list(fixture, "dangling", "true"), "[]");
-	assert_text(list(fixture, "dangling", "maybe"), "invalid filter 'dangling=[maybe]'");
-	assert_text(list(fixture, "reference", "plain"), "[plain:1,plain:2]");
-	assert_text(list(fixture, "reference", "plain:2"), "[plain:2]");
-	assert_text(list(fixture, "reference", "pl*:1"), "[plain:1]");
-	assert_text(list(fixture, "reference", "*"), "[plain:1,plain:2]");
-	assert_text(list(fixture, "reference", "*/*"), "[x.y/labelled:2]");
-	assert_text(list(fixture, "reference", "none"), "");
-	assert_text(list(fixture, "label", "a"), "[x.y/labelled:2]");
-	assert_text(list(fixture, "label", "a=1|b=2"), "[x.y/labelled:2]");
-	assert_text(list(fixture, "label", "a=2"), "");
-	assert_text(list(fixture, "before", "plain:1"), "");
-	assert_text(list(fixture, "since", labelled), "");
-	assert_text(list(fixture, "until", "1h"), "");
-	assert_text(list(fixture, "until", "2000-01-01T00:00:00Z"), "");
-	assert_text(list(fixture, "since", "nothing"), "No such image: nothing:latest");
-	assert_text(list(fixture, "colour", "red"), "invalid filter 'colour'");
-	g_autofree char *since = list(fixture, "since", "plain:1"), *before = list(fixture, "before", labelled);
+	assert_text(fixture_list(fixture, "dangling", "true"), "[]");
+	assert_text(fixture_list(fixture, "dangling", "maybe"), "invalid filter 'dangling=[maybe]'");
+	assert_text(fixture_list(fixture, "reference", "plain"), "[plain:1,plain:2]");
+	assert_text(fixture_list(fixture, "reference", "plain:2"), "[plain:2]");
+	assert_text(fixture_list(fixture, "reference", "pl*:1"), "[plain:1]");
+	assert_text(fixture_list(fixture, "reference", "*"), "[plain:1,plain:2]");
+	assert_text(fixture_list(fixture, "reference", "*/*"), "[x.y/labelled:2]");
+	assert_text(fixture_list(fixture, "reference", "none"), "");
+	assert_text(fixture_list(fixture, "label", "a"), "[x.y/labelled:2]");
+	assert_text(fixture_list(fixture, "label", "a=1|b=2"), "[x.y/labelled:2]");
+	assert_text(fixture_list(fixture, "label", "a=2"), "");
+	assert_text(fixture_list(fixture, "before", "plain:1"), "");
+	assert_text(fixture_list(fixture, "since", labelled), "");
+	assert_text(fixture_list(fixture, "until", "1h"), "");
+	assert_text(fixture_list(fixture, "until", "2000-01-01T00:00:00Z"), "");
+	assert_text(fixture_list(fixture, "since", "nothing"), "No such image: nothing:latest");
+	assert_text(fixture_list(fixture, "colour", "red"), "invalid filter 'colour'");
+	g_autofree char *since = fixture_list(fixture, "since", "plain:1"),
+			*before = fixture_list(fixture, "before", labelled);
 	g_assert_nonnull(strstr(since, "[x.y/labelled:2]"));
 	g_assert_null(strstr(since, "plain"));
 	g_assert_nonnull(strstr(before, "[plain:1,plain:2]"));
@@ -395,7 +219,7 @@ static void test_list(struct fixture *fixture, gconstpointer data)
 
 static void test_history(struct fixture *fixture, gconstpointer data)
 {
-	g_autofree char *id = import(fixture, "1234", "small:1");
+	g_autofree char *id = fixture_import(fixture, "1234", "small:1");
 	GPtrArray *history = berth_images_history(fixture->images, "small:1", NULL);
 	const struct api_image_history *entry = history->pdata[0];
 
@@ -405,53 +229,53 @@ static void test_history(struct fixture *fixture, gconstpointer data)
 	g_assert_cmpstr(entry->tags[0], ==, "small:1");
 	g_assert_cmpstr(entry->comment, ==, "Imported from -");
 	g_assert_cmpint(entry->size, ==, 4);
-	free_all(history, &api_image_history_document);
+	fixture_free_all(history, &api_image_history_document);
 }
 
 static void test_remove(struct fixture *fixture, gconstpointer data)
 {
-	g_autofree char *id = import(fixture, "1", "small:1");
+	g_autofree char *id = fixture_import(fixture, "1", "small:1");
 
 	(void) data;
 	g_assert_true(berth_images_tag(fixture->images, "small:1", "small:2", NULL));
 	g_string_truncate(fixture->events, 0);
-	assert_text(remove_image(fixture, "small:2", false), "-small:2;");
+	assert_text(fixture_remove(fixture, "small:2", false), "-small:2;");
 	g_assert_true(berth_images_tag(fixture->images, "small:1", "other/small", NULL));
 	g_autofree char *conflict = g_strdup_printf(
 		"conflict: unable to delete %.12s (must be forced) - image is referenced in multiple repositories",
 		id + strlen("sha256:"));
-	assert_text(remove_image(fixture, id, false), conflict);
+	assert_text(fixture_remove(fixture, id, false), conflict);
 	g_assert_cmpint(berth_images_count(fixture->images, NULL), ==, 1);
-	assert_text(remove_image(fixture, id, true), "-small:1;-other/small:latest;image;layer;");
+	assert_text(fixture_remove(fixture, id, true), "-small:1;-other/small:latest;image;layer;");
 	g_assert_cmpstr(fixture->events->str, ==,
 			"untag small:2;tag other/small:latest;untag small:1;untag other/small:latest;delete -;");
-	assert_text(remove_image(fixture, "small:1", true), "No such image: small:1");
-	assert_nothing(fixture);
+	assert_text(fixture_remove(fixture, "small:1", true), "No such image: small:1");
+	fixture_assert_nothing(fixture);
 }
 
 static void test_remove_last_name(struct fixture *fixture, gconstpointer data)
 {
-	g_autofree char *id = import(fixture, "1", "small:1"), *unnamed = import(fixture, "2", NULL);
+	g_autofree char *id = fixture_import(fixture, "1", "small:1"), *unnamed = fixture_import(fixture, "2", NULL);
 
 	(void) data;
-	assert_text(remove_image(fixture, "small:1", false), "-small:1;image;layer;");
-	assert_text(remove_image(fixture, unnamed, false), "image;layer;");
-	assert_nothing(fixture);
+	assert_text(fixture_remove(fixture, "small:1", false), "-small:1;image;layer;");
+	assert_text(fixture_remove(fixture, unnamed, false), "image;layer;");
+	fixture_assert_nothing(fixture);
 }
 
 // Two images of the same layer: it goes with the last.
 static void test_remove_shared(struct fixture *fixture, gconstpointer data)
 {
 	static char *const changes[] = {(char *) "USER 1", NULL};
-	g_autoptr(GByteArray) root = root_with("x");
-	g_autofree char *first = import(fixture, "x", "first"),
-			*second = import_bytes(fixture, root, "second", changes, NULL);
+	g_autoptr(GByteArray) root = fixture_root("x");
+	g_autofree char *first = fixture_import(fixture, "x", "first"),
+			*second = fixture_import_bytes(fixture, root, "second", changes, NULL);
 
 	(void) data;
 	g_assert_cmpstr(first, !=, second);
-	g_assert_cmpuint(count_files(fixture->folder, "snapshots"), ==, 1);
-	assert_text(remove_image(fixture, "first", false), "-first:latest;image;");
-	assert_text(remove_image(fixture, "second", false), "-second:latest;image;layer;");
+	g_assert_cmpuint(fixture_count_files(fixture->folder, "snapshots"), ==, 1);
+	assert_text(fixture_remove(fixture, "first", false), "-first:latest;image;");
+	assert_text(fixture_remove(fixture, "second", false), "-second:latest;image;layer;");
 }
 
 static void put_container(struct fixture *fixture, const char *id, const char *image, const char *status)
@@ -467,7 +291,7 @@ static void put_container(struct fixture *fixture, const char *id, const char *i
 
 static void test_remove_used(struct fixture *fixture, gconstpointer data)
 {
-	g_autofree char *id = import(fixture, "1", "small:1");
+	g_autofree char *id = fixture_import(fixture, "1", "small:1");
 	g_autofree char *by_name = g_strdup_printf(
 		"conflict: unable to remove repository reference \"small:1\" (must force) - container 0123456789ab is "
 		"using its referenced image %.12s",
@@ -481,18 +305,18 @@ static void test_remove_used(struct fixture *fixture, gconstpointer data)
 
 	(void) data;
 	put_container(fixture, "0123456789abcdef", id, "exited");
-	assert_text(remove_image(fixture, "small:1", false), by_name);
-	assert_text(remove_image(fixture, id, false), by_id);
+	assert_text(fixture_remove(fixture, "small:1", false), by_name);
+	assert_text(fixture_remove(fixture, id, false), by_id);
 	put_container(fixture, "0123456789abcdef", id, "running");
-	assert_text(remove_image(fixture, id, true), running);
+	assert_text(fixture_remove(fixture, id, true), running);
 	// Forced by its name it stays, without one.
-	assert_text(remove_image(fixture, "small:1", true), "-small:1;");
+	assert_text(fixture_remove(fixture, "small:1", true), "-small:1;");
 	g_assert_cmpint(berth_images_count(fixture->images, NULL), ==, 1);
 	put_container(fixture, "0123456789abcdef", id, "exited");
-	assert_text(remove_image(fixture, id, true), "image;layer;");
+	assert_text(fixture_remove(fixture, id, true), "image;layer;");
 }
 
-#define add(name, function) g_test_add(name, struct fixture, NULL, setup, function, teardown)
+#define add(name, function) g_test_add(name, struct fixture, NULL, fixture_setup, function, fixture_teardown)
 
 int main(int argc, char **argv)
 {
