@@ -78,9 +78,10 @@ struct berth_template *berth_format_parse(const char *format, GError **error)
 }
 
 static bool append_row(const struct berth_template *template, const struct berth_listing *listing, const json_t *row,
-		       GString *out, GError **error)
+		       bool header, GString *out, GError **error)
 {
-	const struct berth_template_options options = {.methods = listing->methods, .missing_is_error = true};
+	const struct berth_template_options options = {
+		.methods = listing->methods, .missing_is_error = true, .header = header};
 
 	bool fine = berth_template_execute(template, row, &options, out, error);
 	g_string_append_c(out, '\n');
@@ -95,7 +96,7 @@ static bool append_header(const struct berth_template *template, const struct be
 	for (const struct berth_column *column = listing->columns; column->name; column++)
 		json_object_set_new(header, column->name, json_string(column->header));
 	json_object_set_new(header, "label header", json_string(""));
-	return append_row(template, listing, header, out, error);
+	return append_row(template, listing, header, true, out, error);
 }
 
 // A row as {{json .}} shows it: its columns only, by name.
@@ -141,7 +142,7 @@ bool berth_listing_print(const struct berth_listing *listing, const char *format
 		return false;
 	g_autoptr(GString) body = g_string_new(NULL);
 	bool fine = !table || append_header(template, listing, body, error);
-	json_array_foreach(rows, i, row) fine = fine && append_row(template, listing, row, body, error);
+	json_array_foreach(rows, i, row) fine = fine && append_row(template, listing, row, false, body, error);
 	berth_template_free(template);
 	g_autoptr(GString) aligned = g_string_new(NULL);
 	if (table)
