@@ -193,6 +193,8 @@ bool berth_handle_events(struct berth_request *request, GError **error)
 
 	if (!berth_request_filters(request, &filters, error) || !check_event_filters(filters, error))
 		return false;
+	if (since == 0 && berth_request_text(request, "since"))
+		since = 1; // "0" asks for all there are
 	if (until != 0 && since > until)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "`since` time (%s) cannot be after `until` time (%s)",

@@ -329,6 +329,22 @@ static bool add_named(GPtrArray *chosen, const char *list, GError **error)
 	return true;
 }
 
+// What follows the `o` of "-o LIST", "-eo LIST", "axo LIST" and "-e -o LIST"; NULL if there is none. Which processes
+// are selected says nothing: they are the container's.
+static const char *column_list(const char *text)
+{
+	for (;;) {
+		text += strspn(text, " ");
+		text += *text == '-';
+		size_t selecting = strspn(text, "aAex");
+		text += selecting;
+		if (*text == 'o')
+			return text + 1;
+		if (selecting == 0 || *text != ' ')
+			return NULL;
+	}
+}
+
 // Which columns `ps` with these arguments would show.
 static GPtrArray *choose_columns(const char *arguments, GError **error)
 {
@@ -336,15 +352,14 @@ static GPtrArray *choose_columns(const char *arguments, GError **error)
 	static const char *const user[] = {"aux", "-aux", "u", "auxww", "-ux", "ux", NULL};
 	g_autoptr(GPtrArray) chosen = g_ptr_array_new();
 	g_autofree char *text = g_strstrip(g_strdup(arguments ? arguments : "-ef"));
-	const char *list = strstr(text, "-o");
-	const char *bare = g_str_has_prefix(text, "o ") ? text + 1 : NULL;
+	const char *list = column_list(text);
 
 	if (g_strv_contains(full, text)) {
 		add_columns(chosen, full_format, G_N_ELEMENTS(full_format));
 	} else if (g_strv_contains(user, text)) {
 		add_columns(chosen, user_format, G_N_ELEMENTS(user_format));
-	} else if (list || bare) {
-		if (!add_named(chosen, list ? list + 2 : bare, error))
+	} else if (list) {
+		if (!add_named(chosen, list, error))
 			return NULL;
 	} else {
 		berth_error_set(
