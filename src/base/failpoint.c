@@ -3,6 +3,7 @@
 
 #ifdef BERTH_FAILPOINTS
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
 #include <signal.h>
@@ -23,6 +24,10 @@ void berth_failpoint_pass(const char *name)
 {
 	static int passed;
 	const char *file = getenv("BERTH_FAILPOINT_TRACE"), *end = getenv("BERTH_FAILPOINT_KILL");
+	const char *program = getenv("BERTH_FAILPOINT_PROGRAM");
+
+	if (program && strcmp(program, program_invocation_short_name) != 0)
+		return;
 	int number = g_atomic_int_add(&passed, 1) + 1;
 
 	if (file)

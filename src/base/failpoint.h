@@ -5,6 +5,7 @@
 //	BERTH_FAILPOINT_TRACE=FILE   each point passed appends its name to FILE
 //	BERTH_FAILPOINT_KILL=N       the N-th point passed (from 1) ends the process by SIGKILL
 //	BERTH_FAILPOINT_KILL=NAME    the first passing of the point NAME does
+//	BERTH_FAILPOINT_PROGRAM=NAME only in the program of that name; others that inherit this pass
 //
 // Names read <object>.<operation>.<what was just done>: "container.create.recorded".
 #pragma once

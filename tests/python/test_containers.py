@@ -212,7 +212,8 @@ def test_top(run):
 
 def test_auto_remove(client, run):
     container = run("true", auto_remove=True)
-    eventually(lambda: not client.containers.list(all=True, filters={"id": container.id}), "it is removed")
+    eventually(lambda: not client.containers.list(all=True, filters={"id": container.id}, ignore_removed=True),
+               "it is removed")
 
 
 def test_remove(client, create, run):

@@ -1,0 +1,20 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The engine is killed at each of its failpoints; walk.py has the scenarios and what must hold afterwards.
+
+walk() {
+	BERTH_BUILD=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build-failpoint} \
+		/usr/bin/env python3 -B "$BATS_TEST_DIRNAME/walk.py" "$1"
+}
+
+@test "killed at any point of containers' lives, the engine loses and leaves nothing" {
+	walk containers
+}
+
+@test "killed at any point of images' lives, the engine loses and leaves nothing" {
+	walk images
+}
+
+@test "killed at any point of its recovery, the engine recovers at the next start" {
+	walk recovery
+}
