@@ -8,6 +8,8 @@
 #include "image/decompress.h"
 #include "store/blob.h"
 
+#include <pthread.h>
+
 #define BLOCKS 4
 #define BLOCK_SIZE (256 << 10)
 
@@ -21,8 +23,8 @@ struct berth_layer_stream {
 	struct berth_hash *hash; // the thread's until it has ended
 	int64_t limit, total;
 	GThread *thread;
-	GMutex lock;
-	GCond changed;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
 	struct block blocks[BLOCKS];
 	unsigned first, filled;
 	bool holding; // the caller has the first block
@@ -56,21 +58,21 @@ static gpointer run(gpointer data)
 
 	while (length > 0) {
 		GError *failure = NULL;
-		g_mutex_lock(&this->lock);
+		pthread_mutex_lock(&this->lock);
 		while (this->filled == BLOCKS && !this->canceled)
-			g_cond_wait(&this->changed, &this->lock);
+			pthread_cond_wait(&this->changed, &this->lock);
 		bool canceled = this->canceled;
 		struct block *block = &this->blocks[(this->first + this->filled) % BLOCKS];
-		g_mutex_unlock(&this->lock);
+		pthread_mutex_unlock(&this->lock);
 		length = canceled ? 0 : fill(this, block, &failure);
-		g_mutex_lock(&this->lock);
+		pthread_mutex_lock(&this->lock);
 		if (length > 0)
 			this->filled++;
 		else
 			this->ended = true;
 		this->failure = failure;
-		g_cond_signal(&this->changed);
-		g_mutex_unlock(&this->lock);
+		pthread_cond_signal(&this->changed);
+		pthread_mutex_unlock(&this->lock);
 	}
 	return NULL;
 }
@@ -85,8 +87,8 @@ struct berth_layer_stream *berth_layer_stream_new(int fd, int64_t limit, bool ha
 	this->decompressor = decompressor;
 	this->hash = hashed ? berth_hash_new() : NULL;
 	this->limit = limit;
-	g_mutex_init(&this->lock);
-	g_cond_init(&this->changed);
+	pthread_mutex_init(&this->lock, NULL);
+	pthread_cond_init(&this->changed, NULL);
 	for (int i = 0; i < BLOCKS; i++)
 		this->blocks[i].data = g_malloc(BLOCK_SIZE);
 	this->thread = g_thread_new("layer", run, this);
@@ -103,10 +105,10 @@ void berth_layer_stream_free(struct berth_layer_stream *this)
 {
 	if (!this)
 		return;
-	g_mutex_lock(&this->lock);
+	pthread_mutex_lock(&this->lock);
 	this->canceled = true;
-	g_cond_signal(&this->changed);
-	g_mutex_unlock(&this->lock);
+	pthread_cond_signal(&this->changed);
+	pthread_mutex_unlock(&this->lock);
 	join(this);
 	for (int i = 0; i < BLOCKS; i++)
 		g_free(this->blocks[i].data);
@@ -114,8 +116,8 @@ void berth_layer_stream_free(struct berth_layer_stream *this)
 	if (this->hash)
 		berth_hash_free(this->hash);
 	g_clear_error(&this->failure);
-	g_mutex_clear(&this->lock);
-	g_cond_clear(&this->changed);
+	pthread_mutex_destroy(&this->lock);
+	pthread_cond_destroy(&this->changed);
 	g_free(this);
 }
 
@@ -123,15 +125,15 @@ gssize berth_layer_stream_next(struct berth_layer_stream *this, const void **ret
 {
 	gssize length = 0;
 
-	g_mutex_lock(&this->lock);
+	pthread_mutex_lock(&this->lock);
 	if (this->holding) {
 		this->first = (this->first + 1) % BLOCKS;
 		this->filled--;
 		this->holding = false;
-		g_cond_signal(&this->changed);
+		pthread_cond_signal(&this->changed);
 	}
 	while (this->filled == 0 && !this->ended)
-		g_cond_wait(&this->changed, &this->lock);
+		pthread_cond_wait(&this->changed, &this->lock);
 	if (this->filled > 0) {
 		this->holding = true;
 		*ret = this->blocks[this->first].data;
@@ -140,7 +142,7 @@ gssize berth_layer_stream_next(struct berth_layer_stream *this, const void **ret
 		g_propagate_error(error, g_error_copy(this->failure));
 		length = -1;
 	}
-	g_mutex_unlock(&this->lock);
+	pthread_mutex_unlock(&this->lock);
 	return length;
 }
 

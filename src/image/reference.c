@@ -115,8 +115,21 @@ static void split(const char *text, struct berth_image_name *name)
 										     : g_strdup(rest);
 }
 
-// The server is the first part if it cannot be a part of a path: it has a dot, a colon or a capital, or is "localhost".
-// Returns what is behind it.
+static bool has_upper(const char *text)
+{
+	for (; *text; text++)
+		if (g_ascii_isupper(*text))
+			return true;
+	return false;
+}
+
+// The first part is a server if it has a dot, a colon or a capital, or is "localhost".
+static bool is_server(const char *first)
+{
+	return strpbrk(first, ".:") || g_str_equal(first, "localhost") || has_upper(first);
+}
+
+// Returns what is behind the server.
 static const char *split_domain(const char *text, struct berth_image_name *name)
 {
 	const char *slash = strchr(text, '/');
@@ -124,22 +137,13 @@ static const char *split_domain(const char *text, struct berth_image_name *name)
 
 	if (slash) {
 		g_autofree char *first = g_strndup(text, (gsize) (slash - text));
-		g_autofree char *lower = g_ascii_strdown(first, -1);
-		server = strpbrk(first, ".:") || g_str_equal(first, "localhost") || !g_str_equal(first, lower);
+		server = is_server(first);
 		if (server && !g_str_equal(first, OLD_DEFAULT_DOMAIN))
 			name->domain = g_steal_pointer(&first);
 	}
 	if (!name->domain)
 		name->domain = g_strdup(DEFAULT_DOMAIN);
 	return server ? slash + 1 : text;
-}
-
-static bool has_upper(const char *text)
-{
-	for (; *text; text++)
-		if (g_ascii_isupper(*text))
-			return true;
-	return false;
 }
 
 static bool check(const struct berth_image_name *name, GError **error)
@@ -199,9 +203,12 @@ char *berth_image_name_full(const struct berth_image_name *name)
 
 char *berth_image_name_familiar(const struct berth_image_name *name)
 {
-	if (!g_str_equal(name->domain, DEFAULT_DOMAIN))
+	g_autofree char *first = g_strndup(name->path, strcspn(name->path, "/"));
+	const char *rest = name->path + strlen(first);
+
+	if (!g_str_equal(name->domain, DEFAULT_DOMAIN) || (*rest && is_server(first)))
 		return join(name, name->domain, name->path);
 	// "library/a/b" keeps its first part: "a/b" would be another repository.
-	bool official = g_str_has_prefix(name->path, OFFICIAL) && !strchr(name->path + strlen(OFFICIAL), '/');
+	bool official = g_str_has_prefix(name->path, OFFICIAL) && !strchr(rest + 1, '/');
 	return join(name, "", name->path + (official ? strlen(OFFICIAL) : 0));
 }

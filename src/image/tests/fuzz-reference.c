@@ -2,7 +2,7 @@
 // What is accepted can be written and read again, and means the same.
 #include "image/reference.h"
 
-#include <string.h>
+#include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

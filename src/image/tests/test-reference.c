@@ -18,6 +18,7 @@ static const struct good good[] = {
 	{"docker.io/redis", "docker.io/library/redis:latest", "redis:latest"},
 	{"index.docker.io/redis", "docker.io/library/redis:latest", "redis:latest"},
 	{"docker.io/library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"},
+	{"docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest"},
 	{"me/app", "docker.io/me/app:latest", "me/app:latest"},
 	{"quay.io/me/app:v1.2", "quay.io/me/app:v1.2", "quay.io/me/app:v1.2"},
 	{"localhost/app", "localhost/app:latest", "localhost/app:latest"},
