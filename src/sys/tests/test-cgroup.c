@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "sys/bpf-devices.h"
 #include "sys/cgroup-internal.h"
+#include "sys/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -309,6 +310,33 @@ static void test_create(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT);
 	kill(pid, SIGKILL);
 	wait_for(pid);
+}
+
+// What a child that is born in the v2 group and moves itself through the entrance is in.
+static void test_enter(struct fixture *fixture, G_GNUC_UNUSED const void *data)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *path = own_path("/a");
+	berth_fd pidfd = -1;
+
+	if (!fixture->cgroup)
+		return;
+	g_autoptr(GArray) entrance = berth_cgroup_open_entrance(fixture->cgroup, &error);
+	g_assert_no_error(error);
+	pid_t pid = berth_process_clone(0, berth_cgroup_birth_fd(fixture->cgroup), &pidfd);
+	if (pid == 0) {
+		if (!berth_cgroup_enter(entrance, NULL))
+			_exit(99);
+		g_autofree char *text = NULL;
+		unsigned inside = 0;
+		g_file_get_contents("/proc/self/cgroup", &text, NULL, NULL);
+		g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+		for (char **line = lines; *line; line++)
+			inside += g_str_has_suffix(*line, path);
+		_exit(inside == fixture->cgroup->folders->len ? 0 : 1);
+	}
+	g_assert_cmpint(pid, >, 0);
+	g_assert_cmpint(berth_process_reap(pidfd), ==, 0);
 }
 
 static void test_join(struct fixture *fixture, G_GNUC_UNUSED const void *data)
@@ -656,6 +684,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cgroup/v2-files", test_v2_files);
 	g_test_add_func("/cgroup/none", test_none);
 	ADD("/cgroup/create", test_create);
+	ADD("/cgroup/enter", test_enter);
 	ADD("/cgroup/join", test_join);
 	ADD("/cgroup/memory", test_memory);
 	ADD("/cgroup/pids", test_pids);
