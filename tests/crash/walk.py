@@ -288,7 +288,7 @@ def check_images(walk):
     for image in json.loads(walk.ask("GET", "/images/json")):
         walk.ask("DELETE", f"/images/{image['Id']}?force=1")
     data = f"{walk.engine.folder}/data"
-    left = os.listdir(f"{data}/snapshots") + [name for _, _, files in os.walk(f"{data}/blobs") for name in files]
+    left = os.listdir(f"{data}/snapshots") + [name for _, _, files in os.walk(f"{data}/blobs/sha256") for name in files]
     assert not left, f"without images and containers there is still {left}"
 
 
