@@ -4,14 +4,18 @@
 
 bats_require_minimum_version 1.5.0
 
-setup() {
+setup_file() {
 	[ -x "${BERTH_BUILD:?is the build folder}/berth-runtime" ]
+	make_bundle "$BATS_FILE_TMPDIR/bundle"
+}
+
+setup() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/berth-runtime-test-XXXXXX")
 	chmod 755 "$work" # containers with user namespaces go through it
 	state=$work/state
 	bundle=$work/bundle
 	id=rt$$-$BATS_TEST_NUMBER
-	make_bundle "$bundle"
+	cp -a "$BATS_FILE_TMPDIR/bundle" "$bundle"
 }
 
 teardown() {
@@ -41,14 +45,13 @@ runtime() {
 
 # A bundle whose program is `true`, without a terminal, its root writable.
 make_bundle() {
-	local name
+	local applets="sh true false sleep cat echo ls id mount umount ps hostname env stat readlink mkdir mknod touch rm dd
+		grep head tail test wc kill chmod chown ln cp tty stty nice pwd ip nc printf tr seq find sort dmesg date xargs cut"
 	mkdir -p "$1/rootfs/bin" "$1/rootfs/etc" "$1/rootfs/tmp"
 	cp /bin/busybox "$1/rootfs/bin/busybox"
-	for name in sh true false sleep cat echo ls id mount umount ps hostname env stat readlink mkdir mknod touch rm dd \
-		grep head tail test wc kill chmod chown ln cp tty stty nice pwd ip nc printf tr seq find sort dmesg date; do
-		ln -sf busybox "$1/rootfs/bin/$name"
-	done
-	runtime spec --bundle "$1"
+	# shellcheck disable=SC2086
+	(cd "$1/rootfs/bin" && printf '%s\n' $applets | xargs -n1 ln -s busybox)
+	"$BERTH_BUILD/berth-runtime" spec --bundle "$1"
 	configure_at "$1" '.process.terminal=false | .process.args=["true"] | .root.readonly=false'
 }
 
