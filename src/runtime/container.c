@@ -157,13 +157,16 @@ static bool spawn(struct creation *creation, GError **error)
 	creation->sync = pair[0];
 	setup->sync = pair[1];
 	setup->listener = berth_socket_listen_at(container->folder, BERTH_START_SOCKET, SOCK_SEQPACKET, error);
-	if (setup->listener < 0 || !berth_limits_prepare(setup, error))
+	if (setup->listener < 0)
 		return false;
-	pid_t pid = berth_process_clone(flags, birth, &first);
+	bool limited = berth_limits_prepare(setup, error);
+	pid_t pid = limited ? berth_process_clone(flags, birth, &first) : -1;
 	if (pid == 0)
 		berth_child_main(setup);
 	int errnum = errno;
 	berth_limits_restore(setup);
+	if (!limited)
+		return false;
 	berth_fd_clear(&setup->sync);
 	berth_fd_clear(&setup->listener);
 	if (pid < 0)
@@ -321,7 +324,7 @@ bool berth_container_create(const struct berth_runtime *runtime, const char *id,
 	if (lock < 0)
 		return false;
 	if (berth_state_exists(folder))
-		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container with id exists already: %s", id);
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container with given ID already exists: %s", id);
 
 	struct creation creation = {.sync = -1};
 	g_autoptr(berth_setup) setup = new_setup(runtime, id, config, create, &creation.state);

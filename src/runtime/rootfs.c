@@ -3,7 +3,8 @@
 //
 // It is attached at root.path, where hooks that run before pivot_root look for it; where the child cannot reach that
 // path (user namespaces), or the caller gave the mount itself, it is attached on top of "/", which nobody sees: path
-// lookups of this process start beneath it.
+// lookups of this process start beneath it. So it is without pivot_root too: a process that leaves its chroot then
+// comes back to this root, since nothing else is above it.
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -43,7 +44,7 @@ bool berth_rootfs_prepare(struct berth_setup *setup, GError **error)
 
 static bool attach(struct berth_setup *setup, GError **error)
 {
-	if (setup->root_path) {
+	if (setup->root_path && !setup->create->no_pivot) {
 		berth_fd at = open(setup->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (at >= 0 &&
 		    move_mount(setup->root_tree, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)

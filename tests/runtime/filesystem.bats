@@ -134,11 +134,33 @@ load helpers
 	[ "$output" = /a/b/c ]
 }
 
-@test "--no-pivot runs too" {
-	flags='' configure '.process.args=["sh","-c","ls / | xargs"]'
+@test "--no-pivot runs too, and the way out of a chroot leads back into the root" {
+	configure '.process.args=["sh","-c","ls / | xargs; mkdir /tmp/out; /bin/escape"] |
+		.process.capabilities |= map_values(["CAP_SYS_CHROOT"])'
+	# Out of a chroot by the old way: the root is changed while the working folder stays above it.
+	cat >"$work/escape.c" <<-'C'
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <sys/stat.h>
+		#include <unistd.h>
+		int main(void)
+		{
+			if (chroot("/tmp/out") < 0)
+				return 1;
+			for (int i = 0; i < 64; i++)
+				if (chdir("..") < 0)
+					return 1;
+			if (chroot(".") < 0)
+				return 1;
+			puts(access("/usr/bin/env", F_OK) == 0 ? "host" : access("/bin/escape", F_OK) == 0 ? "root" : "?");
+			return 0;
+		}
+	C
+	cc -static -o "$bundle/rootfs/bin/escape" "$work/escape.c"
 	run -0 runtime run --no-pivot --bundle "$bundle" "$id"
-	[[ "$output" == bin* ]]
-	[[ "$output" != *home* ]]
+	[[ "${lines[0]}" == bin* ]]
+	[[ "${lines[0]}" != *home* ]]
+	[ "${lines[1]}" = root ]
 }
 
 @test "the control groups of the container alone are mounted" {

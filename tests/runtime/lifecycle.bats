@@ -64,7 +64,7 @@ load helpers
 @test "an id exists once" {
 	create
 	run -1 create
-	grep -q "container with id exists already: $id" "$work/out"
+	grep -q "container with given ID already exists: $id" "$work/out"
 	[ "$(status_of)" = created ]
 }
 
