@@ -129,38 +129,73 @@ int berth_open_folder(const char *path, bool make, mode_t mode, GError **error)
 	return fd;
 }
 
-static bool remove_content(int folder_fd, dev_t device, GError **error)
+// The depth to which a tree is gone down into. What lies deeper is lifted to its top and removed from there, so that a
+// tree of any depth takes a bounded number of descriptors, and of bytes.
+#define DEEPEST 64
+
+struct removal {
+	int top;
+	dev_t device;
+	unsigned lifted; // how often
+};
+
+static bool lift(struct removal *removal, int folder, const char *name, GError **error)
 {
+	char target[32];
+
+	do
+		g_snprintf(target, sizeof target, ".deep-%u", removal->lifted++);
+	while (renameat(folder, name, removal->top, target) < 0 &&
+	       (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) && removal->lifted < G_MAXUINT);
+	if (faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "remove %s: it cannot be moved", name);
+	return true;
+}
+
+static bool remove_content(struct removal *removal, int folder_fd, unsigned depth, GError **error);
+
+static bool remove_folder(struct removal *removal, int parent, const char *name, unsigned depth, GError **error)
+{
+	struct stat status;
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		berth_error_set_errno(error, errno, "open folder %s", name);
+		berth_fd_clear(&fd);
+		return false;
+	}
+	if (status.st_dev != removal->device) {
+		close(fd);
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "remove %s: something is mounted on it", name);
+	}
+	if (depth == DEEPEST) {
+		close(fd);
+		return lift(removal, parent, name, error);
+	}
+	if (!remove_content(removal, fd, depth + 1, error))
+		return false;
+	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT ||
+	       berth_error_set_errno(error, errno, "remove folder %s", name);
+}
+
+// Takes the descriptor.
+static bool remove_content(struct removal *removal, int folder_fd, unsigned depth, GError **error)
+{
+	bool good = true;
 	DIR *folder = fdopendir(folder_fd);
+
 	if (!folder) {
 		close(folder_fd);
 		return berth_error_set_errno(error, errno, "list a folder");
 	}
-
-	bool good = true;
 	for (struct dirent *entry; good && (entry = readdir(folder));) {
 		if (g_str_equal(entry->d_name, ".") || g_str_equal(entry->d_name, ".."))
 			continue;
 		if (unlinkat(dirfd(folder), entry->d_name, 0) == 0 || errno == ENOENT)
 			continue;
-		if (errno != EISDIR && errno != EPERM) {
-			good = berth_error_set_errno(error, errno, "remove %s", entry->d_name);
-			break;
-		}
-		int inner = openat(dirfd(folder), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		struct stat status;
-		if (inner < 0 || fstat(inner, &status) < 0) {
-			good = berth_error_set_errno(error, errno, "open folder %s", entry->d_name);
-			berth_fd_clear(&inner);
-		} else if (status.st_dev != device) {
-			good = berth_error_set(error, BERTH_ERROR_CONFLICT, "remove %s: something is mounted on it",
-					       entry->d_name);
-			close(inner);
-		} else {
-			good = remove_content(inner, device, error);
-			if (good && unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-				good = berth_error_set_errno(error, errno, "remove folder %s", entry->d_name);
-		}
+		good = errno == EISDIR || errno == EPERM
+			       ? remove_folder(removal, dirfd(folder), entry->d_name, depth, error)
+			       : berth_error_set_errno(error, errno, "remove %s", entry->d_name);
 	}
 	closedir(folder);
 	return good;
@@ -174,18 +209,23 @@ bool berth_remove_tree_at(int dir_fd, const char *name, GError **error)
 		return berth_error_set_errno(error, errno, "remove %s", name);
 
 	struct stat status;
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	berth_fd top = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (top < 0)
 		return errno == ENOENT ? true : berth_error_set_errno(error, errno, "open folder %s", name);
-	if (fstat(fd, &status) < 0) {
-		berth_error_set_errno(error, errno, "stat %s", name);
-		close(fd);
-		return false;
-	}
-	if (!remove_content(fd, status.st_dev, error)) {
-		g_prefix_error(error, "remove %s: ", name);
-		return false;
-	}
+	if (fstat(top, &status) < 0)
+		return berth_error_set_errno(error, errno, "stat %s", name);
+	struct removal removal = {.top = top, .device = status.st_dev};
+	unsigned before;
+	do {
+		before = removal.lifted;
+		int fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return berth_error_set_errno(error, errno, "open folder %s", name);
+		if (!remove_content(&removal, fd, 1, error)) {
+			g_prefix_error(error, "remove %s: ", name);
+			return false;
+		}
+	} while (removal.lifted != before);
 	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return berth_error_set_errno(error, errno, "remove folder %s", name);
 	return true;

@@ -112,6 +112,8 @@ static void remove_container(struct monitor *monitor)
 }
 
 // All output was taken. The order matters: log, exit.json, the event, the clients' end, and only then what takes time.
+// The root's descriptor is kept until here: whoever lets go of an overlay mount last waits for a sync of the file
+// system beneath it, and that would be the container's init, before its end is seen.
 static void drained(void *data)
 {
 	struct monitor *monitor = data;
@@ -131,6 +133,7 @@ static void drained(void *data)
 	berth_server_tell(monitor->server, "exited", &monitor->exit);
 	berth_streams_let_go(monitor->streams);
 	BERTH_FAILPOINT("monitor.exit.told");
+	close(BERTH_MONITOR_FD_ROOTFS);
 	remove_container(monitor);
 	berth_timer_set(&monitor->loop, &monitor->linger, LINGER);
 }
@@ -450,7 +453,6 @@ int berth_monitor_run(const char *id, const char *run_folder)
 	struct berth_server_setup setup = {
 		.listening = BERTH_MONITOR_FD_LISTEN, .handle = handle, .ended = ended, .data = &monitor};
 	monitor.server = berth_server_new(&monitor.loop, &setup);
-	close(BERTH_MONITOR_FD_ROOTFS);
 	struct berth_monitor_reply reply = {.answer = (char *) "create", .pid = monitor.pid};
 	if (!created) {
 		reply = (struct berth_monitor_reply){

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 struct fixture {
@@ -109,11 +110,41 @@ static void test_remove_does_not_cross_mounts(struct fixture *fixture, G_GNUC_UN
 	g_assert_cmpint(umount(inner), ==, 0);
 }
 
+// Deeper than there are descriptors, with names in its way.
+static void test_remove_has_no_depth(struct fixture *fixture, G_GNUC_UNUSED const void *data)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_cmpint(mkdirat(fixture->folder, "deep", 0700), ==, 0);
+	g_assert_cmpint(mkdirat(fixture->folder, "deep/.deep-0", 0700), ==, 0);
+	g_assert_cmpint(mkdirat(fixture->folder, "deep/.deep-0/kept", 0700), ==, 0);
+	berth_fd at = openat(fixture->folder, "deep", O_PATH | O_CLOEXEC);
+	for (int i = 0; i < 3000; i++) {
+		g_assert_cmpint(mkdirat(at, "d", 0700), ==, 0);
+		int next = openat(at, "d", O_PATH | O_CLOEXEC);
+		g_assert_cmpint(next, >=, 0);
+		berth_fd file = openat(next, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		g_assert_cmpint(file, >=, 0);
+		close(at);
+		at = next;
+	}
+	struct rlimit before, low;
+	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+	low = before;
+	low.rlim_cur = 128;
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &low), ==, 0);
+	berth_remove_tree_at(fixture->folder, "deep", &error);
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+	g_assert_no_error(error);
+	g_assert_cmpint(faccessat(fixture->folder, "deep", F_OK, 0), <, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add("/fd/write-and-read", struct fixture, NULL, set_up, test_write_and_read, tear_down);
 	g_test_add("/fd/only-regular-files", struct fixture, NULL, set_up, test_only_regular_files_are_read, tear_down);
+	g_test_add("/fd/remove-has-no-depth", struct fixture, NULL, set_up, test_remove_has_no_depth, tear_down);
 	g_test_add("/fd/remove-does-not-follow", struct fixture, NULL, set_up, test_remove_does_not_follow, tear_down);
 	g_test_add("/fd/remove-does-not-cross-mounts", struct fixture, NULL, set_up, test_remove_does_not_cross_mounts,
 		   tear_down);

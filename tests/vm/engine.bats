@@ -1,0 +1,23 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The engine on Debian's kernel with control groups v2 alone, in a virtual machine: limits that bind and isolation.
+
+bats_require_minimum_version 1.5.0
+
+suite() {
+	local top
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	cd "$top"
+	run "$top/scripts/vm" -t 900 bats --tap "$1"
+	echo "$output"
+	[ "$status" = 0 ]
+	grep -q '^ok ' <<<"$output"
+}
+
+@test "limits bind" {
+	suite tests/limits/limits.bats
+}
+
+@test "a container sees only its own" {
+	suite tests/limits/isolation.bats
+}
