@@ -156,16 +156,19 @@ struct restart {
 	struct berth_engine *engine;
 	struct berth_engine_container *container;
 	uint64_t run;
+	char *status;
 };
 
-static void start_again(struct berth_engine *engine, struct berth_engine_container *container, uint64_t run)
+// Unless it was started, or told not to, meanwhile.
+static void start_again(const struct restart *planned)
 {
+	struct berth_engine_container *container = planned->container;
 	g_autoptr(GError) error = NULL;
 
-	if (!berth_engine__claim_ref(engine, container))
+	if (!berth_engine__claim_ref(planned->engine, container))
 		return;
-	if (container->run == run && berth_engine__status_is(container, BERTH_STATUS_RESTARTING) &&
-	    !berth_engine__start(engine, container, &error))
+	if (container->run == planned->run && berth_engine__status_is(container, planned->status) &&
+	    !berth_engine__start(planned->engine, container, &error))
 		g_warning("container %s: starting it again: %s", container->id, error->message);
 	pthread_mutex_unlock(&container->operation);
 }
@@ -175,8 +178,9 @@ static void restart(void *data, bool canceled)
 	struct restart *planned = data;
 
 	if (!canceled)
-		start_again(planned->engine, planned->container, planned->run);
+		start_again(planned);
 	berth_engine__container_unref(planned->container);
+	g_free(planned->status);
 	g_free(planned);
 }
 
@@ -184,6 +188,7 @@ void berth_engine__plan_restart(struct berth_engine *engine, struct berth_engine
 {
 	struct restart *planned = g_new0(struct restart, 1);
 
-	*planned = (struct restart){engine, berth_engine__container_ref(container), container->run};
+	*planned = (struct restart){engine, berth_engine__container_ref(container), container->run,
+				    g_strdup(container->record->state->status)};
 	berth_workers_add(engine->workers, restart, planned, container->backoff);
 }

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #define LOST_EXIT_CODE 255
 
@@ -65,23 +66,39 @@ static enum berth_found ask_monitor(struct finding *finding)
 	return BERTH_FOUND_NOTHING;
 }
 
-static void look(struct berth_engine *engine, const char *id, struct finding *ret)
+// Whether a monitor holds the run folder, though it does not answer.
+static bool is_held(struct berth_engine *engine, const char *id)
+{
+	berth_fd folder = openat(engine->exec_folder, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+// False: there is a monitor that cannot be talked to. It and its container are left alone.
+static bool look(struct berth_engine *engine, const char *id, struct finding *ret, GError **error)
 {
 	berth_fd folder = berth_engine__run_folder(engine, id, false, NULL);
+	GError *failure = NULL;
 
 	*ret = (struct finding){.what = BERTH_FOUND_NOTHING};
 	if (folder < 0)
-		return;
-	ret->monitor = berth_monitor_connect(folder, NULL);
+		return true;
+	ret->monitor = berth_monitor_connect(folder, &failure);
 	if (ret->monitor)
 		ret->what = ask_monitor(ret);
 	if (ret->what != BERTH_FOUND_NOTHING)
-		return;
+		return true;
 	g_autoptr(berth_monitor_exit) exit = berth_monitor_read_exit(folder, NULL);
-	if (!exit)
-		return;
-	ret->what = BERTH_FOUND_EXIT;
-	ret->exit = *exit; // it owns nothing
+	if (failure && !exit && is_held(engine, id)) {
+		g_propagate_error(error, failure);
+		return false;
+	}
+	g_clear_error(&failure);
+	if (exit) {
+		ret->what = BERTH_FOUND_EXIT;
+		ret->exit = *exit; // it owns nothing
+	}
+	return true;
 }
 
 // A start whose record was not written: it is, now.
@@ -149,7 +166,8 @@ static bool recover_container(struct berth_engine *engine, struct berth_engine_c
 {
 	__attribute__((cleanup(finding_clear))) struct finding finding;
 
-	look(engine, container->id, &finding);
+	if (!look(engine, container->id, &finding, error))
+		return false;
 	switch (berth_engine__recovery_of(container->record->state->status, finding.what)) {
 	case BERTH_RECOVERY_NONE:
 		return clear_run(engine, container, error);
@@ -222,8 +240,8 @@ static void finish_removal(struct berth_engine *engine, const struct berth_conta
 	g_autofree char *cgroup = berth_engine__cgroup_path(engine, record->host_config);
 	g_autoptr(GError) error = NULL;
 
-	look(engine, record->id, &finding);
-	if ((finding.monitor && !berth_engine__run_kill(finding.monitor, &error)) ||
+	if (!look(engine, record->id, &finding, &error) ||
+	    (finding.monitor && !berth_engine__run_kill(finding.monitor, &error)) ||
 	    !berth_engine__remains_clear(engine, record->id, cgroup, record->image, &error))
 		g_warning("container %s: finishing its removal: %s", record->id, error->message);
 }
@@ -254,25 +272,34 @@ static char **strangers_in(struct berth_engine *engine, int folder_fd, GError **
 	return g_strv_builder_end(strangers);
 }
 
+static bool remove_run(struct berth_engine *engine, const char *id, GError **error)
+{
+	__attribute__((cleanup(finding_clear))) struct finding finding;
+	const struct api_host_config none = {0};
+	g_autofree char *cgroup = berth_engine__cgroup_path(engine, &none);
+
+	return look(engine, id, &finding, error) &&
+	       (!finding.monitor || berth_engine__run_kill(finding.monitor, error)) &&
+	       berth_engine__run_clear(engine, id, cgroup, error);
+}
+
 static bool remove_strangers(struct berth_engine *engine, GError **error)
 {
 	g_auto(GStrv) runs = strangers_in(engine, engine->exec_folder, error);
 	g_auto(GStrv) folders = runs ? strangers_in(engine, engine->containers_folder, error) : NULL;
-	const struct api_host_config none = {0};
-	g_autofree char *cgroup = berth_engine__cgroup_path(engine, &none);
 
 	if (!folders)
 		return false;
 	for (char **id = runs; *id; id++) {
-		__attribute__((cleanup(finding_clear))) struct finding finding;
-		look(engine, *id, &finding);
-		if ((finding.monitor && !berth_engine__run_kill(finding.monitor, error)) ||
-		    !berth_engine__run_clear(engine, *id, cgroup, error))
-			return false;
+		g_autoptr(GError) failure = NULL;
+		if (!remove_run(engine, *id, &failure))
+			g_warning("run folder %s of no container: %s", *id, failure->message);
 	}
-	for (char **id = folders; *id; id++)
-		if (!berth_remove_tree_at(engine->containers_folder, *id, error))
-			return false;
+	for (char **id = folders; *id; id++) {
+		g_autoptr(GError) failure = NULL;
+		if (!berth_remove_tree_at(engine->containers_folder, *id, &failure))
+			g_warning("folder %s of no container: %s", *id, failure->message);
+	}
 	return true;
 }
 

@@ -67,7 +67,8 @@ bool berth_engine_wait(struct berth_wait *wait, bool (*canceled)(void *data), vo
 				       container->id);
 	*ret = berth_document_new(&api_container_wait_document);
 	(*ret)->status_code = exit_code;
-	if (failure && *failure) {
+	// Who waits for the removal of a container that could not be started was told why by the start.
+	if (failure && *failure && wait->condition != BERTH_WAIT_REMOVED) {
 		(*ret)->error = berth_document_new(&api_wait_error_document);
 		(*ret)->error->message = g_steal_pointer(&failure);
 	}

@@ -147,6 +147,28 @@ def test_restart_policy(client, run):
     eventually(lambda: client.containers.get(container.id).status == "exited", "it is given up")
 
 
+def test_restart_policies_at_boot(engine, client, run):
+    wanted = {"always": "running", "unless-stopped": "exited", "no": "exited"}
+    containers = {name: run("exec sleep 60", restart_policy={"Name": name}, stop_signal="SIGKILL") for name in wanted}
+    steady = run("exec sleep 60", restart_policy={"Name": "unless-stopped"})
+    for container in containers.values():
+        container.stop()
+    engine.restart()
+    eventually(lambda: client.containers.get(containers["always"].id).status == "running", "it is started again")
+    assert {name: client.containers.get(container.id).status for name, container in containers.items()} == wanted
+    assert client.api.inspect_container(steady.id)["RestartCount"] == 0
+
+
+def test_stopped_while_restarting(client, run):
+    container = run("exit 1", restart_policy={"Name": "always"})
+    eventually(lambda: client.api.inspect_container(container.id)["RestartCount"] >= 2, "it is tried again")
+    container.stop()
+    count = client.api.inspect_container(container.id)["RestartCount"]
+    time.sleep(1.5)
+    attributes = client.api.inspect_container(container.id)
+    assert attributes["RestartCount"] == count and attributes["State"]["Status"] == "exited"
+
+
 def test_pause(client, run):
     container = run("while :; do echo tick; sleep 0.02; done")
     eventually(lambda: container.logs(), "it ticks")
