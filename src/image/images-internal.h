@@ -21,8 +21,9 @@ char *berth_images_resolve_in(struct berth_transaction *transaction, const char 
 // "docker.io/library/redis:1" to "redis:1"; the caller frees it.
 char *berth_image_familiar(const char *full_name);
 
-// After a failure: removes what it left. A failure of this is none of the caller's; the next collection goes on.
-void berth_images_drop_unused(struct berth_images *images);
+// Removes what nothing refers to: what a failure left, or what was more than an image needs. A failure of this is none
+// of the caller's; the next collection goes on.
+void berth_images_collect(struct berth_images *images);
 // This machine's, as images write it: "amd64".
 const char *berth_image_architecture(void);
 

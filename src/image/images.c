@@ -45,7 +45,7 @@ char *berth_image_familiar(const char *full_name)
 	return familiar;
 }
 
-void berth_images_drop_unused(struct berth_images *images)
+void berth_images_collect(struct berth_images *images)
 {
 	struct berth_collected collected;
 

@@ -185,7 +185,6 @@ char *berth_images_import(struct berth_images *images, int fd, const char *name,
 	struct importing this = {images, berth_lease_new(images->store), progress, data};
 	char *id = import(&this, fd, image, full, error);
 	berth_lease_release(this.lease);
-	if (!id)
-		berth_images_drop_unused(images);
+	berth_images_collect(images); // after success too: a layer that came as xz or bzip2 is kept in another form
 	return id;
 }

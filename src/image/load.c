@@ -405,6 +405,6 @@ bool berth_images_load(struct berth_images *images, int fd, berth_progress_fn *p
 	berth_image_archive_free(this.archive);
 	berth_lease_release(this.lease);
 	// Also after success: the archive may have had more than its images need.
-	berth_images_drop_unused(images);
+	berth_images_collect(images);
 	return done;
 }

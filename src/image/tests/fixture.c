@@ -26,11 +26,11 @@ static void note_progress(void *data, const struct api_progress *progress)
 		g_string_append(fixture->progress, progress->stream);
 }
 
-static void open_store(struct fixture *fixture)
+static void open_store(struct fixture *fixture, const char *driver)
 {
 	g_autoptr(GError) error = NULL;
 
-	fixture->store = berth_store_open(fixture->folder, NULL, &error);
+	fixture->store = berth_store_open(fixture->folder, driver, &error);
 	g_assert_no_error(error);
 	fixture->images = berth_images_new(fixture->store);
 	berth_images_on_change(fixture->images, note_event, fixture);
@@ -44,11 +44,10 @@ static void close_store(struct fixture *fixture)
 
 void fixture_setup(struct fixture *fixture, gconstpointer data)
 {
-	(void) data;
 	fixture->folder = g_dir_make_tmp("berth-images-XXXXXX", NULL);
 	fixture->events = g_string_new(NULL);
 	fixture->progress = g_string_new(NULL);
-	open_store(fixture);
+	open_store(fixture, data);
 }
 
 void fixture_teardown(struct fixture *fixture, gconstpointer data)

@@ -5,6 +5,7 @@
 #include "image/image.h"
 #include "image/tests/tarball.h"
 
+// Set up with the name of a snapshot driver, or NULL for the one that is chosen here.
 struct fixture {
 	char *folder;
 	struct berth_store *store;

@@ -56,6 +56,9 @@ static void test_import_compressed(struct fixture *fixture, gconstpointer data)
 		assert_text(berth_images_top_snapshot(fixture->images, id, NULL), diff_id);
 	}
 	g_assert_cmpint(berth_images_count(fixture->images, NULL), ==, 4);
+	// Four configurations and manifests; the layer as gzip, as zstd, and once plain for xz and bzip2.
+	g_assert_cmpuint(fixture_count_files(fixture->folder, "blobs/sha256"), ==, 4 + 4 + 3);
+	g_assert_cmpuint(fixture_count_files(fixture->folder, "snapshots"), ==, 1);
 }
 
 static void test_import_refused(struct fixture *fixture, gconstpointer data)

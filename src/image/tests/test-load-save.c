@@ -477,6 +477,7 @@ int main(int argc, char **argv)
 	add("/load-save/save-names", test_save_names);
 	add("/load-save/stream", test_load_stream);
 	add("/load-save/layouts", test_layouts);
+	g_test_add("/load-save/layouts/copy", struct fixture, "copy", fixture_setup, test_layouts, fixture_teardown);
 	add("/load-save/refused", test_refused);
 	add("/load-save/no-archive", test_no_archive);
 	add("/load-save/damaged", test_damaged);
