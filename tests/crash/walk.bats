@@ -18,3 +18,7 @@ walk() {
 @test "killed at any point of its recovery, the engine recovers at the next start" {
 	walk recovery
 }
+
+@test "when a monitor is killed at any point, the engine notices and leaves nothing" {
+	walk monitors
+}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the engine at every failpoint of a scenario and checks what the next engine makes of it.
 
-    walk.py SCENARIO        containers, images or recovery; needs a build with -Dfailpoints=true in $BERTH_BUILD
+    walk.py SCENARIO    containers, images, recovery or monitors; needs a build with -Dfailpoints=true in $BERTH_BUILD
 
 A scenario is a list of requests. It is run once whole, which counts the points that the engine passes; then once per
 point N, with the engine killed at the N-th. The engine is started anew, and then
@@ -10,6 +10,8 @@ point N, with the engine killed at the N-th. The engine is started anew, and the
 - what was acknowledged is so, and what was under way is done or not done, never half;
 - there is no folder, snapshot, run folder, cgroup, monitor or process of a container that does not exist;
 - the engine works: containers can be made, run and removed, and then nothing is left at all.
+
+With "monitors" it is the containers' monitors that are killed, and the engine that is to notice.
 
 Points are walked in several lanes at once. Prints one line per point that went wrong; the exit status tells.
 """
@@ -97,8 +99,8 @@ class Walk:
 
     # The engine
 
-    def start(self, kill=None, trace=None):
-        os.environ.update(BERTH_FAILPOINT_PROGRAM="berthd", **({"BERTH_FAILPOINT_KILL": str(kill)} if kill else {}),
+    def start(self, kill=None, trace=None, program="berthd"):
+        os.environ.update(BERTH_FAILPOINT_PROGRAM=program, **({"BERTH_FAILPOINT_KILL": str(kill)} if kill else {}),
                           **({"BERTH_FAILPOINT_TRACE": trace} if trace else {}))
         try:
             self.engine.start()
@@ -319,7 +321,20 @@ def recovery(walk):
     walk.settle()
 
 
-SCENARIOS = {"containers": run, "images": images, "recovery": recovery}
+def monitors(walk):
+    """A container whose monitor dies at some point has not started or has ended, and says so."""
+    walk.create("orphan", "echo hello; exit 3")
+    walk.known["orphan"] = {"created", "exited"}
+    try:
+        walk.ask("POST", "/containers/orphan/start")
+        assert json.loads(walk.ask("POST", "/containers/orphan/wait"))["StatusCode"] in (3, 255)
+        walk.known["orphan"] = {"exited"}
+        walk.settle()
+    except Refused:
+        pass
+
+
+SCENARIOS = {"monitors": monitors, "containers": run, "images": images, "recovery": recovery}
 
 
 def walk_point(scenario, point, trace=None):
@@ -328,12 +343,12 @@ def walk_point(scenario, point, trace=None):
     try:
         if scenario == "recovery":
             leave(walk)
-        elif scenario == "containers":
+        elif scenario in ("containers", "monitors"):
             walk.start()
             walk.import_image()
             walk.engine.stop()
         try:
-            walk.start(point, trace)
+            walk.start(point, trace, "berth-monitor" if scenario == "monitors" else "berthd")
             SCENARIOS[scenario](walk)
             walk.engine.process.terminate()  # what is done in the background is finished, or killed
         except Killed:
@@ -353,7 +368,7 @@ def walk_point(scenario, point, trace=None):
             walk.check_use()
         assert walk.engine.stop() == 0, walk.engine.read_log()
         assert "warning" not in walk.engine.read_log(), walk.engine.read_log()
-        return ended != 0
+        return ended != 0 or scenario == "monitors"
     finally:
         walk.finish()
 
@@ -361,12 +376,13 @@ def walk_point(scenario, point, trace=None):
 def lane(scenario, first, trace):
     """Walks every LANES-th point from the first on, until one is not reached. Prints "FAILED point: why"."""
     failed = 0
-    for point in range(first, POINTS_MAX, LANES):
+    with open(trace, encoding="ascii") as file:
+        names = file.read().splitlines()
+    for point in range(first, len(names) + 1 if scenario == "monitors" else POINTS_MAX, LANES):
         try:
             if not walk_point(scenario, point):
                 break
         except Exception:  # pylint: disable=broad-except
-            names = open(trace, encoding="ascii").read().splitlines()
             where = names[point - 1] if point <= len(names) else "beyond the last"
             print(f"FAILED point {point} (about {where}):\n{traceback.format_exc()}", flush=True)
             failed += 1
