@@ -165,21 +165,19 @@ static void free_deleted(gpointer deleted)
 	api_image_deleted_free(deleted);
 }
 
-// Collects what nothing refers to any more; the layers that went are told of, top first.
-static bool collect(struct removal *this, GError **error)
+// Collects what nothing refers to any more; the layers that went are told of, top first. The image is gone already:
+// what fails here is made up for by the next collection.
+static void collect(struct removal *this)
 {
 	const GPtrArray *layers = this->record->layers;
-	struct berth_collected collected;
 
 	BERTH_FAILPOINT("image.remove.recorded");
-	if (!berth_store_collect(this->images->store, &collected, error))
-		return false;
+	berth_images_collect(this->images);
 	for (guint i = layers->len; i > 0; i--) {
 		const struct berth_image_layer *layer = layers->pdata[i - 1];
 		if (!berth_snapshot_exists(berth_store_snapshots(this->images->store), layer->chain_id))
 			note(this, NULL, layer->chain_id);
 	}
-	return true;
 }
 
 static bool was_deleted(const struct removal *this)
@@ -201,7 +199,7 @@ GPtrArray *berth_images_remove(struct berth_images *images, const char *name_or_
 	bool done = this.transaction && decide(&this, name_or_id, force, error);
 	g_clear_pointer(&this.transaction, berth_transaction_free);
 	if (done && was_deleted(&this))
-		done = collect(&this, error);
+		collect(&this);
 	g_free(this.id);
 	berth_image_record_free(this.record);
 	g_strfreev(this.names);
