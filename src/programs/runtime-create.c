@@ -143,6 +143,7 @@ static struct berth_container *create_container(struct runtime_program *program,
 		.preserve_fds = listening + (int) CLAMP(options->preserve_fds, -listening, G_MAXINT16),
 		.no_pivot = options->no_pivot,
 		.no_new_keyring = options->no_new_keyring,
+		.find_program = true,
 	};
 
 	if (!config || !check_terminal(options, config, detach, error))

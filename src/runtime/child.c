@@ -177,6 +177,17 @@ static bool make_root(struct berth_setup *setup, GError **error)
 	return setup->joined_namespaces & CLONE_NEWNS || berth_rootfs_enter(setup, error);
 }
 
+static bool check_program(const struct berth_setup *setup, GError **error)
+{
+	const struct oci_process *process = setup->config->process;
+	g_auto(GStrv) env = NULL;
+
+	if (!setup->create->find_program || !process)
+		return true;
+	g_autofree char *program = berth_program_find(process, &env, error);
+	return program != NULL;
+}
+
 static bool set_up(struct berth_setup *setup, GError **error)
 {
 	if (!die_with_parent(setup, error) || !enter_user_namespace(setup, error) ||
@@ -187,7 +198,7 @@ static bool set_up(struct berth_setup *setup, GError **error)
 	umask(0);
 	return make_root(setup, error) && berth_identity_apply(setup, error) &&
 	       // The change of ids has taken the signal away.
-	       die_with_parent(setup, error) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+	       die_with_parent(setup, error) && check_program(setup, error) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
 static bool write_label(struct berth_setup *setup, GError **error)

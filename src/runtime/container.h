@@ -45,6 +45,7 @@ struct berth_create {
 	int preserve_fds; // descriptors 3 … 2+N are left open in the container's process
 	bool no_pivot; // chroot in place of pivot_root, for initramfs
 	bool no_new_keyring;
+	bool find_program; // a program that is not there fails create already, as with runc and crun
 	bool die_with_parent; // the container's init is killed when its creator dies
 };
 

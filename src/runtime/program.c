@@ -80,8 +80,12 @@ static bool is_program(const char *path, bool *denied)
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0 || S_ISDIR(st.st_mode)) {
+	if (stat(path, &st) < 0) {
 		*denied |= errno == EACCES;
+		return false;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
 		return false;
 	}
 	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
@@ -110,9 +114,15 @@ static char *search(const char *name, const char *path, GError **error)
 char *berth_program_find(const struct oci_process *process, char ***ret_env, GError **error)
 {
 	const char *name = process->args[0];
-	g_autofree char *path =
-		strchr(name, '/') ? g_strdup(name) : search(name, find_variable(process->env, "PATH"), error);
+	bool denied = false;
+	g_autofree char *path = NULL;
 
+	if (!strchr(name, '/'))
+		path = search(name, find_variable(process->env, "PATH"), error);
+	else if (is_program(name, &denied))
+		path = g_strdup(name);
+	else
+		refuse(name, name, denied ? EACCES : errno, error);
 	if (path)
 		*ret_env = environment(process);
 	return g_steal_pointer(&path);

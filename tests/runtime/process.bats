@@ -29,6 +29,13 @@ load helpers
 	CASES
 }
 
+@test "create says already that the program is not there" {
+	configure '.process.args=["nothing"]'
+	run -1 runtime create --bundle "$bundle" "$id"
+	[ "$output" = 'berth-runtime: exec: "nothing": executable file not found in $PATH' ]
+	[ ! -d "$state/$id" ]
+}
+
 @test "ids, groups and umask" {
 	configure '.process.user={"uid":1000,"gid":1001,"umask":63,"additionalGids":[1002,1003]}'
 	chmod 777 "$bundle/rootfs/tmp"
