@@ -221,6 +221,14 @@ bool berth_engine_container_attach(struct berth_engine *engine, const char *text
 	fine = arrive(engine, container, socket, told ? attach : &nothing, &up, fine ? error : NULL) && fine;
 	if (!fine || !told || !up)
 		return fine;
-	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, error);
-	return monitor && attach_to(container, monitor, socket, attach, error);
+	GError *failure = NULL;
+	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, &failure);
+	if (monitor && attach_to(container, monitor, socket, attach, &failure))
+		return true;
+	if (!berth_engine__has_ended(failure)) {
+		g_propagate_error(error, failure);
+		return false;
+	}
+	g_error_free(failure);
+	return true; // there is no more output: the client sees its end
 }

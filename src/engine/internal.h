@@ -158,6 +158,9 @@ struct berth_monitor *berth_engine__connect(struct berth_engine *engine, const s
 // The exit code that stands for a failed start (126, 127, or 128).
 int berth_engine__start_exit_code(const GError *error);
 
+// stop.c. Whether a monitor's error says that its container has just ended.
+bool berth_engine__has_ended(const GError *error);
+
 // exit.c
 // A container's process has ended; `operation` is held. Records it, tells it, and does what follows: removal,
 // starting again. The run folder is cleared.

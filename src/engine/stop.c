@@ -19,7 +19,7 @@ static bool not_running(const struct berth_engine_container *container, GError *
 }
 
 // A container that has just ended cannot be signalled; its end is handled all the same.
-static bool ended_already(const GError *error)
+bool berth_engine__has_ended(const GError *error)
 {
 	return g_error_matches(error, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE) ||
 	       g_error_matches(error, BERTH_ERROR, BERTH_ERROR_CONFLICT) ||
@@ -36,7 +36,7 @@ static bool send_signal(struct berth_engine *engine, struct berth_engine_contain
 	bool sent = monitor && berth_monitor_signal(monitor, number, false, &failure);
 	if (sent && thaw)
 		sent = berth_monitor_thaw(monitor, &failure);
-	if (sent || ended_already(failure)) {
+	if (sent || berth_engine__has_ended(failure)) {
 		g_clear_error(&failure);
 		return true;
 	}
@@ -219,14 +219,29 @@ bool berth_engine_container_restart(struct berth_engine *engine, const char *tex
 
 // Pausing
 
+static bool freeze_or_thaw(struct berth_engine *engine, struct berth_engine_container *container, bool frozen,
+			   GError **error)
+{
+	GError *failure = NULL;
+	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, &failure);
+
+	if (monitor && (frozen ? berth_monitor_freeze : berth_monitor_thaw)(monitor, &failure))
+		return true;
+	if (!berth_engine__has_ended(failure)) {
+		g_propagate_error(error, failure);
+		return false;
+	}
+	g_error_free(failure);
+	return not_running(container, error);
+}
+
 static bool set_frozen(struct berth_engine *engine, struct berth_engine_container *container, bool frozen,
 		       GError **error)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
 	struct berth_container_change change = {.events = events};
-	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, error);
 
-	if (!monitor || !(frozen ? berth_monitor_freeze : berth_monitor_thaw)(monitor, error))
+	if (!freeze_or_thaw(engine, container, frozen, error))
 		return false;
 	BERTH_FAILPOINT("container.pause.done");
 	berth_engine__event_add(events, container, frozen ? "pause" : "unpause", NULL);
@@ -283,7 +298,7 @@ bool berth_engine_container_resize(struct berth_engine *engine, const char *text
 	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, &failure);
 	if (monitor && berth_monitor_resize(monitor, width, height, &failure))
 		return true;
-	if (!ended_already(failure)) {
+	if (!berth_engine__has_ended(failure)) {
 		g_propagate_error(error, failure);
 		return false;
 	}
