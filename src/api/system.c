@@ -183,6 +183,13 @@ bool berth_handle_volume_prune(struct berth_request *request, G_GNUC_UNUSED GErr
 	return berth_reply_json(request, 200, report);
 }
 
+bool berth_handle_build_prune(struct berth_request *request, G_GNUC_UNUSED GError **error)
+{
+	BERTH_AUTO_JSON json_t *report = json_pack("{s:[], s:i}", "CachesDeleted", "SpaceReclaimed", 0);
+
+	return berth_reply_json(request, 200, report);
+}
+
 bool berth_handle_plugin_list(struct berth_request *request, G_GNUC_UNUSED GError **error)
 {
 	BERTH_AUTO_JSON json_t *list = json_array();
