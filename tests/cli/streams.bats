@@ -36,8 +36,9 @@ start() {
 }
 
 @test "attach: output, half-closed input, the status" {
-	start -di --name box busybox sh -c 'read line; echo got $line; cat; exit 5' >/dev/null
-	run bash -c "printf 'one\ntwo\n' | '$BERTH_BUILD/berth' attach box"
+	berth create -i --name box --network none busybox sh -c 'read line; echo got $line; cat; exit 5'
+	berth start box
+	run bash -c "printf 'one\ntwo\n' | timeout -s KILL 60 '$BERTH_BUILD/berth' attach box"
 	[ "$status" -eq 5 ]
 	[ "$output" = "$(printf 'got one\ntwo')" ]
 }

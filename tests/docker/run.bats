@@ -16,6 +16,11 @@ terminal() {
 	"$BATS_TEST_DIRNAME/../terminal" "$@"
 }
 
+# A client that waits in vain passes even the signal on that should end it.
+docker() {
+	timeout -s KILL 60 docker "$@"
+}
+
 start() {
 	docker run --network none "$@"
 }
@@ -43,7 +48,7 @@ start() {
 }
 
 @test "run -it: its size, detaching, attaching again" {
-	terminal docker run -it --name tty --network none busybox sh <<-'END'
+	terminal timeout -s KILL --foreground 60 docker run -it --name tty --network none busybox sh <<-'END'
 		expect #
 		sleep 0.5
 		send stty size\n
@@ -52,7 +57,7 @@ start() {
 		status 0
 	END
 	[ "$(docker inspect -f '{{.State.Running}}' tty)" = true ]
-	terminal docker attach tty <<-'END'
+	terminal timeout -s KILL --foreground 60 docker attach tty <<-'END'
 		sleep 1
 		send echo $((6*7))\n
 		expect 42
@@ -80,15 +85,16 @@ start() {
 }
 
 @test "attach with half-closed input" {
-	start -di --name box busybox sh -c 'read line; echo got $line; cat; exit 5' >/dev/null
-	run bash -c "printf 'one\ntwo\n' | docker attach box"
+	docker create -i --name box --network none busybox sh -c 'read line; echo got $line; cat; exit 5'
+	docker start box
+	run bash -c "printf 'one\ntwo\n' | timeout -s KILL 60 docker attach box"
 	[ "$status" -eq 5 ]
 	[ "$output" = "$(printf 'got one\ntwo')" ]
 }
 
 @test "create, start -ai, wait" {
 	docker create -i --name box --network none busybox sh -c 'cat; exit 3' >/dev/null
-	run bash -c "echo through | docker start -ai box"
+	run bash -c "echo through | timeout -s KILL 60 docker start -ai box"
 	[ "$status" -eq 3 ]
 	[ "$output" = through ]
 	[ "$(docker wait box)" = 3 ]
@@ -114,7 +120,7 @@ start() {
 }
 
 @test "signals of docker run go to the container" {
-	docker run --network none --name sig busybox sh -c 'trap "exit 4" TERM; echo ready; while :; do sleep 0.1; done' \
+	command docker run --network none --name sig busybox sh -c 'trap "exit 4" TERM; echo ready; while :; do sleep 0.1; done' \
 		>"$BATS_TEST_TMPDIR/out" 3>&- &
 	pid=$!
 	eventually grep -q ready "$BATS_TEST_TMPDIR/out"
