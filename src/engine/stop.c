@@ -129,6 +129,7 @@ static bool stop_of(const struct berth_engine_container *container, const char *
 	ret->timeout = timeout != BERTH_UNSET                ? timeout
 		       : config->stop_timeout != BERTH_UNSET ? config->stop_timeout
 							     : STOP_TIMEOUT;
+	ret->timeout = MIN(ret->timeout, G_MAXINT32);
 	return ret->signal > 0;
 }
 
