@@ -13,7 +13,7 @@ sleeper() {
 
 @test "ps shows what runs, as Docker does" {
 	id=$(berth run -d --network none --name web -l a=b busybox sleep 1000)
-	berth run --network none --name done busybox true
+	berth run --network none --name ended busybox true
 	run berth ps
 	[[ "${lines[0]}" =~ ^CONTAINER\ ID\ \ \ IMAGE\ +COMMAND\ +CREATED\ +STATUS\ +PORTS\ +NAMES$ ]]
 	[ ${#lines[@]} -eq 2 ]
@@ -21,8 +21,8 @@ sleeper() {
 	[ "$(berth ps -a | wc -l)" -eq 3 ]
 	[ "$(berth ps -q)" = "${id:0:12}" ]
 	[ "$(berth ps -q --no-trunc)" = "$id" ]
-	[ "$(berth ps -l --format '{{.Names}}')" = done ]
-	[ "$(berth ps -n 2 --format '{{.Names}}' | tr '\n' ' ')" = "done web " ]
+	[ "$(berth ps -l --format '{{.Names}}')" = ended ]
+	[ "$(berth ps -n 2 --format '{{.Names}}' | tr '\n' ' ')" = "ended web " ]
 	[ "$(berth container ls --format '{{.Names}}')" = web ]
 }
 

@@ -150,7 +150,7 @@ start() {
 }
 
 @test "prune" {
-	start --name done busybox true
+	start --name ended busybox true
 	[[ "$(docker container prune -f)" == *"Total reclaimed space"* ]]
 	[ -z "$(docker ps -aq)" ]
 	docker system prune -f
