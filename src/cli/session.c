@@ -84,7 +84,7 @@ static size_t write_some(struct berth_frames *frames, const char *data, size_t l
 		int fd = frames->header[0] == FRAME_ERR ? frames->err : frames->out;
 		if (frames->header[0] > FRAME_ERR)
 			g_string_append_len(frames->told, data, (gssize) count);
-		else if (fd >= 0 && !berth_write_all(fd, data, count, "writing the container's output", error))
+		else if (fd >= 0 && !berth_write_all(fd, data, count, "the container's output", error))
 			return 0;
 		frames->left -= (uint32_t) count;
 		return count;
@@ -133,7 +133,7 @@ bool berth_session_copy(struct berth_answer *stream, bool framed, GError **error
 	while (fine && (count = berth_answer_read(stream, buffer, BUFFER, error)) != 0)
 		fine = count > 0 && (framed ? berth_frames_write(&frames, buffer, (size_t) count, error)
 					    : berth_write_all(STDOUT_FILENO, buffer, (size_t) count,
-							      "writing the container's output", error));
+							      "the container's output", error));
 	if (fine && frames.told && frames.told->len > 0)
 		fine = berth_error_set(error, BERTH_ERROR_INTERNAL, BERTH_CLIENT_ERROR_PREFIX "%s", frames.told->str);
 	berth_frames_clear(&frames);
@@ -241,7 +241,7 @@ static bool take_output(struct run *run, char *buffer, bool *ret_over, GError **
 	}
 	if (run->session->tty)
 		return !run->session->out ||
-		       berth_write_all(STDOUT_FILENO, buffer, (size_t) count, "writing the container's output", error);
+		       berth_write_all(STDOUT_FILENO, buffer, (size_t) count, "the container's output", error);
 	return berth_frames_write(&run->frames, buffer, (size_t) count, error);
 }
 
