@@ -110,7 +110,7 @@ bool berth_cli_man_page(const char *page, GString *out, GError **error)
 	append_text(out, command->arguments ? command->arguments : "");
 	g_string_append(out, "\n.SH DESCRIPTION\n");
 	append_text(out, command->description ? command->description : command->summary);
-	g_string_append(out, ".\n");
+	g_string_append(out, command->description ? "\n" : ".\n");
 	append_flags(out, "OPTIONS", command->flags);
 	if (command->commands)
 		append_commands(out, command->commands, page);
