@@ -32,7 +32,7 @@ hook() {
 		poststart running
 		poststop stopped
 	ORDER
-	[ "$(cat "$bundle/rootfs/tmp/order" | xargs)" = "startContainer program" ]
+	[ "$(xargs <"$bundle/rootfs/tmp/order")" = "startContainer program" ]
 	[ "$(jq -r '.id, .status' "$bundle/rootfs/tmp/state" | xargs)" = "$id created" ]
 	local own
 	own=$(readlink /proc/self/ns/mnt)

@@ -131,7 +131,7 @@ make_bundle_root() {
 @test "no descriptor but the standard streams reaches the program" {
 	configure '.process.args=["sleep","1000"]'
 	runtime run --detach --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1 7</etc/passwd 8>"$work/open" 3>&- 4>&-
-	[ "$(ls "/proc/$(pid_of)/fd" | xargs)" = "0 1 2" ]
+	[ "$(find "/proc/$(pid_of)/fd" -mindepth 1 -printf "%f ")" = "0 1 2 " ]
 }
 
 @test "--preserve-fds passes on what was asked for, and only what is open" {
@@ -157,7 +157,8 @@ make_bundle_root() {
 	# A created container's process still is the runtime; a privileged one of the same pid namespace tries to open it.
 	configure '.process.args=["true"]'
 	create
-	local pid=$(pid_of)
+	local pid
+	pid=$(pid_of)
 	configure --arg path "/proc/$pid/ns/pid" '(.linux.namespaces[] | select(.type=="pid")).path=$path |
 		.process.capabilities |= map_values(["CAP_SYS_ADMIN","CAP_DAC_OVERRIDE"])'
 	local first=$id

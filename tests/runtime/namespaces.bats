@@ -15,7 +15,7 @@ inode() {
 	local name pid
 	pid=$(pid_of)
 	for name in $all; do
-		[ "$(inode self $name)" != "$(inode "$pid" $name)" ]
+		[ "$(inode self "$name")" != "$(inode "$pid" "$name")" ]
 	done
 	[ "$(inode self user)" = "$(inode "$pid" user)" ]
 	runtime delete --force "$id"
@@ -36,7 +36,7 @@ inode() {
 	[ "${lines[1]}" = inside ]
 	[ "${lines[2]}" = example.org ]
 	[ "${lines[3]}" -le 8 ] # loopback, and what the kernel's tunnel modules put into every namespace
-	! grep -F "$work" <<<"$output"
+	[[ "$output" != *"$work"* ]]
 	[ "$(hostname)" != inside ]
 }
 

@@ -115,7 +115,7 @@ load helpers
 	configure --argjson filter "$filter" '.linux.seccomp=$filter'
 	run -1 script 'grep "^Seccomp:" /proc/self/status; mkdir /tmp/x'
 	[[ "$output" == *"Seccomp:"*2*"File exists"* ]]
-	ls "$state" | grep -q ^seccomp-
+	[ -n "$(find "$state" -name "seccomp-*")" ]
 	run -1 script 'mkdir /tmp/x'
 	[[ "$output" == *"File exists"* ]]
 	configure '.process.noNewPrivileges=false'
