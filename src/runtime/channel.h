@@ -2,7 +2,8 @@
 // What a container's process before its exec and its creator or starter say to each other: packets of text, a word and
 // what belongs to it. Both ends need not be of one build: words keep their meaning.
 //
-//	creator -> child   mapped            its ids are mapped
+//	creator -> child   known             after "pid": goes on, so that nothing comes before that word
+//	                   mapped            its ids are mapped
 //	                   proceed PID       the hooks of the runtime are done; PID is the child's for the creator
 //	child -> creator   pid PID           and a pidfd: this is the container's process (see child.c)
 //	                   mounted           waits for proceed

@@ -119,7 +119,9 @@ static bool join_namespaces(struct berth_setup *setup, GError **error)
 			pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 		_exit(sent ? 0 : 1);
 	}
-	return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)
+		berth_fd_clear(&setup->join[i]);
+	return berth_channel_expect(setup->sync, "known", NULL, error);
 }
 
 // The cgroup namespace's root is the group that the process is in when it is made, so clone3() cannot make it.
@@ -258,6 +260,7 @@ void berth_child_main(struct berth_setup *setup)
 		fail(setup->sync, problem);
 	if (setup->cgroup_entrance && !berth_cgroup_enter(setup->cgroup_entrance, &problem))
 		fail(setup->sync, problem);
+	g_clear_pointer(&setup->cgroup_entrance, g_array_unref); // closes its files
 	if (setup->join[0] >= 0 && !join_namespaces(setup, &problem))
 		fail(setup->sync, problem);
 	if (!set_up(setup, &problem))

@@ -179,7 +179,8 @@ static bool spawn(struct creation *creation, GError **error)
 		return false;
 	}
 	pid = (pid_t) container->record->pid;
-	return record_process(creation, pid, error) && map_ids(creation, pid, error);
+	return record_process(creation, pid, error) &&
+	       (!join || berth_channel_send(creation->sync, -1, error, "known")) && map_ids(creation, pid, error);
 }
 
 static bool run_hooks(struct creation *creation, GError **error)
