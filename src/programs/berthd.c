@@ -25,6 +25,8 @@
 #include <sys/un.h>
 
 #define OPEN_FILES 65536 // wanted: each connection and each container needs a few
+#define PIDFILE_TRIES 100
+#define PIDFILE_PAUSE 20000 // microseconds
 #define ARENAS 2 // of malloc: each that a thread ever used stays in memory
 
 // sd_notify(3): tells the service manager how we are, if one wants to know.
@@ -68,6 +70,25 @@ static char *find_program(const char *given, const char *name, GError **error)
 }
 
 // Locks the file for as long as this process lives. Returns its descriptor.
+// Locks the pid file. An engine that was killed as it started a monitor leaves a process behind that holds its
+// descriptors for an instant: that one is waited for.
+static bool lock_pidfile(int fd, const char *path, GError **error)
+{
+	char text[32] = "";
+
+	for (int left = PIDFILE_TRIES; flock(fd, LOCK_EX | LOCK_NB) < 0; left--) {
+		if (pread(fd, text, sizeof text - 1, 0) < 0)
+			text[0] = '\0';
+		g_strchomp(text);
+		int holder = atoi(text);
+		if (left == 0 || holder <= 0 || kill(holder, 0) == 0)
+			return berth_error_set(error, BERTH_ERROR_CONFLICT,
+					       "pid file %s: an engine runs already (process %s)", path, text);
+		g_usleep(PIDFILE_PAUSE);
+	}
+	return true;
+}
+
 static int take_pidfile(const char *path, GError **error)
 {
 	g_autofree char *folder = g_path_get_dirname(path);
@@ -81,13 +102,8 @@ static int take_pidfile(const char *path, GError **error)
 		berth_error_set_errno(error, errno, "pid file %s", path);
 		return -1;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (read(fd, text, sizeof text - 1) < 0)
-			text[0] = '\0';
-		berth_error_set(error, BERTH_ERROR_CONFLICT, "pid file %s: an engine runs already (process %s)", path,
-				g_strchomp(text));
+	if (!lock_pidfile(fd, path, error))
 		return -1;
-	}
 	g_snprintf(text, sizeof text, "%d\n", getpid());
 	if (ftruncate(fd, 0) < 0) {
 		berth_error_set_errno(error, errno, "pid file %s", path);

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine as a whole: its program's options, its answers about itself, what it refuses."""
 import concurrent.futures
+import fcntl
 import json
 import os
 import signal
 import stat
 import subprocess
+import threading
 import time
 
 import docker
@@ -213,6 +215,14 @@ def test_stop_is_clean(engine):
         assert time.monotonic() - begun < 10
     assert not os.path.exists(engine.socket) and not os.path.exists(f"{engine.folder}/run/berthd.pid")
     engine.start()
+
+
+def test_dying_engine_is_waited_for(engine):
+    engine.stop(signal.SIGKILL)
+    with open(f"{engine.folder}/run/berthd.pid", "r+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as a process does that the engine was just about to start a monitor with
+        threading.Timer(0.3, lambda: fcntl.flock(file, fcntl.LOCK_UN)).start()
+        engine.start()
 
 
 def test_start_after_kill(engine):
