@@ -27,7 +27,7 @@ teardown() {
 		echo "left in the state root: $(ls -A "$state")"
 		status=1
 	fi
-	if find /sys/fs/cgroup -maxdepth 3 -name "*$id*" | grep .; then
+	if find /sys/fs/cgroup -maxdepth 3 -name "*$id*" 2>/dev/null | grep .; then
 		echo "left: control groups"
 		status=1
 	fi
@@ -93,7 +93,7 @@ pid_of() {
 	runtime state "${1:-$id}" | jq -r .pid
 }
 
-# Repeats a command until it succeeds, for at most ten seconds.
+# Repeats a command until it succeeds, for at most ten seconds; `eventually eval` for what holds substitutions.
 eventually() {
 	local i
 	for i in $(seq 100); do

@@ -121,7 +121,7 @@ load helpers
 @test "kill --all reaches every process, also without a pid namespace" {
 	configure 'del(.linux.namespaces[] | select(.type=="pid"))'
 	launch 'sleep 1000 & sleep 1000 & exec sleep 1000'
-	eventually [ "$(runtime ps -f json "$id" | jq length)" = 3 ]
+	eventually eval '[ "$(runtime ps -f json "$id" | jq length)" = 3 ]'
 	local pids
 	pids=$(runtime ps -f json "$id" | jq -r '.[]')
 	runtime kill --all "$id" KILL
@@ -129,7 +129,7 @@ load helpers
 	for pid in $pids; do
 		eventually ended "$pid"
 	done
-	eventually [ "$(runtime ps -f json "$id" | jq length)" = 0 ]
+	eventually eval '[ "$(runtime ps -f json "$id" | jq length)" = 0 ]'
 }
 
 @test "delete takes processes along that outlived init" {

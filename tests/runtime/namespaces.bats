@@ -63,7 +63,7 @@ inode() {
 @test "joining beside new namespaces keeps the exit status, output and errors" {
 	unshare --net sleep 1000 3>&- 4>&- &
 	local holder=$!
-	eventually [ "$(inode self net)" != "$(inode $holder net)" ]
+	eventually eval '[ "$(inode self net)" != "$(inode $holder net)" ]'
 	configure --arg path "/proc/$holder/ns/net" '(.linux.namespaces[] | select(.type=="network")).path=$path'
 	run -5 script 'echo out; exit 5'
 	[ "$output" = out ]
@@ -128,7 +128,7 @@ inode() {
 @test "a joined mount namespace is entered, and nothing is mounted in it" {
 	unshare --mount sleep 1000 3>&- 4>&- &
 	local holder=$!
-	eventually [ "$(inode self mnt)" != "$(inode $holder mnt)" ]
+	eventually eval '[ "$(inode self mnt)" != "$(inode $holder mnt)" ]'
 	local before
 	before=$(cat /proc/$holder/mountinfo)
 	configure --arg path "/proc/$holder/ns/mnt" --arg root "$bundle/rootfs" \
