@@ -16,6 +16,7 @@
 #include <sys/file.h>
 
 #define LOST_EXIT_CODE 255
+#define SEARCH_PAUSE 10000 // milliseconds
 
 enum berth_recovery berth_engine__recovery_of(const char *status, enum berth_found found)
 {
@@ -303,6 +304,36 @@ static bool remove_strangers(struct berth_engine *engine, GError **error)
 	return true;
 }
 
+// A container whose monitor did not answer is looked for again until it does, or has ended.
+struct search {
+	struct berth_engine *engine;
+	struct berth_engine_container *container;
+};
+
+static void search_again(struct berth_engine *engine, struct berth_engine_container *container);
+
+static void search(void *data, bool canceled)
+{
+	struct search *search = data;
+	struct berth_engine_container *container = search->container;
+
+	if (!canceled && berth_engine__claim_ref(search->engine, container)) {
+		if (container->run == 0 && !recover_container(search->engine, container, NULL))
+			search_again(search->engine, container);
+		pthread_mutex_unlock(&container->operation);
+	}
+	berth_engine__container_unref(container);
+	g_free(search);
+}
+
+static void search_again(struct berth_engine *engine, struct berth_engine_container *container)
+{
+	struct search *next = g_new0(struct search, 1);
+
+	*next = (struct search){engine, berth_engine__container_ref(container)};
+	berth_workers_add(engine->workers, search, next, SEARCH_PAUSE);
+}
+
 // One container that cannot be recovered must not keep the engine from the others.
 static void recover_containers(struct berth_engine *engine)
 {
@@ -313,8 +344,11 @@ static void recover_containers(struct berth_engine *engine)
 		g_autoptr(GError) error = NULL;
 		if (!berth_engine__claim_ref(engine, container))
 			continue;
-		if (!recover_container(engine, container, &error))
-			g_warning("container %s: finding it again: %s", container->id, error->message);
+		if (!recover_container(engine, container, &error)) {
+			g_warning("container %s: finding it again: %s; it is looked for again", container->id,
+				  error->message);
+			search_again(engine, container);
+		}
 		pthread_mutex_unlock(&container->operation);
 	}
 }
