@@ -84,7 +84,8 @@ inside() {
 	# ls itself holds the folder open.
 	[ "$(echo "$output" | tr '\n' ' ')" = "0 1 2 3 " ]
 	run inside busybox sh -c 'for fd in /proc/1/fd/*; do readlink $fd; done'
-	[ -z "$(grep -vE '^(/dev/null|pipe:.*|/proc/1/fd|/dev/pts/.*)$' <<<"$output")" ]
+	run grep -vE '^(/dev/null|pipe:.*|/proc/1/fd|/dev/pts/.*)$' <<<"$output"
+	[ "$status" -eq 1 ]
 }
 
 @test "masked and read-only places stay so" {

@@ -15,8 +15,8 @@ start_some() {
 }
 
 nothing_left() {
-	[ -z "$(ls "$WORK/data/containers" "$WORK/data/snapshots" | grep -E '^[0-9a-f]{64}$')" ] &&
-		[ -z "$(ls "$WORK/run" | grep -E '^[0-9a-f]{64}$')" ]
+	[ -z "$(find "$WORK/data/containers" "$WORK/data/snapshots" "$WORK/run" -mindepth 1 -maxdepth 1 \
+		-regextype egrep -regex '.*/[0-9a-f]{64}')" ]
 }
 
 @test "300 containers run at once, each answers, and all are removed" {
