@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "monitor/log.h"
+#include "sys/self.h"
 
 #include <string.h>
 
@@ -76,6 +77,7 @@ static bool open_parts(struct berth_engine *engine, GError **error)
 	engine->containers_folder = berth_open_folder(engine->containers_path, true, 0710, error);
 	if (engine->containers_folder < 0 || !read_id(engine, error))
 		return false;
+	engine->monitor_program = berth_self_clone(options->monitor_program);
 	engine->seccomp = berth_seccomp_profile_builtin(error);
 	return engine->seccomp != NULL;
 }
@@ -85,7 +87,7 @@ static struct berth_engine *new_engine(const struct berth_engine_options *option
 	struct berth_engine *engine = g_new0(struct berth_engine, 1);
 
 	copy_options(engine, options);
-	engine->exec_folder = engine->containers_folder = -1;
+	engine->exec_folder = engine->containers_folder = engine->monitor_program = -1;
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_mutex_init(&engine->events_lock, NULL);
 	berth_engine__cond_init(&engine->events_told);
@@ -155,6 +157,7 @@ void berth_engine_close(struct berth_engine *engine)
 	g_clear_pointer(&engine->store, berth_store_free);
 	berth_fd_clear(&engine->exec_folder);
 	berth_fd_clear(&engine->containers_folder);
+	berth_fd_clear(&engine->monitor_program);
 	pthread_cond_destroy(&engine->events_told);
 	pthread_mutex_destroy(&engine->events_lock);
 	pthread_mutex_destroy(&engine->lock);

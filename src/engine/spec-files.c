@@ -85,9 +85,14 @@ static char *make_resolv_conf(const struct api_host_config *host)
 	return g_string_free(out, FALSE);
 }
 
+// In place: the container does not run, so nobody reads half of it, and each start writes it anew.
 static bool write_file(int folder_fd, const char *name, const char *text, GError **error)
 {
-	return berth_write_file_at(folder_fd, name, text, strlen(text), 0644, false, error);
+	berth_fd fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return berth_error_set_errno(error, errno, "making the container's %s", name);
+	return berth_write_all(fd, text, strlen(text), name, error);
 }
 
 bool berth_spec_write_files(int folder_fd, const struct berth_container_record *record, GError **error)

@@ -106,6 +106,7 @@ static struct berth_monitor *spawn(struct berth_engine *engine, const struct ber
 	};
 	const struct berth_monitor_launch launch = {
 		.program = engine->options.monitor_program,
+		.program_fd = engine->monitor_program,
 		.run_folder_fd = run_folder,
 		.run_folder = path,
 		.settings = &settings,

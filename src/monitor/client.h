@@ -43,6 +43,7 @@ struct berth_monitor;
 
 struct berth_monitor_launch {
 	const char *program; // of berth-monitor
+	int program_fd; // of berth_self_clone(program), which saves the monitor from doing so; -1: none
 	int run_folder_fd; // holds config.json (OCI) already; gets monitor.json, monitor.sock and later exit.json
 	const char *run_folder; // its path, which is the OCI bundle
 	const struct berth_monitor_settings *settings;

@@ -447,6 +447,7 @@ int berth_monitor_run(const char *id, const char *run_folder)
 	for (int fd = BERTH_MONITOR_FD_LISTEN; fd < BERTH_MONITOR_FD_END; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 			return 2;
+	close(BERTH_MONITOR_FD_PROGRAM);
 	fcntl(BERTH_MONITOR_FD_CONNECTION, F_SETFL, O_NONBLOCK);
 	bool created = create(&monitor, &error);
 	ignore_signals();

@@ -48,6 +48,7 @@ enum berth_monitor_descriptor {
 	BERTH_MONITOR_FD_CONNECTION, // to the one who spawned it
 	BERTH_MONITOR_FD_ROOTFS, // /dev/null if there is none
 	BERTH_MONITOR_FD_END,
+	BERTH_MONITOR_FD_PROGRAM = BERTH_MONITOR_FD_END, // what it was executed through, if it was by descriptor
 };
 
 enum berth_monitor_verb {

@@ -47,7 +47,7 @@ static int lock_folder(const struct berth_monitor_launch *launch, GError **error
 	return berth_fd_steal(&fd);
 }
 
-static bool prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const int *descriptors)
+static bool prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const int *descriptors, int end)
 {
 	sigset_t none, all;
 
@@ -58,9 +58,9 @@ static bool prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr
 					      POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	failed |= posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
 	failed |= posix_spawn_file_actions_adddup2(actions, 0, 1) | posix_spawn_file_actions_adddup2(actions, 0, 2);
-	for (int number = BERTH_MONITOR_FD_LISTEN; number < BERTH_MONITOR_FD_END; number++)
+	for (int number = BERTH_MONITOR_FD_LISTEN; number < end; number++)
 		failed |= posix_spawn_file_actions_adddup2(actions, descriptors[number], number);
-	failed |= posix_spawn_file_actions_addclosefrom_np(actions, BERTH_MONITOR_FD_END);
+	failed |= posix_spawn_file_actions_addclosefrom_np(actions, end);
 	failed |= posix_spawn_file_actions_addchdir_np(actions, "/");
 	return failed == 0;
 }
@@ -91,16 +91,19 @@ static __attribute__((noinline)) int spawn_orphan(const char *program, char *con
 	return middle < 0 ? failure : result;
 }
 
-static bool spawn(const struct berth_monitor_launch *launch, const int *descriptors, GError **error)
+// `descriptors` by their number in the monitor, up to `end`.
+static bool spawn(const struct berth_monitor_launch *launch, const int *descriptors, int end, GError **error)
 {
+	g_autofree char *by_descriptor = g_strdup_printf("/proc/self/fd/%d", BERTH_MONITOR_FD_PROGRAM);
+	const char *program = end > BERTH_MONITOR_FD_PROGRAM ? by_descriptor : launch->program;
 	char *arguments[] = {(char *) "berth-monitor", launch->settings->id, (char *) launch->run_folder, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	int failure = prepare(&actions, &attributes, descriptors)
-			      ? spawn_orphan(launch->program, arguments, &actions, &attributes)
+	int failure = prepare(&actions, &attributes, descriptors, end)
+			      ? spawn_orphan(program, arguments, &actions, &attributes)
 			      : ENOMEM;
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
@@ -133,20 +136,22 @@ static int launch_at(const struct berth_monitor_launch *launch, int folder, GErr
 	}
 	berth_fd ours = pair[0], theirs = pair[1];
 	berth_fd null = launch->rootfs_fd < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
-	const int sources[BERTH_MONITOR_FD_END] = {
+	const int sources[BERTH_MONITOR_FD_PROGRAM + 1] = {
 		[BERTH_MONITOR_FD_LISTEN] = listening,
 		[BERTH_MONITOR_FD_FOLDER] = folder,
 		[BERTH_MONITOR_FD_CONNECTION] = theirs,
 		[BERTH_MONITOR_FD_ROOTFS] = launch->rootfs_fd < 0 ? null : launch->rootfs_fd,
+		[BERTH_MONITOR_FD_PROGRAM] = launch->program_fd,
 	};
-	int descriptors[BERTH_MONITOR_FD_END];
+	int descriptors[BERTH_MONITOR_FD_PROGRAM + 1];
+	int end = launch->program_fd < 0 ? BERTH_MONITOR_FD_END : BERTH_MONITOR_FD_PROGRAM + 1;
 	bool ok = true;
-	for (int number = BERTH_MONITOR_FD_LISTEN; number < BERTH_MONITOR_FD_END; number++) {
+	for (int number = BERTH_MONITOR_FD_LISTEN; number < end; number++) {
 		descriptors[number] = ok ? copy(sources[number], error) : -1;
 		ok = descriptors[number] >= 0;
 	}
-	ok = ok && spawn(launch, descriptors, error);
-	for (int number = BERTH_MONITOR_FD_LISTEN; number < BERTH_MONITOR_FD_END; number++)
+	ok = ok && spawn(launch, descriptors, end, error);
+	for (int number = BERTH_MONITOR_FD_LISTEN; number < end; number++)
 		berth_fd_clear(&descriptors[number]);
 	return ok ? berth_fd_steal(&ours) : -1;
 }

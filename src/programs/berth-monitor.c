@@ -6,6 +6,7 @@
 
 #include <malloc.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 int main(int argc, char **argv)
 {
@@ -17,6 +18,7 @@ int main(int argc, char **argv)
 		perror("berth-monitor: cannot keep its own program from its container");
 		return 2;
 	}
+	prctl(PR_SET_NAME, "berth-monitor"); // it may have been executed by descriptor
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_TRIM_THRESHOLD, 16 << 10);
 	mallopt(M_TOP_PAD, 4 << 10);

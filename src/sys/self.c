@@ -31,10 +31,10 @@ bool berth_self_protected(void)
 	return seals >= 0 && (seals & SEALS) == SEALS;
 }
 
-static int read_only_mount(void)
+int berth_self_clone(const char *program)
 {
 	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, .propagation = MS_PRIVATE};
-	berth_fd fd = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	berth_fd fd = open_tree(AT_FDCWD, program, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
 	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
 		return -1;
@@ -73,7 +73,7 @@ bool berth_self_protect(char *const *argv)
 		errno = EPERM;
 		return false;
 	}
-	berth_fd fd = read_only_mount();
+	berth_fd fd = berth_self_clone("/proc/self/exe");
 	if (fd < 0)
 		fd = sealed_copy();
 	if (fd < 0)
