@@ -28,6 +28,7 @@ struct saving {
 	struct archive *archive;
 	int fd;
 	GError *failure; // of writing, inside libarchive's callback
+	bool over; // nothing more is written, so no end that would look whole
 };
 
 static void saved_free(gpointer data)
@@ -132,7 +133,9 @@ static la_ssize_t take(G_GNUC_UNUSED struct archive *archive, void *data, const 
 {
 	struct saving *this = data;
 
-	return berth_write_all(this->fd, bytes, length, "the archive", &this->failure) ? (la_ssize_t) length : -1;
+	// libarchive is not told of a failure: it would not free what it has then.
+	this->over = this->over || !berth_write_all(this->fd, bytes, length, "the archive", &this->failure);
+	return (la_ssize_t) length;
 }
 
 static bool write_failed(struct saving *this, GError **error)
@@ -154,14 +157,16 @@ static bool write_header(struct saving *this, const char *name, mode_t type, int
 	archive_entry_set_perm(entry, type == AE_IFDIR ? 0755 : 0644);
 	archive_entry_set_size(entry, size);
 	archive_entry_set_mtime(entry, 0, 0);
-	bool done = archive_write_header(this->archive, entry) == ARCHIVE_OK || write_failed(this, error);
+	bool done = (archive_write_header(this->archive, entry) == ARCHIVE_OK && !this->failure) ||
+		    write_failed(this, error);
 	archive_entry_free(entry);
 	return done;
 }
 
 static bool write_data(struct saving *this, const void *data, size_t length, GError **error)
 {
-	return archive_write_data(this->archive, data, length) == (la_ssize_t) length || write_failed(this, error);
+	return (archive_write_data(this->archive, data, length) == (la_ssize_t) length && !this->failure) ||
+	       write_failed(this, error);
 }
 
 static bool write_text(struct saving *this, const char *name, const char *text, GError **error)
@@ -311,7 +316,7 @@ static bool write_archive(struct saving *this, GError **error)
 	       write_index(this, error) && write_docker_manifest(this, error) &&
 	       write_header(this, "blobs/", AE_IFDIR, 0, error) &&
 	       write_header(this, "blobs/sha256/", AE_IFDIR, 0, error) && write_blobs(this, error) &&
-	       (archive_write_close(this->archive) == ARCHIVE_OK || write_failed(this, error));
+	       ((archive_write_close(this->archive) == ARCHIVE_OK && !this->failure) || write_failed(this, error));
 }
 
 bool berth_images_save(struct berth_images *images, char *const *names, int fd, GError **error)
@@ -320,11 +325,8 @@ bool berth_images_save(struct berth_images *images, char *const *names, int fd, 
 
 	this.saved = g_ptr_array_new_with_free_func(saved_free);
 	bool done = collect(&this, names, error) && write_archive(&this, error);
-	if (this.archive) {
-		if (!done)
-			archive_write_fail(this.archive); // nothing more is written, no end that would look whole
-		archive_write_free(this.archive);
-	}
+	this.over = true;
+	archive_write_free(this.archive);
 	g_clear_error(&this.failure);
 	g_ptr_array_unref(this.saved);
 	berth_lease_release(this.lease);

@@ -15,6 +15,6 @@ bool berth_self_protect(char *const *argv);
 // Whether /proc/self/exe lies on a read-only mount.
 bool berth_self_protected(void);
 
-// Such a clone of the mount of a program's file, for whoever starts that program often: executed through it, the program
-// finds itself protected. -1 with errno if the kernel does not let it.
+// Such a clone of the mount of a program's file, for whoever starts that program often: executed through it, the
+// program finds itself protected. -1 with errno if the kernel does not let it.
 int berth_self_clone(const char *program);

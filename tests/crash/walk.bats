@@ -4,7 +4,7 @@
 
 walk() {
 	BERTH_BUILD=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build-failpoint} \
-		/usr/bin/env python3 -B "$BATS_TEST_DIRNAME/walk.py" "$1"
+		/usr/bin/python3 -B "$BATS_TEST_DIRNAME/walk.py" "$1"
 }
 
 @test "killed at any point of containers' lives, the engine loses and leaves nothing" {

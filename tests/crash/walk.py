@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Kills the engine at every failpoint of a scenario and checks what the next engine makes of it.
 
