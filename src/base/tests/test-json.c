@@ -47,6 +47,7 @@ static void test_size_limit(void)
 	memcpy(text, "{}", 2);
 	BERTH_AUTO_JSON json_t *good = berth_json_parse(text, BERTH_LIMIT_JSON, "text", &error);
 	g_assert_no_error(error);
+	g_assert_true(json_is_object(good));
 	g_assert_null(berth_json_parse(text, BERTH_LIMIT_JSON + 1, "text", &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
 }
