@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Several engines on one machine.
+
+load ../helpers
+setup_file() { engine_setup; }
+teardown_file() { engine_teardown; }
+teardown() {
+	remove_containers
+	[ ! -e "$WORK/other/pid" ] || kill "$(cat "$WORK/other/pid")" 2>/dev/null || true
+}
+
+other() {
+	berth -H "unix://$WORK/other/run/berth.sock" "$@"
+}
+
+other_answers() {
+	other version
+}
+
+@test "engines with roots of their own run side by side and know nothing of each other" {
+	mkdir -p "$WORK/other"
+	setsid "$BERTH_BUILD/berthd" --data-root "$WORK/other/data" --exec-root "$WORK/other/run" --cgroup-parent \
+		"/$CGROUP" --config-file "$WORK/daemon.json" >>"$WORK/log" 2>&1 </dev/null 3>&- &
+	echo $! >"$WORK/other/pid"
+	eventually other_answers
+	[ -z "$(other images -q)" ]
+	berth save busybox | other load
+	berth run -d --name same --network none busybox sleep 100
+	other run -d --name same --network none busybox sleep 100
+	[ "$(berth ps -q | wc -l)" -eq 1 ]
+	[ "$(other ps -q | wc -l)" -eq 1 ]
+	[ "$(berth ps -q)" != "$(other ps -q)" ]
+	other rm -f same
+	[ "$(berth inspect -f '{{.State.Running}}' same)" = true ]
+	kill "$(cat "$WORK/other/pid")"
+	eventually engine_gone "$(cat "$WORK/other/pid")"
+}
+
+@test "a second engine on the same data root is refused, by the folder's name" {
+	run "$BERTH_BUILD/berthd" --data-root "$WORK/data" --exec-root "$WORK/second" --config-file "$WORK/daemon.json"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"$WORK/data"* ]]
+	run "$BERTH_BUILD/berthd" --data-root "$WORK/second-data" --exec-root "$WORK/run" --config-file "$WORK/daemon.json"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"an engine runs already (process $(cat "$WORK/pid"))"* ]]
+	engine_answers
+}
