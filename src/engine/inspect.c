@@ -82,7 +82,7 @@ static void set_command(struct api_container_inspect *inspect, const struct api_
 static void set_paths(struct berth_engine *engine, struct api_container_inspect *inspect,
 		      const struct berth_engine_container *container)
 {
-	g_autofree char *folder = g_build_filename(engine->containers_path, container->id, NULL);
+	g_autofree char *folder = g_build_filename(engine->options.exec_root, container->id, NULL);
 	struct berth_plan_log log;
 
 	inspect->hostname_path = g_build_filename(folder, "hostname", NULL);

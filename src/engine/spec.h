@@ -9,7 +9,7 @@
 struct berth_spec_input {
 	const struct berth_container_record *record;
 	int root_fd; // the container's root file system, mounted; for users and groups
-	const char *folder; // <data root>/containers/<id>, which holds hostname, hosts, resolv.conf
+	const char *folder; // the run folder, which holds hostname, hosts, resolv.conf
 	const char *cgroup_parent; // of the engine; the record's own wins
 	const char *init_program; // berth-init, bound into the container for HostConfig.Init
 	const struct berth_seccomp_profile *seccomp; // the built-in one
@@ -19,7 +19,7 @@ struct berth_spec_input {
 // seccomp, limits, cgroup path <parent>/<id>. Everything that the record asks for is in it. The caller frees it.
 struct oci_config *berth_spec_make(const struct berth_spec_input *input, GError **error);
 
-// Writes hostname, hosts and resolv.conf into the container's folder, as the record's network and host options say.
+// Writes hostname, hosts and resolv.conf into the run folder, as the record's network and host options say.
 bool berth_spec_write_files(int folder_fd, const struct berth_container_record *record, GError **error);
 
 // Makes the folders of the record's anonymous volumes (in the container's folder) and, while they are empty, copies

@@ -49,21 +49,16 @@ int berth_engine__start_exit_code(const GError *error)
 }
 
 // The files and folders that the container sees and that the engine makes.
-static bool make_files(struct berth_engine *engine, const struct berth_container_record *record, int root,
-		       GError **error)
+static bool make_files(const struct berth_container_record *record, int root, int run_folder, GError **error)
 {
-	berth_fd folder = openat(engine->containers_folder, record->id, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (folder < 0)
-		return berth_error_set_errno(error, errno, "opening the folder of container %s", record->id);
-	return berth_spec_write_files(folder, record, error) && berth_spec_make_volumes(root, record, error) &&
+	return berth_spec_write_files(run_folder, record, error) && berth_spec_make_volumes(root, record, error) &&
 	       berth_spec_make_bind_sources(record, error);
 }
 
 static bool write_config(struct berth_engine *engine, const struct berth_container_record *record, int root,
 			 int run_folder, GError **error)
 {
-	g_autofree char *folder = g_build_filename(engine->containers_path, record->id, NULL);
+	g_autofree char *folder = g_build_filename(engine->options.exec_root, record->id, NULL);
 	const struct berth_spec_input input = {
 		.record = record,
 		.root_fd = root,
@@ -126,7 +121,7 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 		return NULL;
 	BERTH_FAILPOINT("container.start.folder");
 	if (!berth_snapshot_mount(engine->snapshots, container->id, &root, error) ||
-	    !make_files(engine, container->record, root, error))
+	    !make_files(container->record, root, run_folder, error))
 		return NULL;
 	BERTH_FAILPOINT("container.start.files");
 	if (!write_config(engine, container->record, root, run_folder, error))
