@@ -292,7 +292,7 @@ bool berth_container_delete(struct berth_container *container, bool force, GErro
 
 	if (g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
 		return true;
-	if (problem) {
+	if (lock < 0) {
 		g_propagate_error(error, g_steal_pointer(&problem));
 		return false;
 	}

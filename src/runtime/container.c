@@ -51,7 +51,6 @@ static struct berth_record *new_record(const struct berth_setup *setup)
 {
 	struct berth_record *record = berth_document_new(&berth_record_document);
 	const struct oci_config *config = setup->config;
-	g_autoptr(oci_config) copy = NULL;
 
 	record->version = BERTH_STATE_VERSION;
 	record->id = g_strdup(setup->id);

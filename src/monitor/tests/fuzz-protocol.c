@@ -2,6 +2,7 @@
 // Any packet is a request whose fields are within their ranges, or an error with a message; and so is any reply.
 #include "base/error.h"
 #include "base/keys.h"
+#include "base/limits.h"
 #include "monitor/protocol.h"
 
 #include <signal.h>
