@@ -21,7 +21,9 @@ setup() {
 @test "every command has help, its own arguments and a man page that roff accepts" {
 	berth man --list | grep -qx berth-container-run
 	berth man --list | while read -r page; do
-		berth man "$page" | grep -q '^\.SH NAME' || exit 1
+		berth man "$page" >"$BATS_TEST_TMPDIR/page"
+		grep -q '^\.SH NAME' "$BATS_TEST_TMPDIR/page" || exit 1
+		[ -z "$(groff -man -Tutf8 -ww -z "$BATS_TEST_TMPDIR/page" 2>&1)" ] || exit 1
 		words=$(echo "${page#berth}" | tr - ' ')
 		# shellcheck disable=SC2086
 		berth $words --help | grep -q "^Usage:  berth" || exit 1
