@@ -63,7 +63,8 @@ static bool refuse(const char *name, const char *path, int errnum, GError **erro
 	struct stat st;
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return berth_error_set(error, BERTH_ERROR_FORBIDDEN, "exec: \"%s\": is a directory", name);
+		return berth_error_set(error, BERTH_ERROR_FORBIDDEN, "exec: \"%s\": is a directory: permission denied",
+				       name);
 	if (errnum == EACCES || errnum == EPERM)
 		return berth_error_set(error, BERTH_ERROR_FORBIDDEN, "exec: \"%s\": permission denied", name);
 	if ((errnum == ENOENT || errnum == ENOTDIR) && !there)

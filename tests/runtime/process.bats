@@ -22,7 +22,7 @@ load helpers
 		|exec: "": executable file not found in $PATH
 		/nothing|exec: "/nothing": stat /nothing: no such file or directory
 		/bin/busybox/x|exec: "/bin/busybox/x": stat /bin/busybox/x: not a directory
-		/data|exec: "/data": is a directory
+		/data|exec: "/data": is a directory: permission denied
 		/data/text|exec: "/data/text": permission denied
 		/data/script|exec /data/script: no such file or directory
 		/data/elf|exec /data/elf: exec format error
