@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the runtime's suites share: a bundle of busybox in a folder of its own, and the program on a state root of its own.
-# Run with BERTH_BUILD=<build folder> bats --tap tests/runtime
 
 bats_require_minimum_version 1.5.0
+BERTH_BUILD=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build}
 
 setup_file() {
-	[ -x "${BERTH_BUILD:?is the build folder}/berth-runtime" ]
+	[ -x "$BERTH_BUILD/berth-runtime" ]
 	make_bundle "$BATS_FILE_TMPDIR/bundle"
 }
 
