@@ -47,7 +47,7 @@ fuzz: ## run every fuzz target for BERTH_FUZZ_SECONDS (60) each
 
 .PHONY: format
 format: ## format the sources
-	@git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' | xargs clang-format -i
+	@find src tests -name '*.[ch]' -print0 | xargs -0 clang-format -i
 
 .PHONY: lint
 lint: ## check formatting, includes and shell scripts

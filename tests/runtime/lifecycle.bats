@@ -28,7 +28,7 @@ load helpers
 	kill -0 "$(pid_of)"
 
 	runtime start "$id"
-	[ "$(cat "$work/out")" = started ]
+	eventually grep -qx started "$work/out"
 	[ "$(status_of)" = running ]
 	runtime kill "$id" KILL
 	eventually is_stopped

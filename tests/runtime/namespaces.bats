@@ -53,7 +53,7 @@ inode() {
 		[ "$(inode "$pid" $name)" = "$(inode "$(pid_of)" $name)" ]
 	done
 	[ "$(inode "$pid" mnt)" != "$(inode "$(pid_of)" mnt)" ]
-	[ "$(cat "$work/out")" = berth ]
+	eventually grep -qx berth "$work/out"
 	# The pid namespace's init sees the other's process.
 	nsenter -t "$pid" -p -m /bin/busybox ps | grep -q 'sleep 1001'
 	runtime delete --force "$id"
