@@ -176,8 +176,9 @@ static bool set_up(struct runtime_program *program, struct options *options, GEr
 			error, BERTH_ERROR_NOT_IMPLEMENTED,
 			"the systemd cgroup driver is not implemented: use cgroupfs "
 			"(docker: --exec-opt native.cgroupdriver=cgroupfs, podman: --cgroup-manager cgroupfs)");
-	program->runtime.no_cgroup = g_str_equal(options->cgroup_manager, "disabled");
-	if (!program->runtime.no_cgroup && !g_str_equal(options->cgroup_manager, "cgroupfs"))
+	if (g_str_equal(options->cgroup_manager, "disabled"))
+		program->runtime.cgroup_manager = BERTH_CGROUP_MANAGER_DISABLED;
+	else if (!g_str_equal(options->cgroup_manager, "cgroupfs"))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "--cgroup-manager %s: is cgroupfs or disabled",
 				       options->cgroup_manager);
 	if (options->rootless && g_str_equal(options->rootless, "true"))

@@ -40,7 +40,7 @@ static char *cgroup_path(const struct berth_runtime *runtime, const char *id, co
 {
 	const char *wanted = section->cgroups_path;
 
-	if (runtime->no_cgroup)
+	if (runtime->cgroup_manager == BERTH_CGROUP_MANAGER_DISABLED)
 		return NULL;
 	if (!wanted || !*wanted)
 		return g_strconcat("/berth-", id, NULL);
@@ -291,7 +291,7 @@ static bool check(const struct berth_runtime *runtime, const char *id, const str
 {
 	if (!berth_check_id(id, error))
 		return false;
-	if (runtime->systemd_cgroup)
+	if (runtime->cgroup_manager == BERTH_CGROUP_MANAGER_SYSTEMD)
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 				       "the systemd cgroup driver is not implemented: use cgroupfs");
 	return berth_check_config(config, create, error);

@@ -19,12 +19,18 @@
 
 struct berth_container; // owns the pidfd and the cgroup's handle
 
+// Who makes control groups.
+enum berth_cgroup_manager {
+	BERTH_CGROUP_MANAGER_FILES, // the runtime itself, in the cgroup file systems
+	BERTH_CGROUP_MANAGER_SYSTEMD, // systemd, asked over D-Bus; linux.cgroupsPath is slice:prefix:name
+	BERTH_CGROUP_MANAGER_DISABLED, // nobody: containers stay in their creator's groups, without limits of their own
+};
+
 // Where the runtime keeps things and how it behaves; plain data that the caller fills in and keeps alive.
 struct berth_runtime {
 	const char *state_root; // made when missing, mode 0700
 	const char *cache_root; // compiled seccomp programs by content; NULL: compile each time
-	bool systemd_cgroup; // not implemented in this version: create refuses it
-	bool no_cgroup; // containers stay in their creator's groups, without limits of their own
+	enum berth_cgroup_manager cgroup_manager;
 	// What does not stop the work but should be known ("RLIMIT_NOFILE: clamped to …"). May be NULL.
 	void (*warn)(void *data, const char *message);
 	void *data;
@@ -69,6 +75,29 @@ bool berth_container_signal(struct berth_container *container, int signal, bool 
 bool berth_container_freeze(struct berth_container *container, GError **error);
 bool berth_container_thaw(struct berth_container *container, GError **error);
 
+// A further process in a running container.
+struct berth_exec {
+	// Complete: the caller takes what it does not set itself from the container's own process
+	// (berth_container_process).
+	const struct oci_process *process;
+	struct berth_stdio *stdio;
+	int preserve_fds; // as in struct berth_create
+	char *const
+		*cgroups; // NULL: the container's group. Else "path" beneath it, or on v1 "controller[,…]:path" each
+	bool ignore_paused; // a paused container is no error: the process waits until it is thawed
+	bool die_with_parent;
+};
+
+// Makes the process in the container's namespaces and groups, with no more rights than its own document gives, and
+// returns when its program has been executed; the errors are those of berth_container_start(). The process is the
+// caller's child: *ret_pidfd is its, and reaping it too.
+bool berth_container_exec(struct berth_container *container, const struct berth_exec *exec, pid_t *ret_pid,
+			  int *ret_pidfd, GError **error);
+
+// The process of the document that the container was created with, as remembered in its state folder: the base of an
+// exec. The caller frees it.
+struct oci_process *berth_container_process(struct berth_container *container, GError **error);
+
 // Changes limits while it runs; fields of `resources` that are unset stay as they are.
 bool berth_container_update(struct berth_container *container, const struct oci_resources *resources, GError **error);
 
@@ -90,6 +119,40 @@ GArray *berth_container_pids(struct berth_container *container, GError **error);
 
 // How many of its processes the kernel killed for want of memory; 0 where no memory controller is used.
 bool berth_container_oom_kills(struct berth_container *container, uint64_t *ret, GError **error);
+
+// What its groups say of memory, cpu, pids, block devices, huge pages and so on: the "data" of runc's `events --stats`.
+struct oci_stats *berth_container_stats(struct berth_container *container, GError **error);
+
+// A descriptor that becomes readable (POLLIN or POLLPRI) when the container may have run out of memory; -1 on failure.
+int berth_container_oom_watch(struct berth_container *container, GError **error);
+
+// Checkpoint and restore, by CRIU (its program, `criu` in $PATH unless named).
+struct berth_checkpoint {
+	const char *criu; // the program; NULL: "criu"
+	const char *image_path; // folder of the images
+	const char *work_path; // of logs; NULL: image_path
+	const char *parent_path; // of an earlier pre-dump, relative to image_path; NULL: none
+	const char *cgroups_mode; // soft, full, strict or ignore; NULL: soft
+	const char *lsm_profile, *lsm_mount_context; // restore only; NULL: as they were
+	const char *page_server; // "address:port"; NULL: none
+	int status_fd; // lazy pages: gets a NUL byte when ready; -1: none
+	bool leave_running, pre_dump, tcp_established, tcp_skip_in_flight, ext_unix_sk, shell_job, file_locks,
+		link_remap, lazy_pages, auto_dedup, empty_network;
+};
+
+// Writes the container's processes into images. Unless left running (or a pre-dump) it is stopped afterwards.
+// BERTH_ERROR_UNAVAILABLE: there is no CRIU, or the kernel cannot; the message says what CRIU's log says.
+bool berth_container_checkpoint(struct berth_container *container, const struct berth_checkpoint *checkpoint,
+				GError **error);
+
+// Makes a container as berth_container_create() does and starts it, its processes being those of the images.
+bool berth_container_restore(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,
+			     const struct berth_create *create, const struct berth_checkpoint *checkpoint,
+			     struct berth_container **ret, GError **error);
+
+// Mounts a file system or folder (an entry of config.mounts) in a running container, or takes one away.
+bool berth_container_add_mount(struct berth_container *container, const struct oci_mount *mount, GError **error);
+bool berth_container_remove_mount(struct berth_container *container, const struct oci_mount *mount, GError **error);
 
 // Ids of all containers under the state root, sorted; a new NULL-terminated array.
 char **berth_container_list(const struct berth_runtime *runtime, GError **error);
