@@ -3,7 +3,7 @@
 // that the kernel knows: each question is answered by the pidfd, the cgroup and the state folder.
 #include "runtime/channel.h"
 #include "runtime/container-internal.h"
-#include "runtime/resources.h"
+#include "runtime/groups.h"
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -242,11 +242,10 @@ bool berth_container_thaw(struct berth_container *container, GError **error)
 
 bool berth_container_update(struct berth_container *container, const struct oci_resources *resources, GError **error)
 {
-	const struct berth_runtime *runtime = container->runtime;
 	berth_fd lock = berth_state_lock(container->folder, container->record->id, false, error);
 	struct berth_cgroup *cgroup = lock < 0 ? NULL : need_cgroup(container, error);
 
-	return cgroup && berth_resources_apply(resources, cgroup, true, runtime->warn, runtime->data, error);
+	return cgroup && berth_groups_update(container->runtime, container->record, cgroup, resources, error);
 }
 
 // Delete
@@ -279,6 +278,8 @@ bool berth_container_clear_processes(struct berth_container *container, GError *
 		return false;
 	}
 	g_clear_pointer(&container->cgroup, berth_cgroup_free);
+	if (!berth_groups_remove(container->runtime, container->record, error))
+		return false;
 	BERTH_FAILPOINT("runtime.delete.cgroup");
 	return true;
 }

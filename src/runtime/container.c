@@ -4,7 +4,7 @@
 // in the opposite order, the record last.
 #include "runtime/channel.h"
 #include "runtime/container-internal.h"
-#include "runtime/resources.h"
+#include "runtime/groups.h"
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -27,24 +27,13 @@ struct creation {
 	struct oci_state state; // for hooks; borrows from the record
 	int sync; // our end of the channel
 	bool hooks_ran;
+	int keeper; // keeps the group until the process is in it; -1: nothing needs to
 };
 
 static void warn(const struct berth_runtime *runtime, const char *message)
 {
 	if (runtime->warn)
 		runtime->warn(runtime->data, message);
-}
-
-// Absolute from the cgroup file systems' mount points; a relative path begins there too.
-static char *cgroup_path(const struct berth_runtime *runtime, const char *id, const struct oci_linux_section *section)
-{
-	const char *wanted = section->cgroups_path;
-
-	if (runtime->cgroup_manager == BERTH_CGROUP_MANAGER_DISABLED)
-		return NULL;
-	if (!wanted || !*wanted)
-		return g_strconcat("/berth-", id, NULL);
-	return *wanted == '/' ? g_strdup(wanted) : g_strconcat("/", wanted, NULL);
 }
 
 static struct berth_record *new_record(const struct berth_setup *setup)
@@ -58,7 +47,6 @@ static struct berth_record *new_record(const struct berth_setup *setup)
 	if (setup->create->rootfs_fd < 0)
 		record->rootfs = g_canonicalize_filename(config->root->path, record->bundle);
 	record->created = berth_moment_string(berth_moment_now());
-	record->cgroup = cgroup_path(setup->runtime, setup->id, setup->section);
 	record->annotations = config->annotations ? g_hash_table_ref(config->annotations) : NULL;
 	record->hooks = berth_document_copy(&oci_hooks_document, config->hooks);
 	return record;
@@ -71,20 +59,26 @@ static bool prepare(struct berth_setup *setup, const struct berth_record *record
 	       berth_kernel_prepare(setup, error) && berth_identity_prepare(setup, error);
 }
 
+static bool place_cgroup(struct creation *creation, GError **error)
+{
+	const struct berth_setup *setup = creation->setup;
+
+	return setup->runtime->cgroup_manager == BERTH_CGROUP_MANAGER_DISABLED ||
+	       berth_groups_new(setup->runtime)->place(setup, creation->container->record, error);
+}
+
 static bool make_cgroup(struct creation *creation, GError **error)
 {
 	struct berth_container *container = creation->container;
 	struct berth_setup *setup = creation->setup;
-	const struct berth_runtime *runtime = setup->runtime;
 
 	if (!container->record->cgroup)
 		return true;
-	if (!berth_cgroup_create(container->record->cgroup, &container->cgroup, error))
+	if (!berth_groups_create(setup, container->record, &container->cgroup, &creation->keeper, error))
 		return false;
 	BERTH_FAILPOINT("runtime.create.cgroup");
-	if (!berth_resources_apply(setup->section->resources, container->cgroup, false, runtime->warn, runtime->data,
-				   error))
-		return false;
+	if (!container->cgroup)
+		return true;
 	setup->cgroup_entrance = berth_cgroup_open_entrance(container->cgroup, error);
 	return setup->cgroup_entrance != NULL;
 }
@@ -258,6 +252,7 @@ static void undo(struct creation *creation)
 	g_autoptr(GError) problem = NULL;
 
 	berth_fd_clear(&creation->sync);
+	berth_fd_clear(&creation->keeper);
 	berth_fd_clear(&creation->setup->create->stdio->console);
 	if (container->pidfd >= 0) {
 		pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
@@ -278,11 +273,15 @@ static bool make(struct creation *creation, GError **error)
 {
 	struct berth_container *container = creation->container;
 
-	if (!berth_state_write(container->folder, container->record, error))
+	if (!place_cgroup(creation, error) || !berth_state_write(container->folder, container->record, error))
 		return false;
 	BERTH_FAILPOINT("runtime.create.recorded");
-	return make_cgroup(creation, error) && prepare(creation->setup, container->record, error) &&
-	       spawn(creation, error) && attend(creation, error) &&
+	if (!make_cgroup(creation, error) || !prepare(creation->setup, container->record, error) ||
+	    !berth_groups_give(creation->setup, container->cgroup, error) || !spawn(creation, error))
+		return false;
+	berth_fd_clear(&creation->keeper);
+	return attend(creation, error) &&
+	       berth_groups_delegate(creation->setup, container->cgroup, (pid_t) container->record->pid, error) &&
 	       berth_limits_apply(creation->setup, (pid_t) container->record->pid, error);
 }
 
@@ -326,7 +325,7 @@ bool berth_container_create(const struct berth_runtime *runtime, const char *id,
 	if (berth_state_exists(folder))
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container with given ID already exists: %s", id);
 
-	struct creation creation = {.sync = -1};
+	struct creation creation = {.sync = -1, .keeper = -1};
 	g_autoptr(berth_setup) setup = new_setup(runtime, id, config, create, &creation.state);
 	g_autoptr(berth_container) container = berth_container_new(runtime, berth_fd_steal(&folder));
 	container->record = new_record(setup);

@@ -2,10 +2,13 @@
 #include "runtime/resources.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_PERIOD "100000" // microseconds; the kernel's
 
@@ -619,6 +622,16 @@ static const struct berth_device_rule default_rules[] = {
 	{true, 'c', 136, -1, true, true, true},
 };
 
+// Whether this process is an ordinary user's, or in a user namespace: the kernel lets neither make device rules.
+static bool is_ordinary_user(void)
+{
+	g_autofree char *map = berth_read_file_at(AT_FDCWD, "/proc/self/uid_map", 4096, NULL, NULL);
+	unsigned inside, outside, count;
+
+	return geteuid() != 0 || (map && sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 &&
+				  (outside != 0 || count != UINT32_MAX));
+}
+
 static bool set_devices(const struct context *context, const struct oci_resources *resources, GError **error)
 {
 	const GPtrArray *devices = resources->devices;
@@ -643,6 +656,11 @@ static bool set_devices(const struct context *context, const struct oci_resource
 	if (refused && allows_all(rules, count)) {
 		warn(context, "resources: devices: %s; all devices that the parent group allows are allowed",
 		     local->message);
+		return true;
+	}
+	// Nodes of devices cannot be made in its user namespace, and those that are mounted are opened by its rights.
+	if (refused && is_ordinary_user()) {
+		warn(context, "resources: devices: %s; the container may open what its user may", local->message);
 		return true;
 	}
 	g_propagate_prefixed_error(error, g_steal_pointer(&local), "resources: devices: ");
@@ -685,4 +703,59 @@ bool berth_resources_apply(const struct oci_resources *resources, const struct b
 			return false;
 	}
 	return true;
+}
+
+static bool is_limit(int64_t value)
+{
+	return value != BERTH_UNSET && value > 0;
+}
+
+// cgroup.* are files of every group.
+static void add_unified(GHashTable *unified, GHashTable *names)
+{
+	GHashTableIter iter;
+	void *key;
+
+	g_hash_table_iter_init(&iter, unified);
+	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+		char *name = g_strndup(key, strcspn(key, "."));
+		if (*name && !g_str_equal(name, "cgroup"))
+			g_hash_table_add(names, name);
+		else
+			g_free(name);
+	}
+}
+
+char **berth_resources_controllers(const struct oci_resources *resources)
+{
+	static const enum limit memory[] = {MEMORY_LIMIT, MEMORY_RESERVATION, MEMORY_SWAP};
+	static const enum limit cpu[] = {CPU_SHARES, CPU_PERIOD,          CPU_QUOTA,           CPU_BURST,
+					 CPU_IDLE,   CPU_REALTIME_PERIOD, CPU_REALTIME_RUNTIME};
+	static const struct {
+		const char *name;
+		const enum limit *limits;
+		size_t count;
+	} table[] = {{"memory", memory, G_N_ELEMENTS(memory)}, {"cpu", cpu, G_N_ELEMENTS(cpu)}};
+	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (size_t i = 0; resources && i < G_N_ELEMENTS(table); i++)
+		for (size_t j = 0; j < table[i].count; j++)
+			if (is_limit(get(resources, table[i].limits[j])))
+				g_hash_table_add(names, g_strdup(table[i].name));
+	if (resources && is_limit(get(resources, PIDS_LIMIT)))
+		g_hash_table_add(names, g_strdup("pids"));
+	if (resources && resources->cpu &&
+	    ((resources->cpu->cpus && *resources->cpu->cpus) || (resources->cpu->mems && *resources->cpu->mems)))
+		g_hash_table_add(names, g_strdup("cpuset"));
+	if (resources && resources->block_io)
+		g_hash_table_add(names, g_strdup("io"));
+	if (resources && resources->hugepage_limits && resources->hugepage_limits->len)
+		g_hash_table_add(names, g_strdup("hugetlb"));
+	if (resources && resources->rdma && g_hash_table_size(resources->rdma))
+		g_hash_table_add(names, g_strdup("rdma"));
+	if (resources && resources->unified)
+		add_unified(resources->unified, names);
+
+	g_autofree char **keys = (char **) g_hash_table_get_keys_as_array(names, NULL);
+	return g_strdupv(keys);
 }

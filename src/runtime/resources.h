@@ -11,3 +11,7 @@
 // anyway (unlimited). With `update` device rules are left as they are unless given.
 bool berth_resources_apply(const struct oci_resources *resources, const struct berth_cgroup *cgroup, bool update,
 			   void (*warn)(void *data, const char *message), void *data, GError **error);
+
+// The controllers (v2's names) that the limits need; a new array, empty where none is asked for. Device rules need
+// none.
+char **berth_resources_controllers(const struct oci_resources *resources);

@@ -34,6 +34,12 @@ bool berth_cgroup_create_in(const struct berth_cgroup_mounts *mounts, const char
 bool berth_cgroup_open_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
 			  GError **error);
 
+// berth_cgroup_create_below() on a given layout, `own` being the own group.
+bool berth_cgroup_create_below_in(const struct berth_cgroup_mounts *mounts, const char *own, const char *name,
+				  const char *const *needed, struct berth_cgroup **ret, GError **error);
+// The own group by the text of /proc/self/cgroup.
+char *berth_cgroup_own_parse(const char *text, GError **error);
+
 struct berth_cgroup_folder {
 	int fd; // O_PATH
 	char **controllers;
@@ -52,6 +58,16 @@ const struct berth_cgroup_folder *berth_cgroup_find(const struct berth_cgroup *c
 
 // Like berth_cgroup_read() without an error: NULL when there is no such file.
 char *berth_cgroup_peek(const struct berth_cgroup *cgroup, const char *controller, const char *file);
+
+// One small file of a group, without its last newline; and one write to it, which returns 0 or an errno value.
+char *berth_cgroup_read_text(int folder, const char *file, GError **error);
+int berth_cgroup_write_text(int folder, const char *file, const char *value);
+
+// v2: lets the folder's children have every controller that it has itself, as far as the kernel lets it.
+void berth_cgroup_enable_controllers(int folder);
+
+// The mounted hierarchy's folder, O_PATH; -1 with errno when something else is mounted there.
+int berth_cgroup_open_mount(const struct berth_cgroup_mounts *mounts, const struct berth_cgroup_mount *mount);
 
 // Removes an empty group by its descriptor and last component. Returns 0 (also when it is gone) or an errno value.
 int berth_cgroup_remove_folder(int folder, const char *name);

@@ -71,7 +71,7 @@ static struct berth_cgroup *cgroup_new(const struct berth_cgroup_mounts *mounts,
 	return cgroup;
 }
 
-static int open_mount(const struct berth_cgroup_mounts *mounts, const struct berth_cgroup_mount *mount)
+int berth_cgroup_open_mount(const struct berth_cgroup_mounts *mounts, const struct berth_cgroup_mount *mount)
 {
 	berth_fd fd = open(mount->point, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct statfs status;
@@ -88,7 +88,7 @@ static int open_mount(const struct berth_cgroup_mounts *mounts, const struct ber
 	return berth_fd_steal(&fd);
 }
 
-static char *read_text(int folder, const char *file, GError **error)
+char *berth_cgroup_read_text(int folder, const char *file, GError **error)
 {
 	char *text = berth_read_file_at(folder, file, FILE_MAX, NULL, error);
 	size_t length = text ? strlen(text) : 0;
@@ -97,8 +97,7 @@ static char *read_text(int folder, const char *file, GError **error)
 	return text;
 }
 
-// Returns 0 or an errno value.
-static int write_text(int folder, const char *file, const char *value)
+int berth_cgroup_write_text(int folder, const char *file, const char *value)
 {
 	berth_fd fd = openat(folder, file, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (fd < 0)
@@ -113,11 +112,10 @@ static int write_text(int folder, const char *file, const char *value)
 	return (size_t) written == length ? 0 : EIO;
 }
 
-// v2: lets the folder's children have every controller that it has itself.
-static void enable_controllers(int folder)
+void berth_cgroup_enable_controllers(int folder)
 {
-	g_autofree char *offered = read_text(folder, "cgroup.controllers", NULL);
-	g_autofree char *enabled = read_text(folder, "cgroup.subtree_control", NULL);
+	g_autofree char *offered = berth_cgroup_read_text(folder, "cgroup.controllers", NULL);
+	g_autofree char *enabled = berth_cgroup_read_text(folder, "cgroup.subtree_control", NULL);
 	if (!offered || !enabled)
 		return;
 	g_auto(GStrv) wanted = g_strsplit(offered, " ", -1);
@@ -127,12 +125,19 @@ static void enable_controllers(int folder)
 	for (char **word = wanted; *word; word++)
 		if (**word && !g_strv_contains((const char *const *) present, *word))
 			g_string_append_printf(all, "%s+%s", all->len ? " " : "", *word);
-	if (all->len == 0 || write_text(folder, "cgroup.subtree_control", all->str) == 0)
+	if (all->len == 0)
+		return;
+	// With processes in it, a group that is not the root becomes the root of a threaded tree (or the kernel
+	// refuses), and no process could join groups below it.
+	g_autofree char *processes = berth_cgroup_read_text(folder, "cgroup.procs", NULL);
+	if (processes && *processes && faccessat(folder, "cgroup.type", F_OK, 0) == 0)
+		return;
+	if (berth_cgroup_write_text(folder, "cgroup.subtree_control", all->str) == 0)
 		return;
 	// One that cannot be enabled (cpu with real-time processes, a threaded parent) must not keep out the others.
 	g_auto(GStrv) single = g_strsplit(all->str, " ", -1);
 	for (char **word = single; *word; word++)
-		write_text(folder, "cgroup.subtree_control", *word);
+		berth_cgroup_write_text(folder, "cgroup.subtree_control", *word);
 }
 
 // v1: a new cpuset has no processors and no memory nodes, and nothing can join it; it begins with its parent's.
@@ -141,15 +146,15 @@ static bool inherit_cpuset(int parent, int child, GError **error)
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *own = read_text(child, files[i], error);
+		g_autofree char *own = berth_cgroup_read_text(child, files[i], error);
 		if (!own)
 			return false;
 		if (*own)
 			continue;
-		g_autofree char *above = read_text(parent, files[i], error);
+		g_autofree char *above = berth_cgroup_read_text(parent, files[i], error);
 		if (!above)
 			return false;
-		int errnum = write_text(child, files[i], above);
+		int errnum = berth_cgroup_write_text(child, files[i], above);
 		if (errnum)
 			return berth_error_set_errno(error, errnum, "write \"%s\" to %s", above, files[i]);
 	}
@@ -158,7 +163,7 @@ static bool inherit_cpuset(int parent, int child, GError **error)
 
 static bool is_empty(int folder, GError **error)
 {
-	g_autofree char *processes = read_text(folder, "cgroup.procs", NULL);
+	g_autofree char *processes = berth_cgroup_read_text(folder, "cgroup.procs", NULL);
 	if (processes && *processes)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "there are processes in it already");
 	return true;
@@ -175,7 +180,7 @@ static int make_folders(const struct berth_cgroup_mount *mount, int root, char *
 	for (char **component = components; *component; component++) {
 		bool leaf = !component[1];
 		if (mount->v2 && !mount->optional)
-			enable_controllers(parent);
+			berth_cgroup_enable_controllers(parent);
 		bool made = mkdirat(parent, *component, 0755) == 0;
 		if (!made && errno != EEXIST) {
 			berth_error_set_errno(error, errno, "make folder %s", *component);
@@ -202,7 +207,7 @@ static void add_folder(struct berth_cgroup *cgroup, const struct berth_cgroup_mo
 	struct berth_cgroup_folder folder = {.fd = fd, .v2 = mount->v2, .optional = mount->optional};
 
 	if (mount->v2) {
-		g_autofree char *text = read_text(fd, "cgroup.controllers", NULL);
+		g_autofree char *text = berth_cgroup_read_text(fd, "cgroup.controllers", NULL);
 		folder.controllers = g_strsplit(text ? text : "", " ", -1);
 	} else {
 		folder.controllers = g_strdupv(mount->controllers);
@@ -225,7 +230,7 @@ bool berth_cgroup_create_in(const struct berth_cgroup_mounts *mounts, const char
 		int fd = -1;
 		g_autoptr(GError) local = NULL;
 
-		berth_fd root = open_mount(mounts, mount);
+		berth_fd root = berth_cgroup_open_mount(mounts, mount);
 		if (root < 0)
 			berth_error_set_errno(&local, errno, "open folder");
 		else
@@ -258,7 +263,7 @@ bool berth_cgroup_open_in(const struct berth_cgroup_mounts *mounts, const char *
 
 	for (unsigned i = 0; i < mounts->list->len; i++) {
 		const struct berth_cgroup_mount *mount = g_ptr_array_index(mounts->list, i);
-		berth_fd root = open_mount(mounts, mount);
+		berth_fd root = berth_cgroup_open_mount(mounts, mount);
 		const char *name = components[0] ? cgroup->path + 1 : ".";
 		int fd = root < 0 ? -1 : openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
@@ -291,6 +296,11 @@ void berth_cgroup_free(struct berth_cgroup *cgroup)
 	g_array_unref(cgroup->folders);
 	g_free(cgroup->path);
 	g_free(cgroup);
+}
+
+const char *berth_cgroup_path(const struct berth_cgroup *cgroup)
+{
+	return cgroup->path;
 }
 
 enum berth_cgroup_layout berth_cgroup_kind(const struct berth_cgroup *cgroup)
@@ -439,7 +449,7 @@ bool berth_cgroup_write(const struct berth_cgroup *cgroup, const char *controlle
 	const struct berth_cgroup_folder *folder = require(cgroup, controller, file, error);
 	if (!folder)
 		return false;
-	int errnum = write_text(folder->fd, file, value);
+	int errnum = berth_cgroup_write_text(folder->fd, file, value);
 	if (errnum == ENOENT && !berth_cgroup_has(cgroup, controller))
 		return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
 				       "cgroup %s: %s: the controller %s is not available", cgroup->path, file,
@@ -452,7 +462,7 @@ bool berth_cgroup_write(const struct berth_cgroup *cgroup, const char *controlle
 char *berth_cgroup_read(const struct berth_cgroup *cgroup, const char *controller, const char *file, GError **error)
 {
 	const struct berth_cgroup_folder *folder = require(cgroup, controller, file, error);
-	char *text = folder ? read_text(folder->fd, file, error) : NULL;
+	char *text = folder ? berth_cgroup_read_text(folder->fd, file, error) : NULL;
 	if (folder && !text)
 		g_prefix_error(error, "cgroup %s: ", cgroup->path);
 	return text;

@@ -33,6 +33,31 @@ bool berth_cgroup_create(const char *path, struct berth_cgroup **ret, GError **e
 // can be opened to see what the host has; it cannot be frozen, signalled or removed.
 bool berth_cgroup_open(const char *path, struct berth_cgroup **ret, GError **error);
 
+// Delegation (v2): what may be done below the calling process's own group, by an ordinary user too.
+
+// The own group as /proc/self/cgroup has it ("/user.slice/…"), without BERTH_CGROUP_CALLERS at its end.
+// BERTH_ERROR_UNAVAILABLE: v2 is not in charge here, or the group lies outside of the cgroup namespace.
+#define BERTH_CGROUP_CALLERS "berth-callers"
+char *berth_cgroup_own(GError **error);
+
+// Makes the group `name` below the own one, with every controller that is delegated; those of `needed` (v2's names,
+// NULL: none) must be there. A group with processes cannot give controllers to groups below it: where a needed one is
+// not given yet, the processes of the own group, this one among them, are moved to its leaf BERTH_CGROUP_CALLERS. The
+// error names the group and the controller or the permission that is missing, and what helps.
+bool berth_cgroup_create_below(const char *name, const char *const *needed, struct berth_cgroup **ret, GError **error);
+
+// Gives the group to a user as the specification wants it for containers that manage their own groups: the folder and
+// the files that the kernel names in /sys/kernel/cgroup/delegate. Nothing on v1, where that is not safe.
+bool berth_cgroup_give(const struct berth_cgroup *cgroup, uid_t uid, GError **error);
+
+// Makes the group `name` directly beneath, which the container will manage itself: it is given to the user, the process
+// is moved there, and then it gets every controller of the group above, whose limits hold for it. v2 only, else
+// BERTH_ERROR_UNAVAILABLE.
+bool berth_cgroup_delegate(const struct berth_cgroup *cgroup, const char *name, uid_t uid, pid_t pid, GError **error);
+
+// Its path from the hierarchies' mount points, borrowed.
+const char *berth_cgroup_path(const struct berth_cgroup *cgroup);
+
 // Whether the group has the controller ("memory", "cpu", "cpuset", "pids", "devices", "freezer", "blkio"/"io",
 // "hugetlb", "rdma", "net_cls", "net_prio"; on v2 "devices" and "freezer" are always there).
 bool berth_cgroup_has(const struct berth_cgroup *cgroup, const char *controller);
