@@ -31,6 +31,20 @@ static bool not_implemented(GError **error, const char *property)
 	return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "%s is not implemented", property);
 }
 
+// Annotations of crun that ask for programs or plug-ins which a static runtime has not.
+static bool check_annotations(GHashTable *annotations, GError **error)
+{
+	static const char *const refused[] = {"run.oci.handler", "run.oci.seccomp.plugins"};
+
+	for (size_t i = 0; annotations && i < G_N_ELEMENTS(refused); i++) {
+		const char *value = g_hash_table_lookup(annotations, refused[i]);
+		if (value && *value)
+			return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+					       "annotation %s: %s is not implemented", refused[i], value);
+	}
+	return true;
+}
+
 static bool check_implemented(const struct oci_config *config, GError **error)
 {
 	const struct oci_linux_section *section = config->os_linux;
@@ -47,8 +61,6 @@ static bool check_implemented(const struct oci_config *config, GError **error)
 		{"linux.timeOffsets", section->time_offsets && g_hash_table_size(section->time_offsets)},
 		{"linux.mountLabel", section->mount_label && *section->mount_label},
 		{"linux.seccomp: SCMP_ACT_NOTIFY", section->seccomp && berth_seccomp_notifies(section->seccomp)},
-		{"linux.personality.flags",
-		 section->personality && section->personality->flags && *section->personality->flags},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
 		if (properties[i].used)
@@ -177,8 +189,8 @@ bool berth_check_config(const struct oci_config *config, const struct berth_crea
 	const struct oci_linux_section *section = config->os_linux;
 	bool recursive;
 
-	if (!g_str_has_prefix(config->oci_version, "1."))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "ociVersion %s: is not 1.x", config->oci_version);
+	if (!g_ascii_isdigit(*config->oci_version) || !strchr(config->oci_version, '.'))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "ociVersion %s: is no version", config->oci_version);
 	if (create->rootfs_fd < 0 && (!config->root || !*config->root->path))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "root.path: is missing");
 	if (section && section->rootfs_propagation && *section->rootfs_propagation &&
@@ -198,5 +210,7 @@ bool berth_check_config(const struct oci_config *config, const struct berth_crea
 	}
 	return check_namespaces(config, error) && check_devices(section, error) &&
 	       check_process(config->process, error) && check_hooks(config->hooks, error) &&
-	       check_preserved(create, error) && check_implemented(config, error);
+	       check_preserved(create, error) && check_annotations(config->annotations, error) &&
+	       (!section || berth_identity_check_personality(section->personality, error)) &&
+	       check_implemented(config, error);
 }

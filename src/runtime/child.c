@@ -40,8 +40,9 @@ static int compare_fds(const void *a, const void *b)
 static GArray *needed_fds(const struct berth_setup *setup)
 {
 	GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
-	const int own[] = {setup->root_tree, setup->proc_fd,  setup->sync,    setup->listener,
-			   setup->stdio[0],  setup->stdio[1], setup->stdio[2]};
+	const int own[] = {setup->root_tree, setup->proc_fd,          setup->sync,
+			   setup->listener,  setup->stdio[0],         setup->stdio[1],
+			   setup->stdio[2],  setup->hook_streams.out, setup->hook_streams.err};
 
 	g_array_append_vals(fds, own, G_N_ELEMENTS(own));
 	g_array_append_vals(fds, setup->join, G_N_ELEMENTS(setup->join));
@@ -136,7 +137,7 @@ static bool enter_user_namespace(struct berth_setup *setup, GError **error)
 	if (setup->new_namespaces & CLONE_NEWUSER && !berth_channel_expect(setup->sync, "mapped", NULL, error))
 		return false;
 	if ((setup->new_namespaces | setup->joined_namespaces) & CLONE_NEWUSER)
-		return berth_identity_become_root(error);
+		return berth_identity_become_root(setup, error);
 	return true;
 }
 
@@ -161,7 +162,7 @@ static bool run_create_hooks(struct berth_setup *setup, GError **error)
 	    !berth_channel_expect(setup->sync, "proceed", &setup->host_pid, error))
 		return false;
 	g_autofree char *state = berth_hooks_state(setup->state, "creating", setup->host_pid);
-	return berth_hooks_run(hooks->create_container, "createContainer", state, error);
+	return berth_hooks_run(hooks->create_container, "createContainer", state, &setup->hook_streams, error);
 }
 
 static bool make_root(struct berth_setup *setup, GError **error)
@@ -223,7 +224,9 @@ static bool execute(struct berth_setup *setup, int starter, GError **error)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "config.json has no process to start");
 	if (setup->config->hooks) {
 		g_autofree char *state = berth_hooks_state(setup->state, "created", setup->host_pid);
-		if (!berth_hooks_run(setup->config->hooks->start_container, "startContainer", state, error))
+		struct berth_hook_streams streams = setup->hook_streams;
+		streams.folder = NULL; // there is no bundle in the root
+		if (!berth_hooks_run(setup->config->hooks->start_container, "startContainer", state, &streams, error))
 			return false;
 	}
 	g_autofree char *program = berth_program_find(process, &env, error);

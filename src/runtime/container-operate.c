@@ -121,7 +121,12 @@ static bool run_hooks(struct berth_container *container, const GPtrArray *hooks,
 	g_autoptr(oci_state) state = berth_container_state(container, NULL);
 	g_autofree char *pid = state->pid ? g_strdup_printf("%d", (int) state->pid) : NULL;
 	g_autofree char *text = berth_hooks_state(state, state->status, pid);
-	return berth_hooks_run(hooks, name, text, error);
+	struct berth_hook_streams streams = {.out = -1, .err = -1};
+	bool run =
+		berth_hooks_open_streams(container->record->annotations, container->record->bundle, &streams, error) &&
+		berth_hooks_run(hooks, name, text, &streams, error);
+	berth_hooks_close_streams(&streams);
+	return run;
 }
 
 // Start

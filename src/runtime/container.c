@@ -54,6 +54,9 @@ static struct berth_record *new_record(const struct berth_setup *setup)
 
 static bool prepare(struct berth_setup *setup, const struct berth_record *record, GError **error)
 {
+	if (setup->config->hooks &&
+	    !berth_hooks_open_streams(setup->config->annotations, setup->create->bundle, &setup->hook_streams, error))
+		return false;
 	return berth_namespaces_prepare(setup, error) && berth_rootfs_prepare(setup, error) &&
 	       berth_mounts_prepare(setup, record->cgroup, error) && berth_devices_prepare(setup, error) &&
 	       berth_kernel_prepare(setup, error) && berth_identity_prepare(setup, error);
@@ -179,12 +182,13 @@ static bool spawn(struct creation *creation, GError **error)
 static bool run_hooks(struct creation *creation, GError **error)
 {
 	const struct oci_hooks *hooks = creation->setup->config->hooks;
+	const struct berth_hook_streams *streams = &creation->setup->hook_streams;
 	g_autofree char *pid = g_strdup_printf("%d", (int) creation->container->record->pid);
 	g_autofree char *state = berth_hooks_state(&creation->state, "creating", pid);
 
 	creation->hooks_ran = true;
-	return berth_hooks_run(hooks->prestart, "prestart", state, error) &&
-	       berth_hooks_run(hooks->create_runtime, "createRuntime", state, error) &&
+	return berth_hooks_run(hooks->prestart, "prestart", state, streams, error) &&
+	       berth_hooks_run(hooks->create_runtime, "createRuntime", state, streams, error) &&
 	       berth_channel_send(creation->sync, -1, error, "proceed %s", pid);
 }
 
@@ -241,7 +245,7 @@ static void run_poststop(const struct creation *creation)
 	if (!creation->hooks_ran)
 		return;
 	g_autofree char *state = berth_hooks_state(&creation->state, "stopped", NULL);
-	if (!berth_hooks_run(hooks->poststop, "poststop", state, &problem))
+	if (!berth_hooks_run(hooks->poststop, "poststop", state, &creation->setup->hook_streams, &problem))
 		warn(creation->setup->runtime, problem->message);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hooks (specification "POSIX-platform Hooks"): run one after another, each with the state on its stdin. What a hook
-// writes goes into a memory file, whose end becomes part of the message if it fails.
+// writes goes into a memory file, whose end becomes part of the message if it fails, or where crun's annotations
+// run.oci.hooks.stdout and run.oci.hooks.stderr say.
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -28,8 +29,36 @@ char *berth_hooks_state(const struct oci_state *state, const char *status, const
 	return berth_document_print_text(&oci_state_document, &now, 0);
 }
 
-G_GNUC_NORETURN static void execute(const struct oci_hook *hook, int in, int out)
+bool berth_hooks_open_streams(GHashTable *annotations, const char *bundle, struct berth_hook_streams *ret,
+			      GError **error)
 {
+	static const char *const names[] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
+	int *const fds[] = {&ret->out, &ret->err};
+
+	ret->folder = bundle;
+	for (size_t i = 0; annotations && i < G_N_ELEMENTS(names); i++) {
+		const char *path = g_hash_table_lookup(annotations, names[i]);
+		if (!path)
+			continue;
+		g_autofree char *file = g_canonicalize_filename(path, bundle);
+		*fds[i] = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+		if (*fds[i] < 0)
+			return berth_error_set_errno(error, errno, "annotation %s: open %s", names[i], file);
+	}
+	return true;
+}
+
+void berth_hooks_close_streams(struct berth_hook_streams *streams)
+{
+	berth_fd_clear(&streams->out);
+	berth_fd_clear(&streams->err);
+}
+
+G_GNUC_NORETURN static void execute(const struct oci_hook *hook, const struct berth_hook_streams *streams, int in,
+				    int out)
+{
+	int to_out = streams->out >= 0 ? streams->out : out;
+	int to_err = streams->err >= 0 ? streams->err : out;
 	char *no_env[] = {NULL};
 	char *only_path[] = {hook->path, NULL};
 	sigset_t none;
@@ -37,7 +66,8 @@ G_GNUC_NORETURN static void execute(const struct oci_hook *hook, int in, int out
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(out, 2) == 2) {
+	if ((!streams->folder || chdir(streams->folder) == 0) && dup2(in, 0) == 0 && dup2(to_out, 1) == 1 &&
+	    dup2(to_err, 2) == 2) {
 		close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 		execve(hook->path, hook->args && *hook->args ? hook->args : only_path, hook->env ? hook->env : no_env);
 	}
@@ -65,7 +95,8 @@ static char *last_output(int out)
 	return g_utf8_make_valid(g_strstrip(text), -1);
 }
 
-static bool run(const struct oci_hook *hook, const char *state, GError **error)
+static bool run(const struct oci_hook *hook, const char *state, const struct berth_hook_streams *streams,
+		GError **error)
 {
 	berth_fd in = memfd_create("state", MFD_CLOEXEC);
 	berth_fd out = memfd_create("output", MFD_CLOEXEC);
@@ -80,7 +111,7 @@ static bool run(const struct oci_hook *hook, const char *state, GError **error)
 	if (pid < 0)
 		return berth_error_set_errno(error, errno, "%s: fork", hook->path);
 	if (pid == 0)
-		execute(hook, in, out);
+		execute(hook, streams, in, out);
 	int status = wait_for(hook, pidfd, &late);
 	if (late)
 		return berth_error_set(error, BERTH_ERROR_INTERNAL, "%s: still ran after %" G_GINT64_FORMAT " seconds",
@@ -92,10 +123,11 @@ static bool run(const struct oci_hook *hook, const char *state, GError **error)
 			       *output ? ": " : "", output);
 }
 
-bool berth_hooks_run(const GPtrArray *hooks, const char *name, const char *state, GError **error)
+bool berth_hooks_run(const GPtrArray *hooks, const char *name, const char *state,
+		     const struct berth_hook_streams *streams, GError **error)
 {
 	for (guint i = 0; hooks && i < hooks->len; i++)
-		if (!run(hooks->pdata[i], state, error))
+		if (!run(hooks->pdata[i], state, streams, error))
 			return g_prefix_error(error, "hook %s: ", name), false;
 	return true;
 }

@@ -34,6 +34,24 @@ static const struct {
 	{"LINUX32", PER_LINUX32},
 };
 
+// Flags of personality(2), which the specification leaves open.
+static const struct {
+	const char *name;
+	unsigned long value;
+} personality_flags[] = {
+	{"UNAME26", UNAME26},
+	{"ADDR_NO_RANDOMIZE", ADDR_NO_RANDOMIZE},
+	{"FDPIC_FUNCPTRS", FDPIC_FUNCPTRS},
+	{"MMAP_PAGE_ZERO", MMAP_PAGE_ZERO},
+	{"ADDR_COMPAT_LAYOUT", ADDR_COMPAT_LAYOUT},
+	{"READ_IMPLIES_EXEC", READ_IMPLIES_EXEC},
+	{"ADDR_LIMIT_32BIT", ADDR_LIMIT_32BIT},
+	{"SHORT_INODE", SHORT_INODE},
+	{"WHOLE_SECONDS", WHOLE_SECONDS},
+	{"STICKY_TIMEOUTS", STICKY_TIMEOUTS},
+	{"ADDR_LIMIT_3GB", ADDR_LIMIT_3GB},
+};
+
 int64_t berth_identity_host_id(const GPtrArray *mappings, int64_t id)
 {
 	for (guint i = 0; mappings && i < mappings->len; i++) {
@@ -114,9 +132,15 @@ bool berth_identity_prepare(struct berth_setup *setup, GError **error)
 	return true;
 }
 
-bool berth_identity_become_root(GError **error)
+// crun's annotation: the groups that the creator has, for folders that only they may enter.
+static bool keeps_groups(const struct berth_setup *setup)
 {
-	if (setgroups(0, NULL) < 0 && errno != EPERM)
+	return g_strcmp0(berth_setup_annotation(setup, "run.oci.keep_original_groups"), "1") == 0;
+}
+
+bool berth_identity_become_root(const struct berth_setup *setup, GError **error)
+{
+	if (!keeps_groups(setup) && setgroups(0, NULL) < 0 && errno != EPERM)
 		return berth_error_set_errno(error, errno, "clear the groups");
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return berth_error_set_errno(error, errno, "become root in the user namespace (is id 0 mapped?)");
@@ -150,13 +174,13 @@ static bool set_groups(const struct oci_user *user, GError **error)
 	return true;
 }
 
-static bool set_ids(const struct oci_user *user, GError **error)
+static bool set_ids(const struct berth_setup *setup, const struct oci_user *user, GError **error)
 {
 	static const struct oci_user root = {0};
 
 	if (!user)
 		user = &root;
-	if (!set_groups(user, error))
+	if (!keeps_groups(setup) && !set_groups(user, error))
 		return false;
 	// The permitted capabilities outlive the change; berth_capabilities_apply() decides on them.
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
@@ -168,17 +192,44 @@ static bool set_ids(const struct oci_user *user, GError **error)
 	return true;
 }
 
+static bool find_personality(const struct oci_personality *wanted, unsigned long *ret, GError **error)
+{
+	size_t i = 0;
+
+	while (i < G_N_ELEMENTS(personalities) && g_strcmp0(personalities[i].name, wanted->domain) != 0)
+		i++;
+	if (i == G_N_ELEMENTS(personalities))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "linux.personality.domain: %s is not known",
+				       wanted->domain ? wanted->domain : "");
+	*ret = personalities[i].value;
+	for (char **flag = wanted->flags; flag && *flag; flag++) {
+		for (i = 0; i < G_N_ELEMENTS(personality_flags); i++)
+			if (g_str_equal(personality_flags[i].name, *flag))
+				break;
+		if (i == G_N_ELEMENTS(personality_flags))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "linux.personality.flags: %s is not known",
+					       *flag);
+		*ret |= personality_flags[i].value;
+	}
+	return true;
+}
+
+bool berth_identity_check_personality(const struct oci_personality *wanted, GError **error)
+{
+	unsigned long value;
+
+	return !wanted || find_personality(wanted, &value, error);
+}
+
 static bool set_personality(const struct oci_personality *wanted, GError **error)
 {
-	for (size_t i = 0; wanted && i < G_N_ELEMENTS(personalities); i++) {
-		if (!g_str_equal(personalities[i].name, wanted->domain))
-			continue;
-		if (personality(personalities[i].value) < 0)
-			return berth_error_set_errno(error, errno, "linux.personality");
+	unsigned long value;
+
+	if (!wanted)
 		return true;
-	}
-	return !wanted ||
-	       berth_error_set(error, BERTH_ERROR_INVALID, "linux.personality.domain: %s is not known", wanted->domain);
+	if (!find_personality(wanted, &value, error))
+		return false;
+	return personality(value) >= 0 || berth_error_set_errno(error, errno, "linux.personality");
 }
 
 static bool early_filter(const struct berth_setup *setup)
@@ -208,7 +259,7 @@ bool berth_identity_apply(struct berth_setup *setup, GError **error)
 		return true;
 	if (!enter_cwd(setup, process->cwd, error) || !set_personality(setup->section->personality, error))
 		return false;
-	if (!berth_capabilities_bound(&wanted, error) || !set_ids(process->user, error))
+	if (!berth_capabilities_bound(&wanted, error) || !set_ids(setup, process->user, error))
 		return false;
 	if (early_filter(setup)) {
 		wanted.permitted |= UINT64_C(1) << CAP_SYS_ADMIN;

@@ -110,6 +110,9 @@ static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount
 {
 	struct berth_mount_step new = {.mount = mount, .tree = -1, .mounted = -1};
 
+	if (*mount->destination != '/')
+		berth_setup_warn(setup, "mounts: %s: a relative destination is deprecated, taken from /",
+				 mount->destination);
 	if (!berth_mount_options_parse(mount->options, is_type(mount, "bind"), &new.options, error))
 		return false;
 	g_array_append_val(setup->mounts, new);

@@ -17,6 +17,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef SCHED_DEADLINE // libc has it since 2.41
+#define SCHED_DEADLINE 6
+#endif
+
 static const struct {
 	const char *name;
 	int resource;
@@ -43,8 +47,13 @@ static const struct {
 	const char *name;
 	unsigned value;
 } policies[] = {
-	{"SCHED_OTHER", SCHED_OTHER}, {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR}, {"SCHED_BATCH", SCHED_BATCH},
-	{"SCHED_IDLE", SCHED_IDLE},   {"SCHED_DEADLINE", 6},      {"SCHED_ISO", 4},
+	{"SCHED_OTHER", SCHED_OTHER},
+	{"SCHED_FIFO", SCHED_FIFO},
+	{"SCHED_RR", SCHED_RR},
+	{"SCHED_BATCH", SCHED_BATCH},
+	{"SCHED_IDLE", SCHED_IDLE},
+	{"SCHED_DEADLINE", SCHED_DEADLINE},
+	{"SCHED_ISO", 4},
 };
 
 static const struct {
@@ -56,13 +65,14 @@ static const struct {
 	{"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40},
 };
 
-// sched_setattr(2)'s first version; libc has no name for it.
+// sched_setattr(2)'s second version; libc has no name for it. The clamps are in it for the flags that ask for them.
 struct scheduler_attributes {
 	uint32_t size, policy;
 	uint64_t flags;
 	int32_t nice;
 	uint32_t priority;
 	uint64_t runtime, deadline, period;
+	uint32_t clamp_min, clamp_max;
 };
 
 static int resource_number(const char *name)
@@ -91,6 +101,49 @@ static int priority_class(const char *name)
 	return -1;
 }
 
+static uint64_t scheduler_flag(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(scheduler_flags); i++)
+		if (g_str_equal(scheduler_flags[i].name, name))
+			return scheduler_flags[i].value;
+	return 0;
+}
+
+static bool check_scheduler(const struct oci_scheduler *wanted, GError **error)
+{
+	int policy = policy_number(wanted->policy ? wanted->policy : "");
+	bool realtime = policy == SCHED_FIFO || policy == SCHED_RR;
+
+	if (policy < 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "process.scheduler.policy: %s is not known",
+				       wanted->policy ? wanted->policy : "");
+	if (wanted->nice < -20 || wanted->nice > 19)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "process.scheduler.nice: goes from -20 to 19");
+	if (wanted->priority && !realtime)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "process.scheduler.priority: is for SCHED_FIFO and SCHED_RR only");
+	if (realtime && (wanted->priority < 1 || wanted->priority > 99))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "process.scheduler.priority: goes from 1 to 99");
+	if ((wanted->runtime || wanted->deadline || wanted->period) && policy != SCHED_DEADLINE)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "process.scheduler: runtime, deadline and period are for SCHED_DEADLINE only");
+	for (char **flag = wanted->flags; flag && *flag; flag++)
+		if (!scheduler_flag(*flag))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "process.scheduler.flags: %s is not known",
+					       *flag);
+	return true;
+}
+
+static bool check_io_priority(const struct oci_io_priority *wanted, GError **error)
+{
+	if (priority_class(wanted->class ? wanted->class : "") < 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "process.ioPriority.class: %s is not known",
+				       wanted->class ? wanted->class : "");
+	if (wanted->priority < 0 || wanted->priority > 7)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "process.ioPriority.priority: goes from 0 to 7");
+	return true;
+}
+
 bool berth_limits_check(const struct oci_process *process, GError **error)
 {
 	uint64_t seen = 0;
@@ -112,11 +165,8 @@ bool berth_limits_check(const struct oci_process *process, GError **error)
 	}
 	if (process->oom_score_adj != BERTH_UNSET && (process->oom_score_adj < -1000 || process->oom_score_adj > 1000))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "process.oomScoreAdj: goes from -1000 to 1000");
-	if (process->scheduler && policy_number(process->scheduler->policy ? process->scheduler->policy : "") < 0)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "process.scheduler.policy: is not known");
-	if (process->io_priority && priority_class(process->io_priority->class ? process->io_priority->class : "") < 0)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "process.ioPriority.class: is not known");
-	return true;
+	return (!process->scheduler || check_scheduler(process->scheduler, error)) &&
+	       (!process->io_priority || check_io_priority(process->io_priority, error));
 }
 
 static void warn_clamped(const struct berth_runtime *runtime, const struct oci_rlimit *wanted, const struct rlimit *got)
@@ -205,18 +255,13 @@ static bool set_scheduler(pid_t pid, const struct oci_scheduler *wanted, GError 
 		.period = wanted->period,
 	};
 
-	for (char **flag = wanted->flags; flag && *flag; flag++) {
-		uint64_t value = 0;
-		for (size_t i = 0; i < G_N_ELEMENTS(scheduler_flags); i++)
-			if (g_str_equal(scheduler_flags[i].name, *flag))
-				value = scheduler_flags[i].value;
-		if (!value)
-			return berth_error_set(error, BERTH_ERROR_INVALID, "process.scheduler.flags: %s is not known",
-					       *flag);
-		attributes.flags |= value;
-	}
+	for (char **flag = wanted->flags; flag && *flag; flag++)
+		attributes.flags |= scheduler_flag(*flag);
 	if (syscall(SYS_sched_setattr, pid, &attributes, 0) < 0)
-		return berth_error_set_errno(error, errno, "process.scheduler");
+		return berth_error_set_errno(error, errno, "process.scheduler: %s%s", wanted->policy,
+					     errno == EPERM && wanted->priority
+						     ? " (does its group have a share: cpu.realtimeRuntime?)"
+						     : "");
 	return true;
 }
 

@@ -3,6 +3,8 @@
 
 #include "base/fd.h"
 
+#include <stdarg.h>
+
 static void step_clear(void *data)
 {
 	struct berth_mount_step *step = data;
@@ -11,6 +13,25 @@ static void step_clear(void *data)
 	berth_fd_clear(&step->tree);
 	berth_fd_clear(&step->mounted);
 	berth_cgroup_mount_clear(step);
+}
+
+const char *berth_setup_annotation(const struct berth_setup *setup, const char *name)
+{
+	GHashTable *annotations = setup->config->annotations;
+
+	return annotations ? g_hash_table_lookup(annotations, name) : NULL;
+}
+
+void berth_setup_warn(const struct berth_setup *setup, const char *format, ...)
+{
+	va_list args;
+
+	if (!setup->runtime->warn)
+		return;
+	va_start(args, format);
+	g_autofree char *message = g_strdup_vprintf(format, args);
+	va_end(args);
+	setup->runtime->warn(setup->runtime->data, message);
 }
 
 struct berth_setup *berth_setup_new(void)
@@ -22,6 +43,7 @@ struct berth_setup *berth_setup_new(void)
 		setup->join[i] = -1;
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->stdio); i++)
 		setup->stdio[i] = -1;
+	setup->hook_streams.out = setup->hook_streams.err = -1;
 	setup->mounts = g_array_new(FALSE, TRUE, sizeof(struct berth_mount_step));
 	g_array_set_clear_func(setup->mounts, step_clear);
 	setup->device_trees = g_array_new(FALSE, TRUE, sizeof(int));
@@ -39,6 +61,7 @@ void berth_setup_free(struct berth_setup *setup)
 		berth_fd_clear(fds[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)
 		berth_fd_clear(&setup->join[i]);
+	berth_hooks_close_streams(&setup->hook_streams);
 	g_array_unref(setup->mounts);
 	g_array_unref(setup->device_trees);
 	g_clear_pointer(&setup->cgroup_entrance, g_array_unref);

@@ -22,6 +22,12 @@ struct berth_mount_step {
 	int mounted; // set by the child: the mount whose read-only attribute is set last; else -1
 };
 
+// Where hooks are run, and where their output goes.
+struct berth_hook_streams {
+	const char *folder; // where they are run; NULL: where the caller is
+	int out, err; // what they write is appended there; -1: kept for the message if the hook fails
+};
+
 struct berth_setup {
 	const struct berth_runtime *runtime;
 	const struct oci_config *config;
@@ -41,6 +47,7 @@ struct berth_setup {
 	char *root_path; // where on the host, so that hooks find it there; NULL: anywhere
 	GArray *mounts; // of struct berth_mount_step
 	GArray *device_trees; // of int: /dev nodes of the host, where mknod is not allowed (user namespaces)
+	struct berth_hook_streams hook_streams;
 	int proc_fd; // a procfs nobody else has; -1 when nothing is written to it
 	const char *label_file; // where the LSM label goes, beneath proc_fd; NULL: none
 	char *label;
@@ -61,6 +68,11 @@ struct berth_setup {
 	int stdio[3];
 	char *host_pid; // as the creator sees it
 };
+
+// An annotation's value; NULL: there is none.
+const char *berth_setup_annotation(const struct berth_setup *setup, const char *name);
+// Tells the creator's caller; only before clone.
+void berth_setup_warn(const struct berth_setup *setup, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 struct berth_setup *berth_setup_new(void);
 void berth_setup_free(struct berth_setup *setup);
@@ -116,7 +128,8 @@ int berth_kernel_open_label(const struct berth_setup *setup, GError **error); //
 // identity.c
 bool berth_identity_prepare(struct berth_setup *setup, GError **error);
 bool berth_identity_check(const struct oci_process *process, GError **error);
-bool berth_identity_become_root(GError **error);
+bool berth_identity_check_personality(const struct oci_personality *wanted, GError **error);
+bool berth_identity_become_root(const struct berth_setup *setup, GError **error);
 bool berth_identity_apply(struct berth_setup *setup, GError **error);
 bool berth_identity_finish(struct berth_setup *setup, GError **error); // no_new_privs, capabilities, seccomp
 // A container's id as the creator sees it, by the maps of a new user namespace.
@@ -143,7 +156,12 @@ char *berth_program_find(const struct oci_process *process, char ***ret_env, GEr
 bool berth_program_execute(const struct oci_process *process, const char *path, char **env, GError **error);
 
 // hooks.c: runs them in order, each with `state` on its stdin.
-bool berth_hooks_run(const GPtrArray *hooks, const char *name, const char *state, GError **error);
+bool berth_hooks_run(const GPtrArray *hooks, const char *name, const char *state,
+		     const struct berth_hook_streams *streams, GError **error);
+// What the annotations say; begins with {.out = -1, .err = -1}. `bundle` is borrowed.
+bool berth_hooks_open_streams(GHashTable *annotations, const char *bundle, struct berth_hook_streams *ret,
+			      GError **error);
+void berth_hooks_close_streams(struct berth_hook_streams *streams);
 // The state's text for a hook.
 char *berth_hooks_state(const struct oci_state *state, const char *status, const char *pid);
 
