@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's event loop: descriptors and what to do when they are ready. It sleeps in epoll without a timeout, so
-// that an idle monitor costs nothing. One event is taken at a time: a source may be removed and freed by any handler.
+// The monitor's event loop: descriptors and what to do when they are ready. An idle monitor sleeps in epoll without
+// a timeout and costs nothing. One event is taken at a time: a source may be removed and freed by any handler.
 #pragma once
 
 #include <glib.h>

@@ -13,6 +13,7 @@
 #include "monitor/server.h"
 #include "monitor/streams.h"
 #include "runtime/container.h"
+#include "sys/self.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -27,6 +28,7 @@
 
 #define DRAIN_GRACE 1000 // milliseconds for a process that outlived the container and holds its output open
 #define LINGER 10000 // milliseconds in which clients can take what is left for them
+#define REST_AFTER 1000 // milliseconds without an event, after which memory is given back, once
 #define WARNINGS "monitor.log" // in the run folder
 #define WARNINGS_LIMIT (64 << 10)
 
@@ -463,10 +465,17 @@ int berth_monitor_run(const char *id, const char *run_folder)
 		return 1;
 	}
 	berth_server_adopt(monitor.server, BERTH_MONITOR_FD_CONNECTION, &reply);
-	malloc_trim(0);
 
-	while (!monitor.over || (berth_streams_clients(monitor.streams) > 0 && !monitor.given_up))
-		berth_loop_turn(&monitor.loop, -1);
+	bool resting = false;
+	while (!monitor.over || (berth_streams_clients(monitor.streams) > 0 && !monitor.given_up)) {
+		if (berth_loop_turn(&monitor.loop, resting ? -1 : REST_AFTER)) {
+			resting = false;
+		} else if (!resting) {
+			malloc_trim(0);
+			berth_self_rest();
+			resting = true;
+		}
+	}
 	// Requests that are there already are still answered.
 	for (int turns = 0; turns < 1000 && berth_loop_turn(&monitor.loop, 0); turns++)
 		;

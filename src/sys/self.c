@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -82,4 +83,24 @@ bool berth_self_protect(char *const *argv)
 	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
 	unsetenv(MARK);
 	return false;
+}
+
+static int release_code(struct dl_phdr_info *object, G_GNUC_UNUSED size_t size, G_GNUC_UNUSED void *data)
+{
+	const uintptr_t page = (uintptr_t) getpagesize();
+
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		uintptr_t begin = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+		uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+		// What was written to would be lost.
+		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
+			madvise((void *) begin, end - begin, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+void berth_self_rest(void)
+{
+	dl_iterate_phdr(release_code, NULL);
 }

@@ -18,3 +18,7 @@ bool berth_self_protected(void);
 // Such a clone of the mount of a program's file, for whoever starts that program often: executed through it, the
 // program finds itself protected. -1 with errno if the kernel does not let it.
 int berth_self_clone(const char *program);
+
+// Gives back what the program's code and constants occupy of this process's memory; the kernel maps again from its page
+// cache what is used again. For a program that has done its work and now mostly sleeps.
+void berth_self_rest(void);
