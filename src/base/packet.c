@@ -129,10 +129,14 @@ int berth_packet_receive(int socket, struct berth_packet *ret, GError **error)
 
 	for (size_t i = 0; i < BERTH_LIMIT_PACKET_FDS; i++)
 		packet.fds[i] = -1;
-	ssize_t length;
-	do
+	ssize_t length = 0;
+	bool reset = false;
+	// A peer that closed with something unread resets the connection: the kernel says that once, before what the
+	// peer had sent.
+	do {
+		reset = length < 0 && errno == ECONNRESET;
 		length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	while (length < 0 && errno == EINTR);
+	} while (length < 0 && (errno == EINTR || (errno == ECONNRESET && !reset)));
 	if (length < 0 && errno == EAGAIN) {
 		berth_error_set(error, BERTH_ERROR_UNAVAILABLE, "receive a packet: none is there");
 		return -1;

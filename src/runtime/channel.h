@@ -4,6 +4,8 @@
 //
 //	creator -> child   known             after "pid": goes on, so that nothing comes before that word
 //	                   mapped            its ids are mapped
+//	                   groups            and files of its control groups to enter, at most
+//	                                     BERTH_LIMIT_PACKET_FDS; if that many, another follows
 //	                   proceed PID       the hooks of the runtime are done; PID is the child's for the creator
 //	child -> creator   pid PID           and a pidfd: this is the container's process (see child.c)
 //	                   mounted           waits for proceed
@@ -18,6 +20,8 @@
 
 #include <glib.h>
 #include <stdbool.h>
+
+#define BERTH_CHANNEL_GROUPS "groups"
 
 // Sends a packet, with a descriptor unless fd is -1 (which the caller keeps).
 bool berth_channel_send(int socket, int fd, GError **error, const char *format, ...) G_GNUC_PRINTF(4, 5);

@@ -14,7 +14,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "sys/cgroup.h"
 #include "sys/namespace.h"
 #include "sys/process.h"
 
@@ -125,13 +124,6 @@ static bool join_namespaces(struct berth_setup *setup, GError **error)
 	return berth_channel_expect(setup->sync, "known", NULL, error);
 }
 
-// The cgroup namespace's root is the group that the process is in when it is made, so clone3() cannot make it.
-static bool make_cgroup_namespace(const struct berth_setup *setup, GError **error)
-{
-	return !(setup->new_namespaces & CLONE_NEWCGROUP) || unshare(CLONE_NEWCGROUP) == 0 ||
-	       berth_error_set_errno(error, errno, "make the cgroup namespace");
-}
-
 static bool enter_user_namespace(struct berth_setup *setup, GError **error)
 {
 	if (setup->new_namespaces & CLONE_NEWUSER && !berth_channel_expect(setup->sync, "mapped", NULL, error))
@@ -167,7 +159,8 @@ static bool run_create_hooks(struct berth_setup *setup, GError **error)
 
 static bool make_root(struct berth_setup *setup, GError **error)
 {
-	if (!berth_rootfs_attach(setup, error) || !berth_mounts_make(setup, error))
+	if (!berth_rootfs_attach(setup, error) || !berth_mounts_make(setup, error) ||
+	    !berth_groups_settle(setup, error))
 		return false;
 	if (setup->joined_namespaces & CLONE_NEWNS && !berth_rootfs_enter(setup, error))
 		return false;
@@ -194,7 +187,7 @@ static bool check_program(const struct berth_setup *setup, GError **error)
 static bool set_up(struct berth_setup *setup, GError **error)
 {
 	if (!die_with_parent(setup, error) || !enter_user_namespace(setup, error) ||
-	    !make_cgroup_namespace(setup, error) || !new_keyring(setup, error))
+	    !(setup->groups_come || berth_groups_settle(setup, error)) || !new_keyring(setup, error))
 		return false;
 	if (setsid() < 0)
 		return berth_error_set_errno(error, errno, "make a session");
@@ -261,9 +254,8 @@ void berth_child_main(struct berth_setup *setup)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (!keep_needed_fds(setup, &problem))
 		fail(setup->sync, problem);
-	if (setup->cgroup_entrance && !berth_cgroup_enter(setup->cgroup_entrance, &problem))
+	if (!berth_groups_enter(setup, &problem))
 		fail(setup->sync, problem);
-	g_clear_pointer(&setup->cgroup_entrance, g_array_unref); // closes its files
 	if (setup->join[0] >= 0 && !join_namespaces(setup, &problem))
 		fail(setup->sync, problem);
 	if (!set_up(setup, &problem))

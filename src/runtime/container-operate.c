@@ -131,8 +131,16 @@ static bool run_hooks(struct berth_container *container, const GPtrArray *hooks,
 
 // Start
 
+// Whether the kernel killed a process of the container for want of memory.
+static bool out_of_memory(struct berth_container *container)
+{
+	uint64_t kills = 0;
+
+	return berth_container_oom_kills(container, &kills, NULL) && kills;
+}
+
 // Waits for "executing" and then for the end of the stream, which exec brings.
-static bool await_exec(const struct berth_container *container, int child, GError **error)
+static bool await_exec(struct berth_container *container, int child, GError **error)
 {
 	bool executing = false;
 
@@ -146,6 +154,11 @@ static bool await_exec(const struct berth_container *container, int child, GErro
 			g_propagate_error(error, g_steal_pointer(&problem));
 			return false;
 		}
+		if (!word && !executing && out_of_memory(container))
+			return berth_error_set(
+				error, BERTH_ERROR_INVALID,
+				"container %s: its process was killed before its program: its memory limit is too low",
+				container->record->id);
 		if (!word)
 			return executing || berth_error_set(error, BERTH_ERROR_INTERNAL,
 							    "container %s: its process ended before its program",
@@ -164,7 +177,8 @@ static bool check_startable(struct berth_container *container, GError **error)
 	if (g_str_equal(now, "created"))
 		return true;
 	if (g_str_equal(now, "stopped"))
-		return berth_error_set(error, BERTH_ERROR_CONFLICT, "cannot start a container that has stopped");
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "cannot start a container that has stopped%s",
+				       out_of_memory(container) ? ": it was killed, its memory limit is too low" : "");
 	if (g_str_equal(now, "running"))
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "cannot start an already running container");
 	return berth_error_set(error, BERTH_ERROR_CONFLICT, "cannot start a container in the state %s", now);

@@ -57,9 +57,9 @@ static bool prepare(struct berth_setup *setup, const struct berth_record *record
 	if (setup->config->hooks &&
 	    !berth_hooks_open_streams(setup->config->annotations, setup->create->bundle, &setup->hook_streams, error))
 		return false;
-	return berth_namespaces_prepare(setup, error) && berth_rootfs_prepare(setup, error) &&
-	       berth_mounts_prepare(setup, record->cgroup, error) && berth_devices_prepare(setup, error) &&
-	       berth_kernel_prepare(setup, error) && berth_identity_prepare(setup, error);
+	return berth_rootfs_prepare(setup, error) && berth_mounts_prepare(setup, record->cgroup, error) &&
+	       berth_devices_prepare(setup, error) && berth_kernel_prepare(setup, error) &&
+	       berth_identity_prepare(setup, error);
 }
 
 static bool place_cgroup(struct creation *creation, GError **error)
@@ -70,20 +70,61 @@ static bool place_cgroup(struct creation *creation, GError **error)
 	       berth_groups_new(setup->runtime)->place(setup, creation->container->record, error);
 }
 
-static bool make_cgroup(struct creation *creation, GError **error)
+// The group, as far as the process needs it to be born in it.
+static bool begin_cgroup(struct creation *creation, GError **error)
 {
 	struct berth_container *container = creation->container;
 	struct berth_setup *setup = creation->setup;
 
-	if (!container->record->cgroup)
+	return !container->record->cgroup ||
+	       berth_groups_new(setup->runtime)
+		       ->create(setup, container->record, &container->cgroup, &creation->keeper, error);
+}
+
+// The rest of it, with its limits.
+static bool complete_cgroup(struct creation *creation, GError **error)
+{
+	struct berth_container *container = creation->container;
+	struct berth_setup *setup = creation->setup;
+
+	if (!container->cgroup)
 		return true;
-	if (!berth_groups_create(setup, container->record, &container->cgroup, &creation->keeper, error))
+	if (!berth_groups_complete(setup, container->record, &container->cgroup, error))
 		return false;
 	BERTH_FAILPOINT("runtime.create.cgroup");
 	if (!container->cgroup)
 		return true;
 	setup->cgroup_entrance = berth_cgroup_open_entrance(container->cgroup, error);
 	return setup->cgroup_entrance != NULL;
+}
+
+// v1's hierarchies are made while the process makes its mounts, which it can until it needs its cgroup namespace.
+static bool make_groups_beside(const struct creation *creation)
+{
+	const struct berth_container *container = creation->container;
+
+	return container->cgroup && berth_cgroup_kind(container->cgroup) != BERTH_CGROUP_V2 &&
+	       creation->setup->new_namespaces & CLONE_NEWCGROUP && creation->setup->join[0] < 0;
+}
+
+static bool send_entrance(struct creation *creation, GError **error)
+{
+	static const char word[] = BERTH_CHANNEL_GROUPS;
+	const GArray *entrance = creation->setup->cgroup_entrance;
+	g_autoptr(GError) problem = NULL;
+	guint length = entrance ? entrance->len : 0, sent = 0, count;
+
+	do {
+		count = MIN(length - sent, BERTH_LIMIT_PACKET_FDS);
+		berth_packet_send(creation->sync, word, sizeof word - 1,
+				  entrance ? (const int *) entrance->data + sent : NULL, count, &problem);
+		sent += count;
+	} while (!problem && count == BERTH_LIMIT_PACKET_FDS);
+	// A process that is gone has left its reason in the channel, where attend() finds it.
+	if (!problem || g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE))
+		return true;
+	g_propagate_error(error, g_steal_pointer(&problem));
+	return false;
 }
 
 // The pid is in the container's record before the process can go on without us.
@@ -174,9 +215,25 @@ static bool spawn(struct creation *creation, GError **error)
 	} else if (!receive_joined(creation, first, error)) {
 		return false;
 	}
-	pid = (pid_t) container->record->pid;
+	return true;
+}
+
+// What the process cannot do itself, from its birth on.
+static bool equip(struct creation *creation, GError **error)
+{
+	struct berth_setup *setup = creation->setup;
+	pid_t pid = (pid_t) creation->container->record->pid;
+
+	if (setup->groups_come) {
+		if (!map_ids(creation, pid, error) || !complete_cgroup(creation, error) ||
+		    !send_entrance(creation, error))
+			return false;
+		// Only now is the group ours in every hierarchy: see berth_container_clear_processes().
+		return record_process(creation, pid, error);
+	}
 	return record_process(creation, pid, error) &&
-	       (!join || berth_channel_send(creation->sync, -1, error, "known")) && map_ids(creation, pid, error);
+	       (setup->join[0] < 0 || berth_channel_send(creation->sync, -1, error, "known")) &&
+	       map_ids(creation, pid, error);
 }
 
 static bool run_hooks(struct creation *creation, GError **error)
@@ -280,11 +337,16 @@ static bool make(struct creation *creation, GError **error)
 	if (!place_cgroup(creation, error) || !berth_state_write(container->folder, container->record, error))
 		return false;
 	BERTH_FAILPOINT("runtime.create.recorded");
-	if (!make_cgroup(creation, error) || !prepare(creation->setup, container->record, error) ||
+	if (!begin_cgroup(creation, error) || !berth_namespaces_prepare(creation->setup, error))
+		return false;
+	creation->setup->groups_come = make_groups_beside(creation);
+	if (!creation->setup->groups_come && !complete_cgroup(creation, error))
+		return false;
+	if (!prepare(creation->setup, container->record, error) ||
 	    !berth_groups_give(creation->setup, container->cgroup, error) || !spawn(creation, error))
 		return false;
 	berth_fd_clear(&creation->keeper);
-	return attend(creation, error) &&
+	return equip(creation, error) && attend(creation, error) &&
 	       berth_groups_delegate(creation->setup, container->cgroup, (pid_t) container->record->pid, error) &&
 	       berth_limits_apply(creation->setup, (pid_t) container->record->pid, error);
 }

@@ -68,7 +68,7 @@ static bool files_create(const struct berth_setup *setup, struct berth_record *r
 {
 	g_autoptr(GError) problem = NULL;
 
-	if (berth_cgroup_create(record->cgroup, ret, &problem))
+	if (berth_cgroup_begin(record->cgroup, ret, &problem))
 		return true;
 	if (g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_FORBIDDEN))
 		return create_below(setup, record, problem, ret, error);
@@ -76,16 +76,33 @@ static bool files_create(const struct berth_setup *setup, struct berth_record *r
 	return false;
 }
 
-const struct berth_groups berth_groups_files = {.place = files_place, .create = files_create};
+static bool files_complete(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
+			   GError **error)
+{
+	g_autoptr(GError) problem = NULL;
 
-bool berth_groups_create(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **ret,
-			 int *keeper, GError **error)
+	if (berth_cgroup_complete(*cgroup, &problem))
+		return true;
+	if (g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_FORBIDDEN) && berth_cgroup_birth_fd(*cgroup) < 0) {
+		g_clear_pointer(cgroup, berth_cgroup_free);
+		return create_below(setup, record, problem, cgroup, error);
+	}
+	g_propagate_error(error, g_steal_pointer(&problem));
+	return false;
+}
+
+const struct berth_groups berth_groups_files = {
+	.place = files_place, .create = files_create, .complete = files_complete};
+
+bool berth_groups_complete(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
+			   GError **error)
 {
 	const struct berth_runtime *runtime = setup->runtime;
+	const struct berth_groups *manager = berth_groups_new(runtime);
 
-	return berth_groups_new(runtime)->create(setup, record, ret, keeper, error) &&
-	       (!*ret ||
-		berth_resources_apply(setup->section->resources, *ret, false, runtime->warn, runtime->data, error));
+	return (!manager->complete || manager->complete(setup, record, cgroup, error)) &&
+	       (!*cgroup ||
+		berth_resources_apply(setup->section->resources, *cgroup, false, runtime->warn, runtime->data, error));
 }
 
 bool berth_groups_update(const struct berth_runtime *runtime, const struct berth_record *record,

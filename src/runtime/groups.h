@@ -10,11 +10,14 @@
 struct berth_groups {
 	// Decides where the group will be, from config.json alone, and says what is wrong with the wish.
 	bool (*place)(const struct berth_setup *setup, struct berth_record *record, GError **error);
-	// Makes it. *ret stays NULL without an error where the container goes without a group; then nothing was asked
-	// for that needs one. *keeper may become a descriptor to be closed when the container's process is in the
-	// group.
+	// Makes it, at least as far as a process can be born in it. *ret stays NULL without an error where the
+	// container goes without a group; then nothing was asked for that needs one. *keeper may become a descriptor to
+	// be closed when the container's process is in the group.
 	bool (*create)(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **ret,
 		       int *keeper, GError **error);
+	// Makes what create left out. *cgroup may become NULL as with create. NULL: nothing is left out.
+	bool (*complete)(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
+			 GError **error);
 	// Tells the manager of limits, before they are written to the group's files. NULL: nothing to tell.
 	bool (*limit)(const struct berth_runtime *runtime, const struct berth_record *record,
 		      const struct berth_cgroup *cgroup, const struct oci_resources *resources, GError **error);
@@ -28,9 +31,9 @@ const struct berth_groups *berth_groups_of(const struct berth_record *record);
 
 extern const struct berth_groups berth_groups_files; // groups.c
 
-// Creates the group and writes the limits to it.
-bool berth_groups_create(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **ret,
-			 int *keeper, GError **error);
+// Completes the group and writes the limits to it.
+bool berth_groups_complete(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
+			   GError **error);
 // Changes the limits of an existing group.
 bool berth_groups_update(const struct berth_runtime *runtime, const struct berth_record *record,
 			 const struct berth_cgroup *cgroup, const struct oci_resources *resources, GError **error);

@@ -214,7 +214,7 @@ static bool make_one(struct berth_setup *setup, struct berth_mount_step *step, G
 	if (step->tree >= 0)
 		return berth_mount_attach(step->tree, target, path, error);
 	if (is_cgroup(step->mount))
-		return berth_cgroup_mount_make(setup, step, target, error);
+		return berth_groups_settle(setup, error) && berth_cgroup_mount_make(setup, step, target, error);
 	return make_new(step, path, target, error);
 }
 

@@ -40,6 +40,7 @@ struct berth_setup {
 	unsigned joined_namespaces;
 	unsigned private_namespaces; // new, or joined ones that are not the creator's own
 	GArray *cgroup_entrance; // of int: sys/cgroup.h; NULL: nothing to enter
+	bool groups_come; // the entrance is not there yet at clone: it comes over the channel
 	int join[8]; // descriptors of joined namespaces, -1 beyond; the user namespace last
 	unsigned join_flags[8];
 
@@ -61,6 +62,7 @@ struct berth_setup {
 	unsigned seccomp_flags;
 
 	// Only in the child.
+	bool groups_settled;
 	int sync; // to the creator: channel.h
 	int listener; // where start() connects
 	int root; // O_PATH of the root
@@ -164,6 +166,11 @@ bool berth_hooks_open_streams(GHashTable *annotations, const char *bundle, struc
 void berth_hooks_close_streams(struct berth_hook_streams *streams);
 // The state's text for a hook.
 char *berth_hooks_state(const struct oci_state *state, const char *status, const char *pid);
+
+// groups-enter.c, in the child: enters the groups whose files are there; then, once, makes the cgroup namespace, after
+// waiting for the groups and entering them if they are still being made.
+bool berth_groups_enter(struct berth_setup *setup, GError **error);
+bool berth_groups_settle(struct berth_setup *setup, GError **error);
 
 // child.c: the child's life from clone to exec. Never returns.
 void berth_child_main(struct berth_setup *setup) G_GNUC_NORETURN;

@@ -202,9 +202,9 @@ static int make_folders(const struct berth_cgroup_mount *mount, int root, char *
 	return berth_fd_steal(&parent);
 }
 
-static void add_folder(struct berth_cgroup *cgroup, const struct berth_cgroup_mount *mount, int fd)
+static void add_folder(struct berth_cgroup *cgroup, const struct berth_cgroup_mount *mount, int fd, bool made)
 {
-	struct berth_cgroup_folder folder = {.fd = fd, .v2 = mount->v2, .optional = mount->optional};
+	struct berth_cgroup_folder folder = {.fd = fd, .v2 = mount->v2, .optional = mount->optional, .made = made};
 
 	if (mount->v2) {
 		g_autofree char *text = berth_cgroup_read_text(fd, "cgroup.controllers", NULL);
@@ -215,39 +215,77 @@ static void add_folder(struct berth_cgroup *cgroup, const struct berth_cgroup_mo
 	g_array_append_val(cgroup->folders, folder);
 }
 
+static bool make_in(struct berth_cgroup *cgroup, const struct berth_cgroup_mounts *mounts,
+		    const struct berth_cgroup_mount *mount, char **components, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	bool made = false;
+	int fd = -1;
+
+	berth_fd root = berth_cgroup_open_mount(mounts, mount);
+	if (root < 0)
+		berth_error_set_errno(&problem, errno, "open folder");
+	else
+		fd = make_folders(mount, root, components, &made, &problem);
+	if (fd >= 0)
+		add_folder(cgroup, mount, fd, made);
+	if (fd >= 0 || mount->optional)
+		return true;
+	g_propagate_prefixed_error(error, g_steal_pointer(&problem), "make cgroup %s in %s: ", cgroup->path,
+				   mount->point);
+	return false;
+}
+
+// Makes the group in the v2 hierarchies or in those of v1.
+static bool make(struct berth_cgroup *cgroup, const struct berth_cgroup_mounts *mounts, bool v2, GError **error)
+{
+	g_auto(GStrv) components = split_path(cgroup->path, false, error);
+
+	for (unsigned i = 0; components && i < mounts->list->len; i++) {
+		const struct berth_cgroup_mount *mount = g_ptr_array_index(mounts->list, i);
+		if (mount->v2 == v2 && !make_in(cgroup, mounts, mount, components, error))
+			return false;
+	}
+	return components != NULL;
+}
+
+bool berth_cgroup_begin_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
+			   GError **error)
+{
+	g_auto(GStrv) components = split_path(path, false, error);
+	g_autoptr(berth_cgroup) cgroup = components ? cgroup_new(mounts, components) : NULL;
+
+	if (!cgroup || !make(cgroup, mounts, true, error))
+		return false;
+	*ret = g_steal_pointer(&cgroup);
+	return true;
+}
+
+bool berth_cgroup_complete_in(const struct berth_cgroup_mounts *mounts, struct berth_cgroup *cgroup, GError **error)
+{
+	return make(cgroup, mounts, false, error);
+}
+
+static void remove_made(struct berth_cgroup *cgroup)
+{
+	for (unsigned i = 0; i < cgroup->folders->len; i++) {
+		const struct berth_cgroup_folder *folder =
+			&g_array_index(cgroup->folders, struct berth_cgroup_folder, i);
+		if (folder->made)
+			berth_cgroup_remove_folder(folder->fd, strrchr(cgroup->path, '/') + 1);
+	}
+}
+
 bool berth_cgroup_create_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
 			    GError **error)
 {
-	g_auto(GStrv) components = split_path(path, false, error);
-	if (!components)
+	g_autoptr(berth_cgroup) cgroup = NULL;
+
+	if (!berth_cgroup_begin_in(mounts, path, &cgroup, error))
 		return false;
-	g_autoptr(berth_cgroup) cgroup = cgroup_new(mounts, components);
-	g_autoptr(GArray) made = g_array_new(FALSE, TRUE, sizeof(bool));
-
-	for (unsigned i = 0; i < mounts->list->len; i++) {
-		const struct berth_cgroup_mount *mount = g_ptr_array_index(mounts->list, i);
-		bool new = false;
-		int fd = -1;
-		g_autoptr(GError) local = NULL;
-
-		berth_fd root = berth_cgroup_open_mount(mounts, mount);
-		if (root < 0)
-			berth_error_set_errno(&local, errno, "open folder");
-		else
-			fd = make_folders(mount, root, components, &new, &local);
-		if (fd >= 0) {
-			add_folder(cgroup, mount, fd);
-			g_array_append_val(made, new);
-		} else if (!mount->optional) {
-			g_propagate_prefixed_error(error, g_steal_pointer(&local),
-						   "make cgroup %s in %s: ", cgroup->path, mount->point);
-			for (unsigned j = 0; j < made->len; j++)
-				if (g_array_index(made, bool, j))
-					berth_cgroup_remove_folder(
-						g_array_index(cgroup->folders, struct berth_cgroup_folder, j).fd,
-						strrchr(cgroup->path, '/') + 1);
-			return false;
-		}
+	if (!berth_cgroup_complete_in(mounts, cgroup, error)) {
+		remove_made(cgroup);
+		return false;
 	}
 	*ret = g_steal_pointer(&cgroup);
 	return true;
@@ -267,7 +305,7 @@ bool berth_cgroup_open_in(const struct berth_cgroup_mounts *mounts, const char *
 		const char *name = components[0] ? cgroup->path + 1 : ".";
 		int fd = root < 0 ? -1 : openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
-			add_folder(cgroup, mount, fd);
+			add_folder(cgroup, mount, fd, false);
 		else if (errno != ENOENT)
 			return berth_error_set_errno(error, errno, "open cgroup %s in %s", cgroup->path, mount->point);
 	}
@@ -281,6 +319,18 @@ bool berth_cgroup_create(const char *path, struct berth_cgroup **ret, GError **e
 {
 	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
 	return berth_cgroup_create_in(mounts, path, ret, error);
+}
+
+bool berth_cgroup_begin(const char *path, struct berth_cgroup **ret, GError **error)
+{
+	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
+	return berth_cgroup_begin_in(mounts, path, ret, error);
+}
+
+bool berth_cgroup_complete(struct berth_cgroup *cgroup, GError **error)
+{
+	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
+	return berth_cgroup_complete_in(mounts, cgroup, error);
 }
 
 bool berth_cgroup_open(const char *path, struct berth_cgroup **ret, GError **error)

@@ -29,6 +29,11 @@ enum berth_cgroup_layout berth_cgroup_kind(const struct berth_cgroup *cgroup);
 // (berth_cgroup_has tells). The group must not exist, or be empty of processes.
 bool berth_cgroup_create(const char *path, struct berth_cgroup **ret, GError **error);
 
+// The same in two steps, so that a process may be made between them: begin makes what it is born in (v2), complete the
+// rest (v1's hierarchies, nothing on v2). When complete fails, the handle stands for what was made until then.
+bool berth_cgroup_begin(const char *path, struct berth_cgroup **ret, GError **error);
+bool berth_cgroup_complete(struct berth_cgroup *cgroup, GError **error);
+
 // Opens an existing one; hierarchies in which it is missing are left out. None at all: BERTH_ERROR_NOT_FOUND. The root
 // can be opened to see what the host has; it cannot be frozen, signalled or removed.
 bool berth_cgroup_open(const char *path, struct berth_cgroup **ret, GError **error);

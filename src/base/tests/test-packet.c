@@ -36,6 +36,24 @@ static void test_descriptors_travel(void)
 	close(pair[1]);
 }
 
+// What was sent is received although the peer closed without having read everything.
+static void test_last_words(void)
+{
+	g_autoptr(GError) error = NULL;
+	BERTH_AUTO_PACKET packet = {0}, end = {0};
+	int pair[2];
+
+	g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), ==, 0);
+	g_assert_true(berth_packet_send(pair[1], "unread", 6, NULL, 0, &error));
+	g_assert_true(berth_packet_send(pair[0], "last", 4, NULL, 0, &error));
+	close(pair[0]);
+	g_assert_cmpint(berth_packet_receive(pair[1], &packet, &error), ==, 1);
+	g_assert_cmpstr(packet.data, ==, "last");
+	g_assert_cmpint(berth_packet_receive(pair[1], &end, &error), ==, 0);
+	g_assert_no_error(error);
+	close(pair[1]);
+}
+
 static void test_limits(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -90,6 +108,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/packet/descriptors-travel", test_descriptors_travel);
 	g_test_add_func("/packet/limits", test_limits);
+	g_test_add_func("/packet/last-words", test_last_words);
 	g_test_add_func("/packet/sockets-in-deep-folders", test_sockets_in_deep_folders);
 	return g_test_run();
 }
