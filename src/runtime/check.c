@@ -58,7 +58,6 @@ static bool check_implemented(const struct oci_config *config, GError **error)
 		{"linux.intelRdt", section->intel_rdt},
 		{"linux.memoryPolicy", section->memory_policy},
 		{"linux.netDevices", section->net_devices && g_hash_table_size(section->net_devices)},
-		{"linux.timeOffsets", section->time_offsets && g_hash_table_size(section->time_offsets)},
 		{"linux.mountLabel", section->mount_label && *section->mount_label},
 		{"linux.seccomp: SCMP_ACT_NOTIFY", section->seccomp && berth_seccomp_notifies(section->seccomp)},
 	};
@@ -121,7 +120,8 @@ static bool check_namespaces(const struct oci_config *config, GError **error)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "hostname: needs a uts namespace");
 	if (!(seen & CLONE_NEWUTS) && config->domainname && *config->domainname)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "domainname: needs a uts namespace");
-	return check_mappings(config->os_linux, new &CLONE_NEWUSER, error);
+	return berth_time_check(config->os_linux, new, error) &&
+	       check_mappings(config->os_linux, new &CLONE_NEWUSER, error);
 }
 
 static bool check_devices(const struct oci_linux_section *section, GError **error)

@@ -8,7 +8,7 @@
 //
 // Namespaces that are joined by path are entered by a first child, which then makes the container's process as its own
 // sibling (CLONE_PARENT): the pid namespace that it joined holds for children only, and new namespaces belong to the
-// user namespace that it joined.
+// user namespace that it joined. The same is done where a time namespace has offsets.
 #include "runtime/channel.h"
 #include "runtime/setup.h"
 
@@ -39,9 +39,9 @@ static int compare_fds(const void *a, const void *b)
 static GArray *needed_fds(const struct berth_setup *setup)
 {
 	GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
-	const int own[] = {setup->root_tree, setup->proc_fd,          setup->sync,
-			   setup->listener,  setup->stdio[0],         setup->stdio[1],
-			   setup->stdio[2],  setup->hook_streams.out, setup->hook_streams.err};
+	const int own[] = {setup->root_tree,        setup->proc_fd,     setup->sync,     setup->listener,
+			   setup->stdio[0],         setup->stdio[1],    setup->stdio[2], setup->hook_streams.out,
+			   setup->hook_streams.err, setup->time_offsets};
 
 	g_array_append_vals(fds, own, G_N_ELEMENTS(own));
 	g_array_append_vals(fds, setup->join, G_N_ELEMENTS(setup->join));
@@ -100,6 +100,25 @@ static bool die_with_parent(const struct berth_setup *setup, GError **error)
 	return true;
 }
 
+// The time namespace belongs to the container's user namespace, so that comes before it.
+static bool make_time_namespace(struct berth_setup *setup, GError **error)
+{
+	if (!berth_time_has_offsets(setup))
+		return true;
+	if (setup->new_namespaces & CLONE_NEWUSER) {
+		if (unshare(CLONE_NEWUSER) < 0)
+			return berth_error_set_errno(error, errno, "make the user namespace");
+		if (!berth_channel_send(setup->sync, -1, error, "unshared") ||
+		    !berth_channel_expect(setup->sync, "mapped", NULL, error))
+			return false;
+		setup->new_namespaces &= ~(unsigned) CLONE_NEWUSER;
+		setup->joined_namespaces |= CLONE_NEWUSER;
+		if (!berth_identity_become_root(setup, error))
+			return false;
+	}
+	return berth_time_make(setup, error);
+}
+
 // The parent's side of the second clone ends here.
 static bool join_namespaces(struct berth_setup *setup, GError **error)
 {
@@ -109,6 +128,8 @@ static bool join_namespaces(struct berth_setup *setup, GError **error)
 		if (setns(setup->join[i], (int) setup->join_flags[i]) < 0)
 			return berth_error_set_errno(error, errno, "join the %s namespace",
 						     berth_namespace_file(setup->join_flags[i]));
+	if (!make_time_namespace(setup, error))
+		return false;
 	pid_t pid =
 		berth_process_clone(CLONE_PARENT | (setup->new_namespaces & ~(unsigned) CLONE_NEWCGROUP), -1, &pidfd);
 	if (pid < 0)
@@ -251,12 +272,14 @@ void berth_child_main(struct berth_setup *setup)
 	g_autoptr(GError) problem = NULL;
 
 	reset_signals();
+	if (!berth_time_open(setup, &problem))
+		fail(setup->sync, problem);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (!keep_needed_fds(setup, &problem))
 		fail(setup->sync, problem);
 	if (!berth_groups_enter(setup, &problem))
 		fail(setup->sync, problem);
-	if (setup->join[0] >= 0 && !join_namespaces(setup, &problem))
+	if (berth_setup_joins(setup) && !join_namespaces(setup, &problem))
 		fail(setup->sync, problem);
 	if (!set_up(setup, &problem))
 		fail(setup->sync, problem ? problem : g_error_new(BERTH_ERROR, BERTH_ERROR_INTERNAL, "prctl"));

@@ -27,6 +27,7 @@ struct creation {
 	struct oci_state state; // for hooks; borrows from the record
 	int sync; // our end of the channel
 	bool hooks_ran;
+	bool mapped; // the ids were mapped before the process was made
 	int keeper; // keeps the group until the process is in it; -1: nothing needs to
 };
 
@@ -104,7 +105,7 @@ static bool make_groups_beside(const struct creation *creation)
 	const struct berth_container *container = creation->container;
 
 	return container->cgroup && berth_cgroup_kind(container->cgroup) != BERTH_CGROUP_V2 &&
-	       creation->setup->new_namespaces & CLONE_NEWCGROUP && creation->setup->join[0] < 0;
+	       creation->setup->new_namespaces & CLONE_NEWCGROUP && !berth_setup_joins(creation->setup);
 }
 
 static bool send_entrance(struct creation *creation, GError **error)
@@ -137,25 +138,6 @@ static bool record_process(struct creation *creation, pid_t pid, GError **error)
 	return berth_state_write(container->folder, container->record, error);
 }
 
-// A first child has joined namespaces and made the process as our child.
-static bool receive_joined(struct creation *creation, int helper, GError **error)
-{
-	BERTH_AUTO_PACKET packet = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
-	const char *rest = "";
-	const char *word = berth_channel_receive(creation->sync, &packet, &rest, error);
-
-	if (word && g_str_equal(word, "pid") && packet.fd_count == 1) {
-		creation->container->pidfd = berth_fd_steal(&packet.fds[0]);
-		creation->container->record->pid = g_ascii_strtoll(rest, NULL, 10);
-	} else if (!word && (!error || !*error)) {
-		berth_error_set(error, BERTH_ERROR_INTERNAL, "the process that joins namespaces ended early");
-	} else if (word) {
-		berth_error_set(error, BERTH_ERROR_INTERNAL, "waited for \"pid\", got \"%s\"", word);
-	}
-	berth_process_reap(helper);
-	return creation->container->pidfd >= 0;
-}
-
 static bool write_map(pid_t pid, const char *file, const GPtrArray *mappings, GError **error)
 {
 	g_autofree struct berth_idmap *map = g_new0(struct berth_idmap, mappings->len);
@@ -178,11 +160,35 @@ static bool map_ids(struct creation *creation, pid_t pid, GError **error)
 	       berth_channel_send(creation->sync, -1, error, "mapped");
 }
 
+// A first child has joined namespaces and made the process as our child. It may need its ids before that.
+static bool receive_joined(struct creation *creation, pid_t helper, GError **error)
+{
+	BERTH_AUTO_PACKET packet = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
+	const char *rest = "";
+	const char *word = berth_channel_receive(creation->sync, &packet, &rest, error);
+
+	if (word && g_str_equal(word, "unshared")) {
+		creation->mapped = true;
+		if (!map_ids(creation, helper, error))
+			return false;
+		word = berth_channel_receive(creation->sync, &packet, &rest, error);
+	}
+	if (word && g_str_equal(word, "pid") && packet.fd_count == 1) {
+		creation->container->pidfd = berth_fd_steal(&packet.fds[0]);
+		creation->container->record->pid = g_ascii_strtoll(rest, NULL, 10);
+	} else if (!word && (!error || !*error)) {
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "the process that joins namespaces ended early");
+	} else if (word) {
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "waited for \"pid\", got \"%s\"", word);
+	}
+	return creation->container->pidfd >= 0;
+}
+
 static bool spawn(struct creation *creation, GError **error)
 {
 	struct berth_setup *setup = creation->setup;
 	struct berth_container *container = creation->container;
-	bool join = setup->join[0] >= 0;
+	bool join = berth_setup_joins(setup);
 	// What joins namespaces first is in the creator's own; clone3() makes the rest then.
 	unsigned flags = join ? 0 : setup->new_namespaces & ~(unsigned) CLONE_NEWCGROUP;
 	int birth = container->cgroup ? berth_cgroup_birth_fd(container->cgroup) : -1;
@@ -212,8 +218,13 @@ static bool spawn(struct creation *creation, GError **error)
 	if (!join) {
 		container->pidfd = berth_fd_steal(&first);
 		container->record->pid = pid;
-	} else if (!receive_joined(creation, first, error)) {
-		return false;
+	} else {
+		bool joined = receive_joined(creation, pid, error);
+		if (!joined)
+			pidfd_send_signal(first, SIGKILL, NULL, 0);
+		berth_process_reap(first);
+		if (!joined)
+			return false;
 	}
 	return true;
 }
@@ -232,8 +243,8 @@ static bool equip(struct creation *creation, GError **error)
 		return record_process(creation, pid, error);
 	}
 	return record_process(creation, pid, error) &&
-	       (setup->join[0] < 0 || berth_channel_send(creation->sync, -1, error, "known")) &&
-	       map_ids(creation, pid, error);
+	       (!berth_setup_joins(setup) || berth_channel_send(creation->sync, -1, error, "known")) &&
+	       (creation->mapped || map_ids(creation, pid, error));
 }
 
 static bool run_hooks(struct creation *creation, GError **error)

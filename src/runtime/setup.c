@@ -22,6 +22,11 @@ const char *berth_setup_annotation(const struct berth_setup *setup, const char *
 	return annotations ? g_hash_table_lookup(annotations, name) : NULL;
 }
 
+bool berth_setup_joins(const struct berth_setup *setup)
+{
+	return setup->join[0] >= 0 || berth_time_has_offsets(setup);
+}
+
 void berth_setup_warn(const struct berth_setup *setup, const char *format, ...)
 {
 	va_list args;
@@ -38,7 +43,8 @@ struct berth_setup *berth_setup_new(void)
 {
 	struct berth_setup *setup = g_new0(struct berth_setup, 1);
 
-	setup->root_tree = setup->proc_fd = setup->sync = setup->listener = setup->root = setup->terminal = -1;
+	setup->root_tree = setup->proc_fd = setup->sync = setup->listener = setup->root = setup->terminal =
+		setup->time_offsets = -1;
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)
 		setup->join[i] = -1;
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->stdio); i++)
@@ -55,8 +61,8 @@ void berth_setup_free(struct berth_setup *setup)
 {
 	if (!setup)
 		return;
-	int *const fds[] = {&setup->root_tree, &setup->proc_fd, &setup->sync,
-			    &setup->listener,  &setup->root,    &setup->terminal};
+	int *const fds[] = {&setup->root_tree, &setup->proc_fd,  &setup->sync,        &setup->listener,
+			    &setup->root,      &setup->terminal, &setup->time_offsets};
 	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
 		berth_fd_clear(fds[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)

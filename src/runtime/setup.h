@@ -43,6 +43,7 @@ struct berth_setup {
 	bool groups_come; // the entrance is not there yet at clone: it comes over the channel
 	int join[8]; // descriptors of joined namespaces, -1 beyond; the user namespace last
 	unsigned join_flags[8];
+	int time_offsets; // in the child: its timens_offsets; -1: none are wanted
 
 	int root_tree; // the root's detached mount; -1 in a joined mount namespace
 	char *root_path; // where on the host, so that hooks find it there; NULL: anywhere
@@ -75,6 +76,9 @@ struct berth_setup {
 const char *berth_setup_annotation(const struct berth_setup *setup, const char *name);
 // Tells the creator's caller; only before clone.
 void berth_setup_warn(const struct berth_setup *setup, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+// Whether a first child has to enter namespaces, which then makes the container's process (child.c).
+bool berth_setup_joins(const struct berth_setup *setup);
 
 struct berth_setup *berth_setup_new(void);
 void berth_setup_free(struct berth_setup *setup);
@@ -151,6 +155,13 @@ bool berth_limits_set(const struct berth_setup *setup, GError **error);
 
 // namespaces.c: which are made and which are joined.
 bool berth_namespaces_prepare(struct berth_setup *setup, GError **error);
+
+// time.c: linux.timeOffsets. _open comes before the child is made non-dumpable, since the file is root's then; _make is
+// the first child's (child.c), and makes the time namespace of its children.
+bool berth_time_check(const struct oci_linux_section *section, unsigned new_namespaces, GError **error);
+bool berth_time_has_offsets(const struct berth_setup *setup);
+bool berth_time_open(struct berth_setup *setup, GError **error);
+bool berth_time_make(struct berth_setup *setup, GError **error);
 
 // program.c: finds the program and makes its environment, before the filter is installed; executes it, and returns only
 // on failure, with the well-known words.
