@@ -5,9 +5,34 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+// The listing's own descriptor may be among them; it is closed last.
+static void close_listed(unsigned first, unsigned last, unsigned flags)
+{
+	DIR *listing = opendir("/proc/self/fd");
+
+	for (struct dirent *entry; listing && (entry = readdir(listing));) {
+		int fd = (int) g_ascii_strtoll(entry->d_name, NULL, 10);
+		if (*entry->d_name == '.' || (unsigned) fd < first || (unsigned) fd > last || fd == dirfd(listing))
+			continue;
+		if (flags & CLOSE_RANGE_CLOEXEC)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+		else
+			close(fd);
+	}
+	if (listing)
+		closedir(listing);
+}
+
+void berth_close_range(unsigned first, unsigned last, unsigned flags)
+{
+	if (close_range(first, last, (int) flags) < 0 && errno == ENOSYS)
+		close_listed(first, last, flags);
+}
 
 bool berth_write_all(int fd, const void *data, size_t length, const char *what, GError **error)
 {

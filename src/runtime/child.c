@@ -75,10 +75,10 @@ static bool keep_needed_fds(struct berth_setup *setup, GError **error)
 	for (guint i = 0; i < fds->len; i++) {
 		int fd = g_array_index(fds, int, i);
 		if (fd > next)
-			close_range((unsigned) next, (unsigned) fd - 1, 0);
+			berth_close_range((unsigned) next, (unsigned) fd - 1, 0);
 		next = MAX(next, fd + 1);
 	}
-	close_range((unsigned) next, ~0U, 0);
+	berth_close_range((unsigned) next, ~0U, 0);
 	return true;
 }
 

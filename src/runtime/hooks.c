@@ -68,7 +68,7 @@ G_GNUC_NORETURN static void execute(const struct oci_hook *hook, const struct be
 	signal(SIGPIPE, SIG_DFL);
 	if ((!streams->folder || chdir(streams->folder) == 0) && dup2(in, 0) == 0 && dup2(to_out, 1) == 1 &&
 	    dup2(to_err, 2) == 2) {
-		close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+		berth_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 		execve(hook->path, hook->args && *hook->args ? hook->args : only_path, hook->env ? hook->env : no_env);
 	}
 	dprintf(out, "%s", strerror(errno));

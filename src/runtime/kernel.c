@@ -6,14 +6,13 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 // Keys by the namespace that has them; a key ending in "/" stands for all beneath it.
@@ -129,11 +128,11 @@ bool berth_kernel_prepare(struct berth_setup *setup, GError **error)
 static int open_proc(const struct berth_setup *setup, const char *path, bool self)
 {
 	struct open_how how = {
-		.flags = O_WRONLY | O_CLOEXEC | (self ? 0 : O_NOFOLLOW),
+		.flags = O_WRONLY | (self ? 0 : O_NOFOLLOW),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | (self ? 0 : RESOLVE_NO_SYMLINKS),
 	};
 
-	return (int) syscall(SYS_openat2, setup->proc_fd, path, &how, sizeof how);
+	return berth_resolve(setup->proc_fd, path, &how);
 }
 
 static bool set_sysctl(const struct berth_setup *setup, const char *key, const char *value, GError **error)

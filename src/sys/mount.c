@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "sys/old-kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,8 @@ int berth_mount_clone(int dir_fd, const char *path, bool recursive, GError **err
 	int fd = open_tree(dir_fd, path,
 			   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
 				   (recursive ? (unsigned) AT_RECURSIVE : 0));
+	if (fd < 0 && errno == ENOSYS)
+		return berth_old_mount_clone(dir_fd, path, recursive, error);
 	if (fd < 0)
 		berth_error_set_errno(error, errno, "clone the mount of %s", *path ? path : "a descriptor");
 	return fd;
@@ -60,6 +63,8 @@ static bool configure(int context_fd, const char *type, const char *source, char
 int berth_mount_new(const char *type, const char *source, char *const *options, uint64_t attributes, GError **error)
 {
 	berth_fd context = fsopen(type, FSOPEN_CLOEXEC);
+	if (context < 0 && errno == ENOSYS)
+		return berth_old_mount_new(type, source, options, attributes, error);
 	if (context < 0) {
 		berth_error_set_errno(error, errno, "mount %s", type);
 		return -1;
@@ -80,16 +85,20 @@ bool berth_mount_change(int mount_fd, const struct berth_mount_change *change, G
 	if (!change->set && !change->clear && !change->propagation)
 		return true;
 	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | (change->recursive ? AT_RECURSIVE : 0), &attributes,
-			  sizeof attributes) < 0)
-		return berth_error_set_errno(error, errno, "change the mount's attributes");
-	return true;
+			  sizeof attributes) == 0)
+		return true;
+	if (errno == ENOSYS)
+		return berth_old_mount_change(mount_fd, change, error);
+	return berth_error_set_errno(error, errno, "change the mount's attributes");
 }
 
 bool berth_mount_attach(int mount_fd, int target_fd, const char *what, GError **error)
 {
-	if (move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return berth_error_set_errno(error, errno, "mount onto %s", what);
-	return true;
+	if (move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
+		return true;
+	if (errno == ENOSYS)
+		return berth_old_mount_attach(mount_fd, target_fd, what, error);
+	return berth_error_set_errno(error, errno, "mount onto %s", what);
 }
 
 bool berth_mount_is(int fd, long magic)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mount API of Linux 5.12 by descriptors: a mount is made or cloned detached, gets its attributes, and is then
-// moved onto a descriptor of its target. No function here takes a path inside a container.
+// moved onto a descriptor of its target. No function here takes a path inside a container. On older kernels the same
+// functions work in a mount namespace where berth_mount_stage() was called, and are BERTH_ERROR_NOT_IMPLEMENTED
+// elsewhere.
 #pragma once
 
 #include <glib.h>
@@ -27,6 +29,10 @@ bool berth_mount_change(int mount_fd, const struct berth_mount_change *change, G
 
 // Attaches the detached mount (or moves an attached one) onto what `target_fd` is open on. `what` names the target.
 bool berth_mount_attach(int mount_fd, int target_fd, const char *what, GError **error);
+
+// Makes the place where mounts wait on kernels that have no detached ones: a tmpfs over /proc/fs, in the caller's mount
+// namespace, which has to be its own and not to pass mounts on to others.
+bool berth_mount_stage(GError **error);
 
 // Whether the file system that `fd` lies on has this magic (linux/magic.h).
 bool berth_mount_is(int fd, long magic);

@@ -2,6 +2,7 @@
 #include "sys/process.h"
 
 #include "base/fd.h"
+#include "sys/old-kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,9 @@ pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 		args.cgroup = (uint64_t) cgroup_fd;
 	}
 	pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+	// E2BIG, EINVAL: Linux 5.3 to 5.6 know neither cgroup nor CLONE_CLEAR_SIGHAND.
+	if (pid < 0 && (errno == ENOSYS || errno == E2BIG || errno == EINVAL))
+		return berth_old_clone(flags, cgroup_fd, ret_pidfd);
 	if (pid > 0)
 		*ret_pidfd = pidfd;
 	return pid;
