@@ -33,7 +33,8 @@ static inline int berth_fd_steal(int *fd)
 	return stolen;
 }
 
-// close_range(2); before Linux 5.9 the descriptors are looked up in /proc/self/fd. `flags` may have CLOSE_RANGE_CLOEXEC.
+// close_range(2); before Linux 5.9 the descriptors are looked up in /proc/self/fd. `flags` may be
+// CLOSE_RANGE_CLOEXEC.
 void berth_close_range(unsigned first, unsigned last, unsigned flags);
 
 // Writes all of `data`; false with *error on failure. EINTR is retried. A blocking descriptor is expected.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mount API, in a mount namespace of the test's own.
+// The mount API, in a mount namespace of the test's own; and what stands in for it, when deny-syscalls runs this.
 #include "base/error.h"
 #include "base/fd.h"
 #include "sys/mount.h"
@@ -46,8 +46,9 @@ static void test_refused(void)
 	g_clear_error(&error);
 	g_assert_cmpint(berth_mount_new("tmpfs", "tmpfs", options, 0, &error), ==, -1);
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
-	g_assert_nonnull(strstr(error->message, "Unknown parameter 'nonsense'"));
-	g_assert_nonnull(strstr(error->message, "option nonsense=1"));
+	if (fsopen("", 0) >= 0 || errno != ENOSYS)
+		g_assert_nonnull(strstr(error->message, "Unknown parameter 'nonsense'"));
+	g_assert_nonnull(strstr(error->message, "nonsense=1"));
 	g_clear_error(&error);
 	g_assert_cmpint(berth_mount_new("tmpfs", "tmpfs", flag, 0, &error), ==, -1);
 	g_clear_error(&error);
@@ -96,7 +97,8 @@ static void skip(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	bool able = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	bool able = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		    berth_mount_stage(NULL);
 	g_test_add_func("/mount/new", able ? test_new : skip);
 	g_test_add_func("/mount/refused", able ? test_refused : skip);
 	g_test_add_func("/mount/attach", able ? test_attach : skip);
