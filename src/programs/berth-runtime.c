@@ -38,10 +38,10 @@ static const struct berth_flag global_flags[] = {
 };
 
 static const struct runtime_command *const commands[] = {
-	&runtime_command_create,   &runtime_command_start,  &runtime_command_run,    &runtime_command_state,
-	&runtime_command_kill,     &runtime_command_delete, &runtime_command_list,   &runtime_command_ps,
-	&runtime_command_pause,    &runtime_command_resume, &runtime_command_update, &runtime_command_spec,
-	&runtime_command_features,
+	&runtime_command_create, &runtime_command_exec,     &runtime_command_start,  &runtime_command_run,
+	&runtime_command_state,  &runtime_command_kill,     &runtime_command_delete, &runtime_command_list,
+	&runtime_command_ps,     &runtime_command_pause,    &runtime_command_resume, &runtime_command_update,
+	&runtime_command_spec,   &runtime_command_features,
 };
 
 void runtime_log(const struct runtime_program *program, const char *level, const char *message)
@@ -127,8 +127,8 @@ static int run_command(struct runtime_program *program, char *const *words, GErr
 	const struct berth_flag *flags = command->flags ? command->flags : none;
 	g_autofree void *options = g_malloc0(MAX(command->options_size, 1));
 	int status = -1;
-	if (!berth_flags_parse(flags, options, (int) g_strv_length((char **) words), words, true, &arguments, &help,
-			       error))
+	if (!berth_flags_parse(flags, options, (int) g_strv_length((char **) words), words, !command->in_order,
+			       &arguments, &help, error))
 		goto out;
 	if (help) {
 		print_command_help(command);
@@ -143,6 +143,8 @@ static int run_command(struct runtime_program *program, char *const *words, GErr
 	}
 	status = command->run(program, options, arguments, error);
 out:
+	if (status < 0 && command->failure)
+		status = command->failure;
 	berth_flags_clear(flags, options);
 	return status;
 }
@@ -227,5 +229,5 @@ int main(int argc, char **argv)
 		runtime_log(&program, "error", error->message);
 	berth_flags_clear(global_flags, &options);
 	berth_fd_clear(&program.log);
-	return error ? 1 : status;
+	return error && status < 0 ? 1 : status;
 }

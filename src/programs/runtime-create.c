@@ -13,7 +13,8 @@
 #include <sys/socket.h>
 
 struct options {
-	char *bundle, *config, *console_socket, *pid_file;
+	char *bundle, *config;
+	struct runtime_handover to;
 	int64_t preserve_fds;
 	bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
 };
@@ -24,11 +25,14 @@ struct options {
 		 BERTH_FLAG_TEXT, offsetof(struct options, config),                                                    \
 		 "path",          "Configuration in place of the bundle's config.json"},                               \
 		{"console-socket", 0,                                                                                  \
-		 BERTH_FLAG_TEXT,  offsetof(struct options, console_socket),                                           \
+		 BERTH_FLAG_TEXT,  offsetof(struct options, to.console_socket),                                        \
 		 "path",           "Unix socket that gets the terminal's master"},                                     \
 		{"pid-file",      0,                                                                                   \
-		 BERTH_FLAG_TEXT, offsetof(struct options, pid_file),                                                  \
+		 BERTH_FLAG_TEXT, offsetof(struct options, to.pid_file),                                               \
 		 "path",          "File that gets the process id"},                                                    \
+		{"pidfd-socket",  0,                                                                                   \
+		 BERTH_FLAG_TEXT, offsetof(struct options, to.pidfd_socket),                                           \
+		 "path",          "Unix socket that gets a pidfd of the process"},                                     \
 		{"preserve-fds",                                                                                       \
 		 0,                                                                                                    \
 		 BERTH_FLAG_INTEGER,                                                                                   \
@@ -61,73 +65,6 @@ static struct oci_config *read_config(const char *bundle, const char *config, GE
 	return text ? berth_document_parse_text(&oci_config_document, text, length, "config.json", error) : NULL;
 }
 
-// Socket activation: the descriptors that the caller got from its own starter are the first that go on.
-static int listen_fds(void)
-{
-	const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
-	int64_t number, owner;
-
-	if (!count || !g_ascii_string_to_signed(count, 10, 0, 1 << 16, &number, NULL))
-		return 0;
-	if (!pid || !g_ascii_string_to_signed(pid, 10, 1, G_MAXINT, &owner, NULL) || owner != getpid())
-		return 0;
-	return (int) number;
-}
-
-static void tell_listen_fds(struct oci_process *process, int count)
-{
-	g_auto(GStrv) env = process->env;
-
-	process->env = g_environ_setenv(env ? g_strdupv(env) : NULL, "LISTEN_PID", "1", TRUE);
-	g_autofree char *text = g_strdup_printf("%d", count);
-	process->env = g_environ_setenv(process->env, "LISTEN_FDS", text, TRUE);
-}
-
-static bool check_terminal(const struct options *options, const struct oci_config *config, bool detach, GError **error)
-{
-	bool terminal = config->process && config->process->terminal;
-	bool socket = options->console_socket && *options->console_socket;
-
-	if (terminal && detach && !socket)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "process.terminal: a detached container needs --console-socket");
-	if (socket && (!terminal || !detach))
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "--console-socket: is only for a detached container with process.terminal");
-	return true;
-}
-
-static bool send_console(const char *path, int console, GError **error)
-{
-	g_autofree char *parent = g_path_get_dirname(path), *name = g_path_get_basename(path);
-	berth_fd folder = berth_open_folder(parent, false, 0, error);
-	berth_fd socket = folder < 0 ? -1 : berth_socket_connect_at(folder, name, SOCK_STREAM, error);
-	static const char what[] = "/dev/ptmx";
-
-	if (socket < 0 || !berth_packet_send(socket, what, sizeof what, &console, 1, error))
-		return g_prefix_error(error, "--console-socket: "), false;
-	return true;
-}
-
-static bool write_pid(const char *path, pid_t pid, GError **error)
-{
-	char text[16];
-
-	g_snprintf(text, sizeof text, "%d", (int) pid);
-	return berth_write_file_at(AT_FDCWD, path, text, strlen(text), 0644, false, error);
-}
-
-// What follows creation and precedes start. If it fails there shall be no container.
-static bool hand_over(const struct options *options, struct berth_container *container, int console, GError **error)
-{
-	bool socket = options->console_socket && *options->console_socket;
-
-	if (socket && !send_console(options->console_socket, console, error))
-		return false;
-	return !options->pid_file || !*options->pid_file ||
-	       write_pid(options->pid_file, berth_container_pid(container), error);
-}
-
 static struct berth_container *create_container(struct runtime_program *program, const struct options *options,
 						const char *id, bool detach, int *ret_console, GError **error)
 {
@@ -135,7 +72,7 @@ static struct berth_container *create_container(struct runtime_program *program,
 	g_autoptr(oci_config) config = read_config(bundle, options->config, error);
 	g_autoptr(berth_container) container = NULL;
 	struct berth_stdio stdio = {0, 1, 2, -1};
-	int listening = listen_fds();
+	int listening = runtime_listen_fds();
 	struct berth_create create = {
 		.bundle = bundle,
 		.rootfs_fd = -1,
@@ -146,14 +83,17 @@ static struct berth_container *create_container(struct runtime_program *program,
 		.find_program = true,
 	};
 
-	if (!config || !check_terminal(options, config, detach, error))
+	if (!config ||
+	    !runtime_check_terminal(config->process && config->process->terminal, detach, &options->to, error))
 		return NULL;
 	if (listening && config->process)
-		tell_listen_fds(config->process, listening);
+		runtime_tell_listen_fds(config->process, listening);
 	if (!berth_container_create(&program->runtime, id, config, &create, &container, error))
 		return NULL;
 	berth_fd console = stdio.console;
-	if (!hand_over(options, container, console, error)) {
+	if (!runtime_hand_over(&options->to, "standard", berth_container_pid(container),
+			       berth_container_pidfd(container), console, error)) {
+		// There shall be no container then.
 		berth_container_delete(container, true, NULL);
 		return NULL;
 	}
@@ -206,7 +146,7 @@ static int run(struct runtime_program *program, const void *data, char *const *a
 	}
 	if (options->detach)
 		return 0;
-	int status = runtime_wait(container, console, error);
+	int status = runtime_wait(berth_container_pidfd(container), console, error);
 	if (!options->keep)
 		remove_container(program, container);
 	return status;

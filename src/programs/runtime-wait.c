@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A container in the foreground: signals are passed on to it, and the terminal, if it has one, is connected to ours.
+// A process in the foreground: signals are passed on to it, and the terminal, if it has one, is connected to ours.
 // One poll loop, no handlers.
 #include "programs/runtime-program.h"
 
@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 
@@ -82,7 +83,7 @@ static bool copy(int from, int to)
 	return count > 0 && berth_write_all(to, data, (size_t) count, "the terminal", NULL);
 }
 
-static void take_signal(int signals, struct berth_container *container, const struct terminal *terminal)
+static void take_signal(int signals, int pidfd, const struct terminal *terminal)
 {
 	struct signalfd_siginfo info;
 
@@ -91,14 +92,14 @@ static void take_signal(int signals, struct berth_container *container, const st
 	if (info.ssi_signo == SIGWINCH && terminal->console >= 0)
 		copy_size(terminal->console);
 	else
-		berth_container_signal(container, (int) info.ssi_signo, false, NULL); // it may have ended just now
+		pidfd_send_signal(pidfd, (int) info.ssi_signo, NULL, 0); // it may have ended just now
 }
 
-static void attend(struct berth_container *container, int signals, struct terminal *terminal)
+static void attend(int pidfd, int signals, struct terminal *terminal)
 {
 	for (bool ended = false; !ended;) {
 		struct pollfd fds[] = {
-			{.fd = berth_container_pidfd(container), .events = POLLIN},
+			{.fd = pidfd, .events = POLLIN},
 			{.fd = signals, .events = POLLIN},
 			{.fd = terminal->console, .events = POLLIN},
 			{.fd = terminal->in_open ? 0 : -1, .events = POLLIN},
@@ -106,7 +107,7 @@ static void attend(struct berth_container *container, int signals, struct termin
 		if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
 			continue;
 		if (fds[1].revents)
-			take_signal(signals, container, terminal);
+			take_signal(signals, pidfd, terminal);
 		// A hang-up only says that nobody has the terminal open now.
 		if (fds[2].revents && !copy(terminal->console, 1) && fds[2].revents & POLLHUP)
 			terminal->console = -1;
@@ -121,7 +122,7 @@ static void attend(struct berth_container *container, int signals, struct termin
 				break;
 }
 
-int runtime_wait(struct berth_container *container, int console, GError **error)
+int runtime_wait(int pidfd, int console, GError **error)
 {
 	struct terminal terminal;
 	sigset_t set;
@@ -131,7 +132,7 @@ int runtime_wait(struct berth_container *container, int console, GError **error)
 	if (signals < 0)
 		return berth_error_set_errno(error, errno, "watch signals"), -1;
 	terminal_open(&terminal, console);
-	attend(container, signals, &terminal);
+	attend(pidfd, signals, &terminal);
 	terminal_close(&terminal);
-	return berth_process_reap(berth_container_pidfd(container));
+	return berth_process_reap(pidfd);
 }

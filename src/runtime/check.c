@@ -141,13 +141,14 @@ static bool check_devices(const struct oci_linux_section *section, GError **erro
 	return true;
 }
 
-static bool check_process(const struct oci_process *process, GError **error)
+bool berth_check_process(const struct oci_process *process, GError **error)
 {
 	if (!process)
 		return true;
 	if (!process->args || !process->args[0])
 		return berth_error_set(error, BERTH_ERROR_INVALID, "process.args: is empty");
-	return berth_identity_check(process, error) && berth_limits_check(process, error);
+	return berth_identity_check(process, error) && berth_limits_check(process, error) &&
+	       berth_affinity_check(process->exec_cpu_affinity, error);
 }
 
 static bool check_hooks(const struct oci_hooks *hooks, GError **error)
@@ -170,13 +171,12 @@ static bool check_hooks(const struct oci_hooks *hooks, GError **error)
 	return true;
 }
 
-static bool check_preserved(const struct berth_create *create, GError **error)
+bool berth_check_preserved(int count, GError **error)
 {
-	if (create->preserve_fds < 0 || create->preserve_fds > 1 << 20)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "preserved descriptors: %d of them",
-				       create->preserve_fds);
+	if (count < 0 || count > 1 << 20)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "preserved descriptors: %d of them", count);
 	// What is closed at exec anyway is our own, and not what the caller's caller passed on.
-	for (int fd = 3; fd < 3 + create->preserve_fds; fd++) {
+	for (int fd = 3; fd < 3 + count; fd++) {
 		int flags = fcntl(fd, F_GETFD);
 		if (flags < 0 || flags & FD_CLOEXEC)
 			return berth_error_set(error, BERTH_ERROR_INVALID, "preserved descriptors: %d is not open", fd);
@@ -209,8 +209,8 @@ bool berth_check_config(const struct oci_config *config, const struct berth_crea
 					       mount->destination);
 	}
 	return check_namespaces(config, error) && check_devices(section, error) &&
-	       check_process(config->process, error) && check_hooks(config->hooks, error) &&
-	       check_preserved(create, error) && check_annotations(config->annotations, error) &&
+	       berth_check_process(config->process, error) && check_hooks(config->hooks, error) &&
+	       berth_check_preserved(create->preserve_fds, error) && check_annotations(config->annotations, error) &&
 	       (!section || berth_identity_check_personality(section->personality, error)) &&
 	       check_implemented(config, error);
 }

@@ -39,9 +39,9 @@ static int compare_fds(const void *a, const void *b)
 static GArray *needed_fds(const struct berth_setup *setup)
 {
 	GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
-	const int own[] = {setup->root_tree,        setup->proc_fd,     setup->sync,     setup->listener,
-			   setup->stdio[0],         setup->stdio[1],    setup->stdio[2], setup->hook_streams.out,
-			   setup->hook_streams.err, setup->time_offsets};
+	const int own[] = {setup->root_tree,        setup->proc_fd,      setup->sync,     setup->listener,
+			   setup->stdio[0],         setup->stdio[1],     setup->stdio[2], setup->hook_streams.out,
+			   setup->hook_streams.err, setup->time_offsets, setup->target};
 
 	g_array_append_vals(fds, own, G_N_ELEMENTS(own));
 	g_array_append_vals(fds, setup->join, G_N_ELEMENTS(setup->join));
@@ -57,7 +57,7 @@ static GArray *needed_fds(const struct berth_setup *setup)
 	return fds;
 }
 
-static bool keep_needed_fds(struct berth_setup *setup, GError **error)
+bool berth_child_keep_fds(struct berth_setup *setup, GError **error)
 {
 	const struct berth_stdio *stdio = setup->create->stdio;
 	const int from[3] = {stdio->in, stdio->out, stdio->err};
@@ -82,7 +82,7 @@ static bool keep_needed_fds(struct berth_setup *setup, GError **error)
 	return true;
 }
 
-static void reset_signals(void)
+void berth_child_reset_signals(void)
 {
 	sigset_t none;
 
@@ -93,7 +93,7 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static bool die_with_parent(const struct berth_setup *setup, GError **error)
+bool berth_child_die_with_parent(const struct berth_setup *setup, GError **error)
 {
 	if (setup->create->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return berth_error_set_errno(error, errno, "ask for a signal at the creator's end");
@@ -154,7 +154,7 @@ static bool enter_user_namespace(struct berth_setup *setup, GError **error)
 	return true;
 }
 
-static bool new_keyring(const struct berth_setup *setup, GError **error)
+bool berth_child_join_keyring(const struct berth_setup *setup, GError **error)
 {
 	g_autofree char *name = g_strdup_printf("_ses.%s", setup->id);
 
@@ -189,7 +189,8 @@ static bool make_root(struct berth_setup *setup, GError **error)
 		return false;
 	if (!run_create_hooks(setup, error) || !berth_kernel_apply(setup, error))
 		return false;
-	if (!berth_hide_paths(setup, error) || !berth_mounts_finish(setup, error) || !berth_stdio_set(setup, error))
+	if (!berth_hide_paths(setup, error) || !berth_mounts_finish(setup, error) ||
+	    !berth_console_take(setup, error) || !berth_stdio_set(setup, error))
 		return false;
 	return setup->joined_namespaces & CLONE_NEWNS || berth_rootfs_enter(setup, error);
 }
@@ -207,15 +208,16 @@ static bool check_program(const struct berth_setup *setup, GError **error)
 
 static bool set_up(struct berth_setup *setup, GError **error)
 {
-	if (!die_with_parent(setup, error) || !enter_user_namespace(setup, error) ||
-	    !(setup->groups_come || berth_groups_settle(setup, error)) || !new_keyring(setup, error))
+	if (!berth_child_die_with_parent(setup, error) || !enter_user_namespace(setup, error) ||
+	    !(setup->groups_come || berth_groups_settle(setup, error)) || !berth_child_join_keyring(setup, error))
 		return false;
 	if (setsid() < 0)
 		return berth_error_set_errno(error, errno, "make a session");
 	umask(0);
 	return make_root(setup, error) && berth_identity_apply(setup, error) &&
 	       // The change of ids has taken the signal away.
-	       die_with_parent(setup, error) && check_program(setup, error) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+	       berth_child_die_with_parent(setup, error) && check_program(setup, error) &&
+	       prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
 static bool write_label(struct berth_setup *setup, GError **error)
@@ -227,6 +229,15 @@ static bool write_label(struct berth_setup *setup, GError **error)
 	if (file < 0)
 		return false;
 	return berth_write_all(file, setup->label, strlen(setup->label), setup->label_file, error);
+}
+
+bool berth_child_execute(struct berth_setup *setup, int socket, const char *program, char **env, GError **error)
+{
+	if (!berth_limits_set(setup, error) || !write_label(setup, error))
+		return false;
+	if (!berth_channel_send(socket, -1, error, "executing") || !berth_identity_finish(setup, error))
+		return false;
+	return berth_program_execute(setup->config->process, program, env, error);
 }
 
 static bool execute(struct berth_setup *setup, int starter, GError **error)
@@ -244,11 +255,7 @@ static bool execute(struct berth_setup *setup, int starter, GError **error)
 			return false;
 	}
 	g_autofree char *program = berth_program_find(process, &env, error);
-	if (!program || !berth_limits_set(setup, error) || !write_label(setup, error))
-		return false;
-	if (!berth_channel_send(starter, -1, error, "executing") || !berth_identity_finish(setup, error))
-		return false;
-	return berth_program_execute(process, program, env, error);
+	return program && berth_child_execute(setup, starter, program, env, error);
 }
 
 static int wait_for_starter(const struct berth_setup *setup)
@@ -261,7 +268,7 @@ static int wait_for_starter(const struct berth_setup *setup)
 	return starter;
 }
 
-G_GNUC_NORETURN static void fail(int socket, const GError *problem)
+void berth_child_fail(int socket, const GError *problem)
 {
 	berth_channel_send_error(socket, problem);
 	_exit(1);
@@ -271,18 +278,19 @@ void berth_child_main(struct berth_setup *setup)
 {
 	g_autoptr(GError) problem = NULL;
 
-	reset_signals();
+	berth_child_reset_signals();
 	if (!berth_time_open(setup, &problem))
-		fail(setup->sync, problem);
+		berth_child_fail(setup->sync, problem);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (!keep_needed_fds(setup, &problem))
-		fail(setup->sync, problem);
+	if (!berth_child_keep_fds(setup, &problem))
+		berth_child_fail(setup->sync, problem);
 	if (!berth_groups_enter(setup, &problem))
-		fail(setup->sync, problem);
+		berth_child_fail(setup->sync, problem);
 	if (berth_setup_joins(setup) && !join_namespaces(setup, &problem))
-		fail(setup->sync, problem);
+		berth_child_fail(setup->sync, problem);
 	if (!set_up(setup, &problem))
-		fail(setup->sync, problem ? problem : g_error_new(BERTH_ERROR, BERTH_ERROR_INTERNAL, "prctl"));
+		berth_child_fail(setup->sync,
+				 problem ? problem : g_error_new(BERTH_ERROR, BERTH_ERROR_INTERNAL, "prctl"));
 	if (!berth_channel_send(setup->sync, -1, &problem, "ready"))
 		_exit(1);
 	berth_fd_clear(&setup->sync);
@@ -292,5 +300,5 @@ void berth_child_main(struct berth_setup *setup)
 		_exit(1);
 	berth_fd_clear(&setup->listener);
 	execute(setup, starter, &problem);
-	fail(starter, problem);
+	berth_child_fail(starter, problem);
 }

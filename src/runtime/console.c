@@ -35,24 +35,40 @@ static bool bind_console(struct berth_setup *setup, GError **error)
 	return tree >= 0 && berth_mount_attach(tree, target, "/dev/console", error);
 }
 
-bool berth_console_make(struct berth_setup *setup, GError **error)
+bool berth_console_open(struct berth_setup *setup, int own_fds, GError **error)
 {
 	const struct oci_process *process = setup->config->process;
-	const struct oci_box *size = process ? process->console_size : NULL;
+	const struct oci_box *size = process->console_size;
 
-	if (!process || !process->terminal)
-		return true;
 	berth_fd ptmx = berth_rootfs_open(setup, "/dev/pts/ptmx", true, error);
 	if (ptmx < 0)
 		return g_prefix_error(error, "process.terminal needs devpts on /dev/pts: "), false;
 	berth_fd master = -1;
-	if (!berth_terminal_open(ptmx, &master, &setup->terminal, error))
+	if (!berth_terminal_open(ptmx, own_fds, &master, &setup->terminal, error))
 		return false;
 	if (size && !berth_terminal_resize(master, (unsigned) size->width, (unsigned) size->height, error))
 		return false;
 	if (process->user && process->user->uid && fchown(setup->terminal, (uid_t) process->user->uid, (gid_t) -1) < 0)
 		return berth_error_set_errno(error, errno, "give the terminal to its user");
-	return bind_console(setup, error) && berth_channel_send(setup->sync, master, error, "console");
+	return berth_channel_send(setup->sync, master, error, "console");
+}
+
+bool berth_console_make(struct berth_setup *setup, GError **error)
+{
+	const struct oci_process *process = setup->config->process;
+
+	if (!process || !process->terminal)
+		return true;
+	berth_fd own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (own_fds < 0)
+		return berth_error_set_errno(error, errno, "open /proc/self/fd");
+	return berth_console_open(setup, own_fds, error) && bind_console(setup, error);
+}
+
+bool berth_console_take(const struct berth_setup *setup, GError **error)
+{
+	return setup->terminal < 0 || ioctl(setup->terminal, TIOCSCTTY, 0) == 0 ||
+	       berth_error_set_errno(error, errno, "take the terminal");
 }
 
 static bool redirect(int from, int to, GError **error)
@@ -68,11 +84,8 @@ bool berth_stdio_set(struct berth_setup *setup, GError **error)
 	int from[3] = {setup->stdio[0], setup->stdio[1], setup->stdio[2]};
 	berth_fd null = -1;
 
-	if (setup->terminal >= 0) {
-		if (ioctl(setup->terminal, TIOCSCTTY, 0) < 0)
-			return berth_error_set_errno(error, errno, "take the terminal");
+	if (setup->terminal >= 0)
 		from[0] = from[1] = from[2] = setup->terminal;
-	}
 	for (int i = 0; i < 3; i++) {
 		if (from[i] < 0 && null < 0) {
 			null = berth_devices_open_null(setup, O_RDWR, error);

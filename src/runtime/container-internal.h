@@ -18,5 +18,10 @@ struct berth_container {
 
 struct berth_container *berth_container_new(const struct berth_runtime *runtime, int folder);
 
+// The group; NULL without an error when the container has none or it is gone. Owned by the container.
+struct berth_cgroup *berth_container_find_cgroup(struct berth_container *container, GError **error);
+// creating, created, running, paused or stopped.
+const char *berth_container_status(struct berth_container *container);
+
 // Kills what is left of it and removes its cgroup; what is not there is no error.
 bool berth_container_clear_processes(struct berth_container *container, GError **error);

@@ -61,8 +61,7 @@ static bool alive(const struct berth_container *container)
 	return container->pidfd >= 0 && !berth_process_ended(container->pidfd);
 }
 
-// The group; NULL without an error when the container has none or it is gone.
-static struct berth_cgroup *find_cgroup(struct berth_container *container, GError **error)
+struct berth_cgroup *berth_container_find_cgroup(struct berth_container *container, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
 
@@ -77,7 +76,7 @@ static struct berth_cgroup *find_cgroup(struct berth_container *container, GErro
 static struct berth_cgroup *need_cgroup(struct berth_container *container, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
-	struct berth_cgroup *cgroup = find_cgroup(container, &problem);
+	struct berth_cgroup *cgroup = berth_container_find_cgroup(container, &problem);
 
 	if (problem)
 		g_propagate_error(error, g_steal_pointer(&problem));
@@ -86,13 +85,13 @@ static struct berth_cgroup *need_cgroup(struct berth_container *container, GErro
 	return cgroup;
 }
 
-static const char *status(struct berth_container *container)
+const char *berth_container_status(struct berth_container *container)
 {
 	if (!container->record->pid)
 		return berth_state_locked(container->folder) ? "creating" : "stopped";
 	if (!alive(container))
 		return "stopped";
-	struct berth_cgroup *cgroup = find_cgroup(container, NULL);
+	struct berth_cgroup *cgroup = berth_container_find_cgroup(container, NULL);
 	if (cgroup && berth_cgroup_frozen(cgroup))
 		return "paused";
 	return faccessat(container->folder, BERTH_START_SOCKET, F_OK, 0) == 0 ? "created" : "running";
@@ -105,7 +104,7 @@ struct oci_state *berth_container_state(struct berth_container *container, G_GNU
 
 	state->oci_version = g_strdup(BERTH_OCI_VERSION);
 	state->id = g_strdup(record->id);
-	state->status = g_strdup(status(container));
+	state->status = g_strdup(berth_container_status(container));
 	state->pid = alive(container) ? record->pid : 0;
 	state->bundle = g_strdup(record->bundle);
 	state->rootfs = g_strdup(record->rootfs);
@@ -172,7 +171,7 @@ static bool await_exec(struct berth_container *container, int child, GError **er
 
 static bool check_startable(struct berth_container *container, GError **error)
 {
-	const char *now = status(container);
+	const char *now = berth_container_status(container);
 
 	if (g_str_equal(now, "created"))
 		return true;
@@ -220,7 +219,7 @@ bool berth_container_signal(struct berth_container *container, int signal, bool 
 
 	if (all) {
 		g_autoptr(GError) problem = NULL;
-		cgroup = find_cgroup(container, &problem);
+		cgroup = berth_container_find_cgroup(container, &problem);
 		if (problem) {
 			g_propagate_error(error, g_steal_pointer(&problem));
 			return false;
@@ -272,7 +271,7 @@ bool berth_container_update(struct berth_container *container, const struct oci_
 bool berth_container_clear_processes(struct berth_container *container, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
-	struct berth_cgroup *cgroup = find_cgroup(container, &problem);
+	struct berth_cgroup *cgroup = berth_container_find_cgroup(container, &problem);
 
 	if (problem) {
 		g_propagate_error(error, g_steal_pointer(&problem));
@@ -316,7 +315,7 @@ bool berth_container_delete(struct berth_container *container, bool force, GErro
 		g_propagate_error(error, g_steal_pointer(&problem));
 		return false;
 	}
-	const char *now = status(container);
+	const char *now = berth_container_status(container);
 	if (!force && !g_str_equal(now, "stopped") && !g_str_equal(now, "created"))
 		return berth_error_set(error, BERTH_ERROR_CONFLICT,
 				       "cannot delete container %s that is not stopped: %s", id, now);
@@ -347,7 +346,7 @@ int berth_container_pidfd(const struct berth_container *container)
 GArray *berth_container_pids(struct berth_container *container, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
-	struct berth_cgroup *cgroup = find_cgroup(container, &problem);
+	struct berth_cgroup *cgroup = berth_container_find_cgroup(container, &problem);
 
 	if (problem) {
 		g_propagate_error(error, g_steal_pointer(&problem));
@@ -365,7 +364,7 @@ GArray *berth_container_pids(struct berth_container *container, GError **error)
 bool berth_container_oom_kills(struct berth_container *container, uint64_t *ret, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
-	struct berth_cgroup *cgroup = find_cgroup(container, &problem);
+	struct berth_cgroup *cgroup = berth_container_find_cgroup(container, &problem);
 	struct berth_cgroup_usage usage = {0};
 
 	if (problem) {

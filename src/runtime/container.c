@@ -4,6 +4,7 @@
 // in the opposite order, the record last.
 #include "runtime/channel.h"
 #include "runtime/container-internal.h"
+#include "runtime/exec-record.h"
 #include "runtime/groups.h"
 #include "runtime/setup.h"
 
@@ -357,9 +358,13 @@ static bool make(struct creation *creation, GError **error)
 	    !berth_groups_give(creation->setup, container->cgroup, error) || !spawn(creation, error))
 		return false;
 	berth_fd_clear(&creation->keeper);
-	return equip(creation, error) && attend(creation, error) &&
+	if (!equip(creation, error))
+		return false;
+	g_autofree char *text = berth_exec_record_text(creation->setup); // while the child has its own work
+	return attend(creation, error) &&
 	       berth_groups_delegate(creation->setup, container->cgroup, (pid_t) container->record->pid, error) &&
-	       berth_limits_apply(creation->setup, (pid_t) container->record->pid, error);
+	       berth_limits_apply(creation->setup, (pid_t) container->record->pid, error) &&
+	       berth_exec_record_write(container->folder, creation->setup, text, error);
 }
 
 static bool check(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,

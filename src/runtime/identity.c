@@ -150,8 +150,15 @@ bool berth_identity_become_root(const struct berth_setup *setup, GError **error)
 static bool enter_cwd(const struct berth_setup *setup, const char *cwd, GError **error)
 {
 	char where[PATH_MAX];
-	berth_fd folder = berth_root_make_folder(setup->root, cwd, 0755, error);
+	// Only who makes a container makes its folders.
+	berth_fd folder = setup->exec ? berth_root_open(setup->root, cwd, O_PATH | O_DIRECTORY, 0, NULL)
+				      : berth_root_make_folder(setup->root, cwd, 0755, error);
 
+	if (folder < 0 && setup->exec) {
+		const char *reason = errno == ENOENT ? "no such file or directory" : g_strerror(errno);
+		return berth_error_set(error, BERTH_ERROR_NOT_FOUND,
+				       "chdir to cwd (\"%s\") set in config.json failed: %s", cwd, reason);
+	}
 	if (folder < 0)
 		return g_prefix_error(error, "process.cwd: "), false;
 	if (fchdir(folder) < 0)

@@ -265,15 +265,20 @@ static bool set_scheduler(pid_t pid, const struct oci_scheduler *wanted, GError 
 	return true;
 }
 
-bool berth_limits_apply(const struct berth_setup *setup, pid_t pid, GError **error)
+bool berth_limits_apply_scheduler(const struct berth_setup *setup, pid_t pid, GError **error)
+{
+	const struct oci_process *process = setup->config->process;
+
+	return !process || !process->scheduler || set_scheduler(pid, process->scheduler, error);
+}
+
+bool berth_limits_apply_inherited(const struct berth_setup *setup, pid_t pid, GError **error)
 {
 	const struct oci_process *process = setup->config->process;
 
 	if (!process)
 		return true;
 	if (process->oom_score_adj != BERTH_UNSET && !set_oom_score(pid, process->oom_score_adj, error))
-		return false;
-	if (process->scheduler && !set_scheduler(pid, process->scheduler, error))
 		return false;
 	if (process->io_priority) {
 		int value =
@@ -282,4 +287,9 @@ bool berth_limits_apply(const struct berth_setup *setup, pid_t pid, GError **err
 			return berth_error_set_errno(error, errno, "process.ioPriority");
 	}
 	return true;
+}
+
+bool berth_limits_apply(const struct berth_setup *setup, pid_t pid, GError **error)
+{
+	return berth_limits_apply_inherited(setup, pid, error) && berth_limits_apply_scheduler(setup, pid, error);
 }

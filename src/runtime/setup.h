@@ -62,6 +62,12 @@ struct berth_setup {
 	size_t seccomp_length;
 	unsigned seccomp_flags;
 
+	// Only for a further process in a container (exec.c).
+	bool exec; // that is what this is; else a container is being made
+	int target; // pidfd of the container's init, until it has been joined
+	unsigned target_namespaces; // its namespaces that are not the creator's
+	const char *target_root; // chroot in its mount namespace; NULL: none
+
 	// Only in the child.
 	bool groups_settled;
 	int sync; // to the creator: channel.h
@@ -88,6 +94,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_setup, berth_setup_free)
 // check.c: refuses what is wrong or not implemented, naming the property, before anything is made.
 bool berth_check_id(const char *id, GError **error);
 bool berth_check_config(const struct oci_config *config, const struct berth_create *create, GError **error);
+bool berth_check_process(const struct oci_process *process, GError **error);
+bool berth_check_preserved(int count, GError **error);
 
 // rootfs.c
 bool berth_rootfs_prepare(struct berth_setup *setup, GError **error);
@@ -124,6 +132,9 @@ int berth_devices_open_null(const struct berth_setup *setup, int flags, GError *
 
 // console.c: the process's terminal on /dev/console; sends its master to the creator.
 bool berth_console_make(struct berth_setup *setup, GError **error);
+// Only opens it and sends its master; `own_fds` as for berth_terminal_open().
+bool berth_console_open(struct berth_setup *setup, int own_fds, GError **error);
+bool berth_console_take(const struct berth_setup *setup, GError **error); // as the session's controlling terminal
 bool berth_stdio_set(struct berth_setup *setup, GError **error);
 
 // kernel.c: sysctl, host name, LSM labels: what goes through procfs.
@@ -148,7 +159,10 @@ bool berth_limits_check(const struct oci_process *process, GError **error);
 // exists.
 bool berth_limits_prepare(struct berth_setup *setup, GError **error);
 void berth_limits_restore(const struct berth_setup *setup);
-// What the creator sets on the process from outside, when it is ready: oom_score_adj, scheduler, I/O priority.
+// What the creator sets on the process from outside, when it is ready: oom_score_adj, scheduler, I/O priority. The
+// scheduler alone is what a process does not pass on to its child.
+bool berth_limits_apply_scheduler(const struct berth_setup *setup, pid_t pid, GError **error);
+bool berth_limits_apply_inherited(const struct berth_setup *setup, pid_t pid, GError **error);
 bool berth_limits_apply(const struct berth_setup *setup, pid_t pid, GError **error);
 // In the child, last before the program: its rlimits.
 bool berth_limits_set(const struct berth_setup *setup, GError **error);
@@ -185,3 +199,20 @@ bool berth_groups_settle(struct berth_setup *setup, GError **error);
 
 // child.c: the child's life from clone to exec. Never returns.
 void berth_child_main(struct berth_setup *setup) G_GNUC_NORETURN;
+// Its parts that a further process has, too (exec-child.c).
+void berth_child_reset_signals(void);
+// Closes all descriptors but the standard streams (moved to setup->stdio), the preserved ones and those that `setup`
+// needs.
+bool berth_child_keep_fds(struct berth_setup *setup, GError **error);
+bool berth_child_die_with_parent(const struct berth_setup *setup, GError **error);
+bool berth_child_join_keyring(const struct berth_setup *setup, GError **error); // the container's session keyring
+// The last steps: limits, label, "executing" on the socket, filter, exec. Returns only on failure.
+bool berth_child_execute(struct berth_setup *setup, int socket, const char *program, char **env, GError **error);
+void berth_child_fail(int socket, const GError *problem) G_GNUC_NORETURN;
+
+// exec-child.c: the same for a further process in the container that setup->target belongs to.
+void berth_exec_child_main(struct berth_setup *setup) G_GNUC_NORETURN;
+
+// affinity.c: "0-3,7" as the kernel's lists have it.
+bool berth_affinity_check(const struct oci_cpu_affinity *affinity, GError **error);
+bool berth_affinity_set(const char *list, GError **error); // of the calling process; NULL and "": nothing

@@ -120,7 +120,8 @@ bool berth_state_write(int folder, const struct berth_record *record, GError **e
 
 bool berth_state_remove(const struct berth_runtime *runtime, int folder, const char *id, GError **error)
 {
-	static const char *const files[] = {BERTH_START_SOCKET, BERTH_STATE_FILE, BERTH_STATE_LOCK};
+	static const char *const files[] = {BERTH_START_SOCKET, BERTH_STATE_EXEC, BERTH_STATE_FILTER, BERTH_STATE_FILE,
+					    BERTH_STATE_LOCK};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
 		if (unlinkat(folder, files[i], 0) < 0 && errno != ENOENT)

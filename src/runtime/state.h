@@ -2,7 +2,7 @@
 // What the runtime remembers of a container: <state_root>/<id>/state.json, written whole and renamed into place. The
 // folder may hold other things of the container's owner; the runtime's own are state.json, state.lock and start.sock,
 // which is there from create to start. Operations that change a container hold a lock on state.lock: the folder itself
-// may be locked by its owner.
+// may be locked by its owner. exec.json and seccomp.bpf hold what a further process needs (exec-record.h).
 #pragma once
 
 #include "runtime/container.h"
@@ -13,6 +13,8 @@
 #define BERTH_STATE_FILE "state.json"
 #define BERTH_STATE_LOCK "state.lock"
 #define BERTH_START_SOCKET "start.sock"
+#define BERTH_STATE_EXEC "exec.json" // exec-record.h
+#define BERTH_STATE_FILTER "seccomp.bpf"
 #define BERTH_STATE_VERSION 1
 
 struct berth_record {

@@ -63,6 +63,10 @@ bool berth_cgroup_delegate(const struct berth_cgroup *cgroup, const char *name, 
 // Its path from the hierarchies' mount points, borrowed.
 const char *berth_cgroup_path(const struct berth_cgroup *cgroup);
 
+// Makes the handle one of the group at `path` beneath, in all hierarchies or (v1) only in those of `controllers`
+// ("cpu,memory"). Hierarchies without controllers stay where they are if it is not there.
+bool berth_cgroup_descend(struct berth_cgroup *cgroup, const char *controllers, const char *path, GError **error);
+
 // Whether the group has the controller ("memory", "cpu", "cpuset", "pids", "devices", "freezer", "blkio"/"io",
 // "hugetlb", "rdma", "net_cls", "net_prio"; on v2 "devices" and "freezer" are always there).
 bool berth_cgroup_has(const struct berth_cgroup *cgroup, const char *controller);

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -53,6 +54,28 @@ int berth_namespace_open(const char *path, unsigned flag, GError **error)
 		return -1;
 	}
 	return berth_fd_steal(&fd);
+}
+
+bool berth_namespace_differing(pid_t pid, unsigned *ret_flags, GError **error)
+{
+	char path[64];
+
+	g_snprintf(path, sizeof path, "/proc/%d/ns", (int) pid);
+	berth_fd own = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	berth_fd other = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (own < 0 || other < 0)
+		return berth_error_set_errno(error, errno, "open %s", path);
+	*ret_flags = 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(namespaces); i++) {
+		struct stat here, there;
+		if (fstatat(own, namespaces[i].file, &here, 0) < 0 && errno == ENOENT)
+			continue; // this kernel has none
+		if (fstatat(other, namespaces[i].file, &there, 0) < 0)
+			return berth_error_set_errno(error, errno, "read %s/%s", path, namespaces[i].file);
+		if (here.st_ino != there.st_ino || here.st_dev != there.st_dev)
+			*ret_flags |= namespaces[i].flag;
+	}
+	return true;
 }
 
 bool berth_idmap_write(pid_t pid, const char *file, const struct berth_idmap *map, size_t count, GError **error)

@@ -15,6 +15,9 @@ const char *berth_namespace_file(unsigned flag);
 // Opens a namespace's file and checks that it is one of this type. -1 on failure.
 int berth_namespace_open(const char *path, unsigned flag, GError **error);
 
+// Which namespaces of a process (CLONE_NEW*) are not the caller's own.
+bool berth_namespace_differing(pid_t pid, unsigned *ret_flags, GError **error);
+
 struct berth_idmap {
 	int64_t inside, outside, count;
 };

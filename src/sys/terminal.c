@@ -12,17 +12,17 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-bool berth_terminal_open(int ptmx_fd, int *ret_master, int *ret_slave, GError **error)
+bool berth_terminal_open(int ptmx_fd, int own_fds, int *ret_master, int *ret_slave, GError **error)
 {
-	char path[32];
+	char name[16];
 	struct stat st;
 	int unlock = 0;
 
 	if (fstat(ptmx_fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) ||
 	    !berth_mount_is(ptmx_fd, DEVPTS_SUPER_MAGIC))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "no terminal: the ptmx is not devpts's own");
-	g_snprintf(path, sizeof path, "/proc/self/fd/%d", ptmx_fd);
-	berth_fd master = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	g_snprintf(name, sizeof name, "%d", ptmx_fd);
+	berth_fd master = openat(own_fds, name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (master < 0)
 		return berth_error_set_errno(error, errno, "open the ptmx");
 	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)

@@ -154,17 +154,17 @@ static void test_terminal(void)
 {
 	g_autoptr(GError) error = NULL;
 	berth_fd ptmx = open("/dev/pts/ptmx", O_PATH | O_CLOEXEC), null = open("/dev/null", O_PATH | O_CLOEXEC);
-	berth_fd master = -1, slave = -1;
+	berth_fd master = -1, slave = -1, own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct winsize size;
 
-	g_assert_false(berth_terminal_open(null, &master, &slave, &error));
+	g_assert_false(berth_terminal_open(null, own_fds, &master, &slave, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
 	g_clear_error(&error);
 	if (ptmx < 0 || access("/dev/pts/ptmx", R_OK | W_OK) < 0) {
 		g_test_skip("there is no devpts that can be used on /dev/pts");
 		return;
 	}
-	berth_terminal_open(ptmx, &master, &slave, &error);
+	berth_terminal_open(ptmx, own_fds, &master, &slave, &error);
 	g_assert_no_error(error);
 	g_assert_true(isatty(slave));
 	g_assert_true(berth_terminal_resize(master, 81, 26, &error));

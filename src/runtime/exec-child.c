@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// A further process in a container, from clone to exec. There are two:
+//
+// The helper, the caller's child, is outside of the container's pid namespace, so nothing in there can see it. It
+// enters groups and namespaces and gives up all that the process may not have: descriptors, ids, capabilities, working
+// folder. Then it makes the process as its own sibling (CLONE_PARENT, so the caller is the parent) and ends.
+//
+// The process is born in the container's pid namespace and can be seen there, but there is nothing to be had from it:
+// no descriptor of the host, no right that the container has not (the one exception is CAP_SYS_ADMIN where a filter
+// must be installed without no_new_privs, as in identity.c). It takes its terminal, its limits, its label and its
+// filter, and executes the program.
+#include "runtime/channel.h"
+#include "runtime/setup.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool enter_groups(struct berth_setup *setup, GError **error)
+{
+	const struct oci_cpu_affinity *affinity = setup->config->process->exec_cpu_affinity;
+
+	return berth_groups_enter(setup, error) && berth_affinity_set(affinity ? affinity->final : NULL, error);
+}
+
+static bool enter_namespaces(struct berth_setup *setup, GError **error)
+{
+	if (setup->target_namespaces && setns(setup->target, (int) setup->target_namespaces) < 0)
+		return berth_error_set_errno(error, errno, "join the namespaces of container %s", setup->id);
+	berth_fd_clear(&setup->target);
+	if (setup->target_namespaces & CLONE_NEWUSER && !berth_identity_become_root(setup, error))
+		return false;
+	if (setup->target_root && (chroot(setup->target_root) < 0 || chdir("/") < 0))
+		return berth_error_set_errno(error, errno, "enter %s", setup->target_root);
+	setup->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return setup->root >= 0 || berth_error_set_errno(error, errno, "open /");
+}
+
+// All that is done before the process exists. *ret_env and the program's path are the caller's.
+static char *prepare(struct berth_setup *setup, char ***ret_env, GError **error)
+{
+	const struct oci_process *process = setup->config->process;
+	berth_fd own_fds = process->terminal ? open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (!berth_limits_apply_inherited(setup, getpid(), error) || !enter_groups(setup, error) ||
+	    !enter_namespaces(setup, error) || !berth_child_join_keyring(setup, error))
+		return NULL;
+	umask(0);
+	if (process->terminal && !berth_console_open(setup, own_fds, error))
+		return NULL;
+	if (!berth_stdio_set(setup, error) || !berth_identity_apply(setup, error))
+		return NULL;
+	berth_fd_clear(&setup->root);
+	char *program = berth_program_find(process, ret_env, error);
+	// The change of ids has made it dumpable again where the system's setting says so.
+	if (program && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+		berth_error_set_errno(error, errno, "prctl");
+		g_clear_pointer(&program, g_free);
+	}
+	return program;
+}
+
+static bool become(struct berth_setup *setup, const char *program, char **env, GError **error)
+{
+	if (!berth_child_die_with_parent(setup, error))
+		return false;
+	if (setup->config->process->scheduler && !berth_channel_expect(setup->sync, "known", NULL, error))
+		return false;
+	if (setsid() < 0)
+		return berth_error_set_errno(error, errno, "make a session");
+	return berth_console_take(setup, error) && berth_child_execute(setup, setup->sync, program, env, error);
+}
+
+void berth_exec_child_main(struct berth_setup *setup)
+{
+	g_autoptr(GError) problem = NULL;
+	g_auto(GStrv) env = NULL;
+	int pidfd = -1;
+
+	berth_child_reset_signals();
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (!berth_child_keep_fds(setup, &problem))
+		berth_child_fail(setup->sync, problem);
+	g_autofree char *program = prepare(setup, &env, &problem);
+	if (!program)
+		berth_child_fail(setup->sync, problem);
+	pid_t pid = berth_process_clone(CLONE_PARENT, -1, &pidfd);
+	if (pid < 0)
+		berth_error_set_errno(&problem, errno, "make the process");
+	if (pid == 0)
+		become(setup, program, env, &problem);
+	else if (pid > 0 && berth_channel_send(setup->sync, pidfd, &problem, "pid %d", (int) pid))
+		_exit(0);
+	if (pid > 0)
+		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	berth_child_fail(setup->sync, problem);
+}

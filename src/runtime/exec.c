@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+// A further process in a running container, the creator's side: what it is made of comes from exec-record.h and the
+// caller, where it goes from the pidfd of the container's init and its groups. The rest is exec-child.c's.
+#include "runtime/channel.h"
+#include "runtime/container-internal.h"
+#include "runtime/exec-record.h"
+#include "runtime/setup.h"
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/fd.h"
+#include "sys/namespace.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+
+// What setup borrows, for as long as it lives.
+struct exec {
+	struct berth_container *container;
+	struct berth_exec_record *record;
+	struct berth_cgroup *cgroup; // of its own, beneath the container's; NULL: that one
+	struct oci_config config;
+	struct oci_linux_section section;
+	struct berth_create create;
+	struct berth_setup *setup;
+	int sync; // our end of the channel
+	pid_t pid;
+	int pidfd;
+};
+
+static void exec_clear(struct exec *exec)
+{
+	berth_setup_free(exec->setup);
+	berth_exec_record_free(exec->record);
+	berth_cgroup_free(exec->cgroup);
+	berth_fd_clear(&exec->sync);
+	berth_fd_clear(&exec->pidfd);
+}
+
+static bool check_status(struct berth_container *container, bool ignore_paused, GError **error)
+{
+	const char *now = berth_container_status(container);
+
+	if (g_str_equal(now, "paused") && !ignore_paused)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT,
+				       "cannot exec in a paused container (use --ignore-paused to override)");
+	if (g_str_equal(now, "stopped"))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT,
+				       "cannot exec in a stopped container: container %s is not running",
+				       container->record->id);
+	return true;
+}
+
+// A delete or start that goes on now is not waited for: a hook of it may be who asks. Else there shall be none until
+// the process is in the container's group.
+static int try_lock(const struct berth_container *container)
+{
+	berth_fd lock = openat(container->folder, BERTH_STATE_LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) == 0 ? berth_fd_steal(&lock) : -1;
+}
+
+static void set_up(struct exec *exec, const struct berth_exec *wanted)
+{
+	struct berth_setup *setup = berth_setup_new();
+
+	exec->setup = setup;
+	exec->config = (struct oci_config){.process = (struct oci_process *) wanted->process,
+					   .annotations = exec->container->record->annotations};
+	exec->section = (struct oci_linux_section){.personality = exec->record->personality};
+	exec->create = (struct berth_create){
+		.rootfs_fd = -1,
+		.stdio = wanted->stdio,
+		.preserve_fds = wanted->preserve_fds,
+		.no_new_keyring = exec->record->no_new_keyring,
+		.die_with_parent = wanted->die_with_parent,
+	};
+	setup->runtime = exec->container->runtime;
+	setup->id = exec->container->record->id;
+	setup->exec = true;
+	setup->config = &exec->config;
+	setup->section = &exec->section;
+	setup->create = &exec->create;
+	setup->target_root = exec->record->chroot;
+	setup->seccomp_flags = (unsigned) exec->record->filter_flags;
+}
+
+// "path" or, on v1, "controller[,…]:path" each.
+static bool open_own_group(struct exec *exec, char *const *paths, GError **error)
+{
+	const char *path = exec->container->record->cgroup;
+
+	if (!path)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s has no cgroup", exec->setup->id);
+	if (!berth_cgroup_open(path, &exec->cgroup, error))
+		return false;
+	for (; *paths; paths++) {
+		const char *colon = strchr(*paths, ':');
+		g_autofree char *controllers = colon ? g_strndup(*paths, (gsize) (colon - *paths)) : NULL;
+		if (!berth_cgroup_descend(exec->cgroup, controllers, colon ? colon + 1 : *paths, error))
+			return false;
+	}
+	return true;
+}
+
+static bool prepare_groups(struct exec *exec, char *const *paths, GError **error)
+{
+	if (paths && *paths && !open_own_group(exec, paths, error))
+		return false;
+	struct berth_cgroup *cgroup = exec->cgroup ? exec->cgroup : exec->container->cgroup;
+
+	if (!cgroup)
+		return true;
+	exec->setup->cgroup_entrance = berth_cgroup_open_entrance(cgroup, error);
+	return exec->setup->cgroup_entrance != NULL;
+}
+
+static bool prepare(struct exec *exec, const struct berth_exec *wanted, GError **error)
+{
+	const struct berth_container *container = exec->container;
+	struct berth_setup *setup = exec->setup;
+
+	if (exec->record->filter) {
+		setup->seccomp = berth_exec_record_filter(container->folder, container->record->id,
+							  &setup->seccomp_length, error);
+		if (!setup->seccomp)
+			return false;
+	}
+	setup->target = fcntl(container->pidfd, F_DUPFD_CLOEXEC, 3);
+	if (setup->target < 0)
+		return berth_error_set_errno(error, errno, "container %s", setup->id);
+	if (!berth_namespace_differing((pid_t) container->record->pid, &setup->target_namespaces, error))
+		return false;
+	// What was read of that pid was of the container's init if that lives even now.
+	if (berth_process_ended(container->pidfd))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT,
+				       "cannot exec in a stopped container: container %s is not running", setup->id);
+	return prepare_groups(exec, wanted->cgroups, error) && berth_kernel_prepare(setup, error) &&
+	       berth_identity_prepare(setup, error);
+}
+
+// Where init itself is now, when the container has made groups in its own (v2), which can then have no processes.
+static struct berth_cgroup *init_group(const struct berth_container *container)
+{
+	const char *own = container->record->cgroup;
+	g_autofree char *path = g_strdup_printf("/proc/%d/cgroup", (int) container->record->pid);
+	g_autofree char *text = berth_read_file_at(AT_FDCWD, path, BERTH_LIMIT_PACKET, NULL, NULL);
+	const char *line = text ? strstr(text, "0::") : NULL;
+	struct berth_cgroup *cgroup = NULL;
+
+	if (!line || berth_process_ended(container->pidfd))
+		return NULL;
+	g_autofree char *group = g_strndup(line + 3, strcspn(line + 3, "\n"));
+	size_t length = strlen(own);
+	if (strncmp(group, own, length) == 0 && group[length] == '/')
+		berth_cgroup_open(group, &cgroup, NULL);
+	return cgroup;
+}
+
+// The processors at first are inherited: the process is born in its v2 group.
+static pid_t clone_helper(struct exec *exec, int birth, int *ret_pidfd, GError **error)
+{
+	const struct oci_cpu_affinity *affinity = exec->config.process->exec_cpu_affinity;
+	const char *initial = affinity ? affinity->initial : NULL;
+	cpu_set_t before;
+
+	if (initial && *initial &&
+	    (sched_getaffinity(0, sizeof before, &before) < 0 || !berth_affinity_set(initial, error)))
+		return -1;
+	pid_t pid = berth_process_clone(0, birth, ret_pidfd);
+	if (pid == 0)
+		berth_exec_child_main(exec->setup);
+	int errnum = errno;
+	if (initial && *initial)
+		sched_setaffinity(0, sizeof before, &before);
+	if (pid < 0)
+		berth_error_set_errno(error, errnum, "make the process");
+	errno = errnum;
+	return pid;
+}
+
+static bool spawn(struct exec *exec, int *ret_helper, GError **error)
+{
+	struct berth_cgroup *cgroup = exec->cgroup ? exec->cgroup : exec->container->cgroup;
+	int birth = cgroup ? berth_cgroup_birth_fd(cgroup) : -1;
+	g_autoptr(GError) problem = NULL;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return berth_error_set_errno(error, errno, "make a socket pair");
+	exec->sync = pair[0];
+	exec->setup->sync = pair[1];
+	bool limited = berth_limits_prepare(exec->setup, error);
+	pid_t pid = limited ? clone_helper(exec, birth, ret_helper, &problem) : -1;
+	if (limited && pid < 0 && errno == EBUSY && !exec->cgroup) {
+		exec->cgroup = init_group(exec->container);
+		if (exec->cgroup) {
+			g_clear_error(&problem);
+			pid = clone_helper(exec, berth_cgroup_birth_fd(exec->cgroup), ret_helper, &problem);
+		}
+	}
+	berth_limits_restore(exec->setup);
+	berth_fd_clear(&exec->setup->sync);
+	if (problem)
+		g_propagate_error(error, g_steal_pointer(&problem));
+	return pid > 0;
+}
+
+static bool take_pid(struct exec *exec, struct berth_packet *packet, const char *rest, GError **error)
+{
+	exec->pid = (pid_t) g_ascii_strtoll(rest, NULL, 10);
+	exec->pidfd = berth_fd_steal(&packet->fds[0]);
+	return !exec->config.process->scheduler || (berth_limits_apply_scheduler(exec->setup, exec->pid, error) &&
+						    berth_channel_send(exec->sync, -1, error, "known"));
+}
+
+// Listens to the helper and the process until that has been executed.
+static bool attend(struct exec *exec, GError **error)
+{
+	const struct berth_runtime *runtime = exec->container->runtime;
+	bool executing = false;
+
+	for (;;) {
+		BERTH_AUTO_PACKET packet = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
+		g_autoptr(GError) problem = NULL;
+		const char *rest = "";
+		const char *word = berth_channel_receive(exec->sync, &packet, &rest, &problem);
+
+		if (problem) {
+			g_propagate_error(error, g_steal_pointer(&problem));
+			return false;
+		}
+		if (!word)
+			break;
+		if (g_str_equal(word, "executing"))
+			executing = true;
+		else if (g_str_equal(word, "warn") && runtime->warn)
+			runtime->warn(runtime->data, rest);
+		else if (g_str_equal(word, "console") && packet.fd_count == 1)
+			exec->create.stdio->console = berth_fd_steal(&packet.fds[0]);
+		else if (g_str_equal(word, "pid") && packet.fd_count == 1 && !take_pid(exec, &packet, rest, error))
+			return false;
+	}
+	if (executing && exec->pidfd >= 0)
+		return true;
+	return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s: the process was ended before its program",
+			       exec->setup->id);
+}
+
+static bool run(struct exec *exec, const struct berth_exec *wanted, int lock, GError **error)
+{
+	berth_fd held = lock;
+	berth_fd helper = -1;
+
+	if (!prepare(exec, wanted, error) || !spawn(exec, &helper, error))
+		return false;
+	BERTH_FAILPOINT("runtime.exec.cloned");
+	berth_fd_clear(&held);
+	bool done = attend(exec, error);
+	if (!done)
+		pidfd_send_signal(helper, SIGKILL, NULL, 0);
+	berth_process_reap(helper);
+	if (!done && exec->pidfd >= 0) {
+		pidfd_send_signal(exec->pidfd, SIGKILL, NULL, 0);
+		berth_process_reap(exec->pidfd);
+	}
+	return done;
+}
+
+bool berth_container_exec(struct berth_container *container, const struct berth_exec *wanted, pid_t *ret_pid,
+			  int *ret_pidfd, GError **error)
+{
+	__attribute__((cleanup(exec_clear))) struct exec exec = {.container = container, .sync = -1, .pidfd = -1};
+	g_autoptr(GError) problem = NULL;
+
+	wanted->stdio->console = -1;
+	if (!berth_check_process(wanted->process, error) || !berth_check_preserved(wanted->preserve_fds, error))
+		return false;
+	berth_fd lock = try_lock(container);
+	if (!check_status(container, wanted->ignore_paused, error))
+		return false;
+	exec.record = berth_exec_record_read(container->folder, container->record->id, error);
+	if (!exec.record)
+		return false;
+	berth_container_find_cgroup(container, &problem);
+	if (problem) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return false;
+	}
+	set_up(&exec, wanted);
+	if (!run(&exec, wanted, berth_fd_steal(&lock), error)) {
+		berth_fd_clear(&wanted->stdio->console);
+		return false;
+	}
+	*ret_pid = exec.pid;
+	*ret_pidfd = berth_fd_steal(&exec.pidfd);
+	return true;
+}
+
+struct oci_process *berth_container_process(struct berth_container *container, GError **error)
+{
+	g_autoptr(berth_exec_record) record = berth_exec_record_read(container->folder, container->record->id, error);
+	if (!record)
+		return NULL;
+	if (record->process)
+		return g_steal_pointer(&record->process);
+	struct oci_process *process = berth_document_new(&oci_process_document);
+	process->cwd = g_strdup("/");
+	return process;
+}

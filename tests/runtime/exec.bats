@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# exec: a further process in a container, with exactly what the container's document gives it.
+
+load helpers
+
+# A container that sleeps.
+start_sleeper() {
+	configure '.process.args=["sleep","1000"]'
+	create
+	runtime start "$id"
+}
+
+@test "exec passes on streams and exit status" {
+	start_sleeper
+	run -7 --separate-stderr runtime exec "$id" sh -c 'read line; echo got $line; echo err >&2; exit 7' <<<word
+	[ "$output" = "got word" ]
+	[ "$stderr" = err ]
+	run -137 runtime exec "$id" sh -c 'kill -9 $$'
+}
+
+@test "exec is in all the container's namespaces, its groups and its root" {
+	configure 'del(.linux.namespaces[] | select(.type=="cgroup"))'
+	start_sleeper
+	local name pid
+	pid=$(pid_of)
+	for name in mnt net pid uts ipc user; do
+		[ "$(runtime exec "$id" readlink /proc/self/ns/$name)" = "$(readlink "/proc/$pid/ns/$name")" ]
+	done
+	[ "$(runtime exec "$id" cat /proc/self/cgroup)" = "$(cat "/proc/$pid/cgroup")" ]
+	[ "$(runtime exec "$id" readlink /proc/self/root)" = / ]
+	runtime exec "$id" touch /made
+	[ -f "$bundle/rootfs/made" ]
+}
+
+@test "exec has exactly the container's identity, and no more than that with flags" {
+	configure '.process.user={"uid":1000,"gid":1001,"additionalGids":[5,6]} |
+		.process.capabilities={"bounding":["CAP_KILL","CAP_CHOWN"],"permitted":["CAP_KILL"],"effective":[]}'
+	start_sleeper
+	[ "$(runtime exec "$id" id)" = "uid=1000 gid=1001 groups=5,6" ]
+	local field
+	for field in CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp Groups; do
+		runtime exec "$id" grep "^$field" /proc/self/status
+		[ "$(runtime exec "$id" grep "^$field" /proc/self/status)" = "$(grep "^$field" "/proc/$(pid_of)/status")" ]
+	done
+	[ "$(runtime exec -u 7:8 "$id" id)" = "uid=7 gid=8" ]
+	[ "$(runtime exec -u 7 -g 9 "$id" id)" = "uid=7 gid=1001 groups=9" ]
+	run -0 runtime exec -u 0:0 --cap CAP_NET_RAW "$id" grep Cap /proc/self/status
+	[[ "$output" == *"CapInh:	0000000000000000"* ]]
+	[[ "$output" == *"CapBnd:	0000000000002021"* ]]
+}
+
+@test "ids that are no plain numbers are refused" {
+	start_sleeper
+	local bad
+	for bad in "" "1:" "1:x" 4294967295 4294967296 -1 user 0x0 00 +0 " 1" "1 " ":" ":1" 1:2:3 18446744073709551616; do
+		echo "user $bad"
+		run -255 runtime exec --user="$bad" "$id" id
+		[[ "$output" == *"--user"*"is no id"* ]]
+	done
+	[ "$(runtime exec -u 4294967294 "$id" id -u)" = 4294967294 ]
+	[ "$(runtime exec -u 2147483648 "$id" id -u)" = 2147483648 ]
+}
+
+@test "exec takes environment, working folder and no_new_privs from its flags" {
+	configure '.process.env=["PATH=/bin","A=1","B=2"] | .process.cwd="/tmp" | .process.noNewPrivileges=false'
+	start_sleeper
+	[ "$(runtime exec -e B=3 -e C=4 "$id" sh -c 'echo $A$B$C; pwd')" = $'134\n/tmp' ]
+	[ "$(runtime exec --cwd /etc "$id" pwd)" = /etc ]
+	run -255 runtime exec -e novalue "$id" true
+	[ "$(runtime exec "$id" grep NoNewPrivs /proc/self/status)" = "NoNewPrivs:	0" ]
+	[ "$(runtime exec --no-new-privs "$id" grep NoNewPrivs /proc/self/status)" = "NoNewPrivs:	1" ]
+}
+
+@test "a working folder that is not there is not made, and none outside the root is entered" {
+	start_sleeper
+	run -255 runtime exec --cwd /missing "$id" true
+	[ "$output" = 'berth-runtime: chdir to cwd ("/missing") set in config.json failed: no such file or directory' ]
+	[ ! -e "$bundle/rootfs/missing" ]
+	local n
+	for n in $(seq 3 20); do
+		run -255 runtime exec --cwd /proc/self/fd/"$n" "$id" true
+		run -255 runtime exec --cwd /proc/1/cwd/../../proc/self/fd/"$n"/../.. "$id" true
+	done
+	run -255 runtime exec --cwd relative "$id" true
+	[[ "$output" == *"process.cwd: must be an absolute path"* ]]
+}
+
+@test "exec has no descriptor but its streams and those that are preserved" {
+	start_sleeper
+	# The last one is that of ls itself.
+	[ "$(runtime exec "$id" ls /proc/self/fd 5<"$bundle/config.json" | xargs)" = "0 1 2 3" ]
+	[ "$(runtime exec --preserve-fds 1 "$id" sh -c 'head -c 1 <&3' 3<"$bundle/config.json")" = "{" ]
+	run -255 runtime exec --preserve-fds 200 "$id" true
+	[[ "$output" == *"preserved descriptors"* ]]
+}
+
+@test "failures say the well-known words" {
+	start_sleeper
+	run -255 runtime exec "$id" nothing
+	[ "$output" = 'berth-runtime: exec: "nothing": executable file not found in $PATH' ]
+	run -255 runtime exec "$id" /nothing
+	[ "$output" = 'berth-runtime: exec: "/nothing": stat /nothing: no such file or directory' ]
+	run -255 runtime exec "$id" /etc
+	[[ "$output" == *"permission denied" ]]
+	run -255 runtime exec none true
+	[ "$output" = "berth-runtime: container none does not exist" ]
+	run -255 runtime exec "$id"
+	[ "$output" = "berth-runtime: exec: wants a command" ]
+	runtime kill "$id" KILL
+	eventually is_stopped
+	run -255 runtime exec "$id" true
+	[[ "$output" == *"cannot exec in a stopped container"*"is not running" ]]
+}
+
+@test "exec waits for a paused container only if told" {
+	start_sleeper
+	runtime pause "$id"
+	run -255 runtime exec "$id" true
+	[[ "$output" == *"cannot exec in a paused container"* ]]
+	(
+		sleep 0.5
+		runtime resume "$id"
+	) 3>&- 4>&- &
+	[ "$(runtime exec --ignore-paused "$id" echo on)" = on ]
+	wait $!
+}
+
+@test "exec --detach writes the pid file and leaves the process" {
+	start_sleeper
+	runtime exec --detach --pid-file "$work/pid" "$id" sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&-
+	local pid
+	pid=$(cat "$work/pid")
+	[ "$(tr '\0' ' ' <"/proc/$pid/cmdline")" = "sleep 1000 " ]
+	[ "$(runtime ps -f json "$id" | jq length)" = 2 ]
+	runtime delete --force "$id"
+	eventually ended "$pid"
+}
+
+@test "exec --process replaces the container's process" {
+	start_sleeper
+	echo '{"args":["sh","-c","id -u; pwd; echo $X"],"cwd":"/tmp","env":["PATH=/bin","X=y"],"user":{"uid":3,"gid":0}}' \
+		>"$work/process.json"
+	[ "$(runtime exec --process "$work/process.json" "$id")" = $'3\n/tmp\ny' ]
+	echo '{"args":["true"]}' >"$work/process.json"
+	run -255 runtime exec --process "$work/process.json" "$id"
+	[[ "$output" == *cwd* ]]
+}
