@@ -64,12 +64,6 @@ static bool check_implemented(const struct oci_config *config, GError **error)
 	for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
 		if (properties[i].used)
 			return not_implemented(error, properties[i].name);
-	for (guint i = 0; config->mounts && i < config->mounts->len; i++) {
-		const struct oci_mount *mount = config->mounts->pdata[i];
-		if ((mount->uid_mappings && mount->uid_mappings->len) ||
-		    (mount->gid_mappings && mount->gid_mappings->len))
-			return not_implemented(error, "mounts: uidMappings and gidMappings");
-	}
 	return true;
 }
 
@@ -207,6 +201,8 @@ bool berth_check_config(const struct oci_config *config, const struct berth_crea
 		if (!bind && (!mount->type || !*mount->type))
 			return berth_error_set(error, BERTH_ERROR_INVALID, "mounts: %s: has no type",
 					       mount->destination);
+		if (!berth_idmap_mount_check(mount, error))
+			return false;
 	}
 	return check_namespaces(config, error) && check_devices(section, error) &&
 	       berth_check_process(config->process, error) && check_hooks(config->hooks, error) &&

@@ -80,6 +80,37 @@ static bool parse_attribute(const char *name, struct berth_mount_options *ret)
 	return false;
 }
 
+// Options that runtimes have added.
+static bool parse_extension(const char *name, struct berth_mount_options *ret)
+{
+	const struct {
+		const char *name;
+		bool *set;
+	} extensions[] = {
+		{"tmpcopyup", &ret->copy_up},
+		{"copy-symlink", &ret->copy_link},
+		{"src-nofollow", &ret->source_link},
+		{"dest-nofollow", &ret->target_link},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(extensions); i++) {
+		if (g_str_equal(name, extensions[i].name)) {
+			*extensions[i].set = true;
+			return true;
+		}
+	}
+	bool recursive = g_str_has_prefix(name, "ridmap");
+	const char *rest = recursive ? name + strlen("ridmap") : name + strlen("idmap");
+	if ((!recursive && !g_str_has_prefix(name, "idmap")) || (*rest && *rest != '='))
+		return false;
+	ret->idmap = true;
+	ret->idmap_recursive = recursive;
+	g_clear_pointer(&ret->idmap_text, g_free);
+	if (*rest)
+		ret->idmap_text = g_strdup(rest + 1);
+	return true;
+}
+
 static bool parse_one(const char *name, bool bind, struct berth_mount_options *ret, GError **error)
 {
 	bool recursive = false;
@@ -93,11 +124,8 @@ static bool parse_one(const char *name, bool bind, struct berth_mount_options *r
 		ret->recursive_bind |= *name == 'r';
 	} else if (g_str_equal(name, "remount")) {
 		ret->remount = true;
-	} else if (g_str_equal(name, "tmpcopyup")) {
-		ret->copy_up = true;
-	} else if (g_str_equal(name, "idmap") || g_str_equal(name, "ridmap") || g_str_has_prefix(name, "idmap=")) {
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "mount option %s is not implemented", name);
-	} else if (!parse_attribute(name, ret) && !g_strv_contains(ignored, name) && !g_str_has_prefix(name, "x-")) {
+	} else if (!parse_extension(name, ret) && !parse_attribute(name, ret) && !g_strv_contains(ignored, name) &&
+		   !g_str_has_prefix(name, "x-")) {
 		if (!bind)
 			g_ptr_array_add(ret->data, g_strdup(name));
 		else if (!g_strv_contains(file_system_flags, name))
@@ -128,4 +156,5 @@ bool berth_mount_options_parse(char *const *options, bool bind, struct berth_mou
 void berth_mount_options_clear(struct berth_mount_options *options)
 {
 	g_clear_pointer(&options->data, g_ptr_array_unref);
+	g_clear_pointer(&options->idmap_text, g_free);
 }

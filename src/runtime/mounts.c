@@ -8,9 +8,11 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/root.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <string.h>
@@ -60,6 +62,26 @@ static bool destination_allowed(const struct berth_mount_step *step, const char 
 			       step->mount->destination);
 }
 
+// Clones the source's mount, or reads the link that it is.
+static bool open_source(struct berth_mount_step *step, const char *source, GError **error)
+{
+	const struct berth_mount_options *options = &step->options;
+
+	if (options->copy_link)
+		step->link = g_file_read_link(source, NULL);
+	if (step->link)
+		return true;
+	if (!options->source_link) {
+		step->tree = berth_mount_clone(AT_FDCWD, source, options->recursive_bind, error);
+		return step->tree >= 0;
+	}
+	berth_fd link = open(source, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (link < 0)
+		return berth_error_set_errno(error, errno, "open %s", source);
+	step->tree = berth_mount_clone(link, "", options->recursive_bind, error);
+	return step->tree >= 0;
+}
+
 static bool prepare_bind(struct berth_setup *setup, struct berth_mount_step *step, GError **error)
 {
 	const char *root_propagation = setup->section->rootfs_propagation;
@@ -70,9 +92,10 @@ static bool prepare_bind(struct berth_setup *setup, struct berth_mount_step *ste
 		return berth_error_set(error, BERTH_ERROR_INVALID, "mounts: %s: a bind mount needs a source",
 				       step->mount->destination);
 	g_autofree char *source = g_canonicalize_filename(step->mount->source, setup->create->bundle);
-	step->tree = berth_mount_clone(AT_FDCWD, source, options->recursive_bind, error);
-	if (step->tree < 0)
+	if (!open_source(step, source, error))
 		return false;
+	if (step->link)
+		return true;
 	if (fstat(step->tree, &st) < 0)
 		return berth_error_set_errno(error, errno, "look at %s", source);
 	step->file = !S_ISDIR(st.st_mode);
@@ -86,7 +109,27 @@ static bool prepare_bind(struct berth_setup *setup, struct berth_mount_step *ste
 						 .recursive = options->propagation_recursive};
 	return berth_mount_change(step->tree, &propagation, error) &&
 	       berth_mount_change(step->tree, &options->own, error) &&
-	       berth_mount_change(step->tree, &options->deep, error);
+	       berth_mount_change(step->tree, &options->deep, error) &&
+	       (!berth_idmap_mount_wanted(step) || berth_idmap_mount_apply(setup, step, step->tree, error));
+}
+
+static int new_mount(const struct berth_mount_step *step, uint64_t attributes, GError **error)
+{
+	const struct oci_mount *mount = step->mount;
+
+	return berth_mount_new(mount->type, mount->source && *mount->source ? mount->source : mount->type,
+			       (char *const *) step->options.data->pdata, attributes, error);
+}
+
+// A new file system whose ids are mapped is made by the creator: its rights over it are what the kernel asks for.
+static bool prepare_mapped(const struct berth_setup *setup, struct berth_mount_step *step, GError **error)
+{
+	static const char *const never[] = {"proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", NULL};
+
+	if (g_strv_contains(never, step->mount->type))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "the ids of %s cannot be mapped", step->mount->type);
+	step->tree = new_mount(step, 0, error);
+	return step->tree >= 0 && berth_idmap_mount_apply(setup, step, step->tree, error);
 }
 
 static bool has_gid(const GPtrArray *mappings, int64_t gid)
@@ -120,6 +163,8 @@ static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount
 	if (step->options.remount)
 		return true;
 	if (step->options.bind && !prepare_bind(setup, step, error))
+		return false;
+	if (!step->options.bind && berth_idmap_mount_wanted(step) && !prepare_mapped(setup, step, error))
 		return false;
 	if (is_cgroup(mount) && !berth_cgroup_mount_prepare(setup, step, cgroup_path, error))
 		return false;
@@ -159,7 +204,8 @@ static int open_target(const struct berth_setup *setup, const struct berth_mount
 	bool kernel = is_type(step->mount, "proc") || is_type(step->mount, "sysfs");
 	struct stat st;
 
-	berth_fd target = berth_rootfs_target(setup, path, step->options.bind && step->file, kernel, error);
+	berth_fd target = berth_rootfs_target(setup, path, step->options.bind && step->file,
+					      kernel || step->options.target_link, error);
 	if (target < 0 || !target_allowed(step, target, path, error))
 		return -1;
 	if (kernel && (fstat(target, &st) < 0 || !S_ISDIR(st.st_mode))) {
@@ -176,16 +222,15 @@ static bool copy_up(const struct berth_mount_step *step, int tree, int target, G
 
 static bool make_new(struct berth_mount_step *step, const char *path, int target, GError **error)
 {
-	const struct oci_mount *mount = step->mount;
 	struct berth_mount_change change = step->options.own;
 	// /dev becomes read-only only when the devices are made, a copy when it is filled.
 	bool late = change.set & MOUNT_ATTR_RDONLY && (g_str_equal(path, "/dev") || step->options.copy_up);
 
 	if (late)
 		change.set &= ~(uint64_t) MOUNT_ATTR_RDONLY;
-	berth_fd tree = berth_mount_new(mount->type, mount->source && *mount->source ? mount->source : mount->type,
-					(char *const *) step->options.data->pdata, change.set, error);
-	if (tree < 0 || !copy_up(step, tree, target, error) || !berth_mount_attach(tree, target, path, error))
+	berth_fd tree = step->tree >= 0 ? berth_fd_steal(&step->tree) : new_mount(step, change.set, error);
+	if (tree < 0 || (berth_idmap_mount_wanted(step) && !berth_mount_change(tree, &change, error)) ||
+	    !copy_up(step, tree, target, error) || !berth_mount_attach(tree, target, path, error))
 		return false;
 	struct berth_mount_change propagation = {.propagation = step->options.propagation,
 						 .recursive = step->options.propagation_recursive};
@@ -202,16 +247,40 @@ static bool remount(const struct berth_mount_step *step, int target, GError **er
 	       berth_mount_change(target, &step->options.deep, error);
 }
 
+// copy-symlink. What is there already is used if it leads to the same.
+static bool make_link(const struct berth_setup *setup, const struct berth_mount_step *step, const char *path,
+		      GError **error)
+{
+	g_autofree char *parent = g_path_get_dirname(path), *name = g_path_get_basename(path);
+	berth_fd folder = berth_root_make_folder(setup->root, parent, 0755, error);
+	char there[PATH_MAX];
+
+	if (folder < 0)
+		return false;
+	if (berth_mount_is(folder, PROC_SUPER_MAGIC))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "the destination lies in /proc");
+	if (symlinkat(step->link, folder, name) == 0)
+		return true;
+	int errnum = errno;
+	ssize_t n = readlinkat(folder, name, there, sizeof there);
+	if (n == (ssize_t) strlen(step->link) && memcmp(there, step->link, (size_t) n) == 0)
+		return true;
+	return berth_error_set_errno(error, errnum, "make the link");
+}
+
 static bool make_one(struct berth_setup *setup, struct berth_mount_step *step, GError **error)
 {
 	g_autofree char *path = clean(step->mount->destination);
+
+	if (step->link)
+		return make_link(setup, step, path, error);
 	berth_fd target = open_target(setup, step, path, error);
 
 	if (target < 0)
 		return false;
 	if (step->options.remount)
 		return remount(step, target, error);
-	if (step->tree >= 0)
+	if (step->options.bind)
 		return berth_mount_attach(step->tree, target, path, error);
 	if (is_cgroup(step->mount))
 		return berth_groups_settle(setup, error) && berth_cgroup_mount_make(setup, step, target, error);

@@ -14,10 +14,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+// With linux.rootfsPropagation slave and shared the host's later mounts beneath root.path reach the container; shared
+// shares the root with namespaces that the container makes. In no case do the container's mounts reach the host.
+static uint64_t inflow(const struct berth_setup *setup)
+{
+	const char *propagation = setup->section->rootfs_propagation;
+
+	return propagation && (strstr(propagation, "slave") || strstr(propagation, "shared")) ? MS_SLAVE : MS_PRIVATE;
+}
 
 bool berth_rootfs_prepare(struct berth_setup *setup, GError **error)
 {
@@ -38,8 +48,8 @@ bool berth_rootfs_prepare(struct berth_setup *setup, GError **error)
 	struct stat st;
 	if (fstat(setup->root_tree, &st) < 0 || !S_ISDIR(st.st_mode))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "root.path: %s is no folder", setup->root_path);
-	struct berth_mount_change private = {.propagation = MS_PRIVATE, .recursive = true};
-	return berth_mount_change(setup->root_tree, &private, error);
+	struct berth_mount_change change = {.propagation = inflow(setup), .recursive = true};
+	return berth_mount_change(setup->root_tree, &change, error);
 }
 
 static bool attach(struct berth_setup *setup, GError **error)

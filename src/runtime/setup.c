@@ -12,6 +12,7 @@ static void step_clear(void *data)
 	berth_mount_options_clear(&step->options);
 	berth_fd_clear(&step->tree);
 	berth_fd_clear(&step->mounted);
+	g_free(step->link);
 	berth_cgroup_mount_clear(step);
 }
 

@@ -16,8 +16,9 @@
 struct berth_mount_step {
 	const struct oci_mount *mount; // borrowed
 	struct berth_mount_options options;
-	int tree; // bind: a detached clone of the source, attributes set; else -1
+	int tree; // bind: a detached clone of the source, attributes set; a new file system with mapped ids; else -1
 	bool file; // bind: the source is no folder
+	char *link; // copy-symlink: what the source, a link, leads to; else NULL
 	GPtrArray *cgroups; // cgroup v1: its hierarchies (mounts-cgroup.c); else NULL
 	int mounted; // set by the child: the mount whose read-only attribute is set last; else -1
 };
@@ -110,6 +111,12 @@ int berth_rootfs_target(const struct berth_setup *setup, const char *path, bool 
 bool berth_mounts_prepare(struct berth_setup *setup, const char *cgroup_path, GError **error);
 bool berth_mounts_make(struct berth_setup *setup, GError **error);
 bool berth_mounts_finish(struct berth_setup *setup, GError **error); // what becomes read-only only at the end
+
+// idmap-mount.c: by the creator, on the detached mount that the step is about.
+bool berth_idmap_mount_check(const struct oci_mount *mount, GError **error);
+bool berth_idmap_mount_wanted(const struct berth_mount_step *step);
+bool berth_idmap_mount_apply(const struct berth_setup *setup, const struct berth_mount_step *step, int tree,
+			     GError **error);
 
 // mounts-cgroup.c
 bool berth_cgroup_mount_prepare(struct berth_setup *setup, struct berth_mount_step *step, const char *cgroup_path,

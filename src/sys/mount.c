@@ -92,6 +92,17 @@ bool berth_mount_change(int mount_fd, const struct berth_mount_change *change, G
 	return berth_error_set_errno(error, errno, "change the mount's attributes");
 }
 
+bool berth_mount_map_ids(int mount_fd, int user_namespace, bool recursive, GError **error)
+{
+	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) user_namespace};
+
+	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attributes,
+			  sizeof attributes) == 0)
+		return true;
+	return berth_error_set_errno(error, errno, "map the mount's ids%s",
+				     errno == EINVAL ? " (does its file system have that?)" : "");
+}
+
 bool berth_mount_attach(int mount_fd, int target_fd, const char *what, GError **error)
 {
 	if (move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)

@@ -27,6 +27,10 @@ struct berth_mount_change {
 // Changes a mount, attached or not. An empty change is none.
 bool berth_mount_change(int mount_fd, const struct berth_mount_change *change, GError **error);
 
+// Maps the ids of a detached mount, and of those beneath it when `recursive`, as user namespace `user_namespace` (a
+// descriptor) does. Asks for the rights over the file system.
+bool berth_mount_map_ids(int mount_fd, int user_namespace, bool recursive, GError **error);
+
 // Attaches the detached mount (or moves an attached one) onto what `target_fd` is open on. `what` names the target.
 bool berth_mount_attach(int mount_fd, int target_fd, const char *what, GError **error);
 

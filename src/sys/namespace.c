@@ -3,14 +3,19 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "sys/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -90,4 +95,28 @@ bool berth_idmap_write(pid_t pid, const char *file, const struct berth_idmap *ma
 	if (fd < 0 || write(fd, text->str, text->len) != (ssize_t) text->len)
 		return berth_error_set_errno(error, errno, "write %s", path);
 	return true;
+}
+
+int berth_namespace_new_user(const struct berth_idmap *uids, size_t uid_count, const struct berth_idmap *gids,
+			     size_t gid_count, GError **error)
+{
+	berth_fd process = -1;
+	pid_t pid = berth_process_clone(CLONE_NEWUSER, -1, &process);
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		for (;;)
+			pause();
+	}
+	if (pid < 0) {
+		berth_error_set_errno(error, errno, "make a user namespace");
+		return -1;
+	}
+	g_autofree char *path = g_strdup_printf("/proc/%d/ns/user", (int) pid);
+	bool mapped = berth_idmap_write(pid, "uid_map", uids, uid_count, error) &&
+		      berth_idmap_write(pid, "gid_map", gids, gid_count, error);
+	int fd = mapped ? berth_namespace_open(path, CLONE_NEWUSER, error) : -1;
+	pidfd_send_signal(process, SIGKILL, NULL, 0);
+	berth_process_reap(process);
+	return fd;
 }

@@ -22,5 +22,9 @@ struct berth_idmap {
 	int64_t inside, outside, count;
 };
 
+// Makes a user namespace with these maps that has no process. Returns its descriptor, or -1.
+int berth_namespace_new_user(const struct berth_idmap *uids, size_t uid_count, const struct berth_idmap *gids,
+			     size_t gid_count, GError **error);
+
 // Writes the id map of the user namespace of process `pid` ("uid_map" or "gid_map"), which must be unwritten yet.
 bool berth_idmap_write(pid_t pid, const char *file, const struct berth_idmap *map, size_t count, GError **error);

@@ -66,9 +66,10 @@ load helpers
 		{"destination":"/new/folder","type":"bind","source":"data","options":["rbind","ro"]},
 		{"destination":"/new/file","source":"data/file","options":["bind"]},
 		{"destination":"relative","type":"bind","source":"data","options":["bind","nosuid","noexec"]}]'
-	run -0 script 'cat /new/folder/file; echo two >>/new/file; touch /new/folder/x || echo ro; touch /relative/made
+	run -0 --separate-stderr script 'cat /new/folder/file; echo two >>/new/file; touch /new/folder/x || echo ro; touch /relative/made
 		grep -c " /relative rw,nosuid,noexec" /proc/self/mountinfo'
 	[ "${lines[0]}" = one ]
+	[[ "$stderr" == *"relative destination is deprecated"* ]]
 	[[ "$output" == *ro* ]]
 	[ "${lines[-1]}" = 1 ]
 	[ "$(xargs <"$bundle/data/file")" = "one two" ]

@@ -56,6 +56,20 @@ static void test_recursive(void)
 	berth_mount_options_clear(&options);
 }
 
+static void test_extensions(void)
+{
+	struct berth_mount_options options;
+
+	parse("bind,idmap,copy-symlink", false, &options);
+	g_assert_true(options.idmap && !options.idmap_recursive && !options.idmap_text && options.copy_link);
+	g_assert_false(options.source_link || options.target_link);
+	berth_mount_options_clear(&options);
+	parse("idmap=x,ridmap=uids=0-1-1,src-nofollow,dest-nofollow", true, &options);
+	g_assert_true(options.idmap && options.idmap_recursive && options.source_link && options.target_link);
+	g_assert_cmpstr(options.idmap_text, ==, "uids=0-1-1");
+	berth_mount_options_clear(&options);
+}
+
 static void test_data(void)
 {
 	struct berth_mount_options options;
@@ -82,9 +96,8 @@ static void test_refused(void)
 	} cases[] = {
 		{"size=1m", true, BERTH_ERROR_INVALID},
 		{"what", true, BERTH_ERROR_INVALID},
-		{"idmap", false, BERTH_ERROR_NOT_IMPLEMENTED},
-		{"ridmap", true, BERTH_ERROR_NOT_IMPLEMENTED},
-		{"idmap=uids=0-1-1", true, BERTH_ERROR_NOT_IMPLEMENTED},
+		{"idmapped", true, BERTH_ERROR_INVALID},
+		{"ridmaps=", true, BERTH_ERROR_INVALID},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -113,6 +126,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/mount-options/attributes", test_attributes);
 	g_test_add_func("/mount-options/recursive", test_recursive);
+	g_test_add_func("/mount-options/extensions", test_extensions);
 	g_test_add_func("/mount-options/data", test_data);
 	g_test_add_func("/mount-options/refused", test_refused);
 	g_test_add_func("/mount-options/propagation", test_propagation);
