@@ -7,12 +7,14 @@
 //	                   groups            and files of its control groups to enter, at most
 //	                                     BERTH_LIMIT_PACKET_FDS; if that many, another follows
 //	                   proceed PID       the hooks of the runtime are done; PID is the child's for the creator
+//	starter -> child   listening         somebody has the listener
 //	child -> creator   unshared          has made its user namespace already, and waits for mapped
 //	                   pid PID           and a pidfd: this is the container's process (see child.c)
 //	                   mounted           waits for proceed
 //	                   console           and the terminal's master
 //	                   ready             waits for start
 //	child -> starter   executing         and then the end of the stream: it has been executed
+//	                   notify            and the listener of its seccomp filter: waits for listening
 //	child -> any       warn MESSAGE
 //	                   error KIND MESSAGE   and the end
 #pragma once

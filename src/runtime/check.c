@@ -59,7 +59,6 @@ static bool check_implemented(const struct oci_config *config, GError **error)
 		{"linux.memoryPolicy", section->memory_policy},
 		{"linux.netDevices", section->net_devices && g_hash_table_size(section->net_devices)},
 		{"linux.mountLabel", section->mount_label && *section->mount_label},
-		{"linux.seccomp: SCMP_ACT_NOTIFY", section->seccomp && berth_seccomp_notifies(section->seccomp)},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
 		if (properties[i].used)

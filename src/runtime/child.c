@@ -233,9 +233,12 @@ static bool write_label(struct berth_setup *setup, GError **error)
 
 bool berth_child_execute(struct berth_setup *setup, int socket, const char *program, char **env, GError **error)
 {
-	if (!berth_limits_set(setup, error) || !write_label(setup, error))
+	struct berth_notify notify = BERTH_NOTIFY_NONE;
+
+	if (!berth_notify_prepare(setup, socket, &notify, error) || !berth_limits_set(setup, error) ||
+	    !write_label(setup, error))
 		return false;
-	if (!berth_channel_send(socket, -1, error, "executing") || !berth_identity_finish(setup, error))
+	if (!berth_channel_send(socket, -1, error, "executing") || !berth_identity_finish(setup, &notify, error))
 		return false;
 	return berth_program_execute(setup->config->process, program, env, error);
 }

@@ -23,5 +23,8 @@ struct berth_cgroup *berth_container_find_cgroup(struct berth_container *contain
 // creating, created, running, paused or stopped.
 const char *berth_container_status(struct berth_container *container);
 
+// notify.c: sends the listener of process `pid` to who answers the container's system calls, and tells the process.
+bool berth_notify_deliver(struct berth_container *container, pid_t pid, int listener, int child, GError **error);
+
 // Kills what is left of it and removes its cgroup; what is not there is no error.
 bool berth_container_clear_processes(struct berth_container *container, GError **error);

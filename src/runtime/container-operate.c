@@ -142,6 +142,7 @@ static bool out_of_memory(struct berth_container *container)
 static bool await_exec(struct berth_container *container, int child, GError **error)
 {
 	bool executing = false;
+	bool notified = !container->record->listener_path;
 
 	for (;;) {
 		BERTH_AUTO_PACKET packet = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
@@ -159,13 +160,21 @@ static bool await_exec(struct berth_container *container, int child, GError **er
 				"container %s: its process was killed before its program: its memory limit is too low",
 				container->record->id);
 		if (!word)
-			return executing || berth_error_set(error, BERTH_ERROR_INTERNAL,
-							    "container %s: its process ended before its program",
-							    container->record->id);
+			return (executing && notified) ||
+			       berth_error_set(error, BERTH_ERROR_INTERNAL,
+					       "container %s: its process ended before its program",
+					       container->record->id);
 		if (g_str_equal(word, "executing"))
 			executing = true;
 		else if (g_str_equal(word, "warn") && container->runtime->warn)
 			container->runtime->warn(container->runtime->data, rest);
+		else if (g_str_equal(word, "notify") && packet.fd_count == 1)
+			notified = berth_notify_deliver(container, (pid_t) container->record->pid, packet.fds[0], child,
+							&problem);
+		if (problem) {
+			g_propagate_error(error, g_steal_pointer(&problem));
+			return false;
+		}
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "runtime/container-internal.h"
 #include "runtime/exec-record.h"
 #include "runtime/groups.h"
+#include "runtime/seccomp.h"
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -51,6 +52,10 @@ static struct berth_record *new_record(const struct berth_setup *setup)
 	record->created = berth_moment_string(berth_moment_now());
 	record->annotations = config->annotations ? g_hash_table_ref(config->annotations) : NULL;
 	record->hooks = berth_document_copy(&oci_hooks_document, config->hooks);
+	if (setup->section->seccomp && berth_seccomp_notifies(setup->section->seccomp)) {
+		record->listener_path = g_strdup(berth_notify_receiver(setup));
+		record->listener_metadata = g_strdup(setup->section->seccomp->listener_metadata);
+	}
 	return record;
 }
 

@@ -225,6 +225,7 @@ static bool attend(struct exec *exec, GError **error)
 {
 	const struct berth_runtime *runtime = exec->container->runtime;
 	bool executing = false;
+	bool notified = !exec->container->record->listener_path;
 
 	for (;;) {
 		BERTH_AUTO_PACKET packet = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
@@ -244,10 +245,14 @@ static bool attend(struct exec *exec, GError **error)
 			runtime->warn(runtime->data, rest);
 		else if (g_str_equal(word, "console") && packet.fd_count == 1)
 			exec->create.stdio->console = berth_fd_steal(&packet.fds[0]);
-		else if (g_str_equal(word, "pid") && packet.fd_count == 1 && !take_pid(exec, &packet, rest, error))
+		else if (g_str_equal(word, "notify") && packet.fd_count == 1) {
+			notified = berth_notify_deliver(exec->container, exec->pid, packet.fds[0], exec->sync, error);
+			if (!notified)
+				return false;
+		} else if (g_str_equal(word, "pid") && packet.fd_count == 1 && !take_pid(exec, &packet, rest, error))
 			return false;
 	}
-	if (executing && exec->pidfd >= 0)
+	if (executing && notified && exec->pidfd >= 0)
 		return true;
 	return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s: the process was ended before its program",
 			       exec->setup->id);

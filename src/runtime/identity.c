@@ -110,6 +110,30 @@ static uint64_t mask(const struct berth_setup *setup, char *const *names)
 	return bits;
 }
 
+// The filter of linux.seccomp, or the finished one of crun's annotation.
+static bool prepare_filter(struct berth_setup *setup, GError **error)
+{
+	const struct oci_seccomp *seccomp = setup->section->seccomp;
+	const char *program = berth_setup_annotation(setup, "run.oci.seccomp_bpf_data");
+	const char *strict = berth_setup_annotation(setup, "run.oci.seccomp_fail_unknown_syscall");
+
+	if (program) {
+		setup->seccomp = berth_seccomp_decode(program, &setup->seccomp_length, error);
+		if (!setup->seccomp)
+			return g_prefix_error(error, "annotation run.oci.seccomp_bpf_data: "), false;
+		return !seccomp || berth_seccomp_flags(seccomp, &setup->seccomp_flags, error);
+	}
+	if (seccomp && strict && !g_str_equal(strict, "0") && !berth_seccomp_check_names(seccomp, error))
+		return g_prefix_error(error, "linux."), false;
+	if (!seccomp)
+		return true;
+	setup->seccomp = berth_seccomp_compile(seccomp, setup->runtime->cache_root, &setup->seccomp_length,
+					       &setup->seccomp_flags, error);
+	if (!setup->seccomp)
+		return g_prefix_error(error, "linux."), false;
+	return true;
+}
+
 bool berth_identity_prepare(struct berth_setup *setup, GError **error)
 {
 	const struct oci_process *process = setup->config->process;
@@ -123,13 +147,8 @@ bool berth_identity_prepare(struct berth_setup *setup, GError **error)
 			.permitted = mask(setup, wanted->permitted),
 			.ambient = mask(setup, wanted->ambient),
 		};
-	if (!process || !setup->section->seccomp)
-		return true;
-	setup->seccomp = berth_seccomp_compile(setup->section->seccomp, setup->runtime->cache_root,
-					       &setup->seccomp_length, &setup->seccomp_flags, error);
-	if (!setup->seccomp)
-		return g_prefix_error(error, "linux."), false;
-	return true;
+	// A further process has the filter of the container's record.
+	return !process || setup->exec || (prepare_filter(setup, error) && berth_notify_check(setup, error));
 }
 
 // crun's annotation: the groups that the creator has, for folders that only they may enter.
@@ -279,13 +298,18 @@ bool berth_identity_apply(struct berth_setup *setup, GError **error)
 	return true;
 }
 
-bool berth_identity_finish(struct berth_setup *setup, GError **error)
+bool berth_identity_finish(struct berth_setup *setup, const struct berth_notify *notify, GError **error)
 {
 	bool early = early_filter(setup);
+	int listener = -1;
 
 	if (setup->config->process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return berth_error_set_errno(error, errno, "process.noNewPrivileges");
-	if (setup->seccomp && berth_seccomp_install(setup->seccomp, setup->seccomp_length, setup->seccomp_flags) < 0)
+	if (setup->seccomp)
+		listener = berth_seccomp_install(setup->seccomp, setup->seccomp_length, setup->seccomp_flags);
+	if (setup->seccomp && listener < 0)
 		return berth_error_set_errno(error, errno, "install the seccomp filter");
+	if (!berth_notify_pass(notify, listener))
+		return berth_error_set(error, BERTH_ERROR_INTERNAL, "nobody took the seccomp filter's listener");
 	return !early || berth_capabilities_apply(&setup->capabilities, NULL, error);
 }

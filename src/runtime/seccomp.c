@@ -338,10 +338,14 @@ static bool compile(const struct oci_seccomp *seccomp, GByteArray *program, GErr
 	return good;
 }
 
-static bool convert_flags(const struct oci_seccomp *seccomp, unsigned *ret, GError **error)
+bool berth_seccomp_flags(const struct oci_seccomp *seccomp, unsigned *ret, GError **error)
 {
 	bool notifies = berth_seccomp_notifies(seccomp);
 
+	if (seccomp->listener_metadata && *seccomp->listener_metadata &&
+	    !(seccomp->listener_path && *seccomp->listener_path))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "seccomp: listenerMetadata: there is no listenerPath that it could go to");
 	*ret = 0;
 	for (char **name = seccomp->flags; name && *name; name++) {
 		unsigned i = 0;
@@ -366,7 +370,7 @@ static bool convert_flags(const struct oci_seccomp *seccomp, unsigned *ret, GErr
 void *berth_seccomp_compile(const struct oci_seccomp *seccomp, const char *cache_root, size_t *ret_length,
 			    unsigned *ret_flags, GError **error)
 {
-	if (!convert_flags(seccomp, ret_flags, error))
+	if (!berth_seccomp_flags(seccomp, ret_flags, error))
 		return NULL;
 	g_autofree char *name = cache_root ? berth_seccomp_cache_name(seccomp) : NULL;
 	void *cached = name ? berth_seccomp_cache_load(cache_root, name, PROGRAM_MAX, ret_length) : NULL;
@@ -380,6 +384,30 @@ void *berth_seccomp_compile(const struct oci_seccomp *seccomp, const char *cache
 		berth_seccomp_cache_store(cache_root, name, program->data, program->len);
 	*ret_length = program->len;
 	return g_byte_array_free(g_steal_pointer(&program), FALSE);
+}
+
+bool berth_seccomp_check_names(const struct oci_seccomp *seccomp, GError **error)
+{
+	for (unsigned i = 0; seccomp->syscalls && i < seccomp->syscalls->len; i++) {
+		const struct oci_syscall_rule *rule = g_ptr_array_index(seccomp->syscalls, i);
+		for (char **name = rule->names; name && *name; name++)
+			if (seccomp_syscall_resolve_name(*name) == __NR_SCMP_ERROR)
+				return berth_error_set(error, BERTH_ERROR_INVALID, "seccomp: unknown system call '%s'",
+						       *name);
+	}
+	return true;
+}
+
+void *berth_seccomp_decode(const char *text, size_t *ret_length, GError **error)
+{
+	g_autofree void *program = g_base64_decode(text, ret_length);
+
+	if (*ret_length == 0 || *ret_length % sizeof(struct sock_filter) != 0 || *ret_length > PROGRAM_MAX) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "is no program of 1 to %d instructions in base64",
+				BPF_MAXINSNS);
+		return NULL;
+	}
+	return g_steal_pointer(&program);
 }
 
 int berth_seccomp_install(const void *program, size_t length, unsigned with_flags)

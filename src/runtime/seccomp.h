@@ -15,6 +15,15 @@
 void *berth_seccomp_compile(const struct oci_seccomp *seccomp, const char *cache_root, size_t *ret_length,
 			    unsigned *ret_flags, GError **error);
 
+// Its flags alone.
+bool berth_seccomp_flags(const struct oci_seccomp *seccomp, unsigned *ret, GError **error);
+
+// Refuses the names that _compile leaves out.
+bool berth_seccomp_check_names(const struct oci_seccomp *seccomp, GError **error);
+
+// A finished program in base64. The caller frees it.
+void *berth_seccomp_decode(const char *text, size_t *ret_length, GError **error);
+
 // Installs it for the calling thread; async-signal-safe. Returns the listener (SECCOMP_FILTER_FLAG_NEW_LISTENER), 0
 // without one, or -1 with errno.
 int berth_seccomp_install(const void *program, size_t length, unsigned flags);

@@ -155,9 +155,22 @@ bool berth_identity_check(const struct oci_process *process, GError **error);
 bool berth_identity_check_personality(const struct oci_personality *wanted, GError **error);
 bool berth_identity_become_root(const struct berth_setup *setup, GError **error);
 bool berth_identity_apply(struct berth_setup *setup, GError **error);
-bool berth_identity_finish(struct berth_setup *setup, GError **error); // no_new_privs, capabilities, seccomp
+struct berth_notify;
+// no_new_privs, capabilities, seccomp
+bool berth_identity_finish(struct berth_setup *setup, const struct berth_notify *notify, GError **error);
 // A container's id as the creator sees it, by the maps of a new user namespace.
 int64_t berth_identity_host_id(const GPtrArray *mappings, int64_t id);
+
+// notify.c: the listener of a filter with SCMP_ACT_NOTIFY. In the child _prepare comes before its limits are set and
+// _pass after the filter is installed; begin with BERTH_NOTIFY_NONE. The starter delivers it.
+struct berth_notify {
+	int socket, helper;
+};
+#define BERTH_NOTIFY_NONE ((struct berth_notify){-1, -1})
+const char *berth_notify_receiver(const struct berth_setup *setup); // where listeners go; NULL: nowhere
+bool berth_notify_check(const struct berth_setup *setup, GError **error); // when the filter is compiled
+bool berth_notify_prepare(const struct berth_setup *setup, int starter, struct berth_notify *ret, GError **error);
+bool berth_notify_pass(const struct berth_notify *notify, int listener);
 
 // process-limits.c
 bool berth_limits_check(const struct oci_process *process, GError **error);

@@ -24,6 +24,8 @@ static const struct berth_field record_fields[] = {
 	BERTH_UINT64(struct berth_record, start_time, "startTime", 0),
 	BERTH_MAP(struct berth_record, annotations, "annotations", BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(struct berth_record, hooks, "hooks", &oci_hooks_document, BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_record, listener_path, "listenerPath", BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_record, listener_metadata, "listenerMetadata", BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_record_document = {"state.json", sizeof(struct berth_record), record_fields};

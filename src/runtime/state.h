@@ -28,6 +28,7 @@ struct berth_record {
 	uint64_t start_time; // of the pid: sys/process.h
 	GHashTable *annotations;
 	struct oci_hooks *hooks;
+	char *listener_path, *listener_metadata; // who gets the listeners of seccomp filters; NULL: none are made
 };
 extern const struct berth_document berth_record_document;
 BERTH_DOCUMENT_AUTOPTR(berth_record, berth_record_document)
