@@ -32,9 +32,9 @@ test: ## install what the tests need and run all of them
 	@scripts/run-tests
 
 .PHONY: test-one
-test-one: ## run the tests whose name contains NAME
-	@scripts/install-packages build run test
-	@scripts/run-tests "$(NAME)"
+test-one: ## run the tests whose name contains NAME, or with IN="vm [OPTION...]" in a virtual machine
+	@scripts/install-packages build run test $(firstword $(IN))
+	@scripts/run-tests $(if $(IN),--in "$(IN)") "$(NAME)"
 
 .PHONY: bench
 bench: build ## compare with the other runtimes and engines that are installed
