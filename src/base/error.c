@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <string.h>
 
 // clang-format off
 G_DEFINE_QUARK(berth-error-quark, berth_error)
@@ -47,6 +48,13 @@ static const char *const names[BERTH_ERROR_KINDS] = {
 	[BERTH_ERROR_RESOURCE_EXHAUSTED] = "resource-exhausted",
 };
 
+const char *berth_error_text(int errnum)
+{
+	const char *text = strerrordesc_np(errnum);
+
+	return text ? text : "unknown error";
+}
+
 bool berth_error_set_errno(GError **error, int errnum, const char *format, ...)
 {
 	enum berth_error kind = BERTH_ERROR_INTERNAL;
@@ -59,7 +67,7 @@ bool berth_error_set_errno(GError **error, int errnum, const char *format, ...)
 	va_start(args, format);
 	g_autofree char *what = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_set_error(error, BERTH_ERROR, (int) kind, "%s: %s", what, g_strerror(errnum));
+	g_set_error(error, BERTH_ERROR, (int) kind, "%s: %s", what, berth_error_text(errnum));
 	return false;
 }
 

@@ -26,7 +26,11 @@ enum berth_error {
 	BERTH_ERROR_KINDS,
 };
 
-// Sets *error from an errno value. The message is "<what>: <strerror>"; the errno chooses the kind (error.c has the
+// The words for an errno value, always English. g_strerror() would convert them to the locale's character set, for
+// which libc loads modules from files: inside a container these would be the container's own code (CVE-2019-14271).
+const char *berth_error_text(int errnum);
+
+// Sets *error from an errno value. The message is "<what>: <text>"; the errno chooses the kind (error.c has the
 // table). Always returns false, so that a failing function can end with it.
 bool berth_error_set_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
 

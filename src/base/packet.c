@@ -92,7 +92,7 @@ bool berth_packet_send(int socket, const void *data, size_t length, const int *f
 		sent = sendmsg(socket, &message, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0 && (errno == EPIPE || errno == ECONNRESET || errno == EAGAIN))
-		return berth_error_set(error, BERTH_ERROR_UNAVAILABLE, "send a packet: %s", g_strerror(errno));
+		return berth_error_set(error, BERTH_ERROR_UNAVAILABLE, "send a packet: %s", berth_error_text(errno));
 	if (sent < 0)
 		return berth_error_set_errno(error, errno, "send a packet");
 	return true;

@@ -8,18 +8,23 @@
 
 #define BERTH_CONTAINER_END_WAIT 10000 // milliseconds that killed processes have to be gone
 
+struct berth_exec_record; // exec-record.h
+
 struct berth_container {
 	const struct berth_runtime *runtime;
 	int folder; // beneath the state root
 	struct berth_record *record;
 	int pidfd; // of init; -1: it is gone
 	struct berth_cgroup *cgroup; // NULL: none, or not opened yet
+	struct berth_exec_record *exec; // NULL: not read yet
 };
 
 struct berth_container *berth_container_new(const struct berth_runtime *runtime, int folder);
 
 // The group; NULL without an error when the container has none or it is gone. Owned by the container.
 struct berth_cgroup *berth_container_find_cgroup(struct berth_container *container, GError **error);
+// What exec.json says, borrowed.
+const struct berth_exec_record *berth_container_exec_record(struct berth_container *container, GError **error);
 // creating, created, running, paused or stopped.
 const char *berth_container_status(struct berth_container *container);
 

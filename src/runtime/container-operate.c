@@ -3,6 +3,7 @@
 // that the kernel knows: each question is answered by the pidfd, the cgroup and the state folder.
 #include "runtime/channel.h"
 #include "runtime/container-internal.h"
+#include "runtime/exec-record.h"
 #include "runtime/groups.h"
 #include "runtime/setup.h"
 
@@ -36,6 +37,7 @@ void berth_container_free(struct berth_container *container)
 	berth_fd_clear(&container->pidfd);
 	berth_record_free(container->record);
 	berth_cgroup_free(container->cgroup);
+	berth_exec_record_free(container->exec);
 	g_free(container);
 }
 

@@ -23,7 +23,7 @@
 // What setup borrows, for as long as it lives.
 struct exec {
 	struct berth_container *container;
-	struct berth_exec_record *record;
+	const struct berth_exec_record *record;
 	struct berth_cgroup *cgroup; // of its own, beneath the container's; NULL: that one
 	struct oci_config config;
 	struct oci_linux_section section;
@@ -37,7 +37,6 @@ struct exec {
 static void exec_clear(struct exec *exec)
 {
 	berth_setup_free(exec->setup);
-	berth_exec_record_free(exec->record);
 	berth_cgroup_free(exec->cgroup);
 	berth_fd_clear(&exec->sync);
 	berth_fd_clear(&exec->pidfd);
@@ -290,7 +289,7 @@ bool berth_container_exec(struct berth_container *container, const struct berth_
 	berth_fd lock = try_lock(container);
 	if (!check_status(container, wanted->ignore_paused, error))
 		return false;
-	exec.record = berth_exec_record_read(container->folder, container->record->id, error);
+	exec.record = berth_container_exec_record(container, error);
 	if (!exec.record)
 		return false;
 	berth_container_find_cgroup(container, &problem);
@@ -308,13 +307,21 @@ bool berth_container_exec(struct berth_container *container, const struct berth_
 	return true;
 }
 
+const struct berth_exec_record *berth_container_exec_record(struct berth_container *container, GError **error)
+{
+	if (!container->exec)
+		container->exec = berth_exec_record_read(container->folder, container->record->id, error);
+	return container->exec;
+}
+
 struct oci_process *berth_container_process(struct berth_container *container, GError **error)
 {
-	g_autoptr(berth_exec_record) record = berth_exec_record_read(container->folder, container->record->id, error);
+	const struct berth_exec_record *record = berth_container_exec_record(container, error);
+
 	if (!record)
 		return NULL;
 	if (record->process)
-		return g_steal_pointer(&record->process);
+		return berth_document_copy(&oci_process_document, record->process);
 	struct oci_process *process = berth_document_new(&oci_process_document);
 	process->cwd = g_strdup("/");
 	return process;

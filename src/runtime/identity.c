@@ -174,7 +174,7 @@ static bool enter_cwd(const struct berth_setup *setup, const char *cwd, GError *
 				      : berth_root_make_folder(setup->root, cwd, 0755, error);
 
 	if (folder < 0 && setup->exec) {
-		const char *reason = errno == ENOENT ? "no such file or directory" : g_strerror(errno);
+		const char *reason = errno == ENOENT ? "no such file or directory" : berth_error_text(errno);
 		return berth_error_set(error, BERTH_ERROR_NOT_FOUND,
 				       "chdir to cwd (\"%s\") set in config.json failed: %s", cwd, reason);
 	}

@@ -143,7 +143,7 @@ bool berth_cgroup_create_below_in(const struct berth_cgroup_mounts *mounts, cons
 	if (!made && (errno == EACCES || errno == EPERM || errno == EROFS))
 		return berth_error_set(error, BERTH_ERROR_FORBIDDEN,
 				       "cgroup %s: user %d may not make groups in it (%s): " REMEDY, own,
-				       (int) geteuid(), strerror(errno));
+				       (int) geteuid(), berth_error_text(errno));
 	if (!made && errno != EEXIST)
 		return berth_error_set_errno(error, errno, "make cgroup %s in the own cgroup %s", name, own);
 	g_autofree char *path = g_build_filename(own, name, NULL);

@@ -146,3 +146,18 @@ start_sleeper() {
 	run -255 runtime exec --process "$work/process.json" "$id"
 	[[ "$output" == *cwd* ]]
 }
+
+@test "what fails inside the root loads no code and reads no file of it for its message" {
+	# libc would look for conversions of character sets here; who opened one of these would wait for ever.
+	local folder=$bundle/rootfs/usr/lib/x86_64-linux-gnu
+	mkdir -p "$folder/gconv"
+	mkfifo "$folder/charset.alias" "$folder/gconv/gconv-modules.cache" "$folder/gconv/gconv-modules"
+	start_sleeper
+	run -255 timeout 10 "$BERTH_BUILD/berth-runtime" --root "$state" exec --cwd /missing "$id" true
+	run -255 timeout 10 "$BERTH_BUILD/berth-runtime" --root "$state" exec "$id" /etc/passwd/x
+	[[ "$output" == *"no such file or directory" || "$output" == *"not a directory" ]]
+	runtime delete --force "$id"
+	configure '.mounts += [{"destination":"/etc/passwd/x","type":"tmpfs","source":"tmpfs"}] | .process.args=["/nothing"]'
+	touch "$bundle/rootfs/etc/passwd"
+	run -1 timeout 10 "$BERTH_BUILD/berth-runtime" --root "$state" run --bundle "$bundle" "$id"
+}
