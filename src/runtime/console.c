@@ -20,7 +20,7 @@ static bool bind_console(struct berth_setup *setup, GError **error)
 {
 	berth_fd dev = berth_root_make_folder(setup->root, "/dev", 0755, error);
 
-	if (dev < 0)
+	if (dev < 0 || !berth_mounts_check_place(setup, dev, "/dev", error))
 		return false;
 	berth_fd made = openat(dev, "console", O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0600);
 	if (made < 0 && errno != EEXIST)

@@ -150,7 +150,7 @@ static bool make_device(struct berth_setup *setup, const struct oci_device *devi
 	berth_fd folder = berth_root_make_folder(setup->root, parent, 0755, error);
 	int tree = index < setup->device_trees->len ? g_array_index(setup->device_trees, int, index) : -1;
 
-	if (folder < 0)
+	if (folder < 0 || !berth_mounts_check_place(setup, folder, parent, error))
 		return false;
 	if (tree >= 0)
 		return bind_node(folder, name, tree, error);
@@ -180,7 +180,7 @@ static bool make_links(struct berth_setup *setup, GError **error)
 {
 	berth_fd dev = berth_root_make_folder(setup->root, "/dev", 0755, error);
 
-	if (dev < 0)
+	if (dev < 0 || !berth_mounts_check_place(setup, dev, "/dev", error))
 		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(links); i++)
 		if (!make_link(dev, links[i].name, links[i].target, error))

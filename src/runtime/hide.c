@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // linux.maskedPaths and linux.readonlyPaths. A masked file gets the container's /dev/null on it, after the inode was
 // checked by descriptor to be the null device (a link there could have led anywhere); all masked folders share one
-// empty read-only tmpfs.
+// empty read-only tmpfs. What lies in /proc and /sys is found from the descriptors of the mounts themselves.
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -17,7 +17,7 @@
 static int open_existing(const struct berth_setup *setup, const char *path, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
-	int fd = berth_rootfs_open(setup, path, false, &problem);
+	int fd = berth_mounts_open(setup, path, &problem);
 
 	if (fd < 0 && !g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
 		g_propagate_error(error, g_steal_pointer(&problem));

@@ -51,6 +51,17 @@ static unsigned sysctl_namespace(const char *path)
 	return 0;
 }
 
+// "net/../kernel/panic" begins like a key of a namespace and is none.
+static bool stays_beneath(const char *path)
+{
+	g_auto(GStrv) names = g_strsplit(path, "/", -1);
+
+	for (char **name = names; *name; name++)
+		if (!**name || g_str_equal(*name, ".") || g_str_equal(*name, ".."))
+			return false;
+	return true;
+}
+
 static bool check_sysctl(const struct berth_setup *setup, GError **error)
 {
 	GHashTableIter iter;
@@ -60,6 +71,9 @@ static bool check_sysctl(const struct berth_setup *setup, GError **error)
 	while (g_hash_table_iter_next(&iter, &key, NULL)) {
 		g_autofree char *path = sysctl_path(key);
 		unsigned flag = sysctl_namespace(path);
+		if (!stays_beneath(path))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "sysctl %s: is no name of a setting",
+					       (char *) key);
 		if (!flag)
 			return berth_error_set(error, BERTH_ERROR_INVALID,
 					       "sysctl %s belongs to no namespace: it would change the host",

@@ -236,7 +236,9 @@ static bool make_new(struct berth_mount_step *step, const char *path, int target
 						 .recursive = step->options.propagation_recursive};
 	if (!berth_mount_change(tree, &propagation, error) || !berth_mount_change(tree, &step->options.deep, error))
 		return false;
-	if (late)
+	step->late = late;
+	step->kernel = is_type(step->mount, "proc") || is_type(step->mount, "sysfs");
+	if (step->late || step->kernel)
 		step->mounted = berth_fd_steal(&tree);
 	return true;
 }
@@ -280,8 +282,11 @@ static bool make_one(struct berth_setup *setup, struct berth_mount_step *step, G
 		return false;
 	if (step->options.remount)
 		return remount(step, target, error);
-	if (step->options.bind)
+	if (step->options.bind) {
+		step->kernel = (g_str_equal(path, "/proc") && berth_mount_is(step->tree, PROC_SUPER_MAGIC)) ||
+			       (g_str_equal(path, "/sys") && berth_mount_is(step->tree, SYSFS_MAGIC));
 		return berth_mount_attach(step->tree, target, path, error);
+	}
 	if (is_cgroup(step->mount))
 		return berth_groups_settle(setup, error) && berth_cgroup_mount_make(setup, step, target, error);
 	return make_new(step, path, target, error);
@@ -303,7 +308,7 @@ bool berth_mounts_finish(struct berth_setup *setup, GError **error)
 
 	for (guint i = 0; i < setup->mounts->len; i++) {
 		struct berth_mount_step *step = &g_array_index(setup->mounts, struct berth_mount_step, i);
-		if (step->mounted >= 0 && !berth_mount_change(step->mounted, &read_only, error))
+		if (step->late && !berth_mount_change(step->mounted, &read_only, error))
 			return g_prefix_error(error, "mount %s: ", step->mount->destination), false;
 	}
 	return true;

@@ -17,6 +17,7 @@ struct context {
 	bool v2;
 	void (*warn)(void *data, const char *message);
 	void *data;
+	bool update;
 };
 
 static void warn(const struct context *context, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -635,7 +636,8 @@ static bool is_ordinary_user(void)
 static bool set_devices(const struct context *context, const struct oci_resources *resources, GError **error)
 {
 	const GPtrArray *devices = resources->devices;
-	unsigned count = devices->len;
+	unsigned count = devices ? devices->len : 0;
+	bool asked = count > 0;
 	g_autofree struct berth_device_rule *rules =
 		g_new0(struct berth_device_rule, count + G_N_ELEMENTS(default_rules));
 	g_autoptr(GError) local = NULL;
@@ -643,7 +645,8 @@ static bool set_devices(const struct context *context, const struct oci_resource
 	for (unsigned i = 0; i < count; i++)
 		if (!convert_rule(g_ptr_array_index(devices, i), i, &rules[i], error))
 			return false;
-	if (count == 0)
+	// A new group begins with what its parent allows. So where no rule is given, the default ones are all.
+	if (!asked && context->update)
 		return true;
 	if (!allows_all(rules, count)) {
 		memcpy(rules + count, default_rules, sizeof default_rules);
@@ -659,8 +662,10 @@ static bool set_devices(const struct context *context, const struct oci_resource
 		return true;
 	}
 	// Nodes of devices cannot be made in its user namespace, and those that are mounted are opened by its rights.
-	if (refused && is_ordinary_user()) {
-		warn(context, "resources: devices: %s; the container may open what its user may", local->message);
+	if (refused && (!asked || is_ordinary_user())) {
+		if (asked || !is_ordinary_user())
+			warn(context, "resources: devices: %s; the container may open what its user may",
+			     local->message);
 		return true;
 	}
 	g_propagate_prefixed_error(error, g_steal_pointer(&local), "resources: devices: ");
@@ -686,19 +691,25 @@ static const struct section {
 bool berth_resources_apply(const struct oci_resources *resources, const struct berth_cgroup *cgroup, bool update,
 			   void (*warn_with)(void *data, const char *message), void *data, GError **error)
 {
-	struct context context = {cgroup, berth_cgroup_fd(cgroup) >= 0, warn_with, data};
+	static const struct oci_resources none = {0};
+	struct context context = {cgroup, berth_cgroup_fd(cgroup) >= 0, warn_with, data, update};
 
-	// Creating and updating differ in nothing: what is absent is not written, and stays.
-	(void) update;
-	if (!resources)
-		return true;
+	if (!resources) {
+		if (update)
+			return true;
+		resources = &none;
+	}
 	if (berth_cgroup_kind(cgroup) == BERTH_CGROUP_NONE) {
+		if (resources == &none)
+			return true;
 		warn(&context, "resources: no cgroup file system is mounted: the container has no limits");
 		return true;
 	}
 	for (unsigned i = 0; i < G_N_ELEMENTS(sections); i++) {
 		const struct section *section = &sections[i];
-		if (*(void *const *) ((const char *) resources + section->member) &&
+		// What is absent is not written, and stays; but for the devices of a new container.
+		bool always = section->set == set_devices && !update;
+		if ((always || *(void *const *) ((const char *) resources + section->member)) &&
 		    !section->set(&context, resources, error))
 			return false;
 	}

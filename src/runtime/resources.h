@@ -8,7 +8,8 @@
 #include "sys/cgroup.h"
 
 // Writes all limits. A limit whose controller is not there is an error that names both, unless it asks for what holds
-// anyway (unlimited). With `update` device rules are left as they are unless given.
+// anyway (unlimited). What is not given is left as it is; but without `update` devices are denied, except for the
+// default ones, where no rule is given. `resources` may be NULL.
 bool berth_resources_apply(const struct oci_resources *resources, const struct berth_cgroup *cgroup, bool update,
 			   void (*warn)(void *data, const char *message), void *data, GError **error);
 

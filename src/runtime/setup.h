@@ -20,7 +20,10 @@ struct berth_mount_step {
 	bool file; // bind: the source is no folder
 	char *link; // copy-symlink: what the source, a link, leads to; else NULL
 	GPtrArray *cgroups; // cgroup v1: its hierarchies (mounts-cgroup.c); else NULL
-	int mounted; // set by the child: the mount whose read-only attribute is set last; else -1
+	// Set by the child.
+	int mounted; // the mount, where it is needed again; else -1
+	bool late; // it becomes read-only last
+	bool kernel; // procfs or sysfs
 };
 
 // Where hooks are run, and where their output goes.
@@ -117,6 +120,12 @@ bool berth_idmap_mount_check(const struct oci_mount *mount, GError **error);
 bool berth_idmap_mount_wanted(const struct berth_mount_step *step);
 bool berth_idmap_mount_apply(const struct berth_setup *setup, const struct berth_mount_step *step, int tree,
 			     GError **error);
+
+// mount-place.c: refuses a folder of the root, reached by `path`, that lies in a bind mount made for another path.
+bool berth_mounts_check_place(const struct berth_setup *setup, int folder, const char *path, GError **error);
+// Opens what `path` is in the root, O_PATH. What lies in a procfs or sysfs of the document's is found from the mount's
+// own descriptor, so nobody who may write in the root can bring something else in its place.
+int berth_mounts_open(const struct berth_setup *setup, const char *path, GError **error);
 
 // mounts-cgroup.c
 bool berth_cgroup_mount_prepare(struct berth_setup *setup, struct berth_mount_step *step, const char *cgroup_path,

@@ -10,6 +10,14 @@ setup_file() {
 }
 
 setup() {
+	set_up_work
+}
+
+teardown() {
+	tear_down_work
+}
+
+set_up_work() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/berth-runtime-test-XXXXXX")
 	chmod 755 "$work" # containers with user namespaces go through it
 	state=$work/state
@@ -18,7 +26,7 @@ setup() {
 	cp -a "$BATS_FILE_TMPDIR/bundle" "$bundle"
 }
 
-teardown() {
+tear_down_work() {
 	local status=0 name
 	for name in $(runtime list -q 2>/dev/null); do
 		runtime delete --force "$name" || status=1

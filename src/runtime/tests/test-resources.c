@@ -74,7 +74,7 @@ static bool apply(struct fake *fake, const char *text, GError **error)
 {
 	g_autoptr(oci_resources) resources = parse(text);
 	g_string_truncate(fake->warnings, 0);
-	return berth_resources_apply(resources, fake->cgroup, false, keep_warning, fake->warnings, error);
+	return berth_resources_apply(resources, fake->cgroup, true, keep_warning, fake->warnings, error);
 }
 
 static void test_v2_values(struct fake *fake, G_GNUC_UNUSED const void *data)
@@ -320,7 +320,7 @@ static void check_v1(struct berth_cgroup *cgroup)
 	g_assert_cmpuint(usage.memory_limit_bytes, ==, UINT64_MAX);
 
 	g_autoptr(oci_resources) unified = parse("{\"unified\":{\"memory.max\":\"1\"}}");
-	g_assert_false(berth_resources_apply(unified, cgroup, false, NULL, NULL, &error));
+	g_assert_false(berth_resources_apply(unified, cgroup, true, NULL, NULL, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE);
 }
 
