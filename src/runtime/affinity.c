@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-static bool parse(const char *list, cpu_set_t *ret)
+bool berth_affinity_parse(const char *list, cpu_set_t *ret)
 {
 	CPU_ZERO(ret);
 	for (const char *at = list;;) {
@@ -40,7 +40,7 @@ bool berth_affinity_check(const struct oci_cpu_affinity *affinity, GError **erro
 	cpu_set_t cpus;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
-		if (lists[i] && *lists[i] && !parse(lists[i], &cpus))
+		if (lists[i] && *lists[i] && !berth_affinity_parse(lists[i], &cpus))
 			return berth_error_set(error, BERTH_ERROR_INVALID,
 					       "process.execCPUAffinity: \"%s\" is no list of processors like 0-3,7",
 					       lists[i]);
@@ -53,7 +53,7 @@ bool berth_affinity_set(const char *list, GError **error)
 
 	if (!list || !*list)
 		return true;
-	if (!parse(list, &cpus) || sched_setaffinity(0, sizeof cpus, &cpus) < 0)
+	if (!berth_affinity_parse(list, &cpus) || sched_setaffinity(0, sizeof cpus, &cpus) < 0)
 		return berth_error_set_errno(error, errno, "process.execCPUAffinity: processors %s", list);
 	return true;
 }

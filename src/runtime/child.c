@@ -235,7 +235,8 @@ bool berth_child_execute(struct berth_setup *setup, int socket, const char *prog
 {
 	struct berth_notify notify = BERTH_NOTIFY_NONE;
 
-	if (!berth_notify_prepare(setup, socket, &notify, error) || !berth_limits_set(setup, error) ||
+	if (!berth_memory_policy_set(setup->section->memory_policy, error) ||
+	    !berth_notify_prepare(setup, socket, &notify, error) || !berth_limits_set(setup, error) ||
 	    !write_label(setup, error))
 		return false;
 	if (!berth_channel_send(socket, -1, error, "executing") || !berth_identity_finish(setup, &notify, error))

@@ -10,6 +10,7 @@ struct berth_exec_record {
 	struct oci_process *process;
 	char *chroot; // where the root is in a joined mount namespace; NULL: it is the namespace's
 	struct oci_personality *personality;
+	struct oci_memory_policy *memory_policy;
 	bool no_new_keyring;
 	bool filter; // there is a seccomp.bpf
 	uint64_t filter_flags; // of seccomp(2)

@@ -72,7 +72,8 @@ static void set_up(struct exec *exec, const struct berth_exec *wanted)
 	exec->setup = setup;
 	exec->config = (struct oci_config){.process = (struct oci_process *) wanted->process,
 					   .annotations = exec->container->record->annotations};
-	exec->section = (struct oci_linux_section){.personality = exec->record->personality};
+	exec->section = (struct oci_linux_section){.personality = exec->record->personality,
+						   .memory_policy = exec->record->memory_policy};
 	exec->create = (struct berth_create){
 		.rootfs_fd = -1,
 		.stdio = wanted->stdio,

@@ -9,6 +9,7 @@
 #include "sys/capability.h"
 
 #include <glib.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -206,6 +207,10 @@ bool berth_time_has_offsets(const struct berth_setup *setup);
 bool berth_time_open(struct berth_setup *setup, GError **error);
 bool berth_time_make(struct berth_setup *setup, GError **error);
 
+// memory-policy.c: of the calling process; NULL: as it is.
+bool berth_memory_policy_check(const struct oci_memory_policy *wanted, GError **error);
+bool berth_memory_policy_set(const struct oci_memory_policy *wanted, GError **error);
+
 // program.c: finds the program and makes its environment, before the filter is installed; executes it, and returns only
 // on failure, with the well-known words.
 char *berth_program_find(const struct oci_process *process, char ***ret_env, GError **error);
@@ -243,5 +248,6 @@ void berth_child_fail(int socket, const GError *problem) G_GNUC_NORETURN;
 void berth_exec_child_main(struct berth_setup *setup) G_GNUC_NORETURN;
 
 // affinity.c: "0-3,7" as the kernel's lists have it.
+bool berth_affinity_parse(const char *list, cpu_set_t *ret); // false: it is no list
 bool berth_affinity_check(const struct oci_cpu_affinity *affinity, GError **error);
 bool berth_affinity_set(const char *list, GError **error); // of the calling process; NULL and "": nothing

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# How the kernel treats the process: scheduler, I/O priority, personality.
+# How the kernel treats the process: scheduler, I/O priority, personality, memory policy.
 
 load helpers
 
@@ -65,6 +65,11 @@ load helpers
 		.process.scheduler={"policy":"SCHED_OTHER","flags":["SCHED_FLAG_NO"]}|process.scheduler.flags: SCHED_FLAG_NO is not known
 		.process.ioPriority={"class":"IOPRIO_CLASS_NO"}|process.ioPriority.class: IOPRIO_CLASS_NO is not known
 		.process.ioPriority={"class":"IOPRIO_CLASS_BE","priority":8}|process.ioPriority.priority: goes from 0 to 7
+		.linux.memoryPolicy={"mode":"MPOL_NO"}|linux.memoryPolicy.mode: MPOL_NO is not known
+		.linux.memoryPolicy={"mode":"MPOL_BIND"}|linux.memoryPolicy.nodes: MPOL_BIND needs them
+		.linux.memoryPolicy={"mode":"MPOL_LOCAL","nodes":"0"}|linux.memoryPolicy.nodes: MPOL_LOCAL has none
+		.linux.memoryPolicy={"mode":"MPOL_BIND","nodes":"0-"}|linux.memoryPolicy.nodes: "0-" is no list of nodes
+		.linux.memoryPolicy={"mode":"MPOL_BIND","nodes":"0","flags":["MPOL_F_NO"]}|linux.memoryPolicy.flags: MPOL_F_NO is not known
 		.linux.personality={"domain":"BSD"}|linux.personality.domain: BSD is not known
 		.linux.personality={"domain":"LINUX","flags":["NOTHING"]}|linux.personality.flags: NOTHING is not known
 	CASES
@@ -89,4 +94,37 @@ load helpers
 	configure '.linux.personality={"domain":"LINUX32","flags":["ADDR_NO_RANDOMIZE","UNAME26"]}'
 	launch 'exec sleep 1000'
 	[ "$(cat "/proc/$(pid_of)/personality")" = 00060008 ]
+}
+
+# The policy of the process's stack, as the kernel tells it.
+policy() {
+	grep -m1 'stack' "/proc/$1/numa_maps" | cut -d' ' -f2
+}
+
+@test "memoryPolicy: each mode and flag, for the container's process and further ones" {
+	local wanted expected
+	[ -e /proc/self/numa_maps ] || skip "this kernel has no NUMA"
+	while IFS='|' read -r wanted expected; do
+		configure --argjson wanted "$wanted" '.linux.memoryPolicy=$wanted'
+		launch 'exec sleep 1000'
+		echo "$wanted: $(policy "$(pid_of)")"
+		[[ "$(policy "$(pid_of)")" == "$expected"* ]]
+		runtime exec --detach --pid-file "$work/pid" "$id" sleep 1001
+		[[ "$(policy "$(cat "$work/pid")")" == "$expected"* ]]
+		runtime delete --force "$id"
+	done <<-'CASES'
+		{"mode":"MPOL_DEFAULT"}|default
+		{"mode":"MPOL_BIND","nodes":"0"}|bind:0
+		{"mode":"MPOL_BIND","nodes":"0","flags":["MPOL_F_NUMA_BALANCING"]}|bind
+		{"mode":"MPOL_INTERLEAVE","nodes":"0-0","flags":["MPOL_F_STATIC_NODES"]}|interleave=static:0
+		{"mode":"MPOL_PREFERRED","nodes":"0","flags":["MPOL_F_RELATIVE_NODES"]}|prefer=relative:0
+		{"mode":"MPOL_PREFERRED_MANY","nodes":"0"}|prefer
+		{"mode":"MPOL_LOCAL"}|local
+	CASES
+}
+
+@test "memoryPolicy: what the kernel refuses is told by name" {
+	configure '.linux.memoryPolicy={"mode":"MPOL_BIND","nodes":"900"}'
+	run -1 script true
+	[[ "$output" == *'linux.memoryPolicy: MPOL_BIND of nodes "900": '* ]]
 }
