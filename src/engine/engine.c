@@ -78,6 +78,8 @@ static bool open_parts(struct berth_engine *engine, GError **error)
 	if (engine->containers_folder < 0 || !read_id(engine, error))
 		return false;
 	engine->monitor_program = berth_self_clone(options->monitor_program);
+	engine->spare = berth_monitor_spare_new(engine->options.monitor_program, engine->monitor_program,
+						engine->options.exec_root);
 	engine->seccomp = berth_seccomp_profile_builtin(error);
 	return engine->seccomp != NULL;
 }
@@ -150,6 +152,7 @@ void berth_engine_close(struct berth_engine *engine)
 	wake_all(engine);
 	berth_supervisor_free(engine->supervisor);
 	berth_workers_free(engine->workers);
+	g_clear_pointer(&engine->spare, berth_monitor_spare_free);
 	g_hash_table_unref(engine->by_name);
 	g_hash_table_unref(engine->by_id);
 	g_clear_pointer(&engine->seccomp, berth_seccomp_profile_free);

@@ -37,6 +37,7 @@ struct berth_engine {
 	struct berth_seccomp_profile *seccomp;
 	char *containers_path, *cache_path;
 	int exec_folder, containers_folder;
+	struct berth_monitor_spare *spare;
 	int monitor_program; // of berth_self_clone(); -1: this kernel does not let it
 
 	pthread_mutex_t lock;

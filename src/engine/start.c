@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define SPARE_DELAY 100 // milliseconds: not while this container is starting
+
 int berth_engine__run_folder(struct berth_engine *engine, const char *id, bool make, GError **error)
 {
 	if (make && mkdirat(engine->exec_folder, id, 0700) < 0 && errno != EEXIST) {
@@ -106,6 +108,7 @@ static struct berth_monitor *spawn(struct berth_engine *engine, const struct ber
 		.run_folder = path,
 		.settings = &settings,
 		.rootfs_fd = root,
+		.spare = engine->spare,
 	};
 	return berth_monitor_spawn(&launch, error);
 }
@@ -152,6 +155,12 @@ static bool record_start(struct berth_engine *engine, struct berth_engine_contai
 	return berth_engine__change(engine, container, &change, error);
 }
 
+static void fill_spare(void *data, bool canceled)
+{
+	if (!canceled)
+		berth_monitor_spare_fill(data);
+}
+
 // Lets the prepared container's program start. `monitor` is taken.
 static bool launch(struct berth_engine *engine, struct berth_engine_container *container, struct berth_monitor *taken,
 		   GError **error)
@@ -168,6 +177,7 @@ static bool launch(struct berth_engine *engine, struct berth_engine_container *c
 		// Who came too late for the first time and too early to find it running.
 		berth_engine__attach_pending(engine, container, monitor);
 		container->run++;
+		berth_workers_add(engine->workers, fill_spare, engine->spare, SPARE_DELAY);
 		return berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&monitor), error);
 	}
 	berth_engine__run_kill(monitor, NULL);

@@ -4,6 +4,17 @@
 
 #include "monitor/protocol.h"
 
+// `descriptors` by their number in the monitor, up to `end`, all numbers of their own (berth_monitor__copy); -1: closed
+// there. The monitor is a child of nobody here.
+bool berth_monitor__execute(const char *program, char *const *arguments, const int *descriptors, int end,
+			    GError **error);
+// Copies the descriptor clear of the numbers that it may get in a monitor. -1 on failure.
+int berth_monitor__copy(int fd, GError **error);
+
+// Gives the container to the monitor that waits, if there is one. The descriptors are copied.
+bool berth_monitor__spare_take(struct berth_monitor_spare *spare, const char *id, const char *run_folder,
+			       const int descriptors[BERTH_MONITOR_FD_END]);
+
 // Makes a connection of a socket, which it takes over, and takes the hello; a monitor that was just spawned is waited
 // for as long as it takes (`patient`).
 struct berth_monitor *berth_monitor__open(int socket, bool patient, GError **error);

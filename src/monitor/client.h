@@ -41,6 +41,16 @@ BERTH_DOCUMENT_AUTOPTR(berth_monitor_exit, berth_monitor_exit_document)
 
 struct berth_monitor;
 
+// A monitor that is executed already and waits for its container: the next start need not wait for that. It belongs to
+// its engine until it is given a container, and ends with it. For any thread.
+struct berth_monitor_spare;
+// None is there at first. `program` and `program_fd` as in struct berth_monitor_launch; `folders` is the folder of run
+// folders. All are borrowed.
+struct berth_monitor_spare *berth_monitor_spare_new(const char *program, int program_fd, const char *folders);
+// Starts one unless one waits. That it cannot be started shows when a container's own is.
+void berth_monitor_spare_fill(struct berth_monitor_spare *spare);
+void berth_monitor_spare_free(struct berth_monitor_spare *spare);
+
 struct berth_monitor_launch {
 	const char *program; // of berth-monitor
 	int program_fd; // of berth_self_clone(program), which saves the monitor from doing so; -1: none
@@ -48,6 +58,7 @@ struct berth_monitor_launch {
 	const char *run_folder; // its path, which is the OCI bundle
 	const struct berth_monitor_settings *settings;
 	int rootfs_fd; // a detached mount for the root; the caller keeps its own. -1: config.json's root.path
+	struct berth_monitor_spare *spare; // is used if one waits; NULL: none
 };
 
 // Starts a monitor, which creates its container at once; returns when the container is created and waits for

@@ -44,6 +44,7 @@
 // The descriptors with which a monitor is started, at fixed numbers.
 enum berth_monitor_descriptor {
 	BERTH_MONITOR_FD_LISTEN = 3,
+	BERTH_MONITOR_FD_ORDER = 3, // the only one of a monitor that waits for its container: spare.c
 	BERTH_MONITOR_FD_FOLDER, // the run folder, under an exclusive flock for as long as the container exists
 	BERTH_MONITOR_FD_CONNECTION, // to the one who spawned it
 	BERTH_MONITOR_FD_ROOTFS, // /dev/null if there is none

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define FREE_DESCRIPTORS 16 // copies are made from here on, clear of the fixed numbers
+#define FREE_DESCRIPTORS 16 // copies are made from here on
 
 // Locks the run folder for a new monitor. One that is just ending is waited for: it has written exit.json and removes
 // its container, which takes milliseconds.
@@ -59,7 +59,8 @@ static bool prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr
 	failed |= posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
 	failed |= posix_spawn_file_actions_adddup2(actions, 0, 1) | posix_spawn_file_actions_adddup2(actions, 0, 2);
 	for (int number = BERTH_MONITOR_FD_LISTEN; number < end; number++)
-		failed |= posix_spawn_file_actions_adddup2(actions, descriptors[number], number);
+		if (descriptors[number] >= 0)
+			failed |= posix_spawn_file_actions_adddup2(actions, descriptors[number], number);
 	failed |= posix_spawn_file_actions_addclosefrom_np(actions, end);
 	failed |= posix_spawn_file_actions_addchdir_np(actions, "/");
 	return failed == 0;
@@ -91,27 +92,25 @@ static __attribute__((noinline)) int spawn_orphan(const char *program, char *con
 	return middle < 0 ? failure : result;
 }
 
-// `descriptors` by their number in the monitor, up to `end`.
-static bool spawn(const struct berth_monitor_launch *launch, const int *descriptors, int end, GError **error)
+bool berth_monitor__execute(const char *program, char *const *arguments, const int *descriptors, int end,
+			    GError **error)
 {
 	g_autofree char *by_descriptor = g_strdup_printf("/proc/self/fd/%d", BERTH_MONITOR_FD_PROGRAM);
-	const char *program = end > BERTH_MONITOR_FD_PROGRAM ? by_descriptor : launch->program;
-	char *arguments[] = {(char *) "berth-monitor", launch->settings->id, (char *) launch->run_folder, NULL};
+	const char *path = end > BERTH_MONITOR_FD_PROGRAM ? by_descriptor : program;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
 	int failure = prepare(&actions, &attributes, descriptors, end)
-			      ? spawn_orphan(program, arguments, &actions, &attributes)
+			      ? spawn_orphan(path, arguments, &actions, &attributes)
 			      : ENOMEM;
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
-	return failure == 0 || berth_error_set_errno(error, failure, "start monitor %s", launch->program);
+	return failure == 0 || berth_error_set_errno(error, failure, "start monitor %s", program);
 }
 
-// Copies the descriptor clear of the fixed numbers.
-static int copy(int fd, GError **error)
+int berth_monitor__copy(int fd, GError **error)
 {
 	int result = fcntl(fd, F_DUPFD_CLOEXEC, FREE_DESCRIPTORS);
 	if (result < 0)
@@ -143,14 +142,19 @@ static int launch_at(const struct berth_monitor_launch *launch, int folder, GErr
 		[BERTH_MONITOR_FD_ROOTFS] = launch->rootfs_fd < 0 ? null : launch->rootfs_fd,
 		[BERTH_MONITOR_FD_PROGRAM] = launch->program_fd,
 	};
+	char *arguments[] = {(char *) "berth-monitor", launch->settings->id, (char *) launch->run_folder, NULL};
 	int descriptors[BERTH_MONITOR_FD_PROGRAM + 1];
 	int end = launch->program_fd < 0 ? BERTH_MONITOR_FD_END : BERTH_MONITOR_FD_PROGRAM + 1;
 	bool ok = true;
+
+	if (launch->spare &&
+	    berth_monitor__spare_take(launch->spare, launch->settings->id, launch->run_folder, sources))
+		return berth_fd_steal(&ours);
 	for (int number = BERTH_MONITOR_FD_LISTEN; number < end; number++) {
-		descriptors[number] = ok ? copy(sources[number], error) : -1;
+		descriptors[number] = ok ? berth_monitor__copy(sources[number], error) : -1;
 		ok = descriptors[number] >= 0;
 	}
-	ok = ok && spawn(launch, descriptors, end, error);
+	ok = ok && berth_monitor__execute(launch->program, arguments, descriptors, end, error);
 	for (int number = BERTH_MONITOR_FD_LISTEN; number < end; number++)
 		berth_fd_clear(&descriptors[number]);
 	return ok ? berth_fd_steal(&ours) : -1;

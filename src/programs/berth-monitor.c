@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parent of one container. It is started by berth_monitor_spawn() and by nobody else; monitor/protocol.h says how
-// one talks to it. There may be thousands of these: what is needed only while the container is created is given back.
+// The parent of one container. It is started by berth_monitor_spawn() and by nobody else, or before there is a
+// container (the id is blank then) by berth_monitor_spare_fill(); monitor/protocol.h says how one talks to it. There
+// may be thousands of these: what is needed only while the container is created is given back.
 #include "monitor/monitor.h"
 #include "sys/self.h"
 
@@ -23,5 +24,7 @@ int main(int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, 16 << 10);
 	mallopt(M_TOP_PAD, 4 << 10);
 	mallopt(M_MMAP_THRESHOLD, 32 << 10);
+	if (*argv[1] == ' ' && !berth_monitor_await_order(argv))
+		return 0;
 	return berth_monitor_run(argv[1], argv[2]);
 }

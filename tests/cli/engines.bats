@@ -48,3 +48,31 @@ other_answers() {
 	[[ "$output" == *"an engine runs already (process $(cat "$WORK/pid"))"* ]]
 	engine_answers
 }
+
+# Monitors that wait for a container have blanks for arguments.
+spares() {
+	pgrep -f '^berth-monitor  ' || true
+}
+
+new_spare() {
+	comm -13 <(sort <<<"$1") <(spares | sort) | grep .
+}
+
+@test "after a start the next monitor waits already; it is used, not needed, and ends with the engine" {
+	before=$(spares)
+	berth run --rm --network none busybox true
+	eventually new_spare "$before"
+	spare=$(new_spare "$before")
+	berth run -d --name second --network none busybox sleep 1000
+	tr '\0' ' ' <"/proc/$spare/cmdline" | grep "^berth-monitor $(berth inspect --format '{{.Id}}' second) $WORK/run/"
+	[ "$(berth inspect --format '{{.State.Running}}' second)" = true ]
+	eventually new_spare "$before"
+	kill -9 "$(new_spare "$before")"
+	[ "$(berth run --rm --network none busybox echo still)" = still ]
+	eventually new_spare "$before"
+	spare=$(new_spare "$before")
+	engine_stop KILL
+	eventually engine_gone "$spare"
+	engine_start
+	[ "$(berth inspect --format '{{.State.Running}}' second)" = true ]
+}
