@@ -15,22 +15,25 @@
 #include <sys/file.h>
 
 struct options {
-	char *root, *log, *log_format, *cgroup_manager, *criu, *rootless;
+	char *root, *log, *log_format, *log_level, *cgroup_manager, *criu, *rootless;
 	bool debug, systemd_cgroup, version;
 };
 
 static const struct berth_flag global_flags[] = {
 	{"root", 0, BERTH_FLAG_TEXT, offsetof(struct options, root), "path", "Folder of the containers' states"},
-	{"log", 0, BERTH_FLAG_TEXT, offsetof(struct options, log), "path", "File for errors and warnings"},
+	{"log", 0, BERTH_FLAG_TEXT, offsetof(struct options, log), "[file:|journald:|syslog:]name",
+	 "Where errors and warnings go"},
 	{"log-format", 0, BERTH_FLAG_TEXT, offsetof(struct options, log_format), "text|json", "Format of the log",
 	 "text"},
+	{"log-level", 0, BERTH_FLAG_TEXT, offsetof(struct options, log_level), "error|warning|debug",
+	 "The least that is logged", "warning"},
 	{"debug", 0, BERTH_FLAG_SWITCH, offsetof(struct options, debug), .help = "Log what is done"},
 	{"cgroup-manager", 0, BERTH_FLAG_TEXT, offsetof(struct options, cgroup_manager), "cgroupfs|disabled",
 	 "How control groups are made", "cgroupfs"},
 	{"systemd-cgroup", 0, BERTH_FLAG_SWITCH, offsetof(struct options, systemd_cgroup),
 	 .help = "Let systemd make control groups (refused: not implemented)"},
 	{"rootless", 0, BERTH_FLAG_TEXT, offsetof(struct options, rootless), "true|false|auto",
-	 "Accepted for runc's callers; only false and auto", .flags = BERTH_FLAG_HIDDEN},
+	 "Whether containers may go without control groups that cannot be made", "auto"},
 	{"criu", 0, BERTH_FLAG_TEXT, offsetof(struct options, criu), "path",
 	 "Accepted for runc's callers; there are no checkpoints", .flags = BERTH_FLAG_HIDDEN},
 	{"version", 'v', BERTH_FLAG_SWITCH, offsetof(struct options, version), .help = "Print the version"},
@@ -41,37 +44,12 @@ static const struct runtime_command *const commands[] = {
 	&runtime_command_create, &runtime_command_exec,     &runtime_command_start,  &runtime_command_run,
 	&runtime_command_state,  &runtime_command_kill,     &runtime_command_delete, &runtime_command_list,
 	&runtime_command_ps,     &runtime_command_pause,    &runtime_command_resume, &runtime_command_update,
-	&runtime_command_spec,   &runtime_command_features,
+	&runtime_command_spec,   &runtime_command_features, &runtime_command_mounts,
 };
-
-void runtime_log(const struct runtime_program *program, const char *level, const char *message)
-{
-	char moment[BERTH_MOMENT_SIZE];
-	g_autofree char *line = NULL;
-	bool error = g_str_equal(level, "error");
-
-	if (g_str_equal(level, "debug") && !program->debug)
-		return;
-	if (program->log < 0 || error)
-		fprintf(stderr, "berth-runtime: %s%s%s\n", error ? "" : level, error ? "" : ": ", message);
-	if (program->log < 0)
-		return;
-	berth_moment_format(berth_moment_now(), moment);
-	if (program->log_json) {
-		g_autofree char *valid = g_utf8_make_valid(message, -1);
-		BERTH_AUTO_JSON json_t *entry = json_pack("{ssssss}", "level", level, "msg", valid, "time", moment);
-		g_autofree char *text = berth_json_text(entry);
-		line = g_strconcat(text, "\n", NULL);
-	} else {
-		g_autofree char *quoted = g_strescape(message, NULL);
-		line = g_strdup_printf("time=\"%s\" level=%s msg=\"%s\"\n", moment, level, quoted);
-	}
-	berth_write_all(program->log, line, strlen(line), "the log", NULL);
-}
 
 static void warn(void *data, const char *message)
 {
-	runtime_log(data, "warning", message);
+	runtime_log(data, RUNTIME_LOG_WARNING, message);
 }
 
 static void print_version(void)
@@ -141,25 +119,17 @@ static int run_command(struct runtime_program *program, char *const *words, GErr
 				*command->arguments ? command->arguments : "no argument");
 		goto out;
 	}
+	if (program->log.level >= RUNTIME_LOG_DEBUG) {
+		g_autofree char *all = g_strjoinv(" ", arguments);
+		g_autofree char *line = g_strdup_printf("%s %s", command->name, all);
+		runtime_log(program, RUNTIME_LOG_DEBUG, line);
+	}
 	status = command->run(program, options, arguments, error);
 out:
 	if (status < 0 && command->failure)
 		status = command->failure;
 	berth_flags_clear(flags, options);
 	return status;
-}
-
-static bool open_log(struct runtime_program *program, const struct options *options, GError **error)
-{
-	program->log_json = g_str_equal(options->log_format, "json");
-	program->debug = options->debug;
-	if (!program->log_json && !g_str_equal(options->log_format, "text"))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "--log-format %s: is text or json",
-				       options->log_format);
-	if (!options->log || !*options->log)
-		return true;
-	program->log = open(options->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	return program->log >= 0 || berth_error_set_errno(error, errno, "open the log %s", options->log);
 }
 
 static char *default_root(void)
@@ -171,7 +141,8 @@ static char *default_root(void)
 
 static bool set_up(struct runtime_program *program, struct options *options, GError **error)
 {
-	if (!open_log(program, options, error))
+	if (!runtime_log_open(&program->log, options->log, options->log_format, options->log_level, options->debug,
+			      error))
 		return false;
 	if (options->systemd_cgroup || g_str_equal(options->cgroup_manager, "systemd"))
 		return berth_error_set(
@@ -183,8 +154,11 @@ static bool set_up(struct runtime_program *program, struct options *options, GEr
 	else if (!g_str_equal(options->cgroup_manager, "cgroupfs"))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "--cgroup-manager %s: is cgroupfs or disabled",
 				       options->cgroup_manager);
-	if (options->rootless && g_str_equal(options->rootless, "true"))
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "--rootless=true: is not implemented");
+	if (g_str_equal(options->rootless, "false"))
+		program->runtime.need_cgroup = true;
+	else if (!g_str_equal(options->rootless, "true") && !g_str_equal(options->rootless, "auto"))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "--rootless %s: is true, false or auto",
+				       options->rootless);
 	if (!options->root || !*options->root) {
 		g_free(options->root);
 		options->root = default_root();
@@ -217,7 +191,8 @@ static int run(struct runtime_program *program, struct options *options, int arg
 int main(int argc, char **argv)
 {
 	struct options options = {0};
-	struct runtime_program program = {.runtime = {.warn = warn, .data = &program}, .log = -1};
+	struct runtime_program program = {.runtime = {.warn = warn, .data = &program},
+					  .log = {.fd = -1, .level = RUNTIME_LOG_WARNING}};
 	g_autoptr(GError) error = NULL;
 
 	if (!berth_self_protect(argv)) {
@@ -226,8 +201,8 @@ int main(int argc, char **argv)
 	}
 	int status = run(&program, &options, argc, argv, &error);
 	if (error)
-		runtime_log(&program, "error", error->message);
+		runtime_log(&program, RUNTIME_LOG_ERROR, error->message);
 	berth_flags_clear(global_flags, &options);
-	berth_fd_clear(&program.log);
+	runtime_log_close(&program.log);
 	return error && status < 0 ? 1 : status;
 }

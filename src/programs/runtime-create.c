@@ -46,13 +46,18 @@ struct options {
 			.help = "Keep the caller's session keyring"                                                    \
 	}
 
-static const struct berth_flag create_flags[] = {CREATE_FLAGS, {0}};
+static const struct berth_flag create_flags[] = {
+	CREATE_FLAGS,
+	{"no-subreaper", 0, BERTH_FLAG_SWITCH, offsetof(struct options, no_subreaper),
+	 .help = "Accepted for crun's callers; who returns at once adopts nobody", .flags = BERTH_FLAG_HIDDEN},
+	{0},
+};
 static const struct berth_flag run_flags[] = {
 	CREATE_FLAGS,
 	{"detach", 'd', BERTH_FLAG_SWITCH, offsetof(struct options, detach), .help = "Do not wait for its end"},
 	{"keep", 0, BERTH_FLAG_SWITCH, offsetof(struct options, keep), .help = "Do not delete it at its end"},
 	{"no-subreaper", 0, BERTH_FLAG_SWITCH, offsetof(struct options, no_subreaper),
-	 .help = "Accepted for runc's callers; there is none", .flags = BERTH_FLAG_HIDDEN},
+	 .help = "Do not adopt processes whose parents have ended"},
 	{0},
 };
 
@@ -88,6 +93,7 @@ static struct berth_container *create_container(struct runtime_program *program,
 		return NULL;
 	if (listening && config->process)
 		runtime_tell_listen_fds(config->process, listening);
+	create.notify = runtime_notify_prepare(program, id, config);
 	if (!berth_container_create(&program->runtime, id, config, &create, &container, error))
 		return NULL;
 	berth_fd console = stdio.console;
@@ -109,15 +115,32 @@ static int create(struct runtime_program *program, const void *data, char *const
 	return container ? 0 : -1;
 }
 
+static bool start_container(struct runtime_program *program, struct berth_container *container,
+			    struct runtime_notify *notify, GError **error)
+{
+	*notify = (struct runtime_notify){.socket = -1};
+	if (runtime_notify_open(program, berth_container_id(container), notify, error) &&
+	    berth_container_start(container, error))
+		return true;
+	berth_fd_clear(&notify->socket);
+	return false;
+}
+
+// Who has a NOTIFY_SOCKET returns when the container is ready.
+static bool detach(const struct berth_container *container, struct runtime_notify *notify)
+{
+	notify->main_pid = berth_container_pid(container);
+	runtime_notify_wait(notify, berth_container_pidfd(container));
+	return true;
+}
+
 static int start(struct runtime_program *program, G_GNUC_UNUSED const void *data, char *const *arguments,
 		 GError **error)
 {
-	g_autoptr(berth_container) container = NULL;
+	g_autoptr(berth_container) container = runtime_load(program, arguments[0], error);
+	struct runtime_notify notify;
 
-	return berth_container_load(&program->runtime, arguments[0], &container, error) &&
-			       berth_container_start(container, error)
-		       ? 0
-		       : -1;
+	return container && start_container(program, container, &notify, error) && detach(container, &notify) ? 0 : -1;
 }
 
 static void remove_container(struct runtime_program *program, struct berth_container *container)
@@ -125,7 +148,7 @@ static void remove_container(struct runtime_program *program, struct berth_conta
 	g_autoptr(GError) problem = NULL;
 
 	if (!berth_container_delete(container, true, &problem))
-		runtime_log(program, "error", problem->message);
+		runtime_log(program, RUNTIME_LOG_ERROR, problem->message);
 }
 
 static int run(struct runtime_program *program, const void *data, char *const *arguments, GError **error)
@@ -133,20 +156,23 @@ static int run(struct runtime_program *program, const void *data, char *const *a
 	const struct options *options = data;
 	berth_fd console = -1;
 
-	if (!options->detach)
-		runtime_wait_prepare();
+	if (!options->detach && !runtime_wait_prepare(!options->no_subreaper, error))
+		return -1;
 	g_autoptr(berth_container) container =
 		create_container(program, options, arguments[0], options->detach, &console, error);
 	if (!container)
 		return -1;
-	if (!berth_container_start(container, error)) {
+	struct runtime_notify notify;
+	if (!start_container(program, container, &notify, error)) {
 		if (!options->keep)
 			remove_container(program, container);
 		return -1;
 	}
 	if (options->detach)
-		return 0;
-	int status = runtime_wait(berth_container_pidfd(container), console, error);
+		return detach(container, &notify) ? 0 : -1;
+	const struct runtime_child child = {berth_container_pidfd(container), console, &notify};
+	int status = runtime_wait(&child, error);
+	berth_fd_clear(&notify.socket);
 	if (!options->keep)
 		remove_container(program, container);
 	return status;

@@ -181,8 +181,10 @@ static struct oci_process *base(struct berth_container *container, const struct 
 
 static int wait_for(pid_t pid, int pidfd, int console, const struct options *options, GError **error)
 {
+	const struct runtime_child child = {.pidfd = pidfd, .console = console};
+
 	if (runtime_hand_over(&options->to, "setns", pid, pidfd, console, error))
-		return options->detach ? 0 : runtime_wait(pidfd, console, error);
+		return options->detach ? 0 : runtime_wait(&child, error);
 	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 	return -1;
 }
@@ -210,8 +212,8 @@ static int exec(struct runtime_program *program, const void *data, char *const *
 		.cgroups = options->cgroups,
 		.ignore_paused = options->ignore_paused,
 	};
-	if (!options->detach)
-		runtime_wait_prepare();
+	if (!options->detach && !runtime_wait_prepare(false, error))
+		return -1;
 	if (!berth_container_exec(container, &wanted, &pid, &pidfd, error))
 		return -1;
 	berth_fd console = stdio.console;

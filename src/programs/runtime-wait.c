@@ -14,7 +14,9 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <termios.h>
 
 #define CHUNK 8192
@@ -30,18 +32,34 @@ static void forwarded(sigset_t *set)
 {
 	sigfillset(set);
 	// Those that are about ourselves, and faults.
-	static const int kept[] = {SIGCHLD, SIGURG, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPIPE};
+	static const int kept[] = {SIGURG, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPIPE};
 	for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
 		sigdelset(set, kept[i]);
 }
 
-void runtime_wait_prepare(void)
+bool runtime_wait_prepare(bool subreaper, GError **error)
 {
 	sigset_t set;
 
 	forwarded(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	return !subreaper || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 ||
+	       berth_error_set_errno(error, errno, "become a subreaper");
+}
+
+// The children that came to us, but the one that is waited for.
+static void reap_others(int pidfd)
+{
+	siginfo_t info = {0};
+
+	while (!berth_process_ended(pidfd) && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL | WNOWAIT) == 0 &&
+	       info.si_pid) {
+		if (berth_process_ended(pidfd))
+			break;
+		waitpid(info.si_pid, NULL, __WALL);
+		info.si_pid = 0;
+	}
 }
 
 static void copy_size(int console)
@@ -89,30 +107,37 @@ static void take_signal(int signals, int pidfd, const struct terminal *terminal)
 
 	if (read(signals, &info, sizeof info) != sizeof info)
 		return;
-	if (info.ssi_signo == SIGWINCH && terminal->console >= 0)
+	if (info.ssi_signo == SIGCHLD)
+		reap_others(pidfd);
+	else if (info.ssi_signo == SIGWINCH && terminal->console >= 0)
 		copy_size(terminal->console);
 	else
 		pidfd_send_signal(pidfd, (int) info.ssi_signo, NULL, 0); // it may have ended just now
 }
 
-static void attend(int pidfd, int signals, struct terminal *terminal)
+static void attend(const struct runtime_child *child, int signals, struct terminal *terminal)
 {
+	struct runtime_notify *notify = child->notify;
+
 	for (bool ended = false; !ended;) {
 		struct pollfd fds[] = {
-			{.fd = pidfd, .events = POLLIN},
+			{.fd = child->pidfd, .events = POLLIN},
 			{.fd = signals, .events = POLLIN},
 			{.fd = terminal->console, .events = POLLIN},
 			{.fd = terminal->in_open ? 0 : -1, .events = POLLIN},
+			{.fd = notify ? notify->socket : -1, .events = POLLIN},
 		};
 		if (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
 			continue;
 		if (fds[1].revents)
-			take_signal(signals, pidfd, terminal);
+			take_signal(signals, child->pidfd, terminal);
 		// A hang-up only says that nobody has the terminal open now.
 		if (fds[2].revents && !copy(terminal->console, 1) && fds[2].revents & POLLHUP)
 			terminal->console = -1;
 		if (fds[3].revents)
 			terminal->in_open = copy(0, terminal->console);
+		if (fds[4].revents)
+			runtime_notify_read(notify);
 		ended = fds[0].revents;
 	}
 	// What it wrote last is still there.
@@ -122,7 +147,7 @@ static void attend(int pidfd, int signals, struct terminal *terminal)
 				break;
 }
 
-int runtime_wait(int pidfd, int console, GError **error)
+int runtime_wait(const struct runtime_child *child, GError **error)
 {
 	struct terminal terminal;
 	sigset_t set;
@@ -131,8 +156,8 @@ int runtime_wait(int pidfd, int console, GError **error)
 	berth_fd signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
 		return berth_error_set_errno(error, errno, "watch signals"), -1;
-	terminal_open(&terminal, console);
-	attend(pidfd, signals, &terminal);
+	terminal_open(&terminal, child->console);
+	attend(child, signals, &terminal);
 	terminal_close(&terminal);
-	return berth_process_reap(pidfd);
+	return berth_process_reap(child->pidfd);
 }

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 struct creation {
@@ -412,6 +413,8 @@ bool berth_container_create(const struct berth_runtime *runtime, const char *id,
 	if (berth_state_exists(folder))
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container with given ID already exists: %s", id);
 
+	if (create->notify && mkdirat(folder, BERTH_STATE_NOTIFY, 0755) < 0 && errno != EEXIST)
+		return berth_error_set_errno(error, errno, "container %s: make " BERTH_STATE_NOTIFY, id);
 	struct creation creation = {.sync = -1, .keeper = -1};
 	g_autoptr(berth_setup) setup = new_setup(runtime, id, config, create, &creation.state);
 	g_autoptr(berth_container) container = berth_container_new(runtime, berth_fd_steal(&folder));

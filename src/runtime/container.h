@@ -31,6 +31,7 @@ struct berth_runtime {
 	const char *state_root; // made when missing, mode 0700
 	const char *cache_root; // compiled seccomp programs by content; NULL: compile each time
 	enum berth_cgroup_manager cgroup_manager;
+	bool need_cgroup; // a container that can have no group is refused, though it asks for no limits
 	// What does not stop the work but should be known ("RLIMIT_NOFILE: clamped to …"). May be NULL.
 	void (*warn)(void *data, const char *message);
 	void *data;
@@ -53,6 +54,7 @@ struct berth_create {
 	bool no_new_keyring;
 	bool find_program; // a program that is not there fails create already, as with runc and crun
 	bool die_with_parent; // the container's init is killed when its creator dies
+	bool notify; // makes the folder "notify" in the state folder, for a mount with a socket of the starter's
 };
 
 // Makes the process, up to just before the program starts. On failure nothing is left: no process, cgroup or state.

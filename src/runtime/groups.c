@@ -56,7 +56,7 @@ static bool create_below(const struct berth_setup *setup, struct berth_record *r
 		record->cgroup = g_strdup(berth_cgroup_path(*ret));
 		return true;
 	}
-	if (needed[0] || g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_CONFLICT))
+	if (needed[0] || setup->runtime->need_cgroup || g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_CONFLICT))
 		return berth_error_set(error, problem->code, "%s; %s", refused->message, problem->message);
 	warn(setup->runtime, "the container has no cgroup: %s; %s", refused->message, problem->message);
 	g_clear_pointer(&record->cgroup, g_free);

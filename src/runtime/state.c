@@ -122,12 +122,19 @@ bool berth_state_write(int folder, const struct berth_record *record, GError **e
 
 bool berth_state_remove(const struct berth_runtime *runtime, int folder, const char *id, GError **error)
 {
-	static const char *const files[] = {BERTH_START_SOCKET, BERTH_STATE_EXEC, BERTH_STATE_FILTER, BERTH_STATE_FILE,
-					    BERTH_STATE_LOCK};
+	static const struct {
+		const char *name;
+		int flags;
+	} files[] = {
+		{BERTH_STATE_NOTIFY_SOCKET, 0}, {BERTH_STATE_NOTIFY, AT_REMOVEDIR},
+		{BERTH_START_SOCKET, 0},        {BERTH_STATE_EXEC, 0},
+		{BERTH_STATE_FILTER, 0},        {BERTH_STATE_FILE, 0},
+		{BERTH_STATE_LOCK, 0},
+	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
-		if (unlinkat(folder, files[i], 0) < 0 && errno != ENOENT)
-			return berth_error_set_errno(error, errno, "container %s: remove %s", id, files[i]);
+		if (unlinkat(folder, files[i].name, files[i].flags) < 0 && errno != ENOENT)
+			return berth_error_set_errno(error, errno, "container %s: remove %s", id, files[i].name);
 	g_autofree char *path = g_build_filename(runtime->state_root, id, NULL);
 	if (rmdir(path) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
 		return berth_error_set_errno(error, errno, "container %s: remove %s", id, path);

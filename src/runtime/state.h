@@ -15,6 +15,8 @@
 #define BERTH_START_SOCKET "start.sock"
 #define BERTH_STATE_EXEC "exec.json" // exec-record.h
 #define BERTH_STATE_FILTER "seccomp.bpf"
+#define BERTH_STATE_NOTIFY "notify" // struct berth_create
+#define BERTH_STATE_NOTIFY_SOCKET "notify/notify.sock"
 #define BERTH_STATE_VERSION 1
 
 struct berth_record {

@@ -144,7 +144,7 @@ load helpers
 	launch 'exec sleep 1000'
 	run -0 runtime list
 	[ "${#lines[@]}" = 2 ]
-	[[ "${lines[1]}" == "$id "*running*"$bundle" ]]
+	[[ "${lines[1]}" == "$id "*running*"$bundle "* ]]
 	[ "$(runtime list -q)" = "$id" ]
 	[ "$(runtime list -f json | jq -r '.[0].status')" = running ]
 	[ "$(runtime ps -f json "$id" | jq -c .)" = "[$(pid_of)]" ]
