@@ -23,14 +23,17 @@ void berth_moment_format(int64_t nanoseconds, char *text)
 	int64_t fraction = nanoseconds % SECOND;
 	time_t seconds = nanoseconds / SECOND;
 	struct tm when;
+	char full[96]; // what the fields of struct tm could hold
 
 	if (fraction < 0) {
 		fraction += SECOND;
 		seconds--;
 	}
 	gmtime_r(&seconds, &when);
-	size_t length = strftime(text, BERTH_MOMENT_SIZE, "%Y-%m-%dT%H:%M:%S", &when);
-	snprintf(text + length, BERTH_MOMENT_SIZE - length, ".%09dZ", (int) fraction);
+	// Not by strftime(), which looks at /etc/localtime each time.
+	snprintf(full, sizeof full, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", when.tm_year + 1900, when.tm_mon + 1,
+		 when.tm_mday, when.tm_hour, when.tm_min, when.tm_sec, (int) fraction);
+	g_strlcpy(text, full, BERTH_MOMENT_SIZE);
 }
 
 char *berth_moment_string(int64_t nanoseconds)
