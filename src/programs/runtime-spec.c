@@ -65,7 +65,8 @@ static int spec(G_GNUC_UNUSED struct runtime_program *program, const void *data,
 		return -1;
 	if (options->rootless)
 		make_rootless(json);
-	g_autofree char *path = g_canonicalize_filename(options->file, options->bundle);
+	g_autofree char *bundle = g_canonicalize_filename(options->bundle, NULL);
+	g_autofree char *path = g_canonicalize_filename(options->file, bundle);
 	berth_fd fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return berth_error_set_errno(error, errno, "make %s", path), -1;

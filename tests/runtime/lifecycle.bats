@@ -251,6 +251,9 @@ load helpers
 	mkdir "$work/new"
 	runtime spec --bundle "$work/new"
 	[ "$(jq -r .process.cwd "$work/new/config.json")" = / ]
+	mkdir "$work/here"
+	(cd "$work/here" && runtime spec)
+	cmp "$work/here/config.json" "$work/new/config.json"
 	run -1 runtime spec --bundle "$work/new"
 	[[ "$output" == *"File exists"* ]]
 }
