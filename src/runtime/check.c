@@ -56,7 +56,6 @@ static bool check_implemented(const struct oci_config *config, GError **error)
 		bool used;
 	} properties[] = {
 		{"linux.intelRdt", section->intel_rdt},
-		{"linux.netDevices", section->net_devices && g_hash_table_size(section->net_devices)},
 		{"linux.mountLabel", section->mount_label && *section->mount_label},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
@@ -206,6 +205,7 @@ bool berth_check_config(const struct oci_config *config, const struct berth_crea
 	       berth_check_process(config->process, error) && check_hooks(config->hooks, error) &&
 	       berth_check_preserved(create->preserve_fds, error) && check_annotations(config->annotations, error) &&
 	       (!section || (berth_identity_check_personality(section->personality, error) &&
-			     berth_memory_policy_check(section->memory_policy, error))) &&
+			     berth_memory_policy_check(section->memory_policy, error) &&
+			     berth_net_devices_check(section, error))) &&
 	       check_implemented(config, error);
 }

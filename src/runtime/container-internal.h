@@ -15,6 +15,7 @@ struct berth_container {
 	int folder; // beneath the state root
 	struct berth_record *record;
 	int pidfd; // of init; -1: it is gone
+	int network; // while it is made: its network namespace, if interfaces were moved into it; else -1
 	struct berth_cgroup *cgroup; // NULL: none, or not opened yet
 	struct berth_exec_record *exec; // NULL: not read yet
 };
@@ -27,6 +28,12 @@ struct berth_cgroup *berth_container_find_cgroup(struct berth_container *contain
 const struct berth_exec_record *berth_container_exec_record(struct berth_container *container, GError **error);
 // creating, created, running, paused or stopped.
 const char *berth_container_status(struct berth_container *container);
+
+// net-devices.c. _record notes what is wanted; _take moves it in, when the process exists; _return gives back what can
+// be, with warnings of what cannot.
+void berth_net_devices_record(const struct oci_linux_section *section, struct berth_record *record);
+bool berth_net_devices_take(struct berth_container *container, unsigned private_namespaces, GError **error);
+void berth_net_devices_return(struct berth_container *container);
 
 // notify.c: sends the listener of process `pid` to who answers the container's system calls, and tells the process.
 bool berth_notify_deliver(struct berth_container *container, pid_t pid, int listener, int child, GError **error);

@@ -25,7 +25,7 @@ struct berth_container *berth_container_new(const struct berth_runtime *runtime,
 
 	container->runtime = runtime;
 	container->folder = folder;
-	container->pidfd = -1;
+	container->pidfd = container->network = -1;
 	return container;
 }
 
@@ -35,6 +35,7 @@ void berth_container_free(struct berth_container *container)
 		return;
 	berth_fd_clear(&container->folder);
 	berth_fd_clear(&container->pidfd);
+	berth_fd_clear(&container->network);
 	berth_record_free(container->record);
 	berth_cgroup_free(container->cgroup);
 	berth_exec_record_free(container->exec);
@@ -291,6 +292,7 @@ bool berth_container_clear_processes(struct berth_container *container, GError *
 	// Without a pid namespace of its own, processes outlive init. But before there was one, those in the group are
 	// not ours.
 	bool ours = container->record->pid != 0;
+	berth_net_devices_return(container);
 	if (cgroup && ours && !berth_cgroup_signal(cgroup, SIGKILL, error))
 		return false;
 	if (alive(container)) {

@@ -53,6 +53,7 @@ static struct berth_record *new_record(const struct berth_setup *setup)
 	record->created = berth_moment_string(berth_moment_now());
 	record->annotations = config->annotations ? g_hash_table_ref(config->annotations) : NULL;
 	record->hooks = berth_document_copy(&oci_hooks_document, config->hooks);
+	berth_net_devices_record(setup->section, record);
 	if (setup->section->seccomp && berth_seccomp_notifies(setup->section->seccomp)) {
 		record->listener_path = g_strdup(berth_notify_receiver(setup));
 		record->listener_metadata = g_strdup(setup->section->seccomp->listener_metadata);
@@ -333,6 +334,7 @@ static void undo(struct creation *creation)
 	berth_fd_clear(&creation->sync);
 	berth_fd_clear(&creation->keeper);
 	berth_fd_clear(&creation->setup->create->stdio->console);
+	berth_net_devices_return(container);
 	if (container->pidfd >= 0) {
 		pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
 		berth_process_reap(container->pidfd);
@@ -364,7 +366,7 @@ static bool make(struct creation *creation, GError **error)
 	    !berth_groups_give(creation->setup, container->cgroup, error) || !spawn(creation, error))
 		return false;
 	berth_fd_clear(&creation->keeper);
-	if (!equip(creation, error))
+	if (!equip(creation, error) || !berth_net_devices_take(container, creation->setup->private_namespaces, error))
 		return false;
 	g_autofree char *text = berth_exec_record_text(creation->setup); // while the child has its own work
 	return attend(creation, error) &&
@@ -433,6 +435,7 @@ bool berth_container_create(const struct berth_runtime *runtime, const char *id,
 	if (!made)
 		undo(&creation);
 	berth_fd_clear(&creation.sync);
+	berth_fd_clear(&container->network);
 	if (made)
 		*ret = g_steal_pointer(&container);
 	return made;

@@ -211,6 +211,9 @@ bool berth_time_make(struct berth_setup *setup, GError **error);
 bool berth_memory_policy_check(const struct oci_memory_policy *wanted, GError **error);
 bool berth_memory_policy_set(const struct oci_memory_policy *wanted, GError **error);
 
+// net-devices.c
+bool berth_net_devices_check(const struct oci_linux_section *section, GError **error);
+
 // program.c: finds the program and makes its environment, before the filter is installed; executes it, and returns only
 // on failure, with the well-known words.
 char *berth_program_find(const struct oci_process *process, char ***ret_env, GError **error);

@@ -13,6 +13,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const struct berth_field net_device_fields[] = {
+	BERTH_STRING(struct berth_record_net_device, outer, "outer", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_record_net_device, inner, "inner", BERTH_REQUIRED),
+	BERTH_BOOL(struct berth_record_net_device, up, "up", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_record_net_device, taken, "taken", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document berth_record_net_device_document = {"netDevice", sizeof(struct berth_record_net_device),
+								net_device_fields};
+
 static const struct berth_field record_fields[] = {
 	BERTH_INT64(struct berth_record, version, "version", BERTH_REQUIRED),
 	BERTH_STRING(struct berth_record, id, "id", BERTH_REQUIRED),
@@ -24,6 +34,9 @@ static const struct berth_field record_fields[] = {
 	BERTH_UINT64(struct berth_record, start_time, "startTime", 0),
 	BERTH_MAP(struct berth_record, annotations, "annotations", BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(struct berth_record, hooks, "hooks", &oci_hooks_document, BERTH_OMIT_EMPTY),
+	BERTH_OBJECTS(struct berth_record, net_devices, "netDevices", &berth_record_net_device_document,
+		      BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_record, network, "network", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_record, listener_path, "listenerPath", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_record, listener_metadata, "listenerMetadata", BERTH_OMIT_EMPTY),
 	{0},

@@ -19,6 +19,14 @@
 #define BERTH_STATE_NOTIFY_SOCKET "notify/notify.sock"
 #define BERTH_STATE_VERSION 1
 
+// A network interface of the host that was moved into the container.
+struct berth_record_net_device {
+	char *outer, *inner; // its names
+	bool up; // it was, outside
+	bool taken;
+};
+extern const struct berth_document berth_record_net_device_document;
+
 struct berth_record {
 	int64_t version; // of this format
 	char *id;
@@ -30,6 +38,8 @@ struct berth_record {
 	uint64_t start_time; // of the pid: sys/process.h
 	GHashTable *annotations;
 	struct oci_hooks *hooks;
+	GPtrArray *net_devices; // of struct berth_record_net_device; NULL: none
+	char *network; // the path of its network namespace, if it has net_devices and joined one
 	char *listener_path, *listener_metadata; // who gets the listeners of seccomp filters; NULL: none are made
 };
 extern const struct berth_document berth_record_document;
