@@ -187,7 +187,8 @@ static bool make_root(struct berth_setup *setup, GError **error)
 		return false;
 	if (!berth_devices_make(setup, error) || !berth_console_make(setup, error))
 		return false;
-	if (!run_create_hooks(setup, error) || !berth_kernel_apply(setup, error))
+	if (!run_create_hooks(setup, error) || !berth_kernel_apply(setup, error) ||
+	    !berth_kernel_reserve_label(setup, error))
 		return false;
 	if (!berth_hide_paths(setup, error) || !berth_mounts_finish(setup, error) ||
 	    !berth_console_take(setup, error) || !berth_stdio_set(setup, error))
@@ -220,24 +221,13 @@ static bool set_up(struct berth_setup *setup, GError **error)
 	       prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
-static bool write_label(struct berth_setup *setup, GError **error)
-{
-	berth_fd file = berth_kernel_open_label(setup, error);
-
-	if (!setup->label)
-		return true;
-	if (file < 0)
-		return false;
-	return berth_write_all(file, setup->label, strlen(setup->label), setup->label_file, error);
-}
-
 bool berth_child_execute(struct berth_setup *setup, int socket, const char *program, char **env, GError **error)
 {
 	struct berth_notify notify = BERTH_NOTIFY_NONE;
 
 	if (!berth_memory_policy_set(setup->section->memory_policy, error) ||
 	    !berth_notify_prepare(setup, socket, &notify, error) || !berth_limits_set(setup, error) ||
-	    !write_label(setup, error))
+	    !berth_kernel_write_label(setup, error))
 		return false;
 	if (!berth_channel_send(socket, -1, error, "executing") || !berth_identity_finish(setup, &notify, error))
 		return false;
@@ -286,6 +276,7 @@ void berth_child_main(struct berth_setup *setup)
 	if (!berth_time_open(setup, &problem))
 		berth_child_fail(setup->sync, problem);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	berth_process_forget_environment();
 	if (!berth_child_keep_fds(setup, &problem))
 		berth_child_fail(setup->sync, problem);
 	if (!berth_groups_enter(setup, &problem))

@@ -7,8 +7,8 @@
 //
 // The process is born in the container's pid namespace and can be seen there, but there is nothing to be had from it:
 // no descriptor of the host, no right that the container has not (the one exception is CAP_SYS_ADMIN where a filter
-// must be installed without no_new_privs, as in identity.c). It takes its terminal, its limits, its label and its
-// filter, and executes the program.
+// must be installed without no_new_privs, as in identity.c). It takes its terminal, its limits and its filter, and
+// executes the program, with the label that it has inherited.
 #include "runtime/channel.h"
 #include "runtime/setup.h"
 
@@ -57,7 +57,9 @@ static char *prepare(struct berth_setup *setup, char ***ret_env, GError **error)
 	umask(0);
 	if (process->terminal && !berth_console_open(setup, own_fds, error))
 		return NULL;
-	if (!berth_stdio_set(setup, error) || !berth_identity_apply(setup, error))
+	// Only root may open what the label is written to, since this process is not dumpable.
+	if (!berth_stdio_set(setup, error) || !berth_kernel_reserve_label(setup, error) ||
+	    !berth_kernel_write_label(setup, error) || !berth_identity_apply(setup, error))
 		return NULL;
 	berth_fd_clear(&setup->root);
 	char *program = berth_program_find(process, ret_env, error);
@@ -88,6 +90,7 @@ void berth_exec_child_main(struct berth_setup *setup)
 
 	berth_child_reset_signals();
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	berth_process_forget_environment();
 	if (!berth_child_keep_fds(setup, &problem))
 		berth_child_fail(setup->sync, problem);
 	g_autofree char *program = prepare(setup, &env, &problem);

@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 // What setup borrows, for as long as it lives.
 struct exec {
@@ -212,9 +213,19 @@ static bool spawn(struct exec *exec, int *ret_helper, GError **error)
 	return pid > 0;
 }
 
+// Told by the helper. But who may trace the process could speak in its place: it must be a child of ours, and is told
+// once.
 static bool take_pid(struct exec *exec, struct berth_packet *packet, const char *rest, GError **error)
 {
-	exec->pid = (pid_t) g_ascii_strtoll(rest, NULL, 10);
+	siginfo_t info = {0};
+	pid_t pid = (pid_t) g_ascii_strtoll(rest, NULL, 10);
+
+	if (exec->pidfd >= 0 || pid <= 0 ||
+	    waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
+	    waitid(P_PIDFD, (id_t) packet->fds[0], &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+		return berth_error_set(error, BERTH_ERROR_FORBIDDEN, "container %s: a false process was named",
+				       exec->setup->id);
+	exec->pid = pid;
 	exec->pidfd = berth_fd_steal(&packet->fds[0]);
 	return !exec->config.process->scheduler || (berth_limits_apply_scheduler(exec->setup, exec->pid, error) &&
 						    berth_channel_send(exec->sync, -1, error, "known"));

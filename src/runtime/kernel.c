@@ -180,12 +180,21 @@ bool berth_kernel_apply(struct berth_setup *setup, GError **error)
 	return true;
 }
 
-int berth_kernel_open_label(const struct berth_setup *setup, GError **error)
+bool berth_kernel_reserve_label(struct berth_setup *setup, GError **error)
 {
-	if (!setup->label)
-		return -1;
-	int fd = open_proc(setup, setup->label_file, true);
-	if (fd < 0)
-		berth_error_set_errno(error, errno, "open %s", setup->label_file);
-	return fd;
+	setup->label_fd = setup->label ? open_proc(setup, setup->label_file, true) : -1;
+	int errnum = errno;
+	berth_fd_clear(&setup->proc_fd);
+	return !setup->label || setup->label_fd >= 0 ||
+	       berth_error_set_errno(error, errnum, "open %s", setup->label_file);
+}
+
+bool berth_kernel_write_label(struct berth_setup *setup, GError **error)
+{
+	bool written = !setup->label ||
+		       berth_write_all(setup->label_fd, setup->label, strlen(setup->label), setup->label_file, error);
+
+	berth_fd_clear(&setup->label_fd);
+	g_clear_pointer(&setup->label, g_free);
+	return written;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mounts of type "cgroup": the container sees its own groups only.
 //
-// On v2 that is one new mount in its cgroup namespace. On v1 a tmpfs holds a folder for each hierarchy: in a cgroup
-// namespace with a new mount of the hierarchy, without one with a clone of the container's own folder.
+// On v2 that is one new mount in its cgroup namespace; without one it is a clone of the host's, since a new mount would
+// set the options of the host's anew, and in a user namespace it is read-only: groups may be delegated to whom the user
+// really is (CVE-2023-25809). On v1 a tmpfs holds a folder for each hierarchy: in a cgroup namespace with a new mount
+// of the hierarchy, without one with a clone of the container's own folder, or empty where it has none.
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -22,6 +24,7 @@ struct tree {
 	char *name; // of its folder, as the host calls it
 	char **controllers;
 	bool v2;
+	bool fresh; // in a cgroup namespace: mounted anew
 	int fd; // without a cgroup namespace: a clone of the container's folder; else -1
 };
 
@@ -63,7 +66,8 @@ static bool add_tree(struct berth_setup *setup, struct berth_mount_step *step, c
 	tree->v2 = mount->v2;
 	tree->fd = -1;
 	g_ptr_array_add(step->cgroups, tree);
-	if (own_namespace(setup))
+	tree->fresh = own_namespace(setup);
+	if (tree->fresh)
 		return true;
 	g_autofree char *path = g_build_filename(mount->point, cgroup_path, NULL);
 	if (access(path, F_OK) < 0)
@@ -73,13 +77,28 @@ static bool add_tree(struct berth_setup *setup, struct berth_mount_step *step, c
 	return tree->fd >= 0 && berth_mount_change(tree->fd, &change, error);
 }
 
+static bool clone_v2(const struct berth_setup *setup, struct berth_mount_step *step,
+		     const struct berth_cgroup_mounts *mounts, GError **error)
+{
+	const struct berth_cgroup_mount *mount = mounts->list->pdata[0];
+	struct berth_mount_change change = step->options.own;
+
+	if ((setup->new_namespaces | setup->joined_namespaces) & CLONE_NEWUSER) {
+		change.set |= MOUNT_ATTR_RDONLY;
+		change.clear &= ~(uint64_t) MOUNT_ATTR_RDONLY;
+	}
+	change.propagation = MS_PRIVATE;
+	step->tree = berth_mount_clone(AT_FDCWD, mount->point, false, error);
+	return step->tree >= 0 && berth_mount_change(step->tree, &change, error);
+}
+
 bool berth_cgroup_mount_prepare(struct berth_setup *setup, struct berth_mount_step *step, const char *cgroup_path,
 				GError **error)
 {
 	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
 
 	if (mounts->kind == BERTH_CGROUP_V2)
-		return true;
+		return own_namespace(setup) || clone_v2(setup, step, mounts, error);
 	step->cgroups = g_ptr_array_new_with_free_func(tree_free);
 	for (guint i = 0; i < mounts->list->len; i++)
 		if (!add_tree(setup, step, mounts->list->pdata[i], cgroup_path, error))
@@ -106,17 +125,17 @@ static int mount_hierarchy(const struct tree *tree, uint64_t attributes, GError 
 static bool attach_hierarchy(int folder, const struct tree *tree, uint64_t attributes, GError **error)
 {
 	struct berth_mount_change change = {.set = attributes};
-	berth_fd made = tree->fd >= 0 ? -1 : mount_hierarchy(tree, attributes, error);
+	berth_fd made = tree->fresh ? mount_hierarchy(tree, attributes, error) : -1;
 	int mount = tree->fd >= 0 ? tree->fd : made;
 
-	if (mount < 0 || (tree->fd >= 0 && !berth_mount_change(mount, &change, error)))
+	if ((tree->fresh && made < 0) || (tree->fd >= 0 && !berth_mount_change(mount, &change, error)))
 		return false;
 	if (mkdirat(folder, tree->name, 0755) < 0)
 		return berth_error_set_errno(error, errno, "make folder %s", tree->name);
 	berth_fd target = openat(folder, tree->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (target < 0)
 		return berth_error_set_errno(error, errno, "open folder %s", tree->name);
-	if (!berth_mount_attach(mount, target, tree->name, error))
+	if (mount >= 0 && !berth_mount_attach(mount, target, tree->name, error))
 		return false;
 	for (char **controller = tree->controllers; strchr(tree->name, ',') && controller && *controller; controller++)
 		if (symlinkat(tree->name, folder, *controller) < 0)
@@ -144,6 +163,8 @@ bool berth_cgroup_mount_make(struct berth_setup *setup, struct berth_mount_step 
 	(void) setup;
 	if (step->cgroups)
 		return make_v1(step, target, error);
+	if (step->tree >= 0)
+		return berth_mount_attach(step->tree, target, step->mount->destination, error);
 	berth_fd mount = berth_mount_new("cgroup2", "cgroup", NULL, step->options.own.set, error);
 	return mount >= 0 && berth_mount_attach(mount, target, step->mount->destination, error);
 }

@@ -58,6 +58,7 @@ struct berth_setup {
 	int proc_fd; // a procfs nobody else has; -1 when nothing is written to it
 	const char *label_file; // where the LSM label goes, beneath proc_fd; NULL: none
 	char *label;
+	int label_fd; // opened by who writes it; -1: not yet
 
 	struct rlimit limits[RLIM_NLIMITS]; // of the process, by resource
 	struct rlimit own_limits[RLIM_NLIMITS]; // the creator's, where it has raised them
@@ -157,7 +158,11 @@ bool berth_stdio_set(struct berth_setup *setup, GError **error);
 // kernel.c: sysctl, host name, LSM labels: what goes through procfs.
 bool berth_kernel_prepare(struct berth_setup *setup, GError **error);
 bool berth_kernel_apply(struct berth_setup *setup, GError **error);
-int berth_kernel_open_label(const struct berth_setup *setup, GError **error); // -1 without error: there is none
+// Opens what the label is written to, and closes the procfs: it shows the host's processes, and this one might be
+// traced by its neighbours in a pid namespace.
+bool berth_kernel_reserve_label(struct berth_setup *setup, GError **error);
+// The label holds for the next exec, and is inherited by children until then.
+bool berth_kernel_write_label(struct berth_setup *setup, GError **error);
 
 // identity.c
 bool berth_identity_prepare(struct berth_setup *setup, GError **error);

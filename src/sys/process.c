@@ -35,6 +35,13 @@ pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 	return pid;
 }
 
+void berth_process_forget_environment(void)
+{
+	for (char **variable = environ; variable && *variable; variable++)
+		memset(*variable, 0, strlen(*variable));
+	clearenv();
+}
+
 uint64_t berth_process_start_time(pid_t pid)
 {
 	char path[64], text[1024];

@@ -13,6 +13,10 @@
 // >= 0 the child is born in that v2 group. Returns the child's pid (and its pidfd), 0 in the child, or -1 with errno.
 pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
 
+// Overwrites the environment that the process was executed with, so that /proc/PID/environ shows nothing of it; there
+// is none afterwards.
+void berth_process_forget_environment(void);
+
 // When the process was started, in clock ticks since boot: with the pid it names a process for good. 0: no such
 // process.
 uint64_t berth_process_start_time(pid_t pid);

@@ -149,7 +149,7 @@ configure_args() {
 	sed -i -z "s/\"args\": \[[^]]*\]/\"args\": [\"$1\"]/" "$bundle/config.json"
 }
 
-@test "CVE-2014-9358 CVE-2014-5282: ids have no way out of the state folder" {
+@test "CVE-2014-9358 CVE-2014-5278 CVE-2014-5282: ids have no way out of the state folder" {
 	local name
 	mkdir -p "$work/canary/state" "$state"
 	mark
@@ -215,7 +215,7 @@ configure_args() {
 	done
 }
 
-@test "GO-2024-2914: a key that is there twice is refused or counts once" {
+@test "GO-2024-2914 GO-2022-0360: a key that is there twice is refused or counts once" {
 	# What reads the document after us must not see another one.
 	sed -i '0,/"process"/s//"process": {"user":{"uid":0,"gid":0},"args":["id"],"cwd":"\/"}, "process"/' "$bundle/config.json"
 	attack

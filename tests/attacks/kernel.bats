@@ -195,7 +195,7 @@ getpid worked"
 }
 
 @test "CVE-2019-16884 CVE-2023-28642 CVE-2015-1334: a false /proc keeps no AppArmor profile from a program" {
-	local kind
+	local kind user
 	if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || ! command -v apparmor_parser >/dev/null; then
 		skip "AppArmor is not enabled here"
 	fi
@@ -206,6 +206,19 @@ getpid worked"
 	attack_with 'cat /proc/self/attr/current; cat /etc/secret'
 	[[ "$output" == *berth-attack-test* ]]
 	[[ "$output" == *"ermission denied"* ]]
+	# Whoever its user is, and in exec.
+	configure '.process.user={"uid":1000,"gid":1000} | .process.args=["sleep","1000"]'
+	chmod 644 "$bundle/rootfs/etc/secret"
+	runtime run --detach --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1 3>&- 4>&-
+	[[ "$(cat "/proc/$(pid_of)/attr/current")" == berth-attack-test* ]]
+	for user in 0 1000; do
+		run -0 runtime exec --user $user "$id" cat /proc/self/attr/current </dev/null
+		[[ "$output" == berth-attack-test* ]]
+		run runtime exec --user $user "$id" cat /etc/secret </dev/null
+		[[ "$output" == *"ermission denied"* ]]
+	done
+	runtime delete --force "$id"
+	configure 'del(.process.user)'
 	for kind in proc-fake proc-link proc-link-inside; do
 		evil_root $kind
 		mkdir -p "$bundle/rootfs/etc"

@@ -163,7 +163,7 @@ watched_creates() {
 	run ! grep -E 'ATTACK|descriptor' "$work/said"
 }
 
-@test "CVE-2022-29162 CVE-2022-27650 CVE-2022-24769 GO-2024-2846: nothing is inheritable" {
+@test "CVE-2022-29162 CVE-2022-27650 CVE-2022-27649 CVE-2022-27651 CVE-2022-27652 CVE-2022-24769 GO-2024-2846: nothing is inheritable" {
 	local user
 	for user in 0 1000; do
 		configure --argjson user $user '.process.user={"uid":$user,"gid":$user}'
@@ -312,4 +312,14 @@ watched_creates() {
 	check_canary
 	[ ! -L "$work/pid" ]
 	[ "$(cat "$work/pid")" = "$(pid_of)" ]
+}
+
+@test "CVE-2016-8659 CVE-2020-5291: no program has another's rights by its file" {
+	local program
+	for program in berth-runtime berth-monitor berth-init berthd berth; do
+		[ -x "$BERTH_BUILD/$program" ]
+		[ -z "$(find "$BERTH_BUILD/$program" -perm /6000)" ]
+		[ -z "$(getcap "$BERTH_BUILD/$program")" ]
+	done
+	run ! grep -n -E "chmod [^ ]*s|chmod [2467][0-7]{3}|setcap|-m [2467][0-7]{3}" "$BATS_TEST_DIRNAME/../../scripts/install"
 }

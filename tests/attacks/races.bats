@@ -81,7 +81,7 @@ swapped_volume() {
 	check_canary
 }
 
-@test "CVE-2023-27561 CVE-2025-62161: /proc and /sys are exchanged with links" {
+@test "CVE-2023-27561 CVE-2025-54867: /proc and /sys are exchanged with links" {
 	mkdir -p "$bundle/rootfs/proc" "$bundle/rootfs/sys" "$bundle/rootfs/inside" "$bundle/rootfs$work/canary"
 	ln -s "$work/canary" "$bundle/rootfs/proc-link"
 	ln -s /inside "$bundle/rootfs/sys-link"
@@ -100,7 +100,7 @@ swapped_volume() {
 	check_canary
 }
 
-@test "CVE-2025-31133: /dev/null is exchanged with a link to core_pattern; nothing is exposed by masks" {
+@test "CVE-2025-31133 CVE-2025-62161: /dev/null is exchanged with a link to core_pattern; nothing is exposed by masks" {
 	without_dev
 	mkdir -p "$bundle/rootfs/dev"
 	mknod -m 666 "$bundle/rootfs/dev/null" c 1 3
@@ -129,7 +129,7 @@ swapped_volume() {
 	check_canary
 }
 
-@test "CVE-2025-52881 CVE-2019-18837: what sysctl writes to is exchanged with a link to the host's files" {
+@test "CVE-2025-52881 CVE-2025-62596 CVE-2019-18837: what sysctl writes to is exchanged with a link to the host's files" {
 	mkdir -p "$bundle/rootfs/proc"
 	"$evil" proc-sys-link "$bundle/rootfs" "$work/canary"
 	mv "$bundle/rootfs/proc" "$bundle/rootfs/false"
