@@ -159,8 +159,10 @@ bool berth_capabilities_apply(const struct berth_capabilities *wanted, uint64_t 
 		return berth_error_set_errno(error, errno, "set the capabilities");
 	if (!raise_ambient(ambient, error))
 		return false;
+	// Buildah asks for ambient ones that it does not make inheritable, with every step: nobody can give those.
+	uint64_t possible = wanted->ambient & wanted->permitted & wanted->inheritable;
 	if (ret_missing)
 		*ret_missing = (wanted->permitted & ~permitted) | (wanted->effective & ~effective) |
-			       (wanted->inheritable & ~inheritable) | (wanted->ambient & ~ambient);
+			       (wanted->inheritable & ~inheritable) | (possible & ~ambient);
 	return true;
 }
