@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "sys/namespace.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -34,10 +35,12 @@ static bool enter_groups(struct berth_setup *setup, GError **error)
 
 static bool enter_namespaces(struct berth_setup *setup, GError **error)
 {
-	if (setup->target_namespaces && setns(setup->target, (int) setup->target_namespaces) < 0)
-		return berth_error_set_errno(error, errno, "join the namespaces of container %s", setup->id);
+	bool user;
+
+	if (!berth_namespace_join(setup->target, setup->target_pid, 0, &user, error))
+		return g_prefix_error(error, "container %s: ", setup->id), false;
 	berth_fd_clear(&setup->target);
-	if (setup->target_namespaces & CLONE_NEWUSER && !berth_identity_become_root(setup, error))
+	if (user && !berth_identity_become_root(setup, error))
 		return false;
 	if (setup->target_root && (chroot(setup->target_root) < 0 || chdir("/") < 0))
 		return berth_error_set_errno(error, errno, "enter %s", setup->target_root);

@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
-#include "sys/namespace.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -136,12 +135,7 @@ static bool prepare(struct exec *exec, const struct berth_exec *wanted, GError *
 	setup->target = fcntl(container->pidfd, F_DUPFD_CLOEXEC, 3);
 	if (setup->target < 0)
 		return berth_error_set_errno(error, errno, "container %s", setup->id);
-	if (!berth_namespace_differing((pid_t) container->record->pid, &setup->target_namespaces, error))
-		return false;
-	// What was read of that pid was of the container's init if that lives even now.
-	if (berth_process_ended(container->pidfd))
-		return berth_error_set(error, BERTH_ERROR_CONFLICT,
-				       "cannot exec in a stopped container: container %s is not running", setup->id);
+	setup->target_pid = (pid_t) container->record->pid;
 	return prepare_groups(exec, wanted->cgroups, error) && berth_kernel_prepare(setup, error) &&
 	       berth_identity_prepare(setup, error);
 }

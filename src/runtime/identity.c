@@ -93,13 +93,13 @@ bool berth_identity_check(const struct oci_process *process, GError **error)
 	return true;
 }
 
-static uint64_t mask(const struct berth_setup *setup, char *const *names)
+static uint64_t mask(const struct berth_setup *setup, char *const *names, int last)
 {
 	uint64_t bits = 0;
 
 	for (; names && *names; names++) {
 		int number = berth_capability_number(*names);
-		if (number >= 0 && number <= berth_capability_last()) {
+		if (number >= 0 && number <= last) {
 			bits |= UINT64_C(1) << number;
 		} else if (setup->runtime->warn) {
 			g_autofree char *message =
@@ -138,14 +138,15 @@ bool berth_identity_prepare(struct berth_setup *setup, GError **error)
 {
 	const struct oci_process *process = setup->config->process;
 	const struct oci_capabilities *wanted = process ? process->capabilities : NULL;
+	int last = wanted ? berth_capability_last() : 0;
 
 	if (wanted)
 		setup->capabilities = (struct berth_capabilities){
-			.bounding = mask(setup, wanted->bounding),
-			.effective = mask(setup, wanted->effective),
-			.inheritable = mask(setup, wanted->inheritable),
-			.permitted = mask(setup, wanted->permitted),
-			.ambient = mask(setup, wanted->ambient),
+			.bounding = mask(setup, wanted->bounding, last),
+			.effective = mask(setup, wanted->effective, last),
+			.inheritable = mask(setup, wanted->inheritable, last),
+			.permitted = mask(setup, wanted->permitted, last),
+			.ambient = mask(setup, wanted->ambient, last),
 		};
 	// A further process has the filter of the container's record.
 	return !process || setup->exec || (prepare_filter(setup, error) && berth_notify_check(setup, error));

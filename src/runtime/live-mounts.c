@@ -38,11 +38,11 @@ struct change {
 
 static bool enter(struct berth_setup *setup, GError **error)
 {
-	unsigned flags = setup->target_namespaces & ~(unsigned) (CLONE_NEWPID | CLONE_NEWCGROUP);
+	bool user;
 
-	if (flags && setns(setup->target, (int) flags) < 0)
-		return berth_error_set_errno(error, errno, "join the namespaces of container %s", setup->id);
-	if (flags & CLONE_NEWUSER && !berth_identity_become_root(setup, error))
+	if (!berth_namespace_join(setup->target, setup->target_pid, CLONE_NEWPID | CLONE_NEWCGROUP, &user, error))
+		return g_prefix_error(error, "container %s: ", setup->id), false;
+	if (user && !berth_identity_become_root(setup, error))
 		return false;
 	if (setup->target_root && (chroot(setup->target_root) < 0 || chdir("/") < 0))
 		return berth_error_set_errno(error, errno, "enter %s", setup->target_root);
@@ -137,6 +137,7 @@ static bool prepare(struct change *change, GError **error)
 	struct berth_container *container = change->container;
 	const struct berth_exec_record *record = berth_container_exec_record(container, error);
 	struct berth_setup *setup = change->setup;
+	unsigned differing;
 
 	if (!record)
 		return false;
@@ -144,11 +145,12 @@ static bool prepare(struct change *change, GError **error)
 	setup->target = fcntl(container->pidfd, F_DUPFD_CLOEXEC, 3);
 	if (setup->target < 0)
 		return berth_error_set_errno(error, errno, "container %s", setup->id);
-	if (!berth_namespace_differing((pid_t) container->record->pid, &setup->target_namespaces, error))
+	setup->target_pid = (pid_t) container->record->pid;
+	if (!berth_namespace_differing(setup->target_pid, &differing, error))
 		return false;
 	if (berth_process_ended(container->pidfd))
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is not running", setup->id);
-	if (!(setup->target_namespaces & CLONE_NEWNS))
+	if (!(differing & CLONE_NEWNS))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "container %s has the caller's mount namespace",
 				       setup->id);
 	return change->remove || (berth_idmap_mount_check(change->mount, error) &&

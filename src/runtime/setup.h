@@ -71,7 +71,7 @@ struct berth_setup {
 	// Only for a further process in a container (exec.c).
 	bool exec; // that is what this is; else a container is being made
 	int target; // pidfd of the container's init, until it has been joined
-	unsigned target_namespaces; // its namespaces that are not the creator's
+	pid_t target_pid;
 	const char *target_root; // chroot in its mount namespace; NULL: none
 
 	// Only in the child.

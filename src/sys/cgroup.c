@@ -71,9 +71,11 @@ static struct berth_cgroup *cgroup_new(const struct berth_cgroup_mounts *mounts,
 	return cgroup;
 }
 
-int berth_cgroup_open_mount(const struct berth_cgroup_mounts *mounts, const struct berth_cgroup_mount *mount)
+// In one walk: what is mounted over a group or above it shows in the file system that is found.
+static int open_group(const struct berth_cgroup_mounts *mounts, const struct berth_cgroup_mount *mount,
+		      const char *path)
 {
-	berth_fd fd = open(mount->point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	berth_fd fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct statfs status;
 
 	if (fd < 0 || mounts->fake)
@@ -86,6 +88,11 @@ int berth_cgroup_open_mount(const struct berth_cgroup_mounts *mounts, const stru
 		return -1;
 	}
 	return berth_fd_steal(&fd);
+}
+
+int berth_cgroup_open_mount(const struct berth_cgroup_mounts *mounts, const struct berth_cgroup_mount *mount)
+{
+	return open_group(mounts, mount, mount->point);
 }
 
 char *berth_cgroup_read_text(int folder, const char *file, GError **error)
@@ -206,11 +213,11 @@ static void add_folder(struct berth_cgroup *cgroup, const struct berth_cgroup_mo
 {
 	struct berth_cgroup_folder folder = {.fd = fd, .v2 = mount->v2, .optional = mount->optional, .made = made};
 
-	if (mount->v2) {
+	if (mount->v2 && !mount->optional) {
 		g_autofree char *text = berth_cgroup_read_text(fd, "cgroup.controllers", NULL);
 		folder.controllers = g_strsplit(text ? text : "", " ", -1);
 	} else {
-		folder.controllers = g_strdupv(mount->controllers);
+		folder.controllers = g_strdupv(mount->controllers); // none for a v2 that v1 has left nothing
 	}
 	g_array_append_val(cgroup->folders, folder);
 }
@@ -301,9 +308,8 @@ bool berth_cgroup_open_in(const struct berth_cgroup_mounts *mounts, const char *
 
 	for (unsigned i = 0; i < mounts->list->len; i++) {
 		const struct berth_cgroup_mount *mount = g_ptr_array_index(mounts->list, i);
-		berth_fd root = berth_cgroup_open_mount(mounts, mount);
-		const char *name = components[0] ? cgroup->path + 1 : ".";
-		int fd = root < 0 ? -1 : openat(root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		g_autofree char *group = g_strconcat(mount->point, cgroup->path, NULL);
+		int fd = open_group(mounts, mount, group);
 		if (fd >= 0)
 			add_folder(cgroup, mount, fd, false);
 		else if (errno != ENOENT)

@@ -83,6 +83,71 @@ bool berth_namespace_differing(pid_t pid, unsigned *ret_flags, GError **error)
 	return true;
 }
 
+static bool same(pid_t pid, const char *file, bool *ret)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/ns/%s", (int) pid, file);
+	g_autofree char *own = g_strdup_printf("/proc/self/ns/%s", file);
+	struct stat here, there;
+
+	if (stat(own, &here) < 0 || stat(path, &there) < 0)
+		return false;
+	*ret = here.st_ino == there.st_ino && here.st_dev == there.st_dev;
+	return true;
+}
+
+// One after another, as before Linux 5.8. The user namespace comes first: it gives the right to join its own.
+static bool join_each(int pidfd, pid_t pid, unsigned flags, GError **error)
+{
+	int fds[G_N_ELEMENTS(namespaces)];
+	bool joined = true;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(namespaces); i++) {
+		g_autofree char *path = g_strdup_printf("/proc/%d/ns/%s", (int) pid, namespaces[i].file);
+		fds[i] = -1;
+		if (!(flags & namespaces[i].flag))
+			continue;
+		fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+		if (fds[i] < 0 && joined)
+			joined = berth_error_set_errno(error, errno, "open %s", path);
+	}
+	// What was opened by the pid was the process's if that lives even now.
+	if (joined && berth_process_ended(pidfd))
+		joined = berth_error_set_errno(error, ESRCH, "join the namespaces of process %d", (int) pid);
+	for (int user = 1; user >= 0; user--)
+		for (size_t i = 0; i < G_N_ELEMENTS(namespaces) && joined; i++)
+			if (fds[i] >= 0 && (namespaces[i].flag == CLONE_NEWUSER) == user &&
+			    setns(fds[i], (int) namespaces[i].flag) < 0)
+				joined = berth_error_set_errno(error, errno, "join the %s namespace of process %d",
+							       namespaces[i].file, (int) pid);
+	for (size_t i = 0; i < G_N_ELEMENTS(namespaces); i++)
+		berth_fd_clear(&fds[i]);
+	return joined;
+}
+
+bool berth_namespace_join(int pidfd, pid_t pid, unsigned except, bool *ret_user, GError **error)
+{
+	unsigned flags = 0;
+	bool own_user;
+
+	if (!same(pid, "user", &own_user))
+		return berth_error_set_errno(error, errno, "look at the namespaces of process %d", (int) pid);
+	*ret_user = !own_user && !(except & CLONE_NEWUSER);
+	for (size_t i = 0; i < G_N_ELEMENTS(namespaces); i++)
+		flags |= namespaces[i].flag;
+	flags &= ~(except | (own_user ? CLONE_NEWUSER : 0U));
+	// To join what is one's own already does nothing, but for the user namespace.
+	if (setns(pidfd, (int) flags) == 0)
+		return true;
+	if (!berth_namespace_differing(pid, &flags, error))
+		return false;
+	flags &= ~except;
+	if (!flags || setns(pidfd, (int) flags) == 0)
+		return true;
+	if (errno != EINVAL && errno != EBADF)
+		return berth_error_set_errno(error, errno, "join the namespaces of process %d", (int) pid);
+	return join_each(pidfd, pid, flags, error);
+}
+
 bool berth_idmap_write(pid_t pid, const char *file, const struct berth_idmap *map, size_t count, GError **error)
 {
 	g_autofree char *path = g_strdup_printf("/proc/%d/%s", (int) pid, file);

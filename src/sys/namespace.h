@@ -18,6 +18,11 @@ int berth_namespace_open(const char *path, unsigned flag, GError **error);
 // Which namespaces of a process (CLONE_NEW*) are not the caller's own.
 bool berth_namespace_differing(pid_t pid, unsigned *ret_flags, GError **error);
 
+// Moves the caller into all namespaces of a process that are not its own, but for those of `except`, by one call where
+// the kernel and the caller's rights allow that. `pid` is the process's while the pidfd is of a living one, and /proc
+// the caller's own. *ret_user: its user namespace was among them.
+bool berth_namespace_join(int pidfd, pid_t pid, unsigned except, bool *ret_user, GError **error);
+
 struct berth_idmap {
 	int64_t inside, outside, count;
 };

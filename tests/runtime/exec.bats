@@ -161,3 +161,154 @@ start_sleeper() {
 	touch "$bundle/rootfs/etc/passwd"
 	run -1 timeout 10 "$BERTH_BUILD/berth-runtime" --root "$state" run --bundle "$bundle" "$id"
 }
+
+@test "exec joins a container's user namespace first, and its time namespace" {
+	user_namespace
+	configure '.linux.namespaces += [{"type":"time"}] | .linux.timeOffsets={"monotonic":{"secs":5000000,"nanosecs":0}}'
+	start_sleeper
+	local name pid
+	pid=$(pid_of)
+	[ "$(runtime exec "$id" cat /proc/self/uid_map | xargs)" = "0 100000 65536" ]
+	[ "$(runtime exec "$id" id)" = "uid=0 gid=0" ]
+	for name in user time pid mnt; do
+		[ "$(runtime exec "$id" readlink /proc/self/ns/$name)" = "$(readlink "/proc/$pid/ns/$name")" ]
+	done
+	runtime exec --detach --pid-file "$work/pid" -u 7:8 "$id" sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&-
+	[ "$(grep ^Uid "/proc/$(cat "$work/pid")/status" | cut -f2)" = 100007 ]
+}
+
+@test "exec's limits, priorities and processors are those of its process" {
+	local cpu
+	cpu=$(awk '/^Cpus_allowed_list/ {split($2, a, /[-,]/); print a[1]}' /proc/self/status)
+	configure --argjson cpu "$cpu" '.process.rlimits=[{"type":"RLIMIT_NOFILE","soft":51,"hard":52}] |
+		.process.oomScoreAdj=77 | .process.scheduler={"policy":"SCHED_BATCH","nice":3} |
+		.process.ioPriority={"class":"IOPRIO_CLASS_IDLE","priority":0} |
+		.process.execCPUAffinity={"initial":"\($cpu)","final":"\($cpu)"}'
+	start_sleeper
+	[ "$(runtime exec "$id" cat /proc/self/oom_score_adj)" = 77 ]
+	[ "$(runtime exec "$id" sh -c 'ulimit -n')" = 51 ]
+	[ "$(runtime exec "$id" grep '^Cpus_allowed_list' /proc/self/status)" = "Cpus_allowed_list:	$cpu" ]
+	runtime exec --detach --pid-file "$work/pid" "$id" sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&-
+	[ "$(chrt -p "$(cat "$work/pid")" | sed -n 's/.*policy: //p')" = SCHED_BATCH ]
+	[ "$(ps -o ni= -p "$(cat "$work/pid")" | xargs)" = 3 ]
+	[ "$(ionice -p "$(cat "$work/pid")")" = idle ]
+	# Only of a further process, and none that is wrong:
+	[ "$(grep '^Cpus_allowed_list' "/proc/$(pid_of)/status")" = "$(grep '^Cpus_allowed_list' /proc/self/status)" ]
+	echo '{"cwd":"/","args":["true"],"execCPUAffinity":{"initial":"0-x"}}' >"$work/process.json"
+	run -255 runtime exec --process "$work/process.json" "$id"
+	[[ "$output" == *"process.execCPUAffinity"* ]]
+}
+
+@test "exec enters the group beneath the container's that it is told, and none outside" {
+	start_sleeper
+	local sub path
+	if pure_v2; then
+		sub=inner path=inner
+	else
+		sub=inner path=memory:inner
+	fi
+	mkdir "$(group memory)/$sub"
+	runtime exec --cgroup "$path" --detach --pid-file "$work/pid" "$id" sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&-
+	grep -qx "$(cat "$work/pid")" "$(group memory)/$sub/cgroup.procs"
+	run -255 runtime exec --cgroup missing "$id" true
+	[[ "$output" == *"open missing beneath it"* ]]
+	run -255 runtime exec --cgroup ../.. "$id" true
+	run -255 runtime exec --cgroup what:inner "$id" true
+	[[ "$output" == *cgroup* ]]
+}
+
+@test "a container that has moved its processes to groups of its own is joined where they are" {
+	pure_v2 || skip "without cgroup v2 in charge groups with processes can have groups beneath them"
+	configure '.mounts |= map(if .type=="cgroup" then .options -= ["ro"] else . end)'
+	launch 'mkdir /sys/fs/cgroup/init && echo 1 >/sys/fs/cgroup/init/cgroup.procs &&
+		echo +memory >/sys/fs/cgroup/cgroup.subtree_control && echo moved; exec sleep 1000'
+	eventually grep -qx moved "$work/out"
+	[ "$(runtime exec "$id" cat /proc/self/cgroup)" = "0::/init" ]
+}
+
+@test "exec -t has a terminal of the container's own devpts, and is its session's leader" {
+	start_sleeper
+	export BERTH_BUILD state id
+	# shellcheck disable=SC2016 # for the inner shells
+	run -3 env script -qec 'stty rows 31 cols 77; "$BERTH_BUILD/berth-runtime" --root "$state" exec -t "$id" \
+		sh -c "tty; stty size; ls -l /proc/self/fd/0; cut -d\" \" -f 1,5,6,7,8 /proc/\$\$/stat; exit 3"' /dev/null </dev/null
+	[[ "${lines[0]}" == */dev/pts/0* ]]
+	[[ "${lines[1]}" == "31 77"* ]]
+	[[ "${lines[2]}" == *"-> /dev/pts/0"* ]]
+	local pid group session tty foreground
+	read -r pid group session tty foreground <<<"${lines[3]}"
+	[ "$pid" = "$group" ] && [ "$pid" = "$session" ] && [ "$pid" = "${foreground%$'\r'}" ]
+	[ "$tty" = 34816 ]
+}
+
+@test "exec without -t shares no controlling terminal" {
+	start_sleeper
+	export BERTH_BUILD state id
+	# shellcheck disable=SC2016
+	run -0 env script -qec '"$BERTH_BUILD/berth-runtime" --root "$state" exec "$id" sh -c "cut -d\" \" -f 7 /proc/\$\$/stat"' \
+		/dev/null </dev/null
+	[ "${lines[0]%$'\r'}" = 0 ]
+}
+
+@test "exec's filter is the container's" {
+	configure '.linux.seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
+		{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":38}]}'
+	start_sleeper
+	[ "$(runtime exec "$id" grep '^Seccomp:' /proc/self/status)" = "Seccomp:	2" ]
+	run -1 runtime exec "$id" mkdir /made
+	[[ "$output" == *"not implemented"* ]]
+	configure '.process.noNewPrivileges=false'
+	runtime delete --force "$id"
+	start_sleeper
+	run -1 runtime exec "$id" mkdir /made
+	[ "$(runtime exec "$id" grep '^CapPrm' /proc/self/status)" = "$(grep '^CapPrm' "/proc/$(pid_of)/status")" ]
+}
+
+@test "exec in a created container works, in one that is being created it does not" {
+	configure '.process.args=["sleep","1000"]'
+	create
+	[ "$(runtime exec "$id" echo here)" = here ]
+	runtime delete "$id"
+	configure --arg wait "$work/go" '.hooks={"createRuntime":[{"path":"/bin/sh",
+		"args":["sh","-c","while [ ! -e \($wait) ]; do sleep 0.05; done"]}]}'
+	create &
+	local creator=$!
+	eventually test -S "$state/$id/start.sock"
+	run -255 runtime exec "$id" true
+	[[ "$output" == *"is being created"* ]]
+	touch "$work/go"
+	wait $creator
+}
+
+@test "the runtime's keyring, environment and working folder stay outside" {
+	start_sleeper
+	run -0 env SECRET=host "$BERTH_BUILD/berth-runtime" --root "$state" exec "$id" env
+	[[ "$output" != *SECRET* && "$output" != *BERTH* ]]
+	[ "$(runtime exec "$id" readlink /proc/self/exe)" = /bin/busybox ]
+	[ "$(cd "$work" && runtime exec "$id" pwd)" = / ]
+}
+
+@test "signals to exec reach its process" {
+	start_sleeper
+	"$BERTH_BUILD/berth-runtime" --root "$state" exec "$id" \
+		sh -c 'trap "exit 33" TERM; echo ready; while :; do sleep 0.05; done' >"$work/exec" 3>&- 4>&- &
+	local pid=$! result=0
+	eventually grep -q ready "$work/exec"
+	kill -TERM $pid
+	wait $pid || result=$?
+	[ $result = 33 ]
+}
+
+@test "twenty at once" {
+	start_sleeper
+	local i pids=()
+	for i in $(seq 20); do
+		runtime exec "$id" echo "$i" >"$work/out$i" 3>&- 4>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i"
+	done
+	[ "$(cat "$work"/out[0-9]* | sort -n | xargs)" = "$(seq 20 | xargs)" ]
+	[ "$(runtime ps -f json "$id" | jq length)" = 1 ]
+}
