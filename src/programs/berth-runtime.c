@@ -28,10 +28,10 @@ static const struct berth_flag global_flags[] = {
 	{"log-level", 0, BERTH_FLAG_TEXT, offsetof(struct options, log_level), "error|warning|debug",
 	 "The least that is logged", "warning"},
 	{"debug", 0, BERTH_FLAG_SWITCH, offsetof(struct options, debug), .help = "Log what is done"},
-	{"cgroup-manager", 0, BERTH_FLAG_TEXT, offsetof(struct options, cgroup_manager), "cgroupfs|disabled",
-	 "How control groups are made", "cgroupfs"},
+	{"cgroup-manager", 0, BERTH_FLAG_TEXT, offsetof(struct options, cgroup_manager), "cgroupfs|systemd|disabled",
+	 "Who makes control groups", "cgroupfs"},
 	{"systemd-cgroup", 0, BERTH_FLAG_SWITCH, offsetof(struct options, systemd_cgroup),
-	 .help = "Let systemd make control groups (refused: not implemented)"},
+	 .help = "The same as --cgroup-manager systemd"},
 	{"rootless", 0, BERTH_FLAG_TEXT, offsetof(struct options, rootless), "true|false|auto",
 	 "Whether containers may go without control groups that cannot be made", "auto"},
 	{"criu", 0, BERTH_FLAG_TEXT, offsetof(struct options, criu), "path",
@@ -56,7 +56,7 @@ static void print_version(void)
 {
 	printf("berth-runtime version " BERTH_VERSION "\n"
 	       "spec: " BERTH_OCI_VERSION "\n"
-	       "+CAP +SECCOMP +EBPF +APPARMOR +SELINUX +CGROUPFS\n");
+	       "+CAP +SECCOMP +EBPF +APPARMOR +SELINUX +SYSTEMD\n");
 }
 
 static void print_help(void)
@@ -139,21 +139,33 @@ static char *default_root(void)
 	return g_build_filename(runtime_dir && *runtime_dir ? runtime_dir : "/run", "berth-runtime", NULL);
 }
 
+static bool choose_manager(struct runtime_program *program, const struct options *options, GError **error)
+{
+	static const struct {
+		const char *name;
+		enum berth_cgroup_manager manager;
+	} managers[] = {{"cgroupfs", BERTH_CGROUP_MANAGER_FILES},
+			{"systemd", BERTH_CGROUP_MANAGER_SYSTEMD},
+			{"disabled", BERTH_CGROUP_MANAGER_DISABLED}};
+	const char *name = options->systemd_cgroup ? "systemd" : options->cgroup_manager;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(managers); i++) {
+		if (!g_str_equal(managers[i].name, name))
+			continue;
+		program->runtime.cgroup_manager = managers[i].manager;
+		return true;
+	}
+	return berth_error_set(error, BERTH_ERROR_INVALID, "--cgroup-manager %s: is cgroupfs, systemd or disabled",
+			       name);
+}
+
 static bool set_up(struct runtime_program *program, struct options *options, GError **error)
 {
 	if (!runtime_log_open(&program->log, options->log, options->log_format, options->log_level, options->debug,
 			      error))
 		return false;
-	if (options->systemd_cgroup || g_str_equal(options->cgroup_manager, "systemd"))
-		return berth_error_set(
-			error, BERTH_ERROR_NOT_IMPLEMENTED,
-			"the systemd cgroup driver is not implemented: use cgroupfs "
-			"(docker: --exec-opt native.cgroupdriver=cgroupfs, podman: --cgroup-manager cgroupfs)");
-	if (g_str_equal(options->cgroup_manager, "disabled"))
-		program->runtime.cgroup_manager = BERTH_CGROUP_MANAGER_DISABLED;
-	else if (!g_str_equal(options->cgroup_manager, "cgroupfs"))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "--cgroup-manager %s: is cgroupfs or disabled",
-				       options->cgroup_manager);
+	if (!choose_manager(program, options, error))
+		return false;
 	if (g_str_equal(options->rootless, "false"))
 		program->runtime.need_cgroup = true;
 	else if (!g_str_equal(options->rootless, "true") && !g_str_equal(options->rootless, "auto"))
@@ -191,7 +203,7 @@ static int run(struct runtime_program *program, struct options *options, int arg
 int main(int argc, char **argv)
 {
 	struct options options = {0};
-	struct runtime_program program = {.runtime = {.warn = warn, .data = &program},
+	struct runtime_program program = {.runtime = {.self = argv[0], .warn = warn, .data = &program},
 					  .log = {.fd = -1, .level = RUNTIME_LOG_WARNING}};
 	g_autoptr(GError) error = NULL;
 

@@ -31,7 +31,7 @@ struct creation {
 	int sync; // our end of the channel
 	bool hooks_ran;
 	bool mapped; // the ids were mapped before the process was made
-	int keeper; // keeps the group until the process is in it; -1: nothing needs to
+	struct berth_groups_keeper keeper;
 };
 
 static void warn(const struct berth_runtime *runtime, const char *message)
@@ -85,7 +85,7 @@ static bool begin_cgroup(struct creation *creation, GError **error)
 	struct berth_container *container = creation->container;
 	struct berth_setup *setup = creation->setup;
 
-	return !container->record->cgroup ||
+	return setup->runtime->cgroup_manager == BERTH_CGROUP_MANAGER_DISABLED ||
 	       berth_groups_new(setup->runtime)
 		       ->create(setup, container->record, &container->cgroup, &creation->keeper, error);
 }
@@ -98,7 +98,7 @@ static bool complete_cgroup(struct creation *creation, GError **error)
 
 	if (!container->cgroup)
 		return true;
-	if (!berth_groups_complete(setup, container->record, &container->cgroup, error))
+	if (!berth_groups_of(container->record)->complete(setup, container->record, &container->cgroup, error))
 		return false;
 	BERTH_FAILPOINT("runtime.create.cgroup");
 	if (!container->cgroup)
@@ -134,6 +134,16 @@ static bool send_entrance(struct creation *creation, GError **error)
 		return true;
 	g_propagate_error(error, g_steal_pointer(&problem));
 	return false;
+}
+
+// The process is in its group.
+static bool settle_cgroup(struct creation *creation, GError **error)
+{
+	struct berth_container *container = creation->container;
+	const struct berth_groups *manager = berth_groups_of(container->record);
+
+	return !container->cgroup || !manager->joined ||
+	       manager->joined(creation->setup, container->record, container->cgroup, &creation->keeper, error);
 }
 
 // The pid is in the container's record before the process can go on without us.
@@ -332,15 +342,17 @@ static void undo(struct creation *creation)
 	g_autoptr(GError) problem = NULL;
 
 	berth_fd_clear(&creation->sync);
-	berth_fd_clear(&creation->keeper);
+	berth_groups_let_go(&creation->keeper);
 	berth_fd_clear(&creation->setup->create->stdio->console);
 	berth_net_devices_return(container);
 	if (container->pidfd >= 0) {
 		pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
 		berth_process_reap(container->pidfd);
 	}
-	if (!container->cgroup)
-		g_clear_pointer(&container->record->cgroup, g_free); // there may be a group of that name, but not ours
+	if (!container->cgroup) { // there may be a group of that name, but not ours
+		g_clear_pointer(&container->record->cgroup, g_free);
+		g_clear_pointer(&container->record->unit, g_free);
+	}
 	if (!berth_container_clear_processes(container, &problem)) {
 		warn(creation->setup->runtime, problem->message);
 		return; // the record stays, so that delete finds what is left
@@ -365,25 +377,13 @@ static bool make(struct creation *creation, GError **error)
 	if (!prepare(creation->setup, container->record, error) ||
 	    !berth_groups_give(creation->setup, container->cgroup, error) || !spawn(creation, error))
 		return false;
-	berth_fd_clear(&creation->keeper);
 	if (!equip(creation, error) || !berth_net_devices_take(container, creation->setup->private_namespaces, error))
 		return false;
 	g_autofree char *text = berth_exec_record_text(creation->setup); // while the child has its own work
-	return attend(creation, error) &&
+	return attend(creation, error) && settle_cgroup(creation, error) &&
 	       berth_groups_delegate(creation->setup, container->cgroup, (pid_t) container->record->pid, error) &&
 	       berth_limits_apply(creation->setup, (pid_t) container->record->pid, error) &&
 	       berth_exec_record_write(container->folder, creation->setup, text, error);
-}
-
-static bool check(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,
-		  const struct berth_create *create, GError **error)
-{
-	if (!berth_check_id(id, error))
-		return false;
-	if (runtime->cgroup_manager == BERTH_CGROUP_MANAGER_SYSTEMD)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "the systemd cgroup driver is not implemented: use cgroupfs");
-	return berth_check_config(config, create, error);
 }
 
 static struct berth_setup *new_setup(const struct berth_runtime *runtime, const char *id,
@@ -406,7 +406,7 @@ bool berth_container_create(const struct berth_runtime *runtime, const char *id,
 			    const struct berth_create *create, struct berth_container **ret, GError **error)
 {
 	create->stdio->console = -1;
-	if (!check(runtime, id, config, create, error))
+	if (!berth_check_id(id, error) || !berth_check_config(config, create, error))
 		return false;
 	berth_fd folder = berth_state_open(runtime, id, true, error);
 	berth_fd lock = folder < 0 ? -1 : berth_state_lock(folder, id, true, error);
@@ -417,7 +417,7 @@ bool berth_container_create(const struct berth_runtime *runtime, const char *id,
 
 	if (create->notify && mkdirat(folder, BERTH_STATE_NOTIFY, 0755) < 0 && errno != EEXIST)
 		return berth_error_set_errno(error, errno, "container %s: make " BERTH_STATE_NOTIFY, id);
-	struct creation creation = {.sync = -1, .keeper = -1};
+	struct creation creation = {.sync = -1, .keeper = {-1, -1}};
 	g_autoptr(berth_setup) setup = new_setup(runtime, id, config, create, &creation.state);
 	g_autoptr(berth_container) container = berth_container_new(runtime, berth_fd_steal(&folder));
 	container->record = new_record(setup);

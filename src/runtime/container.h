@@ -32,6 +32,7 @@ struct berth_runtime {
 	const char *cache_root; // compiled seccomp programs by content; NULL: compile each time
 	enum berth_cgroup_manager cgroup_manager;
 	bool need_cgroup; // a container that can have no group is refused, though it asks for no limits
+	const char *self; // argv[0]: berth-systemd is looked for beside it; NULL: systemd cannot be asked
 	// What does not stop the work but should be known ("RLIMIT_NOFILE: clamped to …"). May be NULL.
 	void (*warn)(void *data, const char *message);
 	void *data;

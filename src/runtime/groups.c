@@ -4,19 +4,33 @@
 #include "runtime/groups.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "runtime/resources.h"
+#include "sys/process.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-const struct berth_groups *berth_groups_new(G_GNUC_UNUSED const struct berth_runtime *runtime)
+const struct berth_groups *berth_groups_new(const struct berth_runtime *runtime)
 {
-	return &berth_groups_files;
+	return runtime->cgroup_manager == BERTH_CGROUP_MANAGER_SYSTEMD ? &berth_groups_systemd : &berth_groups_files;
 }
 
-const struct berth_groups *berth_groups_of(G_GNUC_UNUSED const struct berth_record *record)
+const struct berth_groups *berth_groups_of(const struct berth_record *record)
 {
-	return &berth_groups_files;
+	return record->unit ? &berth_groups_systemd : &berth_groups_files;
+}
+
+bool berth_groups_ordinary_user(void)
+{
+	g_autofree char *map = berth_read_file_at(AT_FDCWD, "/proc/self/uid_map", 4096, NULL, NULL);
+	unsigned inside, outside, count;
+
+	return geteuid() != 0 || (map && sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 &&
+				  (outside != 0 || count != UINT32_MAX));
 }
 
 static void warn(const struct berth_runtime *runtime, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -64,7 +78,7 @@ static bool create_below(const struct berth_setup *setup, struct berth_record *r
 }
 
 static bool files_create(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **ret,
-			 G_GNUC_UNUSED int *keeper, GError **error)
+			 G_GNUC_UNUSED struct berth_groups_keeper *keeper, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
 
@@ -76,7 +90,7 @@ static bool files_create(const struct berth_setup *setup, struct berth_record *r
 	return false;
 }
 
-static bool files_complete(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
+static bool complete_files(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
 			   GError **error)
 {
 	g_autoptr(GError) problem = NULL;
@@ -91,18 +105,25 @@ static bool files_complete(const struct berth_setup *setup, struct berth_record 
 	return false;
 }
 
-const struct berth_groups berth_groups_files = {
-	.place = files_place, .create = files_create, .complete = files_complete};
-
-bool berth_groups_complete(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
+static bool files_complete(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
 			   GError **error)
 {
 	const struct berth_runtime *runtime = setup->runtime;
-	const struct berth_groups *manager = berth_groups_new(runtime);
 
-	return (!manager->complete || manager->complete(setup, record, cgroup, error)) &&
+	return complete_files(setup, record, cgroup, error) &&
 	       (!*cgroup ||
 		berth_resources_apply(setup->section->resources, *cgroup, false, runtime->warn, runtime->data, error));
+}
+
+const struct berth_groups berth_groups_files = {
+	.place = files_place, .create = files_create, .complete = files_complete};
+
+void berth_groups_let_go(struct berth_groups_keeper *keeper)
+{
+	berth_fd_clear(&keeper->socket); // it ends with it
+	if (keeper->pidfd >= 0)
+		berth_process_reap(keeper->pidfd);
+	berth_fd_clear(&keeper->pidfd);
 }
 
 bool berth_groups_update(const struct berth_runtime *runtime, const struct berth_record *record,

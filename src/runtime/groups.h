@@ -7,17 +7,24 @@
 #include "runtime/state.h"
 #include "sys/cgroup.h"
 
+// What keeps a new group until the container's process is in it. Both -1: nothing needs to.
+struct berth_groups_keeper {
+	int socket, pidfd;
+};
+
 struct berth_groups {
 	// Decides where the group will be, from config.json alone, and says what is wrong with the wish.
 	bool (*place)(const struct berth_setup *setup, struct berth_record *record, GError **error);
 	// Makes it, at least as far as a process can be born in it. *ret stays NULL without an error where the
-	// container goes without a group; then nothing was asked for that needs one. *keeper may become a descriptor to
-	// be closed when the container's process is in the group.
+	// container goes without a group; then nothing was asked for that needs one.
 	bool (*create)(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **ret,
-		       int *keeper, GError **error);
-	// Makes what create left out. *cgroup may become NULL as with create. NULL: nothing is left out.
+		       struct berth_groups_keeper *keeper, GError **error);
+	// Makes what create left out, and writes the limits. *cgroup may become NULL as with create.
 	bool (*complete)(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
 			 GError **error);
+	// The container's process is in the group. NULL: that changes nothing.
+	bool (*joined)(const struct berth_setup *setup, const struct berth_record *record,
+		       const struct berth_cgroup *cgroup, struct berth_groups_keeper *keeper, GError **error);
 	// Tells the manager of limits, before they are written to the group's files. NULL: nothing to tell.
 	bool (*limit)(const struct berth_runtime *runtime, const struct berth_record *record,
 		      const struct berth_cgroup *cgroup, const struct oci_resources *resources, GError **error);
@@ -30,10 +37,14 @@ const struct berth_groups *berth_groups_new(const struct berth_runtime *runtime)
 const struct berth_groups *berth_groups_of(const struct berth_record *record);
 
 extern const struct berth_groups berth_groups_files; // groups.c
+extern const struct berth_groups berth_groups_systemd; // groups-systemd.c
 
-// Completes the group and writes the limits to it.
-bool berth_groups_complete(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
-			   GError **error);
+// Ends what keeps a group.
+void berth_groups_let_go(struct berth_groups_keeper *keeper);
+
+// Whether this process is an ordinary user's, or in a user namespace of one.
+bool berth_groups_ordinary_user(void);
+
 // Changes the limits of an existing group.
 bool berth_groups_update(const struct berth_runtime *runtime, const struct berth_record *record,
 			 const struct berth_cgroup *cgroup, const struct oci_resources *resources, GError **error);

@@ -2,13 +2,11 @@
 #include "runtime/resources.h"
 
 #include "base/error.h"
-#include "base/fd.h"
+#include "runtime/groups.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEFAULT_PERIOD "100000" // microseconds; the kernel's
 
@@ -51,18 +49,23 @@ static char *nothing_is_max(int64_t value)
 
 // v1's shares 2 … 262144 (1024 by default) to v2's weight 1 … 10000 (100 by default): quadratic in the logarithm, so
 // that both ends and both defaults meet, as runc 1.3 and crun 1.23 do.
-static char *shares_to_weight(int64_t shares)
+int64_t berth_resources_cpu_weight(int64_t shares)
 {
 	if (shares <= 2)
-		return g_strdup("1");
+		return 1;
 	if (shares >= 262144)
-		return g_strdup("10000");
+		return 10000;
 	double l = log2((double) shares);
-	return plain((int64_t) ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0)));
+	return (int64_t) ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0));
+}
+
+static char *shares_to_weight(int64_t shares)
+{
+	return plain(berth_resources_cpu_weight(shares));
 }
 
 // v1's weight 10 … 1000 to io.weight 1 … 10000.
-static int64_t block_weight(int64_t weight)
+int64_t berth_resources_io_weight(int64_t weight)
 {
 	return 1 + (weight - 10) * 9999 / 990;
 }
@@ -379,7 +382,7 @@ static bool set_weight(const struct context *context, const char *name, const ch
 				       "resources: blockIO.%s: %" G_GINT64_FORMAT " is not between 10 and 1000", name,
 				       weight);
 	for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
-		int64_t value = context->v2 && i == 1 ? block_weight(weight) : weight;
+		int64_t value = context->v2 && i == 1 ? berth_resources_io_weight(weight) : weight;
 		g_autofree char *text = g_strdup_printf("%s%" G_GINT64_FORMAT, device, value);
 		g_autoptr(GError) local = NULL;
 		if (berth_cgroup_write(context->cgroup, "blkio", files[i], text, &local))
@@ -623,47 +626,48 @@ static const struct berth_device_rule default_rules[] = {
 	{true, 'c', 136, -1, true, true, true},
 };
 
-// Whether this process is an ordinary user's, or in a user namespace: the kernel lets neither make device rules.
-static bool is_ordinary_user(void)
+GArray *berth_resources_device_rules(const struct oci_resources *resources, bool *ret_all, GError **error)
 {
-	g_autofree char *map = berth_read_file_at(AT_FDCWD, "/proc/self/uid_map", 4096, NULL, NULL);
-	unsigned inside, outside, count;
+	g_autoptr(GArray) rules = g_array_new(FALSE, FALSE, sizeof(struct berth_device_rule));
+	const GPtrArray *devices = resources->devices;
 
-	return geteuid() != 0 || (map && sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 &&
-				  (outside != 0 || count != UINT32_MAX));
+	for (unsigned i = 0; devices && i < devices->len; i++) {
+		struct berth_device_rule rule;
+		if (!convert_rule(g_ptr_array_index(devices, i), i, &rule, error))
+			return NULL;
+		g_array_append_val(rules, rule);
+	}
+	*ret_all = allows_all((const struct berth_device_rule *) rules->data, rules->len);
+	if (!*ret_all)
+		g_array_append_vals(rules, default_rules, G_N_ELEMENTS(default_rules));
+	return g_steal_pointer(&rules);
 }
 
 static bool set_devices(const struct context *context, const struct oci_resources *resources, GError **error)
 {
-	const GPtrArray *devices = resources->devices;
-	unsigned count = devices ? devices->len : 0;
-	bool asked = count > 0;
-	g_autofree struct berth_device_rule *rules =
-		g_new0(struct berth_device_rule, count + G_N_ELEMENTS(default_rules));
+	bool asked = resources->devices && resources->devices->len > 0;
 	g_autoptr(GError) local = NULL;
+	bool all;
+	g_autoptr(GArray) rules = berth_resources_device_rules(resources, &all, error);
 
-	for (unsigned i = 0; i < count; i++)
-		if (!convert_rule(g_ptr_array_index(devices, i), i, &rules[i], error))
-			return false;
+	if (!rules)
+		return false;
 	// A new group begins with what its parent allows. So where no rule is given, the default ones are all.
 	if (!asked && context->update)
 		return true;
-	if (!allows_all(rules, count)) {
-		memcpy(rules + count, default_rules, sizeof default_rules);
-		count += G_N_ELEMENTS(default_rules);
-	}
-	if (berth_cgroup_set_devices(context->cgroup, rules, count, &local))
+	if (berth_cgroup_set_devices(context->cgroup, (const struct berth_device_rule *) rules->data, rules->len,
+				     &local))
 		return true;
 	bool refused = g_error_matches(local, BERTH_ERROR, BERTH_ERROR_FORBIDDEN) ||
 		       g_error_matches(local, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE);
-	if (refused && allows_all(rules, count)) {
+	if (refused && all) {
 		warn(context, "resources: devices: %s; all devices that the parent group allows are allowed",
 		     local->message);
 		return true;
 	}
 	// Nodes of devices cannot be made in its user namespace, and those that are mounted are opened by its rights.
-	if (refused && (!asked || is_ordinary_user())) {
-		if (asked || !is_ordinary_user())
+	if (refused && (!asked || berth_groups_ordinary_user())) {
+		if (asked || !berth_groups_ordinary_user())
 			warn(context, "resources: devices: %s; the container may open what its user may",
 			     local->message);
 		return true;

@@ -16,3 +16,11 @@ bool berth_resources_apply(const struct oci_resources *resources, const struct b
 // The controllers (v2's names) that the limits need; a new array, empty where none is asked for. Device rules need
 // none.
 char **berth_resources_controllers(const struct oci_resources *resources);
+
+// v1's cpu.shares and blkio.weight as v2's cpu.weight and io.weight.
+int64_t berth_resources_cpu_weight(int64_t shares);
+int64_t berth_resources_io_weight(int64_t weight);
+
+// The device rules with what every container may use; a new array of struct berth_device_rule, NULL on failure. Empty:
+// no rules are given, and *ret_all: they end in allowing all.
+GArray *berth_resources_device_rules(const struct oci_resources *resources, bool *ret_all, GError **error);

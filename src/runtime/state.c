@@ -30,6 +30,8 @@ static const struct berth_field record_fields[] = {
 	BERTH_STRING(struct berth_record, rootfs, "rootfs", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_record, created, "created", BERTH_REQUIRED),
 	BERTH_STRING(struct berth_record, cgroup, "cgroup", BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_record, unit, "unit", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_record, user_unit, "userUnit", BERTH_OMIT_EMPTY),
 	BERTH_INT64(struct berth_record, pid, "pid", 0),
 	BERTH_UINT64(struct berth_record, start_time, "startTime", 0),
 	BERTH_MAP(struct berth_record, annotations, "annotations", BERTH_OMIT_EMPTY),

@@ -34,6 +34,8 @@ struct berth_record {
 	char *rootfs; // NULL: the creator gave a mount
 	char *created; // RFC 3339
 	char *cgroup; // NULL: none
+	char *unit; // the scope of systemd that the group belongs to; NULL: none
+	bool user_unit; // of the user's manager
 	int64_t pid; // 0: still being created
 	uint64_t start_time; // of the pid: sys/process.h
 	GHashTable *annotations;

@@ -205,6 +205,18 @@ static bool check_rules(const struct berth_device_rule *rules, size_t count, GEr
 	return true;
 }
 
+bool berth_cgroup_reduce_devices(const struct berth_device_rule *rules, size_t count, bool *ret_all, GArray *list,
+				 GError **error)
+{
+	struct entries entries = {false, list};
+	bool good = check_rules(rules, count, error);
+
+	for (size_t i = 0; good && i < count; i++)
+		good = entries_apply(&entries, &rules[i], error);
+	*ret_all = entries.allow_all;
+	return good;
+}
+
 bool berth_cgroup_set_devices(const struct berth_cgroup *cgroup, const struct berth_device_rule *rules, size_t count,
 			      GError **error)
 {
@@ -224,9 +236,8 @@ bool berth_cgroup_set_devices(const struct berth_cgroup *cgroup, const struct be
 	} else if (good) {
 		g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(struct berth_device_rule));
 		struct entries entries = {false, list};
-		for (size_t i = 0; good && i < count; i++)
-			good = entries_apply(&entries, &rules[i], error);
-		good = good && set_v1(cgroup, folder->fd, &entries, error);
+		good = berth_cgroup_reduce_devices(rules, count, &entries.allow_all, list, error) &&
+		       set_v1(cgroup, folder->fd, &entries, error);
 	}
 	if (!good)
 		g_prefix_error(error, "cgroup %s: device rules: ", cgroup->path);

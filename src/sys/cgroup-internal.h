@@ -53,6 +53,7 @@ struct berth_cgroup_folder {
 
 struct berth_cgroup {
 	enum berth_cgroup_layout kind;
+	bool adopted; // may be there with processes in it
 	char *path; // normalised
 	GArray *folders; // of struct berth_cgroup_folder
 };
@@ -75,6 +76,11 @@ int berth_cgroup_open_mount(const struct berth_cgroup_mounts *mounts, const stru
 
 // Removes an empty group by its descriptor and last component. Returns 0 (also when it is gone) or an errno value.
 int berth_cgroup_remove_folder(int folder, const char *name);
+
+// Reduces rules to v1's mode ("all but these", else "none but these") and its entries, appended to `list` (of struct
+// berth_device_rule); BERTH_ERROR_NOT_IMPLEMENTED: a hole in an entry.
+bool berth_cgroup_reduce_devices(const struct berth_device_rule *rules, size_t count, bool *ret_all, GArray *list,
+				 GError **error);
 
 // The number after `key` in text of lines "key number"; 0 without it.
 uint64_t berth_cgroup_number(const char *text, const char *key);

@@ -177,8 +177,8 @@ static bool is_empty(int folder, GError **error)
 }
 
 // Makes the group in one hierarchy and opens it; -1 with *error. A leaf that was made and cannot be used is removed.
-static int make_folders(const struct berth_cgroup_mount *mount, int root, char **components, bool *ret_made,
-			GError **error)
+static int make_folders(const struct berth_cgroup_mount *mount, int root, char **components, bool adopted,
+			bool *ret_made, GError **error)
 {
 	bool cpuset = !mount->v2 && g_strv_contains((const char *const *) mount->controllers, "cpuset");
 	berth_fd parent = fcntl(root, F_DUPFD_CLOEXEC, 0);
@@ -196,7 +196,7 @@ static int make_folders(const struct berth_cgroup_mount *mount, int root, char *
 		berth_fd child = openat(parent, *component, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		bool good = child >= 0 || berth_error_set_errno(error, errno, "open folder %s", *component);
 		good = good && (!cpuset || inherit_cpuset(parent, child, error));
-		good = good && (!leaf || made || is_empty(child, error));
+		good = good && (!leaf || made || adopted || is_empty(child, error));
 		if (!good) {
 			if (leaf && made)
 				unlinkat(parent, *component, AT_REMOVEDIR);
@@ -233,7 +233,7 @@ static bool make_in(struct berth_cgroup *cgroup, const struct berth_cgroup_mount
 	if (root < 0)
 		berth_error_set_errno(&problem, errno, "open folder");
 	else
-		fd = make_folders(mount, root, components, &made, &problem);
+		fd = make_folders(mount, root, components, cgroup->adopted, &made, &problem);
 	if (fd >= 0)
 		add_folder(cgroup, mount, fd, made);
 	if (fd >= 0 || mount->optional)
@@ -256,16 +256,25 @@ static bool make(struct berth_cgroup *cgroup, const struct berth_cgroup_mounts *
 	return components != NULL;
 }
 
-bool berth_cgroup_begin_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
-			   GError **error)
+static bool begin(const struct berth_cgroup_mounts *mounts, const char *path, bool adopted, struct berth_cgroup **ret,
+		  GError **error)
 {
 	g_auto(GStrv) components = split_path(path, false, error);
 	g_autoptr(berth_cgroup) cgroup = components ? cgroup_new(mounts, components) : NULL;
 
-	if (!cgroup || !make(cgroup, mounts, true, error))
+	if (!cgroup)
+		return false;
+	cgroup->adopted = adopted;
+	if (!make(cgroup, mounts, true, error))
 		return false;
 	*ret = g_steal_pointer(&cgroup);
 	return true;
+}
+
+bool berth_cgroup_begin_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
+			   GError **error)
+{
+	return begin(mounts, path, false, ret, error);
 }
 
 bool berth_cgroup_complete_in(const struct berth_cgroup_mounts *mounts, struct berth_cgroup *cgroup, GError **error)
@@ -331,6 +340,12 @@ bool berth_cgroup_begin(const char *path, struct berth_cgroup **ret, GError **er
 {
 	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
 	return berth_cgroup_begin_in(mounts, path, ret, error);
+}
+
+bool berth_cgroup_adopt(const char *path, struct berth_cgroup **ret, GError **error)
+{
+	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
+	return begin(mounts, path, true, ret, error);
 }
 
 bool berth_cgroup_complete(struct berth_cgroup *cgroup, GError **error)

@@ -34,6 +34,9 @@ bool berth_cgroup_create(const char *path, struct berth_cgroup **ret, GError **e
 bool berth_cgroup_begin(const char *path, struct berth_cgroup **ret, GError **error);
 bool berth_cgroup_complete(struct berth_cgroup *cgroup, GError **error);
 
+// As berth_cgroup_begin(), for a group that somebody else has made for us in some hierarchies: it may have processes.
+bool berth_cgroup_adopt(const char *path, struct berth_cgroup **ret, GError **error);
+
 // Opens an existing one; hierarchies in which it is missing are left out. None at all: BERTH_ERROR_NOT_FOUND. The root
 // can be opened to see what the host has; it cannot be frozen, signalled or removed.
 bool berth_cgroup_open(const char *path, struct berth_cgroup **ret, GError **error);

@@ -23,7 +23,8 @@ teardown() {
 @test "programs, units, completion and man pages are installed, and an engine runs from there" {
 	DESTDIR=$WORK/root PREFIX=/usr "$BATS_TEST_DIRNAME/../../scripts/install" "$BERTH_BUILD" >/dev/null
 	usr=$WORK/root/usr
-	for program in bin/berth bin/berth-runtime sbin/berthd libexec/berth/berth-monitor libexec/berth/berth-init; do
+	for program in bin/berth bin/berth-runtime sbin/berthd libexec/berth/berth-monitor libexec/berth/berth-init \
+		libexec/berth/berth-systemd; do
 		[ -x "$usr/$program" ]
 	done
 	grep -qx 'ExecStart=/usr/sbin/berthd -H fd://' "$WORK/root/etc/systemd/system/berth.service"

@@ -241,9 +241,8 @@ load helpers
 	[[ "$output" == *"unknown flag: --what"* ]]
 	run -1 runtime create
 	[[ "$output" == *"create: wants ID"* ]]
-	run -1 runtime --systemd-cgroup create --bundle "$bundle" "$id"
-	[[ "$output" == *"systemd cgroup driver is not implemented: use cgroupfs"* ]]
 	run -1 runtime --cgroup-manager what list
+	[[ "$output" == *"--cgroup-manager what: is cgroupfs, systemd or disabled"* ]]
 	[ "$(runtime features | jq -r '.linux.seccomp.enabled')" = true ]
 }
 

@@ -13,3 +13,19 @@ bats_require_minimum_version 1.5.0
 	grep -q '^ok ' <<<"$output"
 	run ! grep '^not ok ' <<<"$output"
 }
+
+@test "groups that systemd makes, on control groups v2" {
+	cd "$BATS_TEST_DIRNAME/../.."
+	run scripts/vm -t 900 --systemd bats --tap tests/runtime/systemd.bats
+	echo "$output"
+	[ "$status" = 0 ]
+	grep -q '^ok 3 a container is a scope of its own, and that is gone with it$' <<<"$output"
+}
+
+@test "groups that systemd makes, on v1 and v2 together" {
+	cd "$BATS_TEST_DIRNAME/../.."
+	run scripts/vm -t 900 --systemd --cgroups hybrid bats --tap tests/runtime/systemd.bats
+	echo "$output"
+	[ "$status" = 0 ]
+	grep -q '^ok 3 a container is a scope of its own, and that is gone with it$' <<<"$output"
+}
