@@ -50,6 +50,14 @@ is_member() {
 	[[ "$output" == *"status 137"*alive ]]
 }
 
+@test "a program that needs little runs within 512 KB, and the runtime itself within 2 MB" {
+	ldd "$BERTH_BUILD/berth-runtime" 2>/dev/null | grep -q 'lib[a-z]*san' && skip "a sanitizer's memory is not the runtime's"
+	configure '.linux.resources.memory={"limit":524288,"swap":524288}'
+	run -0 /usr/bin/time -f %M "$BERTH_BUILD/berth-runtime" --root "$state" run --bundle "$bundle" "$id"
+	echo "kilobytes: $output"
+	[ "$output" -lt 2048 ]
+}
+
 @test "a memory limit that the runtime itself does not fit in is told as such" {
 	configure '.linux.resources.memory={"limit":65536}'
 	run runtime run --bundle "$bundle" "$id"
