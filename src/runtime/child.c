@@ -209,7 +209,8 @@ static bool check_program(const struct berth_setup *setup, GError **error)
 
 static bool set_up(struct berth_setup *setup, GError **error)
 {
-	if (!berth_child_die_with_parent(setup, error) || !enter_user_namespace(setup, error) ||
+	if (!berth_child_die_with_parent(setup, error) || !berth_prepare_late(setup, BERTH_LATE_AS_CREATOR, error) ||
+	    !enter_user_namespace(setup, error) || !berth_prepare_late(setup, BERTH_LATE_AS_ROOT, error) ||
 	    !(setup->groups_come || berth_groups_settle(setup, error)) || !berth_child_join_keyring(setup, error))
 		return false;
 	if (setsid() < 0)
@@ -272,6 +273,7 @@ void berth_child_main(struct berth_setup *setup)
 {
 	g_autoptr(GError) problem = NULL;
 
+	setup->in_child = true;
 	berth_child_reset_signals();
 	if (!berth_time_open(setup, &problem))
 		berth_child_fail(setup->sync, problem);

@@ -61,16 +61,6 @@ static struct berth_record *new_record(const struct berth_setup *setup)
 	return record;
 }
 
-static bool prepare(struct berth_setup *setup, const struct berth_record *record, GError **error)
-{
-	if (setup->config->hooks &&
-	    !berth_hooks_open_streams(setup->config->annotations, setup->create->bundle, &setup->hook_streams, error))
-		return false;
-	return berth_rootfs_prepare(setup, error) && berth_mounts_prepare(setup, record->cgroup, error) &&
-	       berth_devices_prepare(setup, error) && berth_kernel_prepare(setup, error) &&
-	       berth_identity_prepare(setup, error);
-}
-
 static bool place_cgroup(struct creation *creation, GError **error)
 {
 	const struct berth_setup *setup = creation->setup;
@@ -231,7 +221,8 @@ static bool spawn(struct creation *creation, GError **error)
 	berth_fd_clear(&setup->sync);
 	berth_fd_clear(&setup->listener);
 	if (pid < 0)
-		return berth_error_set_errno(error, errnum, "make the container's process");
+		return berth_error_set_errno(error, errnum, "make the container's process%s",
+					     errnum == ENOSYS ? " (a time namespace needs clone3, Linux 5.6)" : "");
 	BERTH_FAILPOINT("runtime.create.cloned");
 	if (!join) {
 		container->pidfd = berth_fd_steal(&first);
@@ -374,8 +365,9 @@ static bool make(struct creation *creation, GError **error)
 	creation->setup->groups_come = make_groups_beside(creation);
 	if (!creation->setup->groups_come && !complete_cgroup(creation, error))
 		return false;
-	if (!prepare(creation->setup, container->record, error) ||
-	    !berth_groups_give(creation->setup, container->cgroup, error) || !spawn(creation, error))
+	creation->setup->cgroup_path = container->record->cgroup;
+	if (!berth_prepare(creation->setup, error) || !berth_groups_give(creation->setup, container->cgroup, error) ||
+	    !spawn(creation, error))
 		return false;
 	if (!equip(creation, error) || !berth_net_devices_take(container, creation->setup->private_namespaces, error))
 		return false;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -125,17 +126,33 @@ static bool prepare_label(struct berth_setup *setup, GError **error)
 	return true;
 }
 
+// Where none can be made (ordinary users, older kernels) the creator's own one serves: it is no container's, and what
+// is mounted over parts of it is not entered.
+static bool open_procfs(struct berth_setup *setup, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+
+	setup->proc_fd = berth_mount_new("proc", "proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+					 &problem);
+	if (setup->proc_fd < 0 && (g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_FORBIDDEN) ||
+				   g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_NOT_IMPLEMENTED))) {
+		berth_fd proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (proc >= 0 && berth_mount_is(proc, PROC_SUPER_MAGIC))
+			setup->proc_fd = berth_fd_steal(&proc);
+	}
+	if (setup->proc_fd >= 0)
+		return true;
+	g_propagate_error(error, g_steal_pointer(&problem));
+	return false;
+}
+
 bool berth_kernel_prepare(struct berth_setup *setup, GError **error)
 {
 	bool sysctl = setup->section->sysctl && g_hash_table_size(setup->section->sysctl);
 
 	if ((sysctl && !check_sysctl(setup, error)) || !prepare_label(setup, error))
 		return false;
-	if (!sysctl && !setup->label)
-		return true;
-	setup->proc_fd =
-		berth_mount_new("proc", "proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, error);
-	return setup->proc_fd >= 0;
+	return (!sysctl && !setup->label) || open_procfs(setup, error);
 }
 
 // "self" is a link of procfs itself, so links are followed beneath it only where that is wanted.

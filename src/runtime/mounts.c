@@ -99,6 +99,9 @@ static bool prepare_bind(struct berth_setup *setup, struct berth_mount_step *ste
 	if (fstat(step->tree, &st) < 0)
 		return berth_error_set_errno(error, errno, "look at %s", source);
 	step->file = !S_ISDIR(st.st_mode);
+	if (setup->late == BERTH_LATE_AS_ROOT && options->propagation == MS_SHARED)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "option shared: to share mounts with the host needs Linux 5.12");
 	if (!options->propagation) {
 		bool flows =
 			root_propagation && (strstr(root_propagation, "slave") || strstr(root_propagation, "shared"));
@@ -162,6 +165,10 @@ static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount
 	struct berth_mount_step *step = &g_array_index(setup->mounts, struct berth_mount_step, setup->mounts->len - 1);
 	if (step->options.remount)
 		return true;
+	if (setup->late && berth_idmap_mount_wanted(step))
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "to map a mount's ids needs %s",
+				       setup->late == BERTH_LATE_AS_ROOT ? "Linux 5.12"
+									 : "the rights of the host's root");
 	if (step->options.bind && !prepare_bind(setup, step, error))
 		return false;
 	if (!step->options.bind && berth_idmap_mount_wanted(step) && !prepare_mapped(setup, step, error))

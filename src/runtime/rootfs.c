@@ -56,8 +56,7 @@ static bool attach(struct berth_setup *setup, GError **error)
 {
 	if (setup->root_path && !setup->create->no_pivot) {
 		berth_fd at = open(setup->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (at >= 0 &&
-		    move_mount(setup->root_tree, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
+		if (at >= 0 && berth_mount_attach(setup->root_tree, at, "root.path", NULL))
 			return true;
 	}
 	berth_fd top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -74,8 +73,7 @@ bool berth_rootfs_attach(struct berth_setup *setup, GError **error)
 	}
 	// Nothing that is done here may reach the creator's mounts; what the host mounts later reaches the container
 	// only where a mount asks for it by its own propagation.
-	struct mount_attr private = {.propagation = MS_PRIVATE};
-	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &private, sizeof private) < 0)
+	if (!setup->late && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return berth_error_set_errno(error, errno, "make the mounts private");
 	if (!attach(setup, error))
 		return false;
@@ -166,10 +164,9 @@ bool berth_rootfs_enter(struct berth_setup *setup, GError **error)
 	if (!pivot(setup, error))
 		return false;
 	if (propagation && *propagation) {
-		change = (struct berth_mount_change){.propagation = berth_mount_propagation(propagation, &recursive)};
-		change.recursive = recursive && change.propagation != MS_PRIVATE;
-		if (!berth_mount_change(setup->root, &change, error))
-			return g_prefix_error(error, "linux.rootfsPropagation: "), false;
+		uint64_t flag = berth_mount_propagation(propagation, &recursive);
+		if (mount(NULL, "/", NULL, flag | (recursive && flag != MS_PRIVATE ? MS_REC : 0), NULL) < 0)
+			return berth_error_set_errno(error, errno, "linux.rootfsPropagation");
 	}
 	return true;
 }

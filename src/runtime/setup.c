@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/setup.h"
+#include "runtime/channel.h"
 
 #include "base/fd.h"
 
@@ -32,12 +33,13 @@ void berth_setup_warn(const struct berth_setup *setup, const char *format, ...)
 {
 	va_list args;
 
-	if (!setup->runtime->warn)
-		return;
 	va_start(args, format);
 	g_autofree char *message = g_strdup_vprintf(format, args);
 	va_end(args);
-	setup->runtime->warn(setup->runtime->data, message);
+	if (setup->in_child)
+		berth_channel_send(setup->sync, -1, NULL, "warn %s", message);
+	else if (setup->runtime->warn)
+		setup->runtime->warn(setup->runtime->data, message);
 }
 
 struct berth_setup *berth_setup_new(void)

@@ -33,6 +33,13 @@ struct berth_hook_streams {
 	int out, err; // what they write is appended there; -1: kept for the message if the hook fails
 };
 
+// When the process prepares its mounts itself: prepare.c.
+enum berth_late {
+	BERTH_LATE_NOT, // the creator has done it
+	BERTH_LATE_AS_CREATOR,
+	BERTH_LATE_AS_ROOT,
+};
+
 struct berth_setup {
 	const struct berth_runtime *runtime;
 	const struct oci_config *config;
@@ -40,6 +47,9 @@ struct berth_setup {
 	const struct berth_create *create;
 	const char *id;
 	const struct oci_state *state; // for hooks
+	const char *cgroup_path; // NULL: none
+	bool unprivileged; // the creator is an ordinary user
+	enum berth_late late;
 
 	unsigned new_namespaces; // CLONE_NEW*, made by clone; CLONE_NEWCGROUP apart, see child.c
 	unsigned joined_namespaces;
@@ -75,6 +85,7 @@ struct berth_setup {
 	const char *target_root; // chroot in its mount namespace; NULL: none
 
 	// Only in the child.
+	bool in_child;
 	bool groups_settled;
 	int sync; // to the creator: channel.h
 	int listener; // where start() connects
@@ -86,7 +97,7 @@ struct berth_setup {
 
 // An annotation's value; NULL: there is none.
 const char *berth_setup_annotation(const struct berth_setup *setup, const char *name);
-// Tells the creator's caller; only before clone.
+// Tells the creator's caller.
 void berth_setup_warn(const struct berth_setup *setup, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 // Whether a first child has to enter namespaces, which then makes the container's process (child.c).
@@ -102,6 +113,10 @@ bool berth_check_id(const char *id, GError **error);
 bool berth_check_config(const struct oci_config *config, const struct berth_create *create, GError **error);
 bool berth_check_process(const struct oci_process *process, GError **error);
 bool berth_check_preserved(int count, GError **error);
+
+// prepare.c
+bool berth_prepare(struct berth_setup *setup, GError **error);
+bool berth_prepare_late(struct berth_setup *setup, enum berth_late now, GError **error); // in the child
 
 // rootfs.c
 bool berth_rootfs_prepare(struct berth_setup *setup, GError **error);

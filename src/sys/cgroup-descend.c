@@ -4,23 +4,22 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static int open_beneath(int folder, const char *path)
 {
 	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.flags = O_PATH | O_DIRECTORY,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
 	};
 
 	path += strspn(path, "/");
-	return (int) syscall(SYS_openat2, folder, *path ? path : ".", &how, sizeof how);
+	return berth_resolve(folder, *path ? path : ".", &how);
 }
 
 static bool has_any(const struct berth_cgroup_folder *folder, char *const *controllers)

@@ -99,6 +99,8 @@ bool berth_mount_map_ids(int mount_fd, int user_namespace, bool recursive, GErro
 	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attributes,
 			  sizeof attributes) == 0)
 		return true;
+	if (errno == ENOSYS)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "map the mount's ids: needs Linux 5.12");
 	return berth_error_set_errno(error, errno, "map the mount's ids%s",
 				     errno == EINVAL ? " (does its file system have that?)" : "");
 }

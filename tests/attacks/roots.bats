@@ -357,6 +357,7 @@ everything() {
 }
 
 @test "CVE-2024-42472: a bind mount's source is looked up once" {
+	not_as old-5.1 "open_tree() is seen to fail before the one look-up"
 	mkdir "$work/source-folder"
 	configure --arg source "$work/source-folder" '.process.args=["true"] |
 		.mounts += [{"destination":"/target","source":$source,"options":["rbind","ro"]}]'

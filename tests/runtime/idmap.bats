@@ -16,6 +16,12 @@ tree() {
 	chmod 777 "$source" "$source/deep"
 }
 
+eval "helpers_$(declare -f setup)"
+setup() {
+	helpers_setup
+	not_as 'old-*' "mounts that map ids need mount_setattr()"
+}
+
 eval "helpers_$(declare -f teardown)"
 teardown() {
 	if mountpoint -q "$work/source"; then
