@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "runtime/intel-rdt.h"
 #include "runtime/seccomp.h"
 #include "sys/namespace.h"
 
@@ -26,11 +27,6 @@ bool berth_check_id(const char *id, GError **error)
 	return true;
 }
 
-static bool not_implemented(GError **error, const char *property)
-{
-	return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "%s is not implemented", property);
-}
-
 // Annotations of crun that ask for programs or plug-ins which a static runtime has not.
 static bool check_annotations(GHashTable *annotations, GError **error)
 {
@@ -42,25 +38,6 @@ static bool check_annotations(GHashTable *annotations, GError **error)
 			return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 					       "annotation %s: %s is not implemented", refused[i], value);
 	}
-	return true;
-}
-
-static bool check_implemented(const struct oci_config *config, GError **error)
-{
-	const struct oci_linux_section *section = config->os_linux;
-
-	if (!section)
-		return true;
-	const struct {
-		const char *name;
-		bool used;
-	} properties[] = {
-		{"linux.intelRdt", section->intel_rdt},
-		{"linux.mountLabel", section->mount_label && *section->mount_label},
-	};
-	for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
-		if (properties[i].used)
-			return not_implemented(error, properties[i].name);
 	return true;
 }
 
@@ -206,6 +183,5 @@ bool berth_check_config(const struct oci_config *config, const struct berth_crea
 	       berth_check_preserved(create->preserve_fds, error) && check_annotations(config->annotations, error) &&
 	       (!section || (berth_identity_check_personality(section->personality, error) &&
 			     berth_memory_policy_check(section->memory_policy, error) &&
-			     berth_net_devices_check(section, error))) &&
-	       check_implemented(config, error);
+			     berth_net_devices_check(section, error) && berth_rdt_check(section->intel_rdt, error)));
 }

@@ -280,6 +280,14 @@ bool berth_container_update(struct berth_container *container, const struct oci_
 
 // Delete
 
+// Where the file system is not mounted any more, its classes are gone, too.
+static bool leave_rdt(const struct berth_container *container, GError **error)
+{
+	berth_fd root = container->record->rdt ? berth_rdt_open_root(NULL) : -1;
+
+	return root < 0 || berth_rdt_remove(root, container->record->rdt, error);
+}
+
 bool berth_container_clear_processes(struct berth_container *container, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
@@ -309,7 +317,7 @@ bool berth_container_clear_processes(struct berth_container *container, GError *
 		return false;
 	}
 	g_clear_pointer(&container->cgroup, berth_cgroup_free);
-	if (!berth_groups_remove(container->runtime, container->record, error))
+	if (!berth_groups_remove(container->runtime, container->record, error) || !leave_rdt(container, error))
 		return false;
 	BERTH_FAILPOINT("runtime.delete.cgroup");
 	return true;

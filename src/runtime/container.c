@@ -353,6 +353,20 @@ static void undo(struct creation *creation)
 		warn(creation->setup->runtime, problem->message);
 }
 
+static bool enter_rdt(struct creation *creation, GError **error)
+{
+	struct berth_container *container = creation->container;
+	const struct oci_intel_rdt *wanted = creation->setup->section->intel_rdt;
+
+	if (!wanted)
+		return true;
+	berth_fd root = berth_rdt_open_root(error);
+	container->record->rdt = root < 0 ? NULL : berth_rdt_make(root, wanted, container->record->id, error);
+	return container->record->rdt && berth_state_write(container->folder, container->record, error) &&
+	       berth_rdt_configure(root, container->record->rdt, wanted, error) &&
+	       berth_rdt_enter(root, container->record->rdt, (pid_t) container->record->pid, error);
+}
+
 static bool make(struct creation *creation, GError **error)
 {
 	struct berth_container *container = creation->container;
@@ -369,7 +383,8 @@ static bool make(struct creation *creation, GError **error)
 	if (!berth_prepare(creation->setup, error) || !berth_groups_give(creation->setup, container->cgroup, error) ||
 	    !spawn(creation, error))
 		return false;
-	if (!equip(creation, error) || !berth_net_devices_take(container, creation->setup->private_namespaces, error))
+	if (!equip(creation, error) || !enter_rdt(creation, error) ||
+	    !berth_net_devices_take(container, creation->setup->private_namespaces, error))
 		return false;
 	g_autofree char *text = berth_exec_record_text(creation->setup); // while the child has its own work
 	return attend(creation, error) && settle_cgroup(creation, error) &&

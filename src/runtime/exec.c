@@ -211,6 +211,7 @@ static bool spawn(struct exec *exec, int *ret_helper, GError **error)
 // once.
 static bool take_pid(struct exec *exec, struct berth_packet *packet, const char *rest, GError **error)
 {
+	const struct berth_rdt *rdt = exec->container->record->rdt;
 	siginfo_t info = {0};
 	pid_t pid = (pid_t) g_ascii_strtoll(rest, NULL, 10);
 
@@ -221,6 +222,11 @@ static bool take_pid(struct exec *exec, struct berth_packet *packet, const char 
 				       exec->setup->id);
 	exec->pid = pid;
 	exec->pidfd = berth_fd_steal(&packet->fds[0]);
+	if (rdt) {
+		berth_fd root = berth_rdt_open_root(error);
+		if (root < 0 || !berth_rdt_enter(root, rdt, exec->pid, error))
+			return false;
+	}
 	return !exec->config.process->scheduler || (berth_limits_apply_scheduler(exec->setup, exec->pid, error) &&
 						    berth_channel_send(exec->sync, -1, error, "known"));
 }

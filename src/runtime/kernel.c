@@ -87,7 +87,7 @@ static bool check_sysctl(const struct berth_setup *setup, GError **error)
 	return true;
 }
 
-static bool lsm_enabled(const char *name)
+bool berth_kernel_has_lsm(const char *name)
 {
 	g_autofree char *list = NULL;
 
@@ -109,10 +109,10 @@ static bool prepare_label(struct berth_setup *setup, GError **error)
 	if (apparmor && selinux)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "process.apparmorProfile and process.selinuxLabel: only one can be set");
-	if (apparmor && !lsm_enabled("apparmor"))
+	if (apparmor && !berth_kernel_has_lsm("apparmor"))
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "process.apparmorProfile: AppArmor is not enabled on this host");
-	if (selinux && !lsm_enabled("selinux"))
+	if (selinux && !berth_kernel_has_lsm("selinux"))
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "process.selinuxLabel: SELinux is not enabled on this host");
 	if (apparmor) {

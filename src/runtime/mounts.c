@@ -169,6 +169,7 @@ static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "to map a mount's ids needs %s",
 				       setup->late == BERTH_LATE_AS_ROOT ? "Linux 5.12"
 									 : "the rights of the host's root");
+	berth_mount_label_add(setup, step);
 	if (step->options.bind && !prepare_bind(setup, step, error))
 		return false;
 	if (!step->options.bind && berth_idmap_mount_wanted(step) && !prepare_mapped(setup, step, error))
@@ -187,6 +188,8 @@ bool berth_mounts_prepare(struct berth_setup *setup, const char *cgroup_path, GE
 
 	if (setup->joined_namespaces & CLONE_NEWNS)
 		return true;
+	if (!berth_mount_label_prepare(setup, error))
+		return false;
 	for (guint i = 0; mounts && i < mounts->len; i++) {
 		const struct oci_mount *mount = mounts->pdata[i];
 		if (!prepare_one(setup, mount, cgroup_path, error))
@@ -227,7 +230,8 @@ static bool copy_up(const struct berth_mount_step *step, int tree, int target, G
 	return !step->options.copy_up || berth_copy_up(target, tree, error);
 }
 
-static bool make_new(struct berth_mount_step *step, const char *path, int target, GError **error)
+static bool make_new(const struct berth_setup *setup, struct berth_mount_step *step, const char *path, int target,
+		     GError **error)
 {
 	struct berth_mount_change change = step->options.own;
 	// /dev becomes read-only only when the devices are made, a copy when it is filled.
@@ -237,7 +241,8 @@ static bool make_new(struct berth_mount_step *step, const char *path, int target
 		change.set &= ~(uint64_t) MOUNT_ATTR_RDONLY;
 	berth_fd tree = step->tree >= 0 ? berth_fd_steal(&step->tree) : new_mount(step, change.set, error);
 	if (tree < 0 || (berth_idmap_mount_wanted(step) && !berth_mount_change(tree, &change, error)) ||
-	    !copy_up(step, tree, target, error) || !berth_mount_attach(tree, target, path, error))
+	    !berth_mount_label_set(setup, step, tree, error) || !copy_up(step, tree, target, error) ||
+	    !berth_mount_attach(tree, target, path, error))
 		return false;
 	struct berth_mount_change propagation = {.propagation = step->options.propagation,
 						 .recursive = step->options.propagation_recursive};
@@ -296,7 +301,7 @@ static bool make_one(struct berth_setup *setup, struct berth_mount_step *step, G
 	}
 	if (is_cgroup(step->mount))
 		return berth_groups_settle(setup, error) && berth_cgroup_mount_make(setup, step, target, error);
-	return make_new(step, path, target, error);
+	return make_new(setup, step, path, target, error);
 }
 
 bool berth_mounts_make(struct berth_setup *setup, GError **error)

@@ -62,6 +62,7 @@ struct berth_setup {
 
 	int root_tree; // the root's detached mount; -1 in a joined mount namespace
 	char *root_path; // where on the host, so that hooks find it there; NULL: anywhere
+	const char *mount_label; // of new file systems; borrowed; NULL: none
 	GArray *mounts; // of struct berth_mount_step
 	GArray *device_trees; // of int: /dev nodes of the host, where mknod is not allowed (user namespaces)
 	struct berth_hook_streams hook_streams;
@@ -132,6 +133,12 @@ bool berth_mounts_prepare(struct berth_setup *setup, const char *cgroup_path, GE
 bool berth_mounts_make(struct berth_setup *setup, GError **error);
 bool berth_mounts_finish(struct berth_setup *setup, GError **error); // what becomes read-only only at the end
 
+// mount-label.c: _prepare and _add by the creator, _set on what is mounted.
+bool berth_mount_label_prepare(struct berth_setup *setup, GError **error);
+void berth_mount_label_add(const struct berth_setup *setup, struct berth_mount_step *step);
+bool berth_mount_label_set(const struct berth_setup *setup, const struct berth_mount_step *step, int tree,
+			   GError **error);
+
 // idmap-mount.c: by the creator, on the detached mount that the step is about.
 bool berth_idmap_mount_check(const struct oci_mount *mount, GError **error);
 bool berth_idmap_mount_wanted(const struct berth_mount_step *step);
@@ -171,6 +178,7 @@ bool berth_console_take(const struct berth_setup *setup, GError **error); // as 
 bool berth_stdio_set(struct berth_setup *setup, GError **error);
 
 // kernel.c: sysctl, host name, LSM labels: what goes through procfs.
+bool berth_kernel_has_lsm(const char *name); // "apparmor", "selinux": it is enabled
 bool berth_kernel_prepare(struct berth_setup *setup, GError **error);
 bool berth_kernel_apply(struct berth_setup *setup, GError **error);
 // Opens what the label is written to, and closes the procfs: it shows the host's processes, and this one might be

@@ -39,6 +39,7 @@ static const struct berth_field record_fields[] = {
 	BERTH_OBJECTS(struct berth_record, net_devices, "netDevices", &berth_record_net_device_document,
 		      BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_record, network, "network", BERTH_OMIT_EMPTY),
+	BERTH_OBJECT(struct berth_record, rdt, "rdt", &berth_rdt_document, BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_record, listener_path, "listenerPath", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_record, listener_metadata, "listenerMetadata", BERTH_OMIT_EMPTY),
 	{0},

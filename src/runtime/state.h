@@ -6,6 +6,7 @@
 #pragma once
 
 #include "runtime/container.h"
+#include "runtime/intel-rdt.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -42,6 +43,7 @@ struct berth_record {
 	struct oci_hooks *hooks;
 	GPtrArray *net_devices; // of struct berth_record_net_device; NULL: none
 	char *network; // the path of its network namespace, if it has net_devices and joined one
+	struct berth_rdt *rdt; // its class of service; NULL: its creator's
 	char *listener_path, *listener_metadata; // who gets the listeners of seccomp filters; NULL: none are made
 };
 extern const struct berth_document berth_record_document;

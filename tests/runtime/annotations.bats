@@ -69,3 +69,28 @@ load helpers
 	[[ "$output" == *"relative/place: a relative destination is deprecated"* ]]
 	[ "${lines[-1]}" = 1 ]
 }
+
+@test "mountLabel and run.oci.mount_context_type: without SELinux a warning, and no unknown type" {
+	if [ -e /sys/fs/selinux/enforce ]; then
+		skip "SELinux is enabled here"
+	fi
+	configure '.linux.mountLabel="system_u:object_r:container_file_t:s0" | .annotations={"run.oci.mount_context_type":"rootcontext"}'
+	run -0 script 'echo ran'
+	[[ "$output" == *"linux.mountLabel: SELinux is not enabled on this host, ignored"*ran ]]
+	configure '.annotations={"run.oci.mount_context_type":"nocontext"}'
+	run -1 script true
+	[[ "$output" == *"annotation run.oci.mount_context_type: nocontext is not known"* ]]
+}
+
+@test "labels of a process without the module that knows them are refused by name" {
+	if [ ! -e /sys/fs/selinux/enforce ]; then
+		configure '.process.selinuxLabel="system_u:system_r:container_t:s0"'
+		run -1 script true
+		[[ "$output" == *"process.selinuxLabel: SELinux is not enabled on this host"* ]]
+	fi
+	if [ ! -e /sys/module/apparmor/parameters/enabled ]; then
+		configure 'del(.process.selinuxLabel) | .process.apparmorProfile="some"'
+		run -1 script true
+		[[ "$output" == *"process.apparmorProfile: AppArmor is not enabled on this host"* ]]
+	fi
+}

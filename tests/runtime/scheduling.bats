@@ -128,3 +128,16 @@ policy() {
 	run -1 script true
 	[[ "$output" == *'linux.memoryPolicy: MPOL_BIND of nodes "900": '* ]]
 }
+
+@test "intelRdt: a clear error where there is no resctrl file system, and nothing is left" {
+	if grep -q ' - resctrl ' /proc/self/mountinfo; then
+		skip "there is one here"
+	fi
+	configure '.linux.intelRdt={"closID":"gold","memBwSchema":"MB:0=20"}'
+	run -1 runtime create --bundle "$bundle" "$id"
+	[[ "$output" == *"linux.intelRdt: no resctrl file system is mounted (/sys/fs/resctrl)"* ]]
+	[ ! -d "$state/$id" ]
+	configure '.linux.intelRdt={"closID":"../gold"}'
+	run -1 runtime create --bundle "$bundle" "$id"
+	[[ "$output" == *"linux.intelRdt.closID: ../gold is no name of a class"* ]]
+}
