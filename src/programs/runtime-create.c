@@ -70,6 +70,16 @@ static struct oci_config *read_config(const char *bundle, const char *config, GE
 	return text ? berth_document_parse_text(&oci_config_document, text, length, "config.json", error) : NULL;
 }
 
+// crun's annotation is the same as --pidfd-socket.
+static struct runtime_handover hand_over_to(const struct options *options, const struct oci_config *config)
+{
+	struct runtime_handover to = options->to;
+
+	if (config->annotations && !(to.pidfd_socket && *to.pidfd_socket))
+		to.pidfd_socket = g_hash_table_lookup(config->annotations, "run.oci.pidfd_receiver");
+	return to;
+}
+
 static struct berth_container *create_container(struct runtime_program *program, const struct options *options,
 						const char *id, bool detach, int *ret_console, GError **error)
 {
@@ -97,8 +107,9 @@ static struct berth_container *create_container(struct runtime_program *program,
 	if (!berth_container_create(&program->runtime, id, config, &create, &container, error))
 		return NULL;
 	berth_fd console = stdio.console;
-	if (!runtime_hand_over(&options->to, "standard", berth_container_pid(container),
-			       berth_container_pidfd(container), console, error)) {
+	struct runtime_handover to = hand_over_to(options, config);
+	if (!runtime_hand_over(&to, "standard", berth_container_pid(container), berth_container_pidfd(container),
+			       console, error)) {
 		// There shall be no container then.
 		berth_container_delete(container, true, NULL);
 		return NULL;

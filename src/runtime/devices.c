@@ -46,13 +46,25 @@ static bool wanted(const struct berth_setup *setup)
 	return true;
 }
 
+// A device of the configuration takes the place of a default one.
+static bool configured(const GPtrArray *devices, const char *path)
+{
+	for (guint i = 0; devices && i < devices->len; i++) {
+		const struct oci_device *device = devices->pdata[i];
+		if (g_str_equal(device->path, path))
+			return true;
+	}
+	return false;
+}
+
 static GPtrArray *list(const struct berth_setup *setup)
 {
 	const GPtrArray *devices = setup->section->devices;
 	GPtrArray *all = g_ptr_array_new();
 
 	for (size_t i = 0; wanted(setup) && i < G_N_ELEMENTS(default_devices); i++)
-		g_ptr_array_add(all, (void *) &default_devices[i]);
+		if (!configured(devices, default_devices[i].path))
+			g_ptr_array_add(all, (void *) &default_devices[i]);
 	for (guint i = 0; !(setup->joined_namespaces & CLONE_NEWNS) && devices && i < devices->len; i++)
 		g_ptr_array_add(all, devices->pdata[i]);
 	return all;

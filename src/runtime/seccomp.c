@@ -92,6 +92,11 @@ static const struct architecture {
 	{"SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64, AUDIT_ARCH_RISCV64, 0x40000000, 0},
 };
 
+// Of the specification, and not of every libseccomp. A machine of one of these has a libseccomp that knows it as its
+// own.
+static const char *const foreign[] = {"SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K", "SCMP_ARCH_SH", "SCMP_ARCH_SHEB",
+				      NULL};
+
 // One compilation.
 struct compiler {
 	scmp_filter_ctx filter;
@@ -154,6 +159,8 @@ static bool add_architectures(struct compiler *compiler, char **names, GError **
 			use(compiler, &architectures[i]);
 	for (char **name = names; name && *name; name++) {
 		const struct architecture *architecture = find_architecture(*name);
+		if (!architecture && g_strv_contains(foreign, *name))
+			continue;
 		if (!architecture)
 			return berth_error_set(error, BERTH_ERROR_INVALID, "seccomp: unknown architecture '%s'", *name);
 		if (is_used(compiler, architecture))

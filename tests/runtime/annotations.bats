@@ -94,3 +94,23 @@ load helpers
 		[[ "$output" == *"process.apparmorProfile: AppArmor is not enabled on this host"* ]]
 	fi
 }
+
+@test "run.oci.pidfd_receiver gets the process's descriptor" {
+	python3 - "$work/socket" "$work/got" <<-'PYTHON' 3>&- 4>&- &
+		import array, socket, sys
+		server = socket.socket(socket.AF_UNIX)
+		server.bind(sys.argv[1])
+		server.listen(1)
+		connection, _ = server.accept()
+		_, ancillary, _, _ = connection.recvmsg(100, 1000)
+		pidfd = array.array("i", ancillary[0][2])[0]
+		with open(f"/proc/self/fdinfo/{pidfd}") as info, open(sys.argv[2], "w") as out:
+		    out.write([line.split()[1] for line in info if line.startswith("Pid:")][0])
+	PYTHON
+	local receiver=$!
+	eventually [ -S "$work/socket" ]
+	configure --arg path "$work/socket" '.annotations={"run.oci.pidfd_receiver":$path}'
+	launch 'exec sleep 1000'
+	wait $receiver
+	[ "$(cat "$work/got")" = "$(pid_of)" ]
+}

@@ -182,7 +182,7 @@ load helpers
 		.linux.namespaces[0].path="relative"|the path must be absolute
 		.linux.namespaces[0].path="/proc/self/ns/net"|is no pid namespace
 		.linux.namespaces[0].path="/nothing"|open namespace /nothing
-		.mounts[0].options=["idmap"]|idmap is not implemented
+		.mounts[0].options=["idmap"]|the ids of proc cannot be mapped
 		.mounts+=[{"destination":"/x","type":"nofs"}]|mount /x
 		.mounts+=[{"destination":"/x","type":"bind","source":"/nothing"}]|/nothing
 		.mounts+=[{"destination":"/x","type":"bind","source":"/tmp","options":["what"]}]|unknown option
@@ -192,8 +192,8 @@ load helpers
 		.linux.sysctl={"kernel.core_pattern":"x"}|belongs to no namespace
 		.linux.rootfsPropagation="what"|linux.rootfsPropagation
 		.linux.seccomp={"defaultAction":"SCMP_ACT_WHAT"}|linux.seccomp
-		.linux.seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}|SCMP_ACT_NOTIFY is not implemented
-		.linux.intelRdt={"closID":"x"}|linux.intelRdt is not implemented
+		.linux.seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}|linux.seccomp.listenerPath: is needed for SCMP_ACT_NOTIFY
+		.linux.intelRdt={"closID":"a/b"}|linux.intelRdt.closID: a/b is no name of a class
 		.hooks={"prestart":[{"path":"relative"}]}|the path must be absolute
 		.linux.resources.memory={"limit":8388608,"swap":4194304}|memory
 		.linux.resources.unified={"../x":"1"}|resources: unified

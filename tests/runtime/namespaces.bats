@@ -165,3 +165,47 @@ inode() {
 	run -1 script true
 	[[ "$output" == *"no namespace of its own"* ]]
 }
+
+@test "namespaces of every type at once, the user namespace's too, are joined by path" {
+	user_namespace
+	configure '.linux.namespaces += [{"type":"time"}] | .linux.timeOffsets={"boottime":{"secs":1000}}'
+	launch 'exec sleep 1000'
+	local pid first=$id name
+	pid=$(pid_of)
+	configure --arg pid "$pid" --arg root "$bundle/rootfs" 'del(.linux.uidMappings, .linux.gidMappings, .linux.timeOffsets, .hostname) |
+		.linux.namespaces=[{"pid":"pid","network":"net","ipc":"ipc","uts":"uts","cgroup":"cgroup","time":"time","user":"user",
+		"mount":"mnt"} | to_entries[] | {"type":.key,"path":"/proc/\($pid)/ns/\(.value)"}] | .root.path="/"'
+	id=$id-b
+	launch 'exec sleep 1001'
+	for name in pid net ipc uts cgroup time user mnt; do
+		[ "$(inode "$pid" $name)" = "$(inode "$(pid_of)" $name)" ]
+	done
+	[ "$(grep '^Uid' "/proc/$(pid_of)/status" | cut -f2)" = 100000 ]
+	grep -q '^boottime *1000 ' "/proc/$(pid_of)/timens_offsets"
+	runtime delete --force "$id"
+	id=$first
+}
+
+@test "a namespace of the wrong type at a path is refused, for each type" {
+	local type file
+	while read -r type file; do
+		cp "$BATS_FILE_TMPDIR/bundle/config.json" "$bundle/config.json"
+		configure --arg type "$type" --arg path "/proc/self/ns/$file" '.linux.namespaces |=
+			(map(select(.type != $type)) + [{"type":$type,"path":$path}])'
+		run -1 runtime create --bundle "$bundle" "$id"
+		[[ "$output" == *"linux.namespaces: /proc/self/ns/$file is no $(tr -d '\n' <<<"$type" | sed 's/network/net/;s/mount/mnt/') namespace"* ]]
+	done < <(printf '%s\n' 'pid net' 'network mnt' 'mount uts' 'ipc user' 'uts ipc' 'user time' 'cgroup pid' 'time cgroup')
+}
+
+@test "maps of many ranges, of ids beyond root, and a root that is not mapped" {
+	configure '.linux.namespaces += [{"type":"user"}] |
+		.linux.uidMappings=[range(0;20) | {"containerID":(. * 10),"hostID":(100000 + . * 100),"size":10}] |
+		.linux.gidMappings=[{"containerID":0,"hostID":100000,"size":1},{"containerID":500,"hostID":200000,"size":100}] |
+		.process.user={"uid":195,"gid":555}'
+	chown -R 100000:100000 "$bundle/rootfs"
+	run -0 script 'id -u; id -g; wc -l </proc/self/uid_map; stat -c %u:%g /'
+	[ "$(xargs <<<"$output")" = "195 555 20 0:0" ]
+	configure '.linux.uidMappings=[{"containerID":5,"hostID":100000,"size":10}]'
+	run -1 script true
+	[[ "$output" == *"is id 0 mapped?"* ]]
+}

@@ -219,3 +219,14 @@ teardown() {
 	run -1 script true
 	[[ "$output" == *"seccomp: unknown system call 'nosuchcall'"* ]]
 }
+
+@test "every architecture of the specification, and an unknown one by its name" {
+	filter "$(runtime features | jq -c '{defaultAction:"SCMP_ACT_ALLOW",architectures:.linux.seccomp.archs,
+		syscalls:[{names:["mkdir"],action:"SCMP_ACT_ERRNO"}]}')"
+	[ "$(jq '.linux.seccomp.architectures | length' "$bundle/config.json")" -ge 23 ]
+	run -1 script 'mkdir /tmp/x'
+	[[ "$output" == *"not permitted"* ]]
+	configure '.linux.seccomp.architectures=["SCMP_ARCH_PDP11"]'
+	run -1 script true
+	[[ "$output" == *"unknown architecture 'SCMP_ARCH_PDP11'"* ]]
+}
