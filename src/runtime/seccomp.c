@@ -166,6 +166,8 @@ static bool add_architectures(struct compiler *compiler, char **names, GError **
 		if (is_used(compiler, architecture))
 			continue;
 		int result = seccomp_arch_add(compiler->filter, architecture->libseccomp);
+		if (result == -EDOM) // another byte order: no program of it can run here
+			continue;
 		if (result < 0 && result != -EEXIST)
 			return berth_error_set_errno(error, -result, "seccomp: architecture %s", *name);
 		use(compiler, architecture);
