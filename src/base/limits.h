@@ -28,10 +28,17 @@
 // Containers
 #define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for
 #define BERTH_LIMIT_ENVIRONMENT 10000 // variables
+#define BERTH_LIMIT_MOUNTINFO (16 << 20) // of a process
 
 // Control groups
 #define BERTH_LIMIT_DEVICE_RULES 1024 // of one container
 #define BERTH_LIMIT_SECCOMP_CACHE 256 // compiled seccomp programs that are kept
+
+// Checkpoints
+#define BERTH_LIMIT_CRIU_LOG (256 << 10) // of its end, where the reason of a failure is looked for
+#define BERTH_LIMIT_CRIU_IMAGE (4 << 20) // of an image that is read before CRIU reads it: mounts, process tree, groups
+#define BERTH_LIMIT_CRIU_FILES 65536 // in the folder of the images
+#define BERTH_LIMIT_CRIU_PARENTS 64 // pre-dumps before a dump
 
 // The store
 #define BERTH_LIMIT_EVENTS 10000 // kept; older ones are dropped

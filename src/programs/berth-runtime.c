@@ -35,16 +35,17 @@ static const struct berth_flag global_flags[] = {
 	{"rootless", 0, BERTH_FLAG_TEXT, offsetof(struct options, rootless), "true|false|auto",
 	 "Whether containers may go without control groups that cannot be made", "auto"},
 	{"criu", 0, BERTH_FLAG_TEXT, offsetof(struct options, criu), "path",
-	 "Accepted for runc's callers; there are no checkpoints", .flags = BERTH_FLAG_HIDDEN},
+	 "CRIU's program, for checkpoint and restore", "criu"},
 	{"version", 'v', BERTH_FLAG_SWITCH, offsetof(struct options, version), .help = "Print the version"},
 	{0},
 };
 
 static const struct runtime_command *const commands[] = {
-	&runtime_command_create, &runtime_command_exec,     &runtime_command_start,  &runtime_command_run,
-	&runtime_command_state,  &runtime_command_kill,     &runtime_command_delete, &runtime_command_list,
-	&runtime_command_ps,     &runtime_command_pause,    &runtime_command_resume, &runtime_command_update,
-	&runtime_command_spec,   &runtime_command_features, &runtime_command_mounts,
+	&runtime_command_create,  &runtime_command_exec,     &runtime_command_start,  &runtime_command_run,
+	&runtime_command_state,   &runtime_command_kill,     &runtime_command_delete, &runtime_command_list,
+	&runtime_command_ps,      &runtime_command_pause,    &runtime_command_resume, &runtime_command_update,
+	&runtime_command_spec,    &runtime_command_features, &runtime_command_mounts, &runtime_command_checkpoint,
+	&runtime_command_restore,
 };
 
 static void warn(void *data, const char *message)
@@ -56,7 +57,7 @@ static void print_version(void)
 {
 	printf("berth-runtime version " BERTH_VERSION "\n"
 	       "spec: " BERTH_OCI_VERSION "\n"
-	       "+CAP +SECCOMP +EBPF +APPARMOR +SELINUX +SYSTEMD\n");
+	       "+CAP +SECCOMP +EBPF +APPARMOR +SELINUX +SYSTEMD +CRIU\n");
 }
 
 static void print_help(void)
@@ -181,6 +182,7 @@ static bool set_up(struct runtime_program *program, struct options *options, GEr
 	options->root = root;
 	program->runtime.state_root = options->root;
 	program->runtime.cache_root = options->root;
+	program->criu = options->criu;
 	return true;
 }
 

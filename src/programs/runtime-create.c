@@ -81,7 +81,8 @@ static struct runtime_handover hand_over_to(const struct options *options, const
 }
 
 static struct berth_container *create_container(struct runtime_program *program, const struct options *options,
-						const char *id, bool detach, int *ret_console, GError **error)
+						const char *id, bool detach, const struct berth_checkpoint *checkpoint,
+						int *ret_console, GError **error)
 {
 	g_autofree char *bundle = g_canonicalize_filename(options->bundle, NULL);
 	g_autoptr(oci_config) config = read_config(bundle, options->config, error);
@@ -103,8 +104,9 @@ static struct berth_container *create_container(struct runtime_program *program,
 		return NULL;
 	if (listening && config->process)
 		runtime_tell_listen_fds(config->process, listening);
-	create.notify = runtime_notify_prepare(program, id, config);
-	if (!berth_container_create(&program->runtime, id, config, &create, &container, error))
+	create.notify = !checkpoint && runtime_notify_prepare(program, id, config);
+	if (checkpoint ? !berth_container_restore(&program->runtime, id, config, &create, checkpoint, &container, error)
+		       : !berth_container_create(&program->runtime, id, config, &create, &container, error))
 		return NULL;
 	berth_fd console = stdio.console;
 	struct runtime_handover to = hand_over_to(options, config);
@@ -121,7 +123,8 @@ static struct berth_container *create_container(struct runtime_program *program,
 static int create(struct runtime_program *program, const void *data, char *const *arguments, GError **error)
 {
 	berth_fd console = -1;
-	g_autoptr(berth_container) container = create_container(program, data, arguments[0], true, &console, error);
+	g_autoptr(berth_container) container =
+		create_container(program, data, arguments[0], true, NULL, &console, error);
 
 	return container ? 0 : -1;
 }
@@ -162,31 +165,51 @@ static void remove_container(struct runtime_program *program, struct berth_conta
 		runtime_log(program, RUNTIME_LOG_ERROR, problem->message);
 }
 
-static int run(struct runtime_program *program, const void *data, char *const *arguments, GError **error)
+static int run_container(struct runtime_program *program, const struct options *options, const char *id,
+			 const struct berth_checkpoint *checkpoint, GError **error)
 {
-	const struct options *options = data;
 	berth_fd console = -1;
 
 	if (!options->detach && !runtime_wait_prepare(!options->no_subreaper, error))
 		return -1;
 	g_autoptr(berth_container) container =
-		create_container(program, options, arguments[0], options->detach, &console, error);
+		create_container(program, options, id, options->detach, checkpoint, &console, error);
 	if (!container)
 		return -1;
-	struct runtime_notify notify;
-	if (!start_container(program, container, &notify, error)) {
+	struct runtime_notify notify = {.socket = -1};
+	if (!checkpoint && !start_container(program, container, &notify, error)) {
 		if (!options->keep)
 			remove_container(program, container);
 		return -1;
 	}
 	if (options->detach)
-		return detach(container, &notify) ? 0 : -1;
+		return checkpoint || detach(container, &notify) ? 0 : -1;
 	const struct runtime_child child = {berth_container_pidfd(container), console, &notify};
 	int status = runtime_wait(&child, error);
 	berth_fd_clear(&notify.socket);
 	if (!options->keep)
 		remove_container(program, container);
 	return status;
+}
+
+static int run(struct runtime_program *program, const void *data, char *const *arguments, GError **error)
+{
+	return run_container(program, data, arguments[0], NULL, error);
+}
+
+int runtime_restore(struct runtime_program *program, const struct runtime_restore *restore, const char *id,
+		    const struct berth_checkpoint *checkpoint, GError **error)
+{
+	const struct options options = {
+		.no_subreaper = restore->no_subreaper,
+		.bundle = restore->bundle,
+		.to = {.console_socket = restore->console_socket, .pid_file = restore->pid_file},
+		.no_pivot = restore->no_pivot,
+		.detach = restore->detach,
+		.keep = restore->keep,
+	};
+
+	return run_container(program, &options, id, checkpoint, error);
 }
 
 const struct runtime_command runtime_command_create = {

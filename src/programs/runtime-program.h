@@ -25,6 +25,7 @@ struct runtime_log {
 struct runtime_program {
 	struct berth_runtime runtime;
 	struct runtime_log log;
+	const char *criu; // the program; NULL: the first in $PATH
 };
 
 struct runtime_command {
@@ -45,6 +46,7 @@ extern const struct runtime_command runtime_command_exec;
 extern const struct runtime_command runtime_command_state, runtime_command_kill, runtime_command_delete,
 	runtime_command_list, runtime_command_ps, runtime_command_pause, runtime_command_resume, runtime_command_update,
 	runtime_command_spec, runtime_command_features, runtime_command_mounts;
+extern const struct runtime_command runtime_command_checkpoint, runtime_command_restore;
 
 // runtime-commands.c
 struct berth_container *runtime_load(struct runtime_program *program, const char *id, GError **error);
@@ -93,3 +95,11 @@ struct runtime_child {
 };
 // Waits for the child's end and reaps it; returns its status as a shell has it.
 int runtime_wait(const struct runtime_child *child, GError **error);
+
+// runtime-create.c: a container from a checkpoint, and if it is not detached, its life up to its end.
+struct runtime_restore {
+	char *bundle, *console_socket, *pid_file;
+	bool no_pivot, detach, keep, no_subreaper;
+};
+int runtime_restore(struct runtime_program *program, const struct runtime_restore *restore, const char *id,
+		    const struct berth_checkpoint *checkpoint, GError **error);

@@ -3,6 +3,7 @@
 // process prepares itself (child.c) while this side answers it (channel.h) until it is ready. On failure all is undone
 // in the opposite order, the record last.
 #include "runtime/channel.h"
+#include "runtime/checkpoint.h"
 #include "runtime/container-internal.h"
 #include "runtime/exec-record.h"
 #include "runtime/groups.h"
@@ -27,6 +28,7 @@
 struct creation {
 	struct berth_setup *setup;
 	struct berth_container *container;
+	const struct berth_checkpoint *checkpoint; // restored from; NULL: a new process is made
 	struct oci_state state; // for hooks; borrows from the record
 	int sync; // our end of the channel
 	bool hooks_ran;
@@ -376,18 +378,22 @@ static bool make(struct creation *creation, GError **error)
 	BERTH_FAILPOINT("runtime.create.recorded");
 	if (!begin_cgroup(creation, error) || !berth_namespaces_prepare(creation->setup, error))
 		return false;
-	creation->setup->groups_come = make_groups_beside(creation);
+	creation->setup->groups_come = !creation->checkpoint && make_groups_beside(creation);
 	if (!creation->setup->groups_come && !complete_cgroup(creation, error))
 		return false;
 	creation->setup->cgroup_path = container->record->cgroup;
-	if (!berth_prepare(creation->setup, error) || !berth_groups_give(creation->setup, container->cgroup, error) ||
-	    !spawn(creation, error))
+	if (!berth_prepare(creation->setup, error) || !berth_groups_give(creation->setup, container->cgroup, error))
 		return false;
-	if (!equip(creation, error) || !enter_rdt(creation, error) ||
+	berth_checkpoint_remember(creation->setup, container->record);
+	if (creation->checkpoint
+		    ? !berth_restore(creation->setup, container, creation->checkpoint, &creation->hooks_ran, error)
+		    : !spawn(creation, error) || !equip(creation, error))
+		return false;
+	if (!enter_rdt(creation, error) ||
 	    !berth_net_devices_take(container, creation->setup->private_namespaces, error))
 		return false;
 	g_autofree char *text = berth_exec_record_text(creation->setup); // while the child has its own work
-	return attend(creation, error) && settle_cgroup(creation, error) &&
+	return (creation->checkpoint || attend(creation, error)) && settle_cgroup(creation, error) &&
 	       berth_groups_delegate(creation->setup, container->cgroup, (pid_t) container->record->pid, error) &&
 	       berth_limits_apply(creation->setup, (pid_t) container->record->pid, error) &&
 	       berth_exec_record_write(container->folder, creation->setup, text, error);
@@ -409,8 +415,9 @@ static struct berth_setup *new_setup(const struct berth_runtime *runtime, const 
 	return setup;
 }
 
-bool berth_container_create(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,
-			    const struct berth_create *create, struct berth_container **ret, GError **error)
+static bool make_container(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,
+			   const struct berth_create *create, const struct berth_checkpoint *checkpoint,
+			   struct berth_container **ret, GError **error)
 {
 	create->stdio->console = -1;
 	if (!berth_check_id(id, error) || !berth_check_config(config, create, error))
@@ -424,7 +431,7 @@ bool berth_container_create(const struct berth_runtime *runtime, const char *id,
 
 	if (create->notify && mkdirat(folder, BERTH_STATE_NOTIFY, 0755) < 0 && errno != EEXIST)
 		return berth_error_set_errno(error, errno, "container %s: make " BERTH_STATE_NOTIFY, id);
-	struct creation creation = {.sync = -1, .keeper = {-1, -1}};
+	struct creation creation = {.sync = -1, .keeper = {-1, -1}, .checkpoint = checkpoint};
 	g_autoptr(berth_setup) setup = new_setup(runtime, id, config, create, &creation.state);
 	g_autoptr(berth_container) container = berth_container_new(runtime, berth_fd_steal(&folder));
 	container->record = new_record(setup);
@@ -446,4 +453,17 @@ bool berth_container_create(const struct berth_runtime *runtime, const char *id,
 	if (made)
 		*ret = g_steal_pointer(&container);
 	return made;
+}
+
+bool berth_container_create(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,
+			    const struct berth_create *create, struct berth_container **ret, GError **error)
+{
+	return make_container(runtime, id, config, create, NULL, ret, error);
+}
+
+bool berth_container_restore(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,
+			     const struct berth_create *create, const struct berth_checkpoint *checkpoint,
+			     struct berth_container **ret, GError **error)
+{
+	return make_container(runtime, id, config, create, checkpoint, ret, error);
 }

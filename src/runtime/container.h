@@ -148,7 +148,10 @@ struct berth_checkpoint {
 bool berth_container_checkpoint(struct berth_container *container, const struct berth_checkpoint *checkpoint,
 				GError **error);
 
-// Makes a container as berth_container_create() does and starts it, its processes being those of the images.
+// Makes a container as berth_container_create() does and starts it, its processes being those of the images. Init is
+// the caller's child, standard streams and the console are the caller's as at a create. Images that want more than
+// `config` gives (mounts, namespaces, groups, rights) are BERTH_ERROR_INVALID; create->no_pivot and die_with_parent are
+// refused, what is to be found or preserved (find_program, preserve_fds) has no meaning.
 bool berth_container_restore(const struct berth_runtime *runtime, const char *id, const struct oci_config *config,
 			     const struct berth_create *create, const struct berth_checkpoint *checkpoint,
 			     struct berth_container **ret, GError **error);

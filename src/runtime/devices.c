@@ -114,6 +114,13 @@ bool berth_devices_prepare(struct berth_setup *setup, GError **error)
 	return true;
 }
 
+const char *berth_devices_path(const struct berth_setup *setup, guint index)
+{
+	g_autoptr(GPtrArray) devices = list(setup);
+
+	return ((const struct oci_device *) devices->pdata[index])->path;
+}
+
 // The umask is 0, so mknod has set the mode.
 static bool set_owner(int folder, const char *name, const struct oci_device *device, GError **error)
 {

@@ -167,6 +167,8 @@ bool berth_hide_paths(struct berth_setup *setup, GError **error); // readonlyPat
 // devices.c
 bool berth_devices_prepare(struct berth_setup *setup, GError **error);
 bool berth_devices_make(struct berth_setup *setup, GError **error);
+// The path of the device that is number `index` of setup->device_trees.
+const char *berth_devices_path(const struct berth_setup *setup, guint index);
 // Opens the root's own /dev/null and makes sure that it is one.
 int berth_devices_open_null(const struct berth_setup *setup, int flags, GError **error);
 

@@ -42,6 +42,8 @@ static const struct berth_field record_fields[] = {
 	BERTH_OBJECT(struct berth_record, rdt, "rdt", &berth_rdt_document, BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_record, listener_path, "listenerPath", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_record, listener_metadata, "listenerMetadata", BERTH_OMIT_EMPTY),
+	BERTH_STRINGS(struct berth_record, binds, "binds", BERTH_OMIT_EMPTY),
+	BERTH_STRINGS(struct berth_record, joined, "joined", BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_record_document = {"state.json", sizeof(struct berth_record), record_fields};

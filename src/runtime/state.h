@@ -45,6 +45,8 @@ struct berth_record {
 	char *network; // the path of its network namespace, if it has net_devices and joined one
 	struct berth_rdt *rdt; // its class of service; NULL: its creator's
 	char *listener_path, *listener_metadata; // who gets the listeners of seccomp filters; NULL: none are made
+	char **binds; // destinations of mounts that come from the host
+	char **joined; // namespaces that are others', by their names in /proc
 };
 extern const struct berth_document berth_record_document;
 BERTH_DOCUMENT_AUTOPTR(berth_record, berth_record_document)
