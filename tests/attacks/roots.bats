@@ -36,9 +36,13 @@ everything() {
 }
 
 @test "the fixtures lead out: a runtime that goes by path would change the canary" {
-	local kind naive=0
+	local kind path naive=0
 	for kind in $("$evil" --list); do
 		evil_root "$kind"
+		# Only those whose links all lead to the canary: others would lead this test to the host itself.
+		if find "$bundle/rootfs" -path "$bundle/rootfs/bin" -prune -o -type l ! -lname "*$work/canary*" -print | grep -q .; then
+			continue
+		fi
 		for path in proc sys dev etc cwd target run dev/shm dev/mqueue dev/pts target/file cwd/file dev/null dev/node \
 			dev/console dev/ptmx dev/fd etc/passwd etc/hosts etc/mtab proc/sys/net/ipv4/ip_forward \
 			proc/self/attr/exec .krun_config.json; do
