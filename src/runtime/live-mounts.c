@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,10 +52,35 @@ static bool enter(struct berth_setup *setup, GError **error)
 	return setup->root >= 0 || berth_error_set_errno(error, errno, "open /");
 }
 
+static bool is_kernel(int fd)
+{
+	return berth_mount_is(fd, PROC_SUPER_MAGIC) || berth_mount_is(fd, SYSFS_MAGIC);
+}
+
+// What is mounted at `path`. The container may have made a link of a folder on the way, so what may not be taken off is
+// known by the file systems that it and the folder that it lies in really are of.
+static int open_mounted(const struct berth_setup *setup, const char *path, GError **error)
+{
+	g_autofree char *clean = g_canonicalize_filename(path, "/");
+	g_autofree char *parent = g_path_get_dirname(clean), *name = g_path_get_basename(clean);
+	berth_fd folder = berth_rootfs_open(setup, parent, false, error);
+	berth_fd target = folder < 0 ? -1 : openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (folder < 0)
+		return -1;
+	if (target < 0)
+		berth_error_set_errno(error, errno, "open %s in the root", path);
+	else if (is_kernel(folder) || is_kernel(target))
+		berth_error_set(error, BERTH_ERROR_FORBIDDEN, "what protects /proc and /sys stays");
+	else
+		return berth_fd_steal(&target);
+	return -1;
+}
+
 // Taken off by its descriptor: `own_fds` is the host's /proc/self/fd.
 static bool take_off(struct berth_setup *setup, const char *path, int own_fds, GError **error)
 {
-	berth_fd target = berth_rootfs_open(setup, path, true, error);
+	berth_fd target = open_mounted(setup, path, error);
 	struct statx st;
 	char name[16];
 

@@ -86,7 +86,11 @@ static bool take(struct berth_container *container, struct berth_record_net_devi
 	if (!berth_state_write(container->folder, container->record, error))
 		return false;
 	device->taken = berth_link_move(outside, inside, container->network, device->outer, device->inner, error);
-	return device->taken && berth_link_set_up(inside, device->inner, error);
+	if (!device->taken || !berth_link_find(inside, device->inner, &link, error))
+		return false;
+	device->index = link.index;
+	return berth_state_write(container->folder, container->record, error) &&
+	       berth_link_set_up(inside, device->inner, error);
 }
 
 bool berth_net_devices_take(struct berth_container *container, unsigned private_namespaces, GError **error)
@@ -119,6 +123,18 @@ static void warn(const struct berth_runtime *runtime, const GError *problem)
 		runtime->warn(runtime->data, message);
 }
 
+// The container may have made another of that name, which must not become the host's.
+static bool is_same(int inside, const struct berth_record_net_device *device, GError **error)
+{
+	struct berth_link link;
+
+	if (!berth_link_find(inside, device->inner, &link, error))
+		return false;
+	return !device->index || link.index == device->index ||
+	       berth_error_set(error, BERTH_ERROR_CONFLICT, "%s is another interface than the one that was moved",
+			       device->inner);
+}
+
 static void give_back(struct berth_container *container, int network, int own, GError **error)
 {
 	const GPtrArray *devices = container->record->net_devices;
@@ -131,7 +147,8 @@ static void give_back(struct berth_container *container, int network, int own, G
 		if (!device->taken)
 			continue;
 		device->taken = false;
-		if (berth_link_move(inside, outside, own, device->inner, device->outer, &problem) && device->up)
+		if (is_same(inside, device, &problem) &&
+		    berth_link_move(inside, outside, own, device->inner, device->outer, &problem) && device->up)
 			berth_link_set_up(outside, device->outer, &problem);
 		if (problem && !g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
 			warn(container->runtime, problem);

@@ -16,6 +16,7 @@
 static const struct berth_field net_device_fields[] = {
 	BERTH_STRING(struct berth_record_net_device, outer, "outer", BERTH_REQUIRED),
 	BERTH_STRING(struct berth_record_net_device, inner, "inner", BERTH_REQUIRED),
+	BERTH_INT64(struct berth_record_net_device, index, "index", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(struct berth_record_net_device, up, "up", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(struct berth_record_net_device, taken, "taken", BERTH_OMIT_EMPTY),
 	{0},

@@ -23,6 +23,7 @@
 // A network interface of the host that was moved into the container.
 struct berth_record_net_device {
 	char *outer, *inner; // its names
+	int64_t index; // its number inside; 0: not yet known
 	bool up; // it was, outside
 	bool taken;
 };

@@ -285,3 +285,38 @@ fsopen EPERM" ]
 	run runtime exec --process "$work/process.json" "$id" </dev/null
 	[ "$status" = 255 ]
 }
+
+@test "CVE-2019-19921: what protects /proc and /sys is not taken off through a link of the container's" {
+	local path
+	running 'ln -s /proc /a; ln -s /proc/sys /b; ln -s / /c; ln -s /sys /d; ln -s /proc/self/root /e; echo linked; exec sleep 1000'
+	eventually grep -q linked "$work/said"
+	cp /proc/sys/kernel/panic "$work/panic"
+	for path in /a/sys /a/timer_list /c/proc /c/proc/sys /d/fs/cgroup /d/firmware /e/proc /e/proc/sys /proc/sys /proc \
+		/proc/../proc/sys /../proc/sys /a /b /d; do
+		jq -n --arg path "$path" '{destination:$path}' >"$work/mount.json"
+		run runtime mounts remove "$id" "$work/mount.json"
+		echo "$path: $status $output"
+		[ "$status" = 1 ]
+	done
+	run runtime exec "$id" sh -c 'echo 77 >/proc/sys/kernel/panic; stat -c %t:%T /proc/timer_list' </dev/null
+	[[ "$output" == *Read-only*1:3 ]]
+	diff "$work/panic" /proc/sys/kernel/panic
+}
+
+@test "CVE-2021-30465 CVE-2024-45310: mounts in a running container stay inside, whatever it exchanges meanwhile" {
+	local i added=0
+	mkdir -p "$bundle/rootfs/a" "$bundle/rootfs$work/canary" "$work/source"
+	ln -s "$work/canary" "$bundle/rootfs/link"
+	ln -s /proc "$bundle/rootfs/link-proc"
+	mark
+	running 'attacker swap /a /link & attacker swap /link /link-proc'
+	for i in $(seq "${BERTH_ATTACK_ROUNDS:-30}"); do
+		jq -n --arg i "$i" --arg source "$work/source" '[{destination:("/a/deep/" + $i),type:"tmpfs",source:"tmpfs"},
+			{destination:("/a/bound" + $i),source:$source,options:["bind"]}]' >"$work/mount.json"
+		runtime mounts add "$id" "$work/mount.json" && added=$((added + 1))
+		runtime mounts remove "$id" "$work/mount.json" || true
+	done
+	echo "$added of $i were added"
+	runtime delete --force "$id"
+	check_canary
+}

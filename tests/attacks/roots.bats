@@ -7,7 +7,9 @@ load helpers
 # All that a runtime may touch in a root is asked for: mounts, a file to be bound, devices, a working folder, sysctl,
 # and a program that writes wherever the links might lead.
 ask_for_everything() {
-	configure --arg source "$work/source" '.process.cwd="/cwd/made" |
+	local text='for p in /target /target/sub /target/new /target/up /cwd . /dev /etc /sys /proc /proc/self/root; do
+		echo evil >$p/evil; echo evil >$p/file; rm -rf $p/sub/*; done 2>/dev/null'
+	configure --arg source "$work/source" --arg text "$text" '.process.cwd="/cwd/made" |
 		.linux.devices=[{"type":"c","path":"/dev/node","major":1,"minor":3,"uid":1,"gid":1},
 			{"type":"p","path":"/dev/deep/pipe"},{"type":"c","path":"/etc/node","major":1,"minor":5}] |
 		.linux.sysctl={"net.ipv4.ip_forward":"1"} |
@@ -15,7 +17,8 @@ ask_for_everything() {
 			{"destination":"/target/new/file","source":$source,"options":["bind","ro"]},
 			{"destination":"/etc/hosts","source":$source,"options":["bind"]},
 			{"destination":"/etc/mtab","source":$source,"options":["bind"]},
-			{"destination":"/target/up","type":"tmpfs","source":"tmpfs","options":["tmpcopyup"]}]'
+			{"destination":"/target/up","type":"tmpfs","source":"tmpfs","options":["tmpcopyup"]}] |
+		.process.args=["sh","-c",$text]'
 	echo source >"$work/source"
 }
 
@@ -28,8 +31,7 @@ everything() {
 		[ -z "${mapped:-}" ] || chown -hR 100000:100000 "$bundle/rootfs"
 		mark
 		echo "kind $kind"
-		attack_with 'for p in /target /target/sub /target/new /target/up /cwd . /dev /etc /sys /proc /proc/self/root; do
-			echo evil >$p/evil; echo evil >$p/file; rm -rf $p/sub/*; done 2>/dev/null'
+		attack
 		check_canary
 		[ ! -e "$state/$id" ]
 	done

@@ -101,6 +101,18 @@ inside() {
 	[ "$(addresses "$one")" = "192.0.2.7/24 2001:db8::7/64" ]
 }
 
+@test "an interface that the container made in its place does not become the host's" {
+	take "{\"$one\":{\"name\":\"eth9\"}}"
+	launch 'exec sleep 1000'
+	inside ip link set eth9 down
+	inside ip link set eth9 name real
+	inside ip link add eth9 type veth peer name other
+	run -0 runtime delete --force "$id"
+	[[ "$output" == *"eth9 is another interface"* ]]
+	run ! ip link show eth9
+	run ! ip link show "$one"
+}
+
 @test "when creating fails the interface is where it was" {
 	take "{\"$one\":{\"name\":\"eth7\"}}"
 	configure '.hooks={createContainer:[{path:"/bin/false"}]}'
