@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct options {
 	char *root, *log, *log_format, *log_level, *cgroup_manager, *criu, *rootless;
@@ -33,7 +35,8 @@ static const struct berth_flag global_flags[] = {
 	{"systemd-cgroup", 0, BERTH_FLAG_SWITCH, offsetof(struct options, systemd_cgroup),
 	 .help = "The same as --cgroup-manager systemd"},
 	{"rootless", 0, BERTH_FLAG_TEXT, offsetof(struct options, rootless), "true|false|auto",
-	 "Whether containers may go without control groups that cannot be made", "auto"},
+	 "Whether an ordinary user's containers get user namespaces, and containers may go without control groups",
+	 "auto"},
 	{"criu", 0, BERTH_FLAG_TEXT, offsetof(struct options, criu), "path",
 	 "CRIU's program, for checkpoint and restore", "criu"},
 	{"version", 'v', BERTH_FLAG_SWITCH, offsetof(struct options, version), .help = "Print the version"},
@@ -133,11 +136,30 @@ out:
 	return status;
 }
 
-static char *default_root(void)
+// Root's is /run/berth-runtime; an ordinary user's, and that of the root of a user namespace, lies in the folder of the
+// session. Where there is none it is one of /tmp that belongs to nobody else.
+static char *default_root(GError **error)
 {
-	const char *runtime_dir = geteuid() == 0 ? NULL : g_getenv("XDG_RUNTIME_DIR");
+	const char *session = g_getenv("XDG_RUNTIME_DIR");
+	bool root = geteuid() == 0;
+	struct stat st;
 
-	return g_build_filename(runtime_dir && *runtime_dir ? runtime_dir : "/run", "berth-runtime", NULL);
+	if (session && *session && (!root || access("/run", W_OK) < 0))
+		return g_build_filename(session, "berth-runtime", NULL);
+	if (root)
+		return g_strdup("/run/berth-runtime");
+	g_autofree char *path = g_strdup_printf("/tmp/berth-runtime-%u", (unsigned) geteuid());
+	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+		berth_error_set_errno(error, errno, "make folder %s", path);
+		return NULL;
+	}
+	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077) {
+		berth_error_set(error, BERTH_ERROR_FORBIDDEN,
+				"%s: must be a folder that only user %u may enter; or set XDG_RUNTIME_DIR or --root",
+				path, (unsigned) geteuid());
+		return NULL;
+	}
+	return g_steal_pointer(&path);
 }
 
 static bool choose_manager(struct runtime_program *program, const struct options *options, GError **error)
@@ -169,12 +191,16 @@ static bool set_up(struct runtime_program *program, struct options *options, GEr
 		return false;
 	if (g_str_equal(options->rootless, "false"))
 		program->runtime.need_cgroup = true;
-	else if (!g_str_equal(options->rootless, "true") && !g_str_equal(options->rootless, "auto"))
+	else if (g_str_equal(options->rootless, "true") || g_str_equal(options->rootless, "auto"))
+		program->rootless = geteuid() != 0;
+	else
 		return berth_error_set(error, BERTH_ERROR_INVALID, "--rootless %s: is true, false or auto",
 				       options->rootless);
 	if (!options->root || !*options->root) {
 		g_free(options->root);
-		options->root = default_root();
+		options->root = default_root(error);
+		if (!options->root)
+			return false;
 	}
 	// State may be looked for from anywhere later.
 	char *root = g_canonicalize_filename(options->root, NULL);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/packet.h"
+#include "runtime/rootless.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,7 +100,7 @@ static struct berth_container *create_container(struct runtime_program *program,
 		.find_program = true,
 	};
 
-	if (!config ||
+	if (!config || (program->rootless && !berth_rootless_adapt(config, error)) ||
 	    !runtime_check_terminal(config->process && config->process->terminal, detach, &options->to, error))
 		return NULL;
 	if (listening && config->process)

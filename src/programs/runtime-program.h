@@ -24,6 +24,7 @@ struct runtime_log {
 
 struct runtime_program {
 	struct berth_runtime runtime;
+	bool rootless; // containers without a user namespace get one
 	struct runtime_log log;
 	const char *criu; // the program; NULL: the first in $PATH
 };

@@ -149,6 +149,7 @@ static bool enter_user_namespace(struct berth_setup *setup, GError **error)
 {
 	if (setup->new_namespaces & CLONE_NEWUSER && !berth_channel_expect(setup->sync, "mapped", NULL, error))
 		return false;
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if ((setup->new_namespaces | setup->joined_namespaces) & CLONE_NEWUSER)
 		return berth_identity_become_root(setup, error);
 	return true;
@@ -277,7 +278,9 @@ void berth_child_main(struct berth_setup *setup)
 	berth_child_reset_signals();
 	if (!berth_time_open(setup, &problem))
 		berth_child_fail(setup->sync, problem);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	// An ordinary user could not write the id maps of what is not dumpable. Nobody else is in its namespace then.
+	if (!setup->unprivileged || !(setup->new_namespaces & CLONE_NEWUSER))
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	berth_process_forget_environment();
 	if (!berth_child_keep_fds(setup, &problem))
 		berth_child_fail(setup->sync, problem);

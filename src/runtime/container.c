@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -148,25 +149,12 @@ static bool record_process(struct creation *creation, pid_t pid, GError **error)
 	return berth_state_write(container->folder, container->record, error);
 }
 
-static bool write_map(pid_t pid, const char *file, const GPtrArray *mappings, GError **error)
-{
-	g_autofree struct berth_idmap *map = g_new0(struct berth_idmap, mappings->len);
-
-	for (guint i = 0; i < mappings->len; i++) {
-		const struct oci_id_mapping *mapping = mappings->pdata[i];
-		map[i] = (struct berth_idmap){mapping->container_id, mapping->host_id, mapping->size};
-	}
-	return berth_idmap_write(pid, file, map, mappings->len, error);
-}
-
 static bool map_ids(struct creation *creation, pid_t pid, GError **error)
 {
-	const struct oci_linux_section *section = creation->setup->section;
-
 	if (!(creation->setup->new_namespaces & CLONE_NEWUSER))
 		return true;
-	return write_map(pid, "uid_map", section->uid_mappings, error) &&
-	       write_map(pid, "gid_map", section->gid_mappings, error) &&
+	return berth_id_maps_write(creation->setup, pid, error) &&
+	       (!creation->setup->unprivileged || berth_limits_apply_oom_score(creation->setup, pid, error)) &&
 	       berth_channel_send(creation->sync, -1, error, "mapped");
 }
 
@@ -412,6 +400,7 @@ static struct berth_setup *new_setup(const struct berth_runtime *runtime, const 
 	setup->section = config->os_linux ? config->os_linux : &empty;
 	setup->create = create;
 	setup->state = state;
+	setup->unprivileged = getauxval(AT_EUID) != 0; // no system call
 	return setup;
 }
 

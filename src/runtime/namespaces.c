@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // linux.namespaces: those without a path are made by clone, those with one are opened here, by the creator, and joined
-// by the child. The user namespace comes last: what is joined before it needs the creator's rights.
+// by the child. The user namespace comes last: what is joined before it needs the creator's rights. An ordinary user
+// has none; there it comes first, since its rights are all that there are.
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -44,12 +45,25 @@ static bool join(struct berth_setup *setup, const struct oci_namespace *namespac
 	return true;
 }
 
+// The user namespace that is joined; NULL: none.
+static const struct oci_namespace *find_user(const GPtrArray *list)
+{
+	for (guint i = 0; list && i < list->len; i++) {
+		const struct oci_namespace *namespace = list->pdata[i];
+		if (berth_namespace_flag(namespace->type) == CLONE_NEWUSER && namespace->path && *namespace->path)
+			return namespace;
+	}
+	return NULL;
+}
+
 bool berth_namespaces_prepare(struct berth_setup *setup, GError **error)
 {
 	const GPtrArray *list = setup->section->namespaces;
 	const struct oci_namespace *user = NULL;
 	size_t count = 0;
 
+	if (setup->unprivileged && (user = find_user(list)) && !join(setup, user, CLONE_NEWUSER, &count, error))
+		return false;
 	for (guint i = 0; list && i < list->len; i++) {
 		const struct oci_namespace *namespace = list->pdata[i];
 		unsigned flag = berth_namespace_flag(namespace->type);
@@ -62,5 +76,5 @@ bool berth_namespaces_prepare(struct berth_setup *setup, GError **error)
 			return false;
 		}
 	}
-	return !user || join(setup, user, CLONE_NEWUSER, &count, error);
+	return !user || setup->unprivileged || join(setup, user, CLONE_NEWUSER, &count, error);
 }

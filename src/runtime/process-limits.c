@@ -231,15 +231,22 @@ bool berth_limits_set(const struct berth_setup *setup, GError **error)
 	return true;
 }
 
-static bool set_oom_score(pid_t pid, int64_t value, GError **error)
+static bool set_oom_score(const struct berth_setup *setup, pid_t pid, int64_t value, GError **error)
 {
-	char path[64], text[16];
+	char path[64], text[16], now[16];
 
 	g_snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int) pid);
 	int length = g_snprintf(text, sizeof text, "%d", (int) value);
 	berth_fd fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, (size_t) length) != length)
+	if (fd >= 0 && write(fd, text, (size_t) length) == length)
+		return true;
+	if (errno != EACCES && errno != EPERM)
 		return berth_error_set_errno(error, errno, "process.oomScoreAdj %s", text);
+	berth_fd current = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = current < 0 ? -1 : read(current, now, sizeof now - 1);
+	now[MAX(n, 0)] = 0;
+	berth_setup_warn(setup, "process.oomScoreAdj: stays %s, %s cannot be set without CAP_SYS_RESOURCE",
+			 g_strstrip(now), text);
 	return true;
 }
 
@@ -272,13 +279,23 @@ bool berth_limits_apply_scheduler(const struct berth_setup *setup, pid_t pid, GE
 	return !process || !process->scheduler || set_scheduler(pid, process->scheduler, error);
 }
 
+bool berth_limits_apply_oom_score(const struct berth_setup *setup, pid_t pid, GError **error)
+{
+	const struct oci_process *process = setup->config->process;
+
+	return !process || process->oom_score_adj == BERTH_UNSET ||
+	       set_oom_score(setup, pid, process->oom_score_adj, error);
+}
+
 bool berth_limits_apply_inherited(const struct berth_setup *setup, pid_t pid, GError **error)
 {
 	const struct oci_process *process = setup->config->process;
 
 	if (!process)
 		return true;
-	if (process->oom_score_adj != BERTH_UNSET && !set_oom_score(pid, process->oom_score_adj, error))
+	// An ordinary user had to do it before the process was made undumpable.
+	if (!(setup->unprivileged && setup->new_namespaces & CLONE_NEWUSER) &&
+	    !berth_limits_apply_oom_score(setup, pid, error))
 		return false;
 	if (process->io_priority) {
 		int value =

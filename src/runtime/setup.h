@@ -219,6 +219,7 @@ bool berth_limits_check(const struct oci_process *process, GError **error);
 // exists.
 bool berth_limits_prepare(struct berth_setup *setup, GError **error);
 void berth_limits_restore(const struct berth_setup *setup);
+bool berth_limits_apply_oom_score(const struct berth_setup *setup, pid_t pid, GError **error);
 // What the creator sets on the process from outside, when it is ready: oom_score_adj, scheduler, I/O priority. The
 // scheduler alone is what a process does not pass on to its child.
 bool berth_limits_apply_scheduler(const struct berth_setup *setup, pid_t pid, GError **error);
@@ -226,6 +227,9 @@ bool berth_limits_apply_inherited(const struct berth_setup *setup, pid_t pid, GE
 bool berth_limits_apply(const struct berth_setup *setup, pid_t pid, GError **error);
 // In the child, last before the program: its rlimits.
 bool berth_limits_set(const struct berth_setup *setup, GError **error);
+
+// id-maps.c: writes those of the process's new user namespace.
+bool berth_id_maps_write(const struct berth_setup *setup, pid_t pid, GError **error);
 
 // namespaces.c: which are made and which are joined.
 bool berth_namespaces_prepare(struct berth_setup *setup, GError **error);
