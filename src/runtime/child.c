@@ -150,6 +150,8 @@ static bool enter_user_namespace(struct berth_setup *setup, GError **error)
 	if (setup->new_namespaces & CLONE_NEWUSER && !berth_channel_expect(setup->sync, "mapped", NULL, error))
 		return false;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (!berth_prepare_late(setup, BERTH_LATE_AS_CREATOR, error))
+		return false;
 	if ((setup->new_namespaces | setup->joined_namespaces) & CLONE_NEWUSER)
 		return berth_identity_become_root(setup, error);
 	return true;
@@ -210,8 +212,8 @@ static bool check_program(const struct berth_setup *setup, GError **error)
 
 static bool set_up(struct berth_setup *setup, GError **error)
 {
-	if (!berth_child_die_with_parent(setup, error) || !berth_prepare_late(setup, BERTH_LATE_AS_CREATOR, error) ||
-	    !enter_user_namespace(setup, error) || !berth_prepare_late(setup, BERTH_LATE_AS_ROOT, error) ||
+	if (!berth_child_die_with_parent(setup, error) || !enter_user_namespace(setup, error) ||
+	    !berth_prepare_late(setup, BERTH_LATE_AS_ROOT, error) ||
 	    !(setup->groups_come || berth_groups_settle(setup, error)) || !berth_child_join_keyring(setup, error))
 		return false;
 	if (setsid() < 0)

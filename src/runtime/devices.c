@@ -173,7 +173,17 @@ static bool make_device(struct berth_setup *setup, const struct oci_device *devi
 		return false;
 	if (tree >= 0)
 		return bind_node(folder, name, tree, error);
-	return make_node(folder, name, device, error);
+	g_autoptr(GError) problem = NULL;
+	if (make_node(folder, name, device, &problem))
+		return true;
+	// Root of a user namespace that is no new one may make none either.
+	if (node_type(device) != S_IFIFO && g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_FORBIDDEN)) {
+		berth_fd host = berth_mount_clone(AT_FDCWD, device->path, false, NULL);
+		if (host >= 0 && is_device(host, device))
+			return bind_node(folder, name, host, error);
+	}
+	g_propagate_error(error, g_steal_pointer(&problem));
+	return false;
 }
 
 static bool make_link(int dev, const char *name, const char *target, GError **error)

@@ -116,14 +116,6 @@ static bool prepare_bind(struct berth_setup *setup, struct berth_mount_step *ste
 	       (!berth_idmap_mount_wanted(step) || berth_idmap_mount_apply(setup, step, step->tree, error));
 }
 
-static int new_mount(const struct berth_mount_step *step, uint64_t attributes, GError **error)
-{
-	const struct oci_mount *mount = step->mount;
-
-	return berth_mount_new(mount->type, mount->source && *mount->source ? mount->source : mount->type,
-			       (char *const *) step->options.data->pdata, attributes, error);
-}
-
 // A new file system whose ids are mapped is made by the creator: its rights over it are what the kernel asks for.
 static bool prepare_mapped(const struct berth_setup *setup, struct berth_mount_step *step, GError **error)
 {
@@ -131,7 +123,7 @@ static bool prepare_mapped(const struct berth_setup *setup, struct berth_mount_s
 
 	if (g_strv_contains(never, step->mount->type))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "the ids of %s cannot be mapped", step->mount->type);
-	step->tree = new_mount(step, 0, error);
+	step->tree = berth_mount_new_or_host(setup, step, 0, error);
 	return step->tree >= 0 && berth_idmap_mount_apply(setup, step, step->tree, error);
 }
 
@@ -239,7 +231,8 @@ static bool make_new(const struct berth_setup *setup, struct berth_mount_step *s
 
 	if (late)
 		change.set &= ~(uint64_t) MOUNT_ATTR_RDONLY;
-	berth_fd tree = step->tree >= 0 ? berth_fd_steal(&step->tree) : new_mount(step, change.set, error);
+	berth_fd tree =
+		step->tree >= 0 ? berth_fd_steal(&step->tree) : berth_mount_new_or_host(setup, step, change.set, error);
 	if (tree < 0 || (berth_idmap_mount_wanted(step) && !berth_mount_change(tree, &change, error)) ||
 	    !berth_mount_label_set(setup, step, tree, error) || !copy_up(step, tree, target, error) ||
 	    !berth_mount_attach(tree, target, path, error))

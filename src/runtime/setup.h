@@ -151,6 +151,10 @@ bool berth_mounts_check_place(const struct berth_setup *setup, int folder, const
 // own descriptor, so nobody who may write in the root can bring something else in its place.
 int berth_mounts_open(const struct berth_setup *setup, const char *path, GError **error);
 
+// mounts-host.c: a new file system, or where that is refused what stands in for it.
+int berth_mount_new_or_host(const struct berth_setup *setup, const struct berth_mount_step *step, uint64_t attributes,
+			    GError **error);
+
 // mounts-cgroup.c
 bool berth_cgroup_mount_prepare(struct berth_setup *setup, struct berth_mount_step *step, const char *cgroup_path,
 				GError **error);

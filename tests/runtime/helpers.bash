@@ -3,6 +3,11 @@
 
 bats_require_minimum_version 1.5.0
 BERTH_TEST_AS=${BERTH_TEST_AS:-}
+# Who has no control groups is told so on each run: not what these tests ask about.
+globals=()
+if [[ "$BERTH_TEST_AS" == user* ]] && [ ! -f /sys/fs/cgroup/cgroup.controllers ]; then
+	globals=(--cgroup-manager disabled)
+fi
 BERTH_BUILD=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build}
 
 setup_file() {
@@ -49,7 +54,7 @@ tear_down_work() {
 }
 
 # Skips a test that has no sense as what the suites run: not_as PATTERN REASON. BERTH_TEST_AS is empty for root on the
-# kernel as it is, old-VERSION for what tests/deny-syscalls.c makes of it.
+# kernel as it is, old-VERSION for what tests/deny-syscalls.c makes of it, user and userns for what tests/run-as does.
 not_as() {
 	# shellcheck disable=SC2053
 	if [[ "$BERTH_TEST_AS" == $1 ]]; then
@@ -58,7 +63,7 @@ not_as() {
 }
 
 runtime() {
-	"$BERTH_BUILD/berth-runtime" --root "$state" "$@"
+	"$BERTH_BUILD/berth-runtime" "${globals[@]}" --root "$state" "$@"
 }
 
 # A bundle whose program is `true`, without a terminal, its root writable.
@@ -89,7 +94,7 @@ configure() {
 script() {
 	configure --arg text "$1" '.process.args=["sh","-c",$text]'
 	# shellcheck disable=SC2086
-	"$BERTH_BUILD/berth-runtime" --root "$state" ${flags:-} run --bundle "$bundle" "$id" </dev/null
+	"$BERTH_BUILD/berth-runtime" "${globals[@]}" --root "$state" ${flags:-} run --bundle "$bundle" "$id" </dev/null
 }
 
 create() {
