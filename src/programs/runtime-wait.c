@@ -80,7 +80,6 @@ static void terminal_open(struct terminal *terminal, int console)
 		return;
 	struct termios raw = terminal->before;
 	cfmakeraw(&raw);
-	raw.c_oflag |= OPOST;
 	terminal->raw = tcsetattr(0, TCSANOW, &raw) == 0;
 }
 

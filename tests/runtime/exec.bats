@@ -233,7 +233,7 @@ start_sleeper() {
 	run -3 env script -qec 'stty rows 31 cols 77; "$BERTH_BUILD/berth-runtime" --root "$state" exec -t "$id" \
 		sh -c "tty; stty size; ls -l /proc/self/fd/0; cut -d\" \" -f 1,5,6,7,8 /proc/\$\$/stat; exit 3"' /dev/null </dev/null
 	[[ "${lines[0]}" == */dev/pts/0* ]]
-	[[ "${lines[1]}" == "31 77"* ]]
+	[ "${lines[1]}" = $'31 77\r' ] # one carriage return: the outer terminal adds none
 	[[ "${lines[2]}" == *"-> /dev/pts/0"* ]]
 	local pid group session tty foreground
 	read -r pid group session tty foreground <<<"${lines[3]}"
