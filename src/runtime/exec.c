@@ -277,7 +277,9 @@ static bool run(struct exec *exec, const struct berth_exec *wanted, int lock, GE
 	if (!prepare(exec, wanted, error) || !spawn(exec, &helper, error))
 		return false;
 	BERTH_FAILPOINT("runtime.exec.cloned");
-	berth_fd_clear(&held);
+	// The helper has it open, too, and may be frozen from its birth on.
+	if (held >= 0)
+		flock(held, LOCK_UN);
 	bool done = attend(exec, error);
 	if (!done)
 		pidfd_send_signal(helper, SIGKILL, NULL, 0);
