@@ -35,6 +35,9 @@ static bool check_controllers(const struct berth_cgroup *cgroup, char *const *co
 	if (cgroup->kind == BERTH_CGROUP_V2)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "cgroup %s: with cgroup v2 a path has no controllers before it", cgroup->path);
+	if (!*controllers)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "cgroup %s: there is no controller \"\"",
+				       cgroup->path);
 	for (; *controllers; controllers++)
 		if (!berth_cgroup_find(cgroup, *controllers))
 			return berth_error_set(error, BERTH_ERROR_INVALID, "cgroup %s: there is no controller \"%s\"",

@@ -288,6 +288,44 @@ static void test_none(void)
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
 }
 
+static void test_descend(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *root = g_dir_make_tmp("berth-cgroup-XXXXXX", NULL);
+	g_autofree char *cpu = g_build_filename(root, "cpu", NULL), *memory = g_build_filename(root, "memory", NULL);
+	g_autofree char *inner = g_build_filename(memory, "berth/x/inner/most", NULL);
+	g_autofree char *other = g_build_filename(cpu, "berth/x", NULL);
+	g_autofree char *link = g_build_filename(memory, "berth/x/link", NULL);
+	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_parse("");
+	g_autoptr(berth_cgroup) cgroup = NULL;
+
+	mounts->kind = BERTH_CGROUP_V1;
+	mounts->fake = true;
+	berth_cgroup_mounts_add(mounts, cpu, "cpu", false);
+	berth_cgroup_mounts_add(mounts, memory, "memory", false);
+	g_assert_cmpint(g_mkdir_with_parents(inner, 0755), ==, 0);
+	g_assert_cmpint(g_mkdir_with_parents(other, 0755), ==, 0);
+	g_assert_cmpint(symlink("inner", link), ==, 0);
+	make_file(inner, "memory.x", "found");
+	berth_cgroup_open_in(mounts, "/berth/x", &cgroup, &error);
+	g_assert_no_error(error);
+
+	static const char *const bad[][2] = {
+		{NULL, "inner"},           {"memory", "link"}, {"memory", ".."},
+		{"memory", "inner/../.."}, {"memory", "gone"}, {"pids", "inner"},
+		{"memory,", "inner"},      {"", "inner"},      {"cpu", "/inner"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_assert_false(berth_cgroup_descend(cgroup, bad[i][0], bad[i][1], &error));
+		g_assert_nonnull(error);
+		g_clear_error(&error);
+	}
+	g_assert_true(berth_cgroup_descend(cgroup, "memory", "//inner/most", &error));
+	g_autofree char *text = berth_cgroup_read(cgroup, "memory", "memory.x", &error);
+	g_assert_cmpstr(text, ==, "found");
+	g_assert_true(berth_remove_tree_at(AT_FDCWD, root, NULL));
+}
+
 static void test_create(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GError) error = NULL;
@@ -683,6 +721,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cgroup/root", test_root);
 	g_test_add_func("/cgroup/v2-files", test_v2_files);
 	g_test_add_func("/cgroup/none", test_none);
+	g_test_add_func("/cgroup/descend", test_descend);
 	ADD("/cgroup/create", test_create);
 	ADD("/cgroup/enter", test_enter);
 	ADD("/cgroup/join", test_join);
