@@ -48,7 +48,7 @@ static const struct runtime_command *const commands[] = {
 	&runtime_command_state,   &runtime_command_kill,     &runtime_command_delete, &runtime_command_list,
 	&runtime_command_ps,      &runtime_command_pause,    &runtime_command_resume, &runtime_command_update,
 	&runtime_command_spec,    &runtime_command_features, &runtime_command_mounts, &runtime_command_checkpoint,
-	&runtime_command_restore,
+	&runtime_command_restore, &runtime_command_events,
 };
 
 static void warn(void *data, const char *message)

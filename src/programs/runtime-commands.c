@@ -65,36 +65,6 @@ const struct runtime_command runtime_command_pause = {
 const struct runtime_command runtime_command_resume = {"resume", "ID",  "Thaw a paused container", NULL, 0, 1,
 						       1,        resume};
 
-struct update_options {
-	char *resources;
-};
-
-static const struct berth_flag update_flags[] = {
-	{"resources", 'r', BERTH_FLAG_TEXT, offsetof(struct update_options, resources), "path|-",
-	 "JSON of linux.resources; - is standard input", "-"},
-	{0},
-};
-
-static int update(struct runtime_program *program, const void *data, char *const *arguments, GError **error)
-{
-	const struct update_options *options = data;
-	bool from_stdin = g_str_equal(options->resources, "-");
-	size_t length;
-	g_autofree char *text =
-		from_stdin ? berth_read_fd(0, BERTH_LIMIT_JSON, &length, "standard input", error)
-			   : berth_read_file_at(AT_FDCWD, options->resources, BERTH_LIMIT_JSON, &length, error);
-	g_autoptr(oci_resources) resources =
-		text ? berth_document_parse_text(&oci_resources_document, text, length, "resources", error) : NULL;
-
-	if (!resources)
-		return -1;
-	g_autoptr(berth_container) container = runtime_load(program, arguments[0], error);
-	return container && berth_container_update(container, resources, error) ? 0 : -1;
-}
-
-const struct runtime_command runtime_command_update = {
-	"update", "ID", "Change a container's limits", update_flags, sizeof(struct update_options), 1, 1, update};
-
 static json_t *parse(const unsigned char *text, size_t length, GError **error)
 {
 	return berth_json_parse((const char *) text, length, "a built-in document", error);

@@ -46,7 +46,7 @@ extern const struct runtime_command runtime_command_create, runtime_command_run,
 extern const struct runtime_command runtime_command_exec;
 extern const struct runtime_command runtime_command_state, runtime_command_kill, runtime_command_delete,
 	runtime_command_list, runtime_command_ps, runtime_command_pause, runtime_command_resume, runtime_command_update,
-	runtime_command_spec, runtime_command_features, runtime_command_mounts;
+	runtime_command_spec, runtime_command_features, runtime_command_events, runtime_command_mounts;
 extern const struct runtime_command runtime_command_checkpoint, runtime_command_restore;
 
 // runtime-commands.c

@@ -6,6 +6,7 @@
 #include "runtime/exec-record.h"
 #include "runtime/groups.h"
 #include "runtime/setup.h"
+#include "runtime/stats.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
@@ -270,6 +271,22 @@ bool berth_container_thaw(struct berth_container *container, GError **error)
 	return set_frozen(container, false, error);
 }
 
+bool berth_container_update_rdt(struct berth_container *container, const struct oci_intel_rdt *rdt, GError **error)
+{
+	const struct berth_record *record = container->record;
+	berth_fd lock = berth_state_lock(container->folder, record->id, false, error);
+
+	if (lock < 0 || !berth_rdt_check(rdt, error))
+		return false;
+	if (!record->rdt || !*record->rdt->group)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT,
+				       "container %s has no class of service of its own: its config.json has no "
+				       "linux.intelRdt",
+				       record->id);
+	berth_fd root = berth_rdt_open_root(error);
+	return root >= 0 && berth_rdt_configure(root, record->rdt, rdt, error);
+}
+
 bool berth_container_update(struct berth_container *container, const struct oci_resources *resources, GError **error)
 {
 	berth_fd lock = berth_state_lock(container->folder, container->record->id, false, error);
@@ -396,6 +413,20 @@ bool berth_container_oom_kills(struct berth_container *container, uint64_t *ret,
 		berth_cgroup_usage(cgroup, &usage);
 	*ret = usage.oom_kills;
 	return true;
+}
+
+struct oci_stats *berth_container_stats(struct berth_container *container, GError **error)
+{
+	struct berth_cgroup *cgroup = need_cgroup(container, error);
+
+	return cgroup ? berth_stats_read(cgroup) : NULL;
+}
+
+int berth_container_oom_watch(struct berth_container *container, GError **error)
+{
+	struct berth_cgroup *cgroup = need_cgroup(container, error);
+
+	return cgroup ? berth_stats_watch_oom(cgroup, error) : -1;
 }
 
 static int compare_ids(const void *left, const void *right)

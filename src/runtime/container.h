@@ -104,6 +104,9 @@ struct oci_process *berth_container_process(struct berth_container *container, G
 // Changes limits while it runs; fields of `resources` that are unset stay as they are.
 bool berth_container_update(struct berth_container *container, const struct oci_resources *resources, GError **error);
 
+// The same for the schemata of its class of service (linux.intelRdt), which it must have.
+bool berth_container_update_rdt(struct berth_container *container, const struct oci_intel_rdt *rdt, GError **error);
+
 // Removes the cgroup and the state of a stopped (or only created) container. With `force` a running one is killed
 // first. What is gone already is no error: delete can be repeated until all of it succeeds.
 bool berth_container_delete(struct berth_container *container, bool force, GError **error);

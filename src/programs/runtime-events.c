@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// events: a line of JSON for each measurement and each time that the container ran out of memory, as runc prints them,
+// until the container has ended.
+#include "programs/runtime-program.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "spec/oci-stats.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+
+struct options {
+	int64_t interval;
+	bool stats;
+};
+
+static const struct berth_flag flags[] = {
+	{"interval", 0, BERTH_FLAG_DURATION, offsetof(struct options, interval), "duration",
+	 "Time between two measurements", "5s"},
+	{"stats", 0, BERTH_FLAG_SWITCH, offsetof(struct options, stats), .help = "Print one measurement and end"},
+	{0},
+};
+
+// False: nobody reads any more.
+static bool print(const char *id, const char *type, struct oci_stats *data)
+{
+	struct oci_event event = {(char *) type, (char *) id, data};
+	g_autofree char *text = berth_document_print_text(&oci_event_document, &event, 0);
+
+	return puts(text) >= 0 && fflush(stdout) == 0;
+}
+
+static bool print_stats(struct berth_container *container, GError **error)
+{
+	g_autoptr(oci_stats) stats = berth_container_stats(container, error);
+
+	return stats && (print(berth_container_id(container), "stats", stats) ||
+			 berth_error_set_errno(error, errno, "write to standard output"));
+}
+
+// The watch says that something happened; whether a process was killed, the counter says.
+static bool print_oom(struct berth_container *container, int watch, uint64_t *known, GError **error)
+{
+	char buffer[4096];
+	uint64_t kills = 0;
+
+	while (read(watch, buffer, sizeof buffer) > 0)
+		;
+	if (!berth_container_oom_kills(container, &kills, error))
+		return false;
+	for (; *known < kills; (*known)++)
+		if (!print(berth_container_id(container), "oom", NULL))
+			return berth_error_set_errno(error, errno, "write to standard output");
+	return true;
+}
+
+static bool follow(struct berth_container *container, int64_t interval, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	int64_t next = g_get_monotonic_time() + interval / 1000;
+	uint64_t kills = 0;
+
+	if (!berth_container_oom_kills(container, &kills, error))
+		return false;
+	berth_fd watch = berth_container_oom_watch(container, &problem); // there may be no memory controller
+	if (watch >= 0 && !print_oom(container, watch, &kills, error))
+		return false;
+	for (;;) {
+		struct pollfd files[] = {{berth_container_pidfd(container), POLLIN, 0}, {watch, POLLIN | POLLPRI, 0}};
+		int64_t left = MAX(next - g_get_monotonic_time(), 0);
+		int ready = poll(files, G_N_ELEMENTS(files), (int) MIN((left + 999) / 1000, G_MAXINT));
+		if (ready < 0 && errno != EINTR)
+			return berth_error_set_errno(error, errno, "wait for events");
+		if (ready > 0 && files[1].revents && !print_oom(container, watch, &kills, error))
+			return false;
+		if (ready > 0 && files[0].revents) // what killed it was perhaps not seen yet
+			return watch < 0 || print_oom(container, watch, &kills, error);
+		if (g_get_monotonic_time() < next)
+			continue;
+		next += interval / 1000;
+		if (!print_stats(container, error))
+			return false;
+	}
+}
+
+static int events(struct runtime_program *program, const void *data, char *const *arguments, GError **error)
+{
+	const struct options *options = data;
+
+	if (options->interval <= 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "duration interval must be greater than 0"), -1;
+	g_autoptr(berth_container) container = runtime_load(program, arguments[0], error);
+	if (!container)
+		return -1;
+	if (!berth_container_pid(container))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container with id %s is not running",
+				       arguments[0]),
+		       -1;
+	if (options->stats)
+		return print_stats(container, error) ? 0 : -1;
+	return follow(container, options->interval, error) ? 0 : -1;
+}
+
+const struct runtime_command runtime_command_events = {
+	"events",
+	"ID",
+	"Print a container's use of resources, and when it runs out of memory",
+	flags,
+	sizeof(struct options),
+	1,
+	1,
+	events};

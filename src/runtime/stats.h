@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The counters of a group as a document. What the kernel or the layout does not have is absent or 0.
+#pragma once
+
+#include "spec/oci-stats.h"
+#include "sys/cgroup.h"
+
+struct oci_stats *berth_stats_read(const struct berth_cgroup *cgroup);
+
+// A descriptor that becomes readable when the group may have run out of memory: an inotify of memory.events (v2) or the
+// eventfd of memory.oom_control (v1). -1 on failure.
+int berth_stats_watch_oom(const struct berth_cgroup *cgroup, GError **error);
