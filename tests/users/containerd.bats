@@ -122,7 +122,7 @@ group() {
 	fi
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "containerd: output, exit status, what cannot be run" {
 	run -0 once local/bb:latest t-one echo hello
 	[ "$output" = hello ]
@@ -132,7 +132,7 @@ group() {
 	[ -z "$(ctr container ls -q)$(ctr task ls -q)" ]
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "containerd: terminals" {
 	run -0 on_terminal ctr run --rm -t --runc-binary "$runtime" --cgroup "/$cgroup/t" local/bb:latest t-tty \
 		sh -c 'sleep 1; tty; stty size'
@@ -142,7 +142,7 @@ group() {
 	[[ "$output" == *"/dev/pts/0"*"33 77"* ]]
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "containerd: exec" {
 	launch t-exec --env FROM=image -- sleep 1000
 	run -3 inside t-exec sh -c 'echo $FROM; ps -o pid,args; exit 3'
@@ -154,7 +154,7 @@ group() {
 	[[ "$output" == *'executable file not found in $PATH'* ]]
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "containerd: limits bind, metrics tell" {
 	launch t-limits --memory-limit 33554432 --cpus 0.2 -- sh -c 'sleep 1000; true'
 	[ "$(group t-limits memory/memory.limit_in_bytes memory.max)" = 33554432 ]
@@ -167,7 +167,7 @@ group() {
 	task_is t-limits RUNNING
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "containerd: pause, resume, processes" {
 	launch t-pause -- sh -c 'while :; do sleep 0.1; done'
 	ctr task pause t-pause
@@ -179,7 +179,7 @@ group() {
 	[[ "$output" == *"$(ctr task ls | awk '$1 == "t-pause" {print $2}')"* ]]
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "containerd: signals, the end, a further start" {
 	launch t-end -- sh -c 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done'
 	eventually inside t-end grep -q trap /proc/1/cmdline

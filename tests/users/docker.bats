@@ -56,34 +56,31 @@ teardown_file() {
 	leave
 }
 
-# bats test_tags=core
 @test "docker: output, input, exit status" {
 	run -0 docker info -f '{{.DefaultRuntime}} {{.CgroupDriver}}'
 	[ "$output" = "berth $driver" ]
 	case_run
 }
 
-# bats test_tags=core
 @test "docker: what cannot be run" {
 	case_failures
 }
 
-# bats test_tags=core
 @test "docker: terminals" {
 	case_terminal
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "docker: exec" {
 	case_exec
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "docker: limits bind" {
 	case_limits
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "docker: want of memory is reported" {
 	case_oom
 	[ "$(inspect '{{.State.OOMKilled}}' t-oom)" = true ]
@@ -91,19 +88,17 @@ teardown_file() {
 	[[ "$output" == *start* && "$output" == *oom* && "$output" == *die* ]]
 }
 
-# bats test_tags=core
+# bats test_tags=vm
 @test "docker: limits change while it runs" {
 	case_update
 	docker update --pids-limit 7 --cpu-shares 2048 t-update >/dev/null
 	[ "$(limit t-update pids/pids.max pids.max)" = 7 ]
 }
 
-# bats test_tags=core
 @test "docker: pause and unpause" {
 	case_pause
 }
 
-# bats test_tags=core
 @test "docker: stop, kill, start, restart" {
 	case_signals
 }
@@ -126,7 +121,6 @@ teardown_file() {
 	case_privileged
 }
 
-# bats test_tags=core
 @test "docker: stats and top" {
 	case_statistics
 }

@@ -86,6 +86,7 @@ no_processes_of_work() {
 # Says what is left of the file, removes it and fails if there was something.
 leave() {
 	local left=0 pid
+	[ -n "$work" ] || return 1
 	if ! PATIENCE=15 eventually no_processes_of_work; then
 		for pid in $(processes_of_work); do
 			echo "left: process $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")" >&2
