@@ -105,6 +105,8 @@ static struct berth_container *create_container(struct runtime_program *program,
 		return NULL;
 	if (listening && config->process)
 		runtime_tell_listen_fds(config->process, listening);
+	if (!detach)
+		runtime_fit_terminal(config->process);
 	create.notify = !checkpoint && runtime_notify_prepare(program, id, config);
 	if (checkpoint ? !berth_container_restore(&program->runtime, id, config, &create, checkpoint, &container, error)
 		       : !berth_container_create(&program->runtime, id, config, &create, &container, error))

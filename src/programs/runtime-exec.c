@@ -203,6 +203,8 @@ static int exec(struct runtime_program *program, const void *data, char *const *
 	if (!process || !change(process, options, arguments + 1, error) ||
 	    !runtime_check_terminal(process->terminal, options->detach, &options->to, error))
 		return -1;
+	if (!options->detach)
+		runtime_fit_terminal(process);
 	if (!process->args || !process->args[0])
 		return berth_error_set(error, BERTH_ERROR_INVALID, "exec: wants a command"), -1;
 	struct berth_exec wanted = {

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,6 +56,17 @@ bool runtime_check_terminal(bool terminal, bool detach, const struct runtime_han
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "--console-socket: is only for a detached container with process.terminal");
 	return true;
+}
+
+void runtime_fit_terminal(struct oci_process *process)
+{
+	struct winsize size;
+
+	if (!process || !process->terminal || process->console_size || ioctl(0, TIOCGWINSZ, &size) < 0)
+		return;
+	process->console_size = berth_document_new(&oci_box_document);
+	process->console_size->width = size.ws_col;
+	process->console_size->height = size.ws_row;
 }
 
 static bool send_fd(const char *path, const char *what, size_t length, int fd, GError **error)

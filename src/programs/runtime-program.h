@@ -65,6 +65,8 @@ struct runtime_handover {
 };
 int runtime_listen_fds(void); // how many descriptors the caller got by socket activation
 void runtime_tell_listen_fds(struct oci_process *process, int count);
+// Makes its terminal as large as ours before it runs; unless it says itself how large that is.
+void runtime_fit_terminal(struct oci_process *process);
 // A terminal needs somebody who holds its master.
 bool runtime_check_terminal(bool terminal, bool detach, const struct runtime_handover *to, GError **error);
 // Sends the console and the pidfd, with `kind` as its word ("standard", "setns"), and writes the pid file last.

@@ -326,3 +326,30 @@ for name in names:
 		[[ "$output" == *"  $name "* ]]
 	done
 }
+
+@test "with --rootless=false a container without control groups is refused" {
+	local user=(setpriv --reuid 12345 --regid 12345 --clear-groups "$BERTH_BUILD/berth-runtime" --root "$work/user/state")
+	mkdir "$work/user"
+	cp -a "$bundle/rootfs" "$work/user/rootfs"
+	runtime spec --rootless --bundle "$work/user"
+	configure_at "$work/user" '.process.terminal=false | .process.args=["true"] |
+		.linux.uidMappings[0].hostID=12345 | .linux.gidMappings[0].hostID=12345'
+	chown -R 12345:12345 "$work/user"
+	run -0 "${user[@]}" run --bundle "$work/user" "$id"
+	[[ "$output" == *"the container has no cgroup"* ]]
+	run -1 "${user[@]}" --rootless=false run --bundle "$work/user" "$id"
+	[[ "$output" == *"make cgroup"* ]]
+	[ ! -e "$work/user/state/$id" ]
+}
+
+@test "run's terminal has its size before the program starts" {
+	configure '.process.terminal=true | .process.args=["stty","size"]'
+	export BERTH_BUILD state id bundle
+	local i
+	for i in 1 2 3; do
+		# shellcheck disable=SC2016 # for the inner shell
+		run -0 env script -qec 'stty rows 29 cols 71; "$BERTH_BUILD/berth-runtime" --root "$state" run \
+			--bundle "$bundle" "$id"' /dev/null </dev/null
+		[[ "${lines[0]}" == *$'29 71\r' ]]
+	done
+}
