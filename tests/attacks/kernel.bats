@@ -194,6 +194,53 @@ getpid worked"
 	done
 }
 
+@test "CVE-2024-3154 CVE-2023-6476: annotations give a systemd unit no programs, no other units and no higher limits" {
+	local name
+	[ "$(cat /proc/1/comm)" = systemd ] || skip "systemd is not init here (scripts/vm --systemd)"
+	systemd() {
+		"$BERTH_BUILD/berth-runtime" --root "$state" --systemd-cgroup "$@"
+	}
+	configure '.process.args=["sleep","1000"] | .linux.resources.pids={"limit":19} | .linux.cgroupsPath="system.slice:berth:'"$id"'"'
+	for name in ExecStart ExecStartPre ExecStopPost ExecReload OnFailure OnSuccess Wants Requires Slice Delegate PIDs User \
+		RootDirectory FailureAction SuccessAction JobTimeoutAction Triggers BindsTo 'ExecStart ' ''; do
+		configure --arg name "org.systemd.property.$name" '.annotations={($name):"[\"x\"]"}'
+		run -1 systemd create --bundle "$bundle" "$id" </dev/null
+		[[ "$output" == *"annotation org.systemd.property.$name: is not one of the properties"* ]]
+		[ ! -e "$state/$id" ]
+	done
+	configure '.annotations={"org.systemd.property.TasksMax":"uint64 999","org.systemd.property.Description":"\"x\""}'
+	systemd create --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1 3>&- 4>&-
+	[ "$(systemctl show -p TasksMax --value "berth-$id.scope")" = 19 ]
+	systemctl daemon-reload
+	[ "$(cat "/sys/fs/cgroup/system.slice/berth-$id.scope/pids.max")" = 19 ]
+	systemd delete --force "$id"
+}
+
+@test "CVE-2023-25809: a container of an ordinary user without a cgroup namespace does not write to the user's groups" {
+	local options
+	cp "$bundle/config.json" "$work/kept.json"
+	chown -R 2000:2000 "$bundle" "$work/canary"
+	mkdir "$work/user"
+	chown 2000:2000 "$work/user"
+	mark
+	for options in '["ro"]' '["rw"]' '[]'; do
+		configure --argjson options "$options" '.linux.namespaces |= map(select(.type != "cgroup" and .type != "network")) |
+			.linux.namespaces += [{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":2000,"size":1}] |
+			.linux.gidMappings=.linux.uidMappings | del(.linux.resources) |
+			.mounts |= map(select(.type != "sysfs" and .destination != "/dev/mqueue")) |
+			(.mounts[] | select(.type == "devpts")).options -= ["gid=5"] |
+			(.mounts[] | select(.type == "cgroup")).options=["nosuid","noexec","nodev"] + $options |
+			.process.args=["sh","-c","for d in /sys/fs/cgroup /sys/fs/cgroup/* /sys/fs/cgroup/*/*; do
+				[ $(stat -f -c %T $d) != tmpfs ] && mkdir $d/made-by-attack 2>/dev/null && echo made $d; done; echo end"]'
+		run setpriv --reuid 2000 --regid 2000 --clear-groups -- env HOME="$work/user" XDG_RUNTIME_DIR="$work/user" \
+			"$BERTH_BUILD/berth-runtime" --root "$work/user/state" --cgroup-manager disabled run --bundle "$bundle" "$id"
+		echo "$options: $status $output"
+		[ "${lines[-1]}" = end ]
+		[[ "$output" != *made* ]]
+		cp "$work/kept.json" "$bundle/config.json"
+	done
+}
+
 @test "CVE-2019-16884 CVE-2023-28642 CVE-2015-1334: a false /proc keeps no AppArmor profile from a program" {
 	local kind user
 	if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || ! command -v apparmor_parser >/dev/null; then
