@@ -14,6 +14,15 @@ bats_require_minimum_version 1.5.0
 	run ! grep '^not ok ' <<<"$output"
 }
 
+@test "AppArmor's profiles" {
+	cd "$BATS_TEST_DIRNAME/../.."
+	run scripts/vm -t 600 bats --tap tests/runtime/apparmor.bats
+	echo "$output"
+	[ "$status" = 0 ]
+	grep -q '^ok 1 the process is under its profile, and further ones are$' <<<"$output"
+	run ! grep '^not ok ' <<<"$output"
+}
+
 @test "groups that systemd makes, on control groups v2" {
 	cd "$BATS_TEST_DIRNAME/../.."
 	run scripts/vm -t 900 --systemd bats --tap tests/runtime/systemd.bats
