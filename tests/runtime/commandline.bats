@@ -345,8 +345,7 @@ for name in names:
 @test "run's terminal has its size before the program starts" {
 	configure '.process.terminal=true | .process.args=["stty","size"]'
 	export BERTH_BUILD state id bundle
-	local i
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		# shellcheck disable=SC2016 # for the inner shell
 		run -0 env script -qec 'stty rows 29 cols 71; "$BERTH_BUILD/berth-runtime" --root "$state" run \
 			--bundle "$bundle" "$id"' /dev/null </dev/null
