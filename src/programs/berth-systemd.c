@@ -305,6 +305,18 @@ static bool stop_unit(struct helper *helper, const char *unit, GError **error)
 	return false;
 }
 
+static bool attach(struct helper *helper, const struct berth_systemd_request *request, GError **error)
+{
+	g_autofree char *group = g_strconcat("/", request->subgroup, NULL); // which may be NULL
+	sd_bus_error problem = SD_BUS_ERROR_NULL;
+	int status = sd_bus_call_method(helper->bus, SERVICE, OBJECT, INTERFACE, "AttachProcessesToUnit", &problem,
+					NULL, "ssau", request->unit, group, 1, (uint32_t) request->pid);
+	bool good = status >= 0 || bus_error(error, "move a process to", request->unit, status, &problem);
+
+	sd_bus_error_free(&problem);
+	return good;
+}
+
 // Where this process is: in the scope, or else something moved it out.
 static char *own_group(const struct berth_systemd_request *request, GError **error)
 {
@@ -388,6 +400,8 @@ static char *serve(struct helper *helper, const char *word, int file, GError **e
 		return NULL;
 	if (g_str_equal(word, "stop"))
 		return stop_unit(helper, request->unit, error) ? g_strdup("") : NULL;
+	if (g_str_equal(word, "attach"))
+		return attach(helper, request, error) ? g_strdup("") : NULL;
 	g_autoptr(GVariant) properties = berth_systemd_properties(request, starting, error);
 	if (!properties)
 		return NULL;

@@ -30,7 +30,8 @@ bool berth_check_id(const char *id, GError **error)
 // Annotations of crun that ask for programs or plug-ins which a static runtime has not.
 static bool check_annotations(GHashTable *annotations, GError **error)
 {
-	static const char *const refused[] = {"run.oci.handler", "run.oci.seccomp.plugins"};
+	static const char *const refused[] = {"run.oci.handler", "run.oci.seccomp.plugins",
+					      "run.oci.systemd.force_cgroup_v1"};
 
 	for (size_t i = 0; annotations && i < G_N_ELEMENTS(refused); i++) {
 		const char *value = g_hash_table_lookup(annotations, refused[i]);

@@ -109,6 +109,23 @@ static bool make_groups_beside(const struct creation *creation)
 	       creation->setup->new_namespaces & CLONE_NEWCGROUP && !berth_setup_joins(creation->setup);
 }
 
+// Whether the process can only be moved to its group when it is there.
+static bool needs_bringing(const struct creation *creation)
+{
+	const struct berth_container *container = creation->container;
+	const struct berth_groups *manager = berth_groups_of(container->record);
+
+	return container->cgroup && manager->needs_bringing && manager->needs_bringing(container->record);
+}
+
+static bool bring(struct creation *creation, pid_t pid, GError **error)
+{
+	const struct berth_record *record = creation->container->record;
+
+	return !needs_bringing(creation) ||
+	       berth_groups_of(record)->bring(creation->setup, record, &creation->keeper, pid, error);
+}
+
 static bool send_entrance(struct creation *creation, GError **error)
 {
 	static const char word[] = BERTH_CHANNEL_GROUPS;
@@ -189,7 +206,7 @@ static bool spawn(struct creation *creation, GError **error)
 	bool join = berth_setup_joins(setup);
 	// What joins namespaces first is in the creator's own; clone3() makes the rest then.
 	unsigned flags = join ? 0 : setup->new_namespaces & ~(unsigned) CLONE_NEWCGROUP;
-	int birth = container->cgroup ? berth_cgroup_birth_fd(container->cgroup) : -1;
+	int birth = container->cgroup && !needs_bringing(creation) ? berth_cgroup_birth_fd(container->cgroup) : -1;
 	int pair[2];
 	berth_fd first = -1;
 
@@ -235,13 +252,13 @@ static bool equip(struct creation *creation, GError **error)
 	pid_t pid = (pid_t) creation->container->record->pid;
 
 	if (setup->groups_come) {
-		if (!map_ids(creation, pid, error) || !complete_cgroup(creation, error) ||
-		    !send_entrance(creation, error))
+		if (!bring(creation, pid, error) || !map_ids(creation, pid, error) ||
+		    !complete_cgroup(creation, error) || !send_entrance(creation, error))
 			return false;
 		// Only now is the group ours in every hierarchy: see berth_container_clear_processes().
 		return record_process(creation, pid, error);
 	}
-	return record_process(creation, pid, error) &&
+	return record_process(creation, pid, error) && bring(creation, pid, error) &&
 	       (!berth_setup_joins(setup) || berth_channel_send(creation->sync, -1, error, "known")) &&
 	       (creation->mapped || map_ids(creation, pid, error));
 }
@@ -366,7 +383,9 @@ static bool make(struct creation *creation, GError **error)
 	BERTH_FAILPOINT("runtime.create.recorded");
 	if (!begin_cgroup(creation, error) || !berth_namespaces_prepare(creation->setup, error))
 		return false;
-	creation->setup->groups_come = !creation->checkpoint && make_groups_beside(creation);
+	creation->setup->groups_come =
+		!creation->checkpoint &&
+		(make_groups_beside(creation) || (needs_bringing(creation) && !berth_setup_joins(creation->setup)));
 	if (!creation->setup->groups_come && !complete_cgroup(creation, error))
 		return false;
 	creation->setup->cgroup_path = container->record->cgroup;

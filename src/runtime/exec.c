@@ -202,7 +202,13 @@ static bool spawn(struct exec *exec, int *ret_helper, GError **error)
 	}
 	berth_limits_restore(exec->setup);
 	berth_fd_clear(&exec->setup->sync);
-	if (problem)
+	if (problem && g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_FORBIDDEN) &&
+	    exec->container->record->user_unit)
+		berth_error_set(error, BERTH_ERROR_FORBIDDEN,
+				"%s in cgroup %s: only processes below the user's systemd may enter it: run this with "
+				"systemd-run --user --scope",
+				problem->message, exec->container->record->cgroup);
+	else if (problem)
 		g_propagate_error(error, g_steal_pointer(&problem));
 	return pid > 0;
 }

@@ -126,8 +126,8 @@ static struct oci_resources *with_room(const struct oci_resources *resources)
 	struct oci_resources *copy = resources ? berth_document_copy(&oci_resources_document, resources)
 					       : berth_document_new(&oci_resources_document);
 
-	if (copy->pids && copy->pids->limit > 0 && copy->pids->limit < INT64_MAX)
-		copy->pids->limit++;
+	if (copy->pids && copy->pids->limit >= 0 && copy->pids->limit < INT64_MAX)
+		copy->pids->limit = MAX(copy->pids->limit, 1) + 1;
 	return copy;
 }
 
@@ -168,6 +168,23 @@ static bool systemd_complete(const struct berth_setup *setup, G_GNUC_UNUSED stru
 	       berth_resources_apply(resources, *cgroup, false, setup->runtime->warn, setup->runtime->data, error);
 }
 
+// The user's manager may move processes of the user into its tree, they themselves may not: what is above it is root's.
+static bool systemd_needs_bringing(const struct berth_record *record)
+{
+	return record->user_unit;
+}
+
+static bool systemd_bring(const struct berth_setup *setup, const struct berth_record *record,
+			  const struct berth_groups_keeper *keeper, pid_t pid, GError **error)
+{
+	struct berth_systemd_request request = new_request(record, NULL);
+
+	request.subgroup = (char *) annotation(setup, BERTH_ANNOTATION_SUBGROUP);
+	request.pid = pid;
+	g_autofree char *answer = ask(keeper, "attach", &request, error);
+	return answer != NULL;
+}
+
 // The helper's place among the processes goes, and so does the helper.
 static bool systemd_joined(const struct berth_setup *setup, const struct berth_record *record,
 			   const struct berth_cgroup *cgroup, struct berth_groups_keeper *keeper, GError **error)
@@ -175,7 +192,7 @@ static bool systemd_joined(const struct berth_setup *setup, const struct berth_r
 	const struct oci_resources *all = setup->section->resources;
 	bool good = true;
 
-	if (all && all->pids && all->pids->limit > 0) {
+	if (all && all->pids && all->pids->limit >= 0) {
 		struct oci_resources resources = {.pids = all->pids};
 		struct berth_systemd_request request = new_request(record, cgroup);
 		request.resources = &resources;
@@ -238,6 +255,8 @@ const struct berth_groups berth_groups_systemd = {
 	.place = systemd_place,
 	.create = systemd_create,
 	.complete = systemd_complete,
+	.needs_bringing = systemd_needs_bringing,
+	.bring = systemd_bring,
 	.joined = systemd_joined,
 	.limit = systemd_limit,
 	.remove = systemd_remove,

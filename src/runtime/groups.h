@@ -22,6 +22,11 @@ struct berth_groups {
 	// Makes what create left out, and writes the limits. *cgroup may become NULL as with create.
 	bool (*complete)(const struct berth_setup *setup, struct berth_record *record, struct berth_cgroup **cgroup,
 			 GError **error);
+	// Moves the container's process into the group, where it may not be born in it. NULL: it always may. Called
+	// only where needs_bringing() says so.
+	bool (*bring)(const struct berth_setup *setup, const struct berth_record *record,
+		      const struct berth_groups_keeper *keeper, pid_t pid, GError **error);
+	bool (*needs_bringing)(const struct berth_record *record);
 	// The container's process is in the group. NULL: that changes nothing.
 	bool (*joined)(const struct berth_setup *setup, const struct berth_record *record,
 		       const struct berth_cgroup *cgroup, struct berth_groups_keeper *keeper, GError **error);

@@ -42,9 +42,10 @@ static char *minus_is_max(int64_t value)
 	return value < 0 ? g_strdup("max") : plain(value);
 }
 
-static char *nothing_is_max(int64_t value)
+// Nobody could be born into a group of 0 processes; the container's one process is what such a limit leaves.
+static char *at_least_one(int64_t value)
 {
-	return value <= 0 ? g_strdup("max") : plain(value);
+	return minus_is_max(value == 0 ? 1 : value);
 }
 
 // v1's shares 2 … 262144 (1024 by default) to v2's weight 1 … 10000 (100 by default): quadratic in the logarithm, so
@@ -126,8 +127,8 @@ static const struct row {
 				  .v1 = {"cpu", "cpu.rt_runtime_us", plain}},
 	[CPU_IDLE] = {"cpu.idle", OF(cpu, oci_cpu, idle), .zero = true, .v1 = {"cpu", "cpu.idle", plain},
 		      .v2 = {"cpu", "cpu.idle", plain}},
-	[PIDS_LIMIT] = {"pids.limit", OF(pids, oci_pids, limit), .zero = true,
-			.v1 = {"pids", "pids.max", nothing_is_max}, .v2 = {"pids", "pids.max", nothing_is_max}},
+	[PIDS_LIMIT] = {"pids.limit", OF(pids, oci_pids, limit), .zero = true, .v1 = {"pids", "pids.max", at_least_one},
+			.v2 = {"pids", "pids.max", at_least_one}},
 	[NETWORK_CLASS] = {"network.classID", OF(network, oci_network, class_id), .zero = true,
 			   .v1 = {"net_cls", "net_cls.classid", plain}},
 #undef OF
@@ -258,6 +259,18 @@ static bool set_memory_v2(const struct context *context, const struct oci_memory
 	return set_value(context, MEMORY_SWAP, swap, error) && set_memory_limit(context, limit, error);
 }
 
+// v1 before Linux 5.11, where limits did not hold for groups below unless asked for.
+static bool set_hierarchy(const struct context *context, GError **error)
+{
+	g_autoptr(GError) local = NULL;
+
+	if (context->v2 || berth_cgroup_write(context->cgroup, "memory", "memory.use_hierarchy", "1", &local) ||
+	    g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		return true;
+	g_propagate_prefixed_error(error, g_steal_pointer(&local), "resources: memory.useHierarchy: ");
+	return false;
+}
+
 static bool set_memory(const struct context *context, const struct oci_resources *resources, GError **error)
 {
 	const struct oci_memory *memory = resources->memory;
@@ -267,6 +280,8 @@ static bool set_memory(const struct context *context, const struct oci_resources
 
 	if (limit == -1 && swap == BERTH_UNSET)
 		swap = -1;
+	if (memory->use_hierarchy && !set_hierarchy(context, error))
+		return false;
 	if (!(context->v2 ? set_memory_v2(context, memory, limit, swap, error)
 			  : set_memory_v1(context, limit, swap, error)))
 		return false;
@@ -448,6 +463,33 @@ static bool set_pids(const struct context *context, const struct oci_resources *
 	return set(context, resources, PIDS_LIMIT, error);
 }
 
+// Only CFQ knew them: v1 before Linux 5.0.
+static bool set_leaf_weights(const struct context *context, const struct oci_block_io *block_io, GError **error)
+{
+	const GPtrArray *devices = block_io->weight_device;
+	g_autoptr(GError) local = NULL;
+	bool good = true;
+
+	if (block_io->leaf_weight != BERTH_UNSET && block_io->leaf_weight != 0) {
+		g_autofree char *text = plain(block_io->leaf_weight);
+		good = berth_cgroup_write(context->cgroup, "blkio", "blkio.leaf_weight", text, &local);
+	}
+	for (unsigned i = 0; good && devices && i < devices->len; i++) {
+		const struct oci_weight_device *device = g_ptr_array_index(devices, i);
+		g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT " %" G_GINT64_FORMAT,
+							device->major, device->minor, device->leaf_weight);
+		if (device->leaf_weight != BERTH_UNSET && device->leaf_weight != 0)
+			good = berth_cgroup_write(context->cgroup, "blkio", "blkio.leaf_weight_device", text, &local);
+	}
+	if (!good && g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND)) {
+		warn(context, "resources: blockIO.leafWeight: Linux has no leaf weights since 5.0; ignored");
+		return true;
+	}
+	if (!good)
+		g_propagate_prefixed_error(error, g_steal_pointer(&local), "resources: blockIO.leafWeight: ");
+	return good;
+}
+
 static bool set_block_io(const struct context *context, const struct oci_resources *resources, GError **error)
 {
 	const struct oci_block_io *block_io = resources->block_io;
@@ -465,8 +507,8 @@ static bool set_block_io(const struct context *context, const struct oci_resourc
 			return false;
 		leaf = leaf || (device->leaf_weight != 0 && device->leaf_weight != BERTH_UNSET);
 	}
-	if (leaf)
-		warn(context, "resources: blockIO.leafWeight: Linux has no leaf weights since 5.0; ignored");
+	if (leaf && !set_leaf_weights(context, block_io, error))
+		return false;
 	for (unsigned i = 0; i < G_N_ELEMENTS(throttles); i++) {
 		const char *member = (const char *) block_io + throttles[i].member;
 		if (!set_throttle(context, &throttles[i], *(GPtrArray *const *) member, error))
@@ -757,7 +799,7 @@ char **berth_resources_controllers(const struct oci_resources *resources)
 		for (size_t j = 0; j < table[i].count; j++)
 			if (is_limit(get(resources, table[i].limits[j])))
 				g_hash_table_add(names, g_strdup(table[i].name));
-	if (resources && is_limit(get(resources, PIDS_LIMIT)))
+	if (resources && (is_limit(get(resources, PIDS_LIMIT)) || get(resources, PIDS_LIMIT) == 0))
 		g_hash_table_add(names, g_strdup("pids"));
 	if (resources && resources->cpu &&
 	    ((resources->cpu->cpus && *resources->cpu->cpus) || (resources->cpu->mems && *resources->cpu->mems)))

@@ -471,7 +471,7 @@ static bool add_limits(GVariantBuilder *builder, const struct berth_systemd_requ
 	if (!add_cpu(builder, request, error))
 		return false;
 	if (pids && pids->limit != BERTH_UNSET)
-		add_number(builder, "TasksMax", pids->limit <= 0 ? UINT64_MAX : (uint64_t) pids->limit);
+		add_number(builder, "TasksMax", pids->limit < 0 ? UINT64_MAX : (uint64_t) MAX(pids->limit, 1));
 	add_block_io(builder, request);
 	if (!request->unified && (start || (resources->devices && resources->devices->len)) &&
 	    !add_device_rules(builder, resources, error))

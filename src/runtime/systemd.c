@@ -13,6 +13,7 @@ static const struct berth_field request_fields[] = {
 	BERTH_STRING(struct berth_systemd_request, slice, "slice", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_systemd_request, description, "description", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_systemd_request, subgroup, "subgroup", BERTH_OMIT_EMPTY),
+	BERTH_INT64(struct berth_systemd_request, pid, "pid", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(struct berth_systemd_request, user, "user", 0),
 	BERTH_BOOL(struct berth_systemd_request, unified, "unified", 0),
 	BERTH_MAP(struct berth_systemd_request, annotations, "annotations", BERTH_OMIT_EMPTY),

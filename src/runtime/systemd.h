@@ -2,9 +2,9 @@
 // What the runtime and berth-systemd, its helper that speaks D-Bus, say to each other. The helper is a program of its
 // own because libsystemd is there only as a shared library; it is executed only where systemd makes the groups.
 //
-// Over a socket of packets (channel.h) on the helper's standard input: "start", "set" or "stop", each with a descriptor
-// of the request's JSON. The helper answers "done", after a start with the path of the group, or an error. Started, it
-// is itself the process without which there is no scope; it ends with the socket.
+// Over a socket of packets (channel.h) on the helper's standard input: "start", "attach", "set" or "stop", each with a
+// descriptor of the request's JSON. The helper answers "done", after a start with the path of the group, or an error.
+// Started, it is itself the process without which there is no scope; it ends with the socket.
 #pragma once
 
 #include "spec/oci-runtime.h"
@@ -18,6 +18,7 @@ struct berth_systemd_request {
 	char *slice;
 	char *description;
 	char *subgroup; // v2: the helper moves itself there, below the scope; NULL: none
+	int64_t pid; // attach: of the process that is moved to the unit's group
 	bool user; // the manager of the user, not the system's
 	bool unified; // cgroup v2 is in charge
 	GHashTable *annotations;

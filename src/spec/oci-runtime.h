@@ -172,7 +172,7 @@ struct oci_cpu {
 extern const struct berth_document oci_cpu_document;
 
 struct oci_pids {
-	int64_t limit; // -1 and, before specification 1.3, 0: unlimited
+	int64_t limit; // -1: unlimited; 0 is a limit (specification 1.3)
 };
 extern const struct berth_document oci_pids_document;
 

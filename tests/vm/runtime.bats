@@ -38,3 +38,11 @@ bats_require_minimum_version 1.5.0
 	[ "$status" = 0 ]
 	grep -q '^ok 3 a container is a scope of its own, and that is gone with it$' <<<"$output"
 }
+
+@test "an ordinary user's groups, by systemd and by delegation" {
+	cd "$BATS_TEST_DIRNAME/../.."
+	run scripts/vm -t 600 --systemd --user bats --tap tests/runtime/systemd-user.bats
+	echo "$output"
+	[ "$status" = 0 ]
+	grep -q "^ok 1 the user's systemd makes the scope, with limits that hold over a reload$" <<<"$output"
+}

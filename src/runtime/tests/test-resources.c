@@ -109,7 +109,7 @@ static void test_v2_values(struct fake *fake, G_GNUC_UNUSED const void *data)
 		{"{\"cpu\":{\"cpus\":\"0-1\",\"mems\":\"0\"}}", "cpuset.cpus", "0-1"},
 		{"{\"cpu\":{\"cpus\":\"0-1\",\"mems\":\"0\"}}", "cpuset.mems", "0"},
 		{"{\"pids\":{\"limit\":10}}", "pids.max", "10"},
-		{"{\"pids\":{\"limit\":0}}", "pids.max", "max"},
+		{"{\"pids\":{\"limit\":0}}", "pids.max", "1"},
 		{"{\"pids\":{\"limit\":-1}}", "pids.max", "max"},
 		{"{\"blockIO\":{\"weight\":10}}", "io.weight", "1"},
 		{"{\"blockIO\":{\"weight\":500}}", "io.weight", "4950"},
@@ -311,7 +311,7 @@ static void check_v1(struct berth_cgroup *cgroup)
 	check(cgroup, "memory", "memory.limit_in_bytes", "4194304");
 	if (swap)
 		check(cgroup, "memory", "memory.memsw.limit_in_bytes", "8388608");
-	apply_real(cgroup, "{\"memory\":{\"limit\":-1},\"pids\":{\"limit\":0},\"cpu\":{\"quota\":-1}}");
+	apply_real(cgroup, "{\"memory\":{\"limit\":-1},\"pids\":{\"limit\":-1},\"cpu\":{\"quota\":-1}}");
 	check(cgroup, "pids", "pids.max", "max");
 	check(cgroup, "cpu", "cpu.cfs_quota_us", "-1");
 	check(cgroup, "cpu", "cpu.shares", "300");
@@ -339,7 +339,7 @@ static void check_v2(struct berth_cgroup *cgroup)
 	apply_real(cgroup, "{\"cpu\":{\"quota\":4000,\"burst\":1000},\"unified\":{\"memory.high\":\"4194304\"}}");
 	check(cgroup, "cpu", "cpu.max", "4000 50000");
 	check(cgroup, "memory", "memory.high", "4194304");
-	apply_real(cgroup, "{\"memory\":{\"limit\":-1},\"pids\":{\"limit\":0},\"cpu\":{\"quota\":-1}}");
+	apply_real(cgroup, "{\"memory\":{\"limit\":-1},\"pids\":{\"limit\":-1},\"cpu\":{\"quota\":-1}}");
 	check(cgroup, "memory", "memory.max", "max");
 	check(cgroup, "pids", "pids.max", "max");
 	check(cgroup, "cpu", "cpu.max", "max 50000");

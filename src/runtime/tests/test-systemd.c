@@ -87,6 +87,7 @@ static void test_limits(void)
 		{"\"resources\":{\"cpu\":{\"cpus\":\"0-1,9\",\"mems\":\"0\"}}",
 		 "('AllowedCPUs', <[byte 0x03, 0x02]>), ('AllowedMemoryNodes', <[byte 0x01]>)"},
 		{"\"resources\":{\"pids\":{\"limit\":17}}", "('TasksMax', <uint64 17>)"},
+		{"\"resources\":{\"pids\":{\"limit\":0}}", "('TasksMax', <uint64 1>)"},
 		{"\"resources\":{\"pids\":{\"limit\":-1}}", "('TasksMax', <uint64 18446744073709551615>)"},
 		{"\"resources\":{\"blockIO\":{\"weight\":500,\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":"
 		 "1000}]}}",
