@@ -6,7 +6,7 @@
 
 load helpers
 
-rounds=${BERTH_ATTACK_ROUNDS:-40}
+rounds=${BERTH_ATTACK_ROUNDS:-25}
 
 # Runs the bundle $rounds times; collects what the containers said in $work/said. Neither all may fail nor all succeed
 # without the race having been on.
