@@ -38,5 +38,9 @@ void berth_net_devices_return(struct berth_container *container);
 // notify.c: sends the listener of process `pid` to who answers the container's system calls, and tells the process.
 bool berth_notify_deliver(struct berth_container *container, pid_t pid, int listener, int child, GError **error);
 
+// descendants.c: pids of a container without a cgroup, a new GArray of pid_t. BERTH_ERROR_UNAVAILABLE: it has no pid
+// namespace of its own either.
+GArray *berth_container_descendants(const struct berth_container *container, GError **error);
+
 // Kills what is left of it and removes its cgroup; what is not there is no error.
 bool berth_container_clear_processes(struct berth_container *container, GError **error);

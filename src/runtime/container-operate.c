@@ -85,7 +85,11 @@ static struct berth_cgroup *need_cgroup(struct berth_container *container, GErro
 	if (problem)
 		g_propagate_error(error, g_steal_pointer(&problem));
 	else if (!cgroup)
-		berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s has no cgroup", container->record->id);
+		berth_error_set(
+			error, BERTH_ERROR_CONFLICT,
+			"container %s has no cgroup, which this needs: its creator could make none, or was told "
+			"not to",
+			container->record->id);
 	return cgroup;
 }
 
@@ -226,6 +230,18 @@ bool berth_container_start(struct berth_container *container, GError **error)
 
 // Signals, freezer, limits
 
+// Without a group: a process that appears meanwhile can be missed, but for SIGKILL, which init's end brings to all.
+static bool signal_descendants(struct berth_container *container, int signal, GError **error)
+{
+	g_autoptr(GArray) pids = berth_container_descendants(container, error);
+
+	for (guint i = 0; pids && i < pids->len; i++)
+		if (kill(g_array_index(pids, pid_t, i), signal) < 0 && errno != ESRCH)
+			return berth_error_set_errno(error, errno, "container %s: signal %d", container->record->id,
+						     signal);
+	return pids != NULL;
+}
+
 bool berth_container_signal(struct berth_container *container, int signal, bool all, GError **error)
 {
 	struct berth_cgroup *cgroup = NULL;
@@ -240,6 +256,8 @@ bool berth_container_signal(struct berth_container *container, int signal, bool 
 	}
 	if (cgroup && berth_cgroup_kind(cgroup) != BERTH_CGROUP_NONE)
 		return berth_cgroup_signal(cgroup, signal, error);
+	if (all && alive(container))
+		return signal_descendants(container, signal, error);
 	if (!alive(container))
 		return all || berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is not running",
 					      container->record->id);
@@ -392,11 +410,8 @@ GArray *berth_container_pids(struct berth_container *container, GError **error)
 	}
 	if (cgroup && berth_cgroup_kind(cgroup) != BERTH_CGROUP_NONE)
 		return berth_cgroup_pids(cgroup, error);
-	GArray *pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
-	pid_t pid = berth_container_pid(container);
-	if (pid)
-		g_array_append_val(pids, pid);
-	return pids;
+	return alive(container) ? berth_container_descendants(container, error)
+				: g_array_new(FALSE, FALSE, sizeof(pid_t));
 }
 
 bool berth_container_oom_kills(struct berth_container *container, uint64_t *ret, GError **error)

@@ -134,12 +134,33 @@ static bool prepare_filter(struct berth_setup *setup, GError **error)
 	return true;
 }
 
+static bool check_mapped(const struct berth_setup *setup, const struct oci_user *user, GError **error)
+{
+	const struct oci_linux_section *section = setup->section;
+	const char *hint = setup->unprivileged
+				   ? " (an ordinary user's further ids come from /etc/subuid and /etc/subgid, "
+				     "by newuidmap and newgidmap of package uidmap)"
+				   : "";
+
+	if (!user || !(setup->new_namespaces & CLONE_NEWUSER))
+		return true;
+	if (berth_identity_host_id(section->uid_mappings, user->uid) < 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "process.user.uid %" G_GINT64_FORMAT ": is not in linux.uidMappings%s",
+				       user->uid, hint);
+	return berth_identity_host_id(section->gid_mappings, user->gid) >= 0 ||
+	       berth_error_set(error, BERTH_ERROR_INVALID,
+			       "process.user.gid %" G_GINT64_FORMAT ": is not in linux.gidMappings%s", user->gid, hint);
+}
+
 bool berth_identity_prepare(struct berth_setup *setup, GError **error)
 {
 	const struct oci_process *process = setup->config->process;
 	const struct oci_capabilities *wanted = process ? process->capabilities : NULL;
 	int last = wanted ? berth_capability_last() : 0;
 
+	if (process && !check_mapped(setup, process->user, error))
+		return false;
 	if (wanted)
 		setup->capabilities = (struct berth_capabilities){
 			.bounding = mask(setup, wanted->bounding, last),
@@ -197,7 +218,9 @@ static bool set_groups(const struct oci_user *user, GError **error)
 	for (size_t i = 0; i < count; i++)
 		groups[i] = (gid_t) json_integer_value(json_array_get(user->additional_gids, i));
 	if (setgroups(count, groups) < 0 && (count || errno != EPERM))
-		return berth_error_set_errno(error, errno, "process.user.additionalGids");
+		return berth_error_set_errno(error, errno, "process.user.additionalGids%s",
+					     errno == EPERM ? " (in a user namespace they need subordinate group ids)"
+							    : "");
 	return true;
 }
 

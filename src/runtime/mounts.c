@@ -82,6 +82,13 @@ static bool open_source(struct berth_mount_step *step, const char *source, GErro
 	return step->tree >= 0;
 }
 
+static bool can_map(const struct berth_setup *setup, GError **error)
+{
+	return !setup->late ||
+	       berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "to map a mount's ids needs %s",
+			       setup->late == BERTH_LATE_AS_ROOT ? "Linux 5.12" : "the rights of the host's root");
+}
+
 static bool prepare_bind(struct berth_setup *setup, struct berth_mount_step *step, GError **error)
 {
 	const char *root_propagation = setup->section->rootfs_propagation;
@@ -113,7 +120,8 @@ static bool prepare_bind(struct berth_setup *setup, struct berth_mount_step *ste
 	return berth_mount_change(step->tree, &propagation, error) &&
 	       berth_mount_change(step->tree, &options->own, error) &&
 	       berth_mount_change(step->tree, &options->deep, error) &&
-	       (!berth_idmap_mount_wanted(step) || berth_idmap_mount_apply(setup, step, step->tree, error));
+	       (!berth_idmap_mount_wanted(step) ||
+		(can_map(setup, error) && berth_idmap_mount_apply(setup, step, step->tree, error)));
 }
 
 // A new file system whose ids are mapped is made by the creator: its rights over it are what the kernel asks for.
@@ -123,6 +131,8 @@ static bool prepare_mapped(const struct berth_setup *setup, struct berth_mount_s
 
 	if (g_strv_contains(never, step->mount->type))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "the ids of %s cannot be mapped", step->mount->type);
+	if (!can_map(setup, error))
+		return false;
 	step->tree = berth_mount_new_or_host(setup, step, 0, error);
 	return step->tree >= 0 && berth_idmap_mount_apply(setup, step, step->tree, error);
 }
@@ -157,11 +167,6 @@ static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount
 	struct berth_mount_step *step = &g_array_index(setup->mounts, struct berth_mount_step, setup->mounts->len - 1);
 	if (step->options.remount)
 		return true;
-	if (setup->late && berth_idmap_mount_wanted(step))
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "to map a mount's ids needs %s",
-				       setup->late == BERTH_LATE_AS_ROOT ? "Linux 5.12"
-									 : "the rights of the host's root");
-	berth_mount_label_add(setup, step);
 	if (step->options.bind && !prepare_bind(setup, step, error))
 		return false;
 	if (!step->options.bind && berth_idmap_mount_wanted(step) && !prepare_mapped(setup, step, error))

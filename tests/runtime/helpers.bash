@@ -149,9 +149,21 @@ group() {
 	fi
 }
 
+# A user namespace of the container. An ordinary user's has the user as root; in a user namespace there are not as many
+# ids to give.
 user_namespace() {
-	configure '.linux.namespaces += [{"type":"user"}] |
-		.linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] |
-		.linux.gidMappings=[{"containerID":0,"hostID":100000,"size":65536}]'
-	chown -R 100000:100000 "$bundle/rootfs"
+	local first=100000
+	case $BERTH_TEST_AS in
+	user)
+		configure --argjson uid "$(id -u)" --argjson gid "$(id -g)" '.linux.namespaces += [{"type":"user"}] |
+			.linux.uidMappings=[{"containerID":0,"hostID":$uid,"size":1},{"containerID":1,"hostID":2000000000,"size":65535}] |
+			.linux.gidMappings=[{"containerID":0,"hostID":$gid,"size":1},{"containerID":1,"hostID":2000000000,"size":65535}]'
+		return
+		;;
+	userns) first=10000 ;;
+	esac
+	configure --argjson first $first '.linux.namespaces += [{"type":"user"}] |
+		.linux.uidMappings=[{"containerID":0,"hostID":$first,"size":(if $first == 10000 then 50000 else 65536 end)}] |
+		.linux.gidMappings=.linux.uidMappings'
+	chown -R $first:$first "$bundle/rootfs"
 }

@@ -154,6 +154,10 @@ load helpers
 @test "a configuration that is wrong is refused with the property's name, and nothing is left" {
 	local change message
 	while IFS='|' read -r change message; do
+		# Without a manager nobody looks at these.
+		if [ ${#globals[@]} -gt 0 ] && [[ "$change" == .linux.resources* || "$change" == .linux.cgroupsPath* ]]; then
+			continue
+		fi
 		cp "$bundle/config.json" "$work/good.json"
 		configure "$change"
 		run -1 create # its streams are a file: a container that is made all the same holds nothing up
