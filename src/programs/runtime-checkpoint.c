@@ -83,7 +83,7 @@ static const struct berth_flag restore_flags[] = {
 	{"no-pivot", 0, BERTH_FLAG_SWITCH, offsetof(struct options, restore.no_pivot),
 	 .help = "Refused: CRIU always uses pivot_root", .flags = BERTH_FLAG_HIDDEN},
 	{"no-subreaper", 0, BERTH_FLAG_SWITCH, offsetof(struct options, restore.no_subreaper),
-	 .help = "Do not reap what the container leaves"},
+	 .help = "Do not adopt processes whose parents have ended"},
 	TEXT("lsm-profile", lsm_profile, "type:name",
 	     "LSM profile in place of the images': apparmor:NAME or selinux:LABEL"),
 	TEXT("lsm-mount-context", lsm_mount_context, "context", "SELinux context of mounts in place of the images'"),

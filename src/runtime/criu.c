@@ -22,6 +22,7 @@
 #define FIRST_FD 10 // other descriptors that it inherits are above this, so that the socket takes none's place
 #define NOTIFY 6 // the kind of a request that answers an event
 #define UNDO_WAIT 5000 // milliseconds that CRIU has to undo what it did, when it is told to
+#define OWN_COMPLAINT "Error (berth): " // what CRIU's process says before it is CRIU
 #define SHOWN_LINES 3 // of CRIU's log
 
 static const struct {
@@ -308,6 +309,11 @@ static bool explain(const struct berth_criu *criu, int output, GError **error)
 	g_autofree char *log = read_log(criu);
 	g_autofree char *text = log ? NULL : read_tail(output);
 	g_autofree char *said = last_complaints(log ? log : text);
+	const char *ours = text ? strstr(text, OWN_COMPLAINT) : NULL;
+
+	if (ours)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "%s",
+				       g_strstrip((char *) ours + strlen(OWN_COMPLAINT)));
 
 	if (log && !(said && strstr(said, "initializing kerndat")))
 		return berth_error_set(error, BERTH_ERROR_INTERNAL, "criu failed: %s: %s (log file: %s/%s)", work,
@@ -395,12 +401,12 @@ G_GNUC_NORETURN static void execute(const struct berth_criu *criu, int socket, i
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	if (!prepare(criu, &socket, &problem)) {
-		dprintf(output, "Error (berth): %s\n", problem ? problem->message : "preparing CRIU's process");
+		dprintf(output, OWN_COMPLAINT "%s\n", problem ? problem->message : "preparing CRIU's process");
 		_exit(126);
 	}
 	if (arrange_fds(criu, socket, output))
 		execv(criu->program, arguments);
-	dprintf(output, "Error (berth): execute %s: %s\n", criu->program, strerror(errno));
+	dprintf(output, OWN_COMPLAINT "execute %s: %s\n", criu->program, strerror(errno));
 	_exit(126);
 }
 

@@ -105,6 +105,17 @@ static void consider(struct source *best, const char *key, const char *destinati
 	}
 }
 
+// Where devices are the host's (user namespaces), so is the null device on masked files.
+static void consider_mask(struct source *best, const struct berth_setup *setup, const char *key, guint device)
+{
+	if (g_strcmp0(berth_devices_path(setup, device), "/dev/null") != 0)
+		return;
+	for (char **path = setup->section->masked_paths; path && *path; path++)
+		if (g_str_equal(*path, key))
+			consider(best, key, *path, g_array_index(setup->device_trees, int, device), BERTH_STAGE_DEVICE,
+				 device);
+}
+
 static bool add_external(struct berth_restore *restore, const struct berth_image_mount *image,
 			 char *const *destinations, GError **error)
 {
@@ -114,6 +125,8 @@ static bool add_external(struct berth_restore *restore, const struct berth_image
 	for (guint i = 0; i < setup->mounts->len; i++)
 		consider(&best, image->external, destinations[i],
 			 g_array_index(setup->mounts, struct berth_mount_step, i).tree, BERTH_STAGE_MOUNT, i);
+	for (guint i = 0; i < setup->device_trees->len; i++)
+		consider_mask(&best, setup, image->external, i);
 	for (guint i = 0; i < setup->device_trees->len; i++)
 		consider(&best, image->external, berth_devices_path(setup, i),
 			 g_array_index(setup->device_trees, int, i), BERTH_STAGE_DEVICE, i);

@@ -27,6 +27,7 @@ struct berth_restore {
 	bool *hooks_ran;
 	GPtrArray *mounts; // of struct berth_restore_mount
 	char *stage; // absolute: the container's state folder, which a tmpfs covers in CRIU's mount namespace
+	bool bring_cgroup_namespace; // CRIU's process makes it
 	bool checked; // the restored processes were
 };
 

@@ -146,6 +146,8 @@ bool berth_restore_stage(struct berth_restore *restore, GError **error)
 	umask(0);
 	if (setup->cgroup_entrance && !berth_cgroup_enter(setup->cgroup_entrance, error))
 		return false;
+	if (restore->bring_cgroup_namespace && unshare(CLONE_NEWCGROUP) < 0)
+		return berth_error_set_errno(error, errno, "make the cgroup namespace");
 	berth_fd stage = make_stage(restore->stage, error);
 	if (stage < 0 || !put(stage, BERTH_STAGE_ROOT, setup->root_tree, error) || !put_trees(setup, stage, error))
 		return false;

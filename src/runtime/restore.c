@@ -27,6 +27,10 @@ static bool check_create(const struct berth_setup *setup, GError **error)
 	if (setup->create->no_pivot)
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 				       "a restore without pivot_root is not possible: CRIU always uses it");
+	// CRIU reads the images as root of that namespace, to whom the folder is not open.
+	if (setup->new_namespaces & CLONE_NEWUSER)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "linux.namespaces: a restore in a new user namespace is not implemented");
 	if (setup->late)
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 				       "a restore needs root's rights, and mounts of Linux 5.12 or newer");
@@ -36,6 +40,12 @@ static bool check_create(const struct berth_setup *setup, GError **error)
 	if (setup->section->net_devices && g_hash_table_size(setup->section->net_devices))
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 				       "linux.netDevices: a restore does not move network interfaces");
+	for (size_t i = 0; i < G_N_ELEMENTS(setup->join) && setup->join[i] >= 0; i++)
+		if (setup->join_flags[i] & ~(unsigned) (CLONE_NEWNET | CLONE_NEWPID))
+			return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+					       "linux.namespaces: a restore cannot join the %s namespace of another "
+					       "process",
+					       berth_namespace_file(setup->join_flags[i]));
 	if (!setup->config->process)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "config.json has no process to restore");
 	return true;
@@ -46,11 +56,6 @@ static bool set_namespaces(struct berth_criu *criu, const struct berth_setup *se
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->join) && setup->join[i] >= 0; i++) {
 		const char *file = berth_namespace_file(setup->join_flags[i]);
 		g_autofree char *key = berth_checkpoint_namespace_key(file);
-		if (setup->join_flags[i] & ~(unsigned) (CLONE_NEWNET | CLONE_NEWPID))
-			return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-					       "linux.namespaces: a restore cannot join the %s namespace of another "
-					       "process",
-					       file);
 		if (!berth_criu_inherit(criu, key, setup->join[i], error))
 			return false;
 	}
@@ -69,13 +74,26 @@ static bool is_stream_key(const char *text)
 	       strchr(rest, ']')[1] == 0;
 }
 
-static bool set_stream(struct berth_criu *criu, const char *key, int fd, GError **error)
+// CRIU sets a file's position, which a pipe has not. What was read from a file goes on with an empty one then, since
+// that is what nearly all that is no pipe was: /dev/null.
+static bool set_stream(struct berth_criu *criu, const struct berth_setup *setup, const char *key, int number, int fd,
+		       GError **error)
 {
-	berth_fd null = fd < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+	bool fits = fd < 0 || g_str_has_prefix(key, "pipe:") || lseek(fd, 0, SEEK_CUR) >= 0;
+	berth_fd null = fd < 0 || !fits ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
 
-	if (fd < 0 && null < 0)
+	if (!fits && number > 0)
+		return berth_error_set(
+			error, BERTH_ERROR_INVALID,
+			"standard stream %d was a file when the container was checkpointed, and CRIU cannot "
+			"make a pipe or terminal of it: redirect it to a file or /dev/null",
+			number);
+	if (!fits)
+		berth_setup_warn(setup,
+				 "standard input was a file when the container was checkpointed: it is empty now");
+	if ((fd < 0 || !fits) && null < 0)
 		return berth_error_set_errno(error, errno, "/dev/null");
-	return berth_criu_inherit(criu, key, fd < 0 ? null : fd, error);
+	return berth_criu_inherit(criu, key, null >= 0 ? null : fd, error);
 }
 
 // The caller's streams in place of those that the checkpointed container had.
@@ -98,7 +116,7 @@ static bool set_streams(struct berth_criu *criu, const struct berth_setup *setup
 		done[i] = key;
 		if ((i > 0 && g_strcmp0(key, done[0]) == 0) || (i > 1 && g_strcmp0(key, done[1]) == 0))
 			continue; // one pipe or file for both
-		if (!set_stream(criu, key, fds[i], error))
+		if (!set_stream(criu, setup, key, (int) i, fds[i], error))
 			return false;
 	}
 	return true;
@@ -122,6 +140,9 @@ static bool set_options(struct berth_criu *criu, struct berth_restore *restore, 
 	const struct berth_checkpoint *checkpoint = criu->checkpoint;
 	g_autofree char *root = g_build_filename(restore->stage, BERTH_STAGE_ROOT, NULL);
 
+	// Without any work on groups CRIU makes no cgroup namespace either: its process brings it along.
+	restore->bring_cgroup_namespace =
+		g_strcmp0(checkpoint->cgroups_mode, "ignore") == 0 && restore->setup->new_namespaces & CLONE_NEWCGROUP;
 	berth_criu_set_text(criu, "root", root);
 	berth_criu_set_number(criu, "rst_sibling", 1);
 	berth_criu_set_number(criu, "evasive_devices", 1);

@@ -32,7 +32,10 @@ need_criu() {
 counter() {
 	configure '.process.args=["sh","-c","i=0; while :; do i=$((i+1)); echo $i >/tmp/m; mv /tmp/m /tmp/n; sleep 0.1; done"]'
 	cp "$(command -v busybox)" "$bundle/rootfs/bin/mv"
-	runtime run --detach --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1 3>&- 4>&-
+	runtime run --detach --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1 3>&- 4>&- || {
+		cat "$work/out"
+		return 1
+	}
 	eventually counts
 }
 
@@ -62,7 +65,7 @@ forge() {
 
 # What every refused restore leaves: nothing.
 nothing_made() {
-	[ -z "$(ls -A "$state" 2>/dev/null)" ]
+	[ -z "$(find "$state" -mindepth 1 ! -name 'seccomp-*' 2>/dev/null)" ]
 }
 
 @test "without CRIU the message names the package and --criu" {
@@ -132,6 +135,12 @@ nothing_made() {
 	run restore --no-pivot
 	[ "$status" = 1 ]
 	[[ "$output" == *pivot_root* ]]
+	cp "$bundle/config.json" "$work/kept.json"
+	user_namespace
+	run restore
+	[ "$status" = 1 ]
+	[[ "$output" == *"a restore in a new user namespace is not implemented"* ]]
+	cp "$work/kept.json" "$bundle/config.json"
 	run restore --console-socket "$work/none"
 	[ "$status" = 1 ]
 	[[ "$output" == *console* ]]
@@ -156,6 +165,26 @@ nothing_made() {
 	run restore
 	[ "$status" = 1 ]
 	nothing_made
+}
+
+@test "namespaces of others are refused by name, but for network and pid" {
+	command -v criu >/dev/null || skip "criu is not installed"
+	local kind
+	launch 'sleep 100'
+	for kind in ipc uts; do
+		cp "$bundle/config.json" "$work/kept.json"
+		configure --arg kind $kind --arg path "/proc/$(pid_of)/ns/$kind" 'del(.hostname)
+			| (.linux.namespaces[] | select(.type == $kind)).path = $path | .process.args=["sleep","100"]'
+		runtime run --detach --bundle "$bundle" "$id-$kind" </dev/null >"$work/out" 2>&1 3>&- 4>&-
+		run runtime checkpoint --image-path "$work/dumped" "$id-$kind"
+		[ "$status" = 1 ]
+		[[ "$output" == *"shares the $kind namespace of another process"* ]]
+		forge
+		run runtime restore --bundle "$bundle" --image-path "$work/images" "$id-more"
+		[ "$status" = 1 ]
+		[[ "$output" == *"$kind namespace"* ]]
+		cp "$work/kept.json" "$bundle/config.json"
+	done
 }
 
 @test "an annotation's configuration of CRIU must be there" {
@@ -247,7 +276,7 @@ nothing_made() {
 	counts
 	rm -rf "$work/images"
 	runtime checkpoint --tcp-established --image-path "$work/images" "$id"
-	run restore --detach
+	run restore_detached
 	[ "$status" = 1 ]
 	nothing_made
 	restore_detached --tcp-established
@@ -300,7 +329,7 @@ receive_console() {
 	runtime checkpoint --image-path "$work/images" --work-path "$work/logs" "$id"
 	# Less than config.json asks for is refused, and so is what it has not.
 	configure '.mounts |= map(select(.destination != "/etc/single"))'
-	run restore --detach
+	run restore_detached
 	[ "$status" = 1 ]
 	[[ "$output" == *"the images' mount /etc/single: "* ]]
 	nothing_made
@@ -355,7 +384,7 @@ container_runs() {
 	while IFS=@ read -r change expected; do
 		cp "$bundle/config.json" "$work/kept.json"
 		configure "$change"
-		run restore --detach
+		run restore_detached
 		cp "$work/kept.json" "$bundle/config.json"
 		echo "$change: $output"
 		[ "$status" = 1 ]
@@ -385,4 +414,40 @@ container_runs() {
 	grep -q '^Uid:.1000' "/proc/$(runtime state "$id" | jq .pid)/status"
 	run runtime exec "$id" mkdir /tmp/x
 	[ "$status" != 0 ]
+}
+
+@test "what is done with control groups, and with a network namespace's content" {
+	need_criu
+	configure '.linux.namespaces += [{"type":"network"}] | .process.capabilities |= map_values(. + ["CAP_NET_ADMIN"])'
+	counter
+	runtime exec "$id" ip link set lo up
+	runtime checkpoint --image-path "$work/images" --manage-cgroups-mode ignore --empty-ns network "$id"
+	restore_detached --manage-cgroups-mode ignore --empty-ns network
+	counts
+	grep -q "berth-$id" "/proc/$(pid_of)/cgroup"
+	# Only the loopback that every namespace is born with, and down.
+	runtime exec "$id" ip link show lo | grep -q '<LOOPBACK>'
+}
+
+@test "memory that follows when it is used" {
+	need_criu
+	local server
+	counter
+	mkfifo "$work/ready"
+	exec 7<>"$work/ready"
+	runtime checkpoint --lazy-pages --page-server 127.0.0.1:7799 --status-fd 7 --image-path "$work/images" \
+		--work-path "$work/logs" "$id" >"$work/dumped" 2>&1 3>&- 4>&- &
+	server=$!
+	read -r -t 60 -d '' -u 7
+	exec 7>&-
+	mkdir "$work/lazy"
+	criu lazy-pages --page-server --address 127.0.0.1 --port 7799 --images-dir "$work/images" --work-dir "$work/lazy" \
+		>"$work/pages" 2>&1 3>&- 4>&- &
+	eventually test -S "$work/lazy/lazy-pages.socket"
+	runtime --root "$state.2" restore --detach --lazy-pages --bundle "$bundle" --image-path "$work/images" \
+		--work-path "$work/lazy" "$id-lazy" </dev/null >"$work/restored" 2>&1 3>&- 4>&-
+	wait $server
+	counts
+	runtime --root "$state.2" delete --force "$id-lazy"
+	wait
 }
