@@ -20,6 +20,7 @@ as_user() {
 	local text=$1
 	shift
 	chmod 666 "$bundle/config.json"
+	# shellcheck disable=SC2097,SC2098
 	rt="$BERTH_BUILD/berth-runtime --root $work/user" work=$work bundle=$bundle id=$id \
 		"$BATS_TEST_DIRNAME/../run-as" user timeout 60 bash -euc "$text" bash "$@" </dev/null
 }
@@ -140,7 +141,7 @@ quiet='--cgroup-manager disabled'
 		.process.args=["sh","-c","cat /proc/self/mountinfo; find /sys/fs/cgroup -name cgroup.procs | while read f; do echo 1 2>/dev/null >$f && echo written; done; true"]'
 	run -0 as_user "\$rt $quiet run --bundle \$bundle \$id 2>/dev/null"
 	[ "$(grep -c " - cgroup" <<<"$output")" -gt 0 ]
-	! grep " - cgroup" <<<"$output" | grep -v " ro,"
+	[ "$(grep " - cgroup" <<<"$output" | grep -cv " ro,")" = 0 ]
 	[[ "$output" != *written* ]]
 }
 
