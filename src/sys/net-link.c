@@ -127,8 +127,8 @@ static int ask(int socket, struct request *request, answer_function function, vo
 		if (n < 0)
 			return errno;
 		int left = (int) n;
-		for (struct nlmsghdr *answer = (struct nlmsghdr *) answers; NLMSG_OK(answer, left);
-		     answer = NLMSG_NEXT(answer, left)) {
+		for (struct nlmsghdr *answer = (struct nlmsghdr *) answers;
+		     left > 0 && NLMSG_OK(answer, (unsigned) left); answer = NLMSG_NEXT(answer, left)) {
 			if (answer->nlmsg_type == NLMSG_DONE)
 				return 0;
 			if (answer->nlmsg_type == NLMSG_ERROR)
