@@ -222,3 +222,13 @@ throttled() {
 	run -0 once --with-ns "network:/proc/$pid/ns/net" --rootfs "$work/root" t-second readlink /proc/self/ns/net
 	[ "$output" = "$(readlink "/proc/$pid/ns/net")" ]
 }
+
+@test "containerd: checkpoint" {
+	needs criu
+	criu check >/dev/null 2>&1 || skip "CRIU does not work on this kernel"
+	launch t-check -- sh -c 'while :; do sleep 0.1; done'
+	mkdir "$work/images"
+	ctr task checkpoint --image-path "$work/images" t-check
+	ls "$work/images"/core-*.img
+	task_is t-check RUNNING
+}

@@ -164,3 +164,18 @@ teardown_file() {
 @test "podman: many at once" {
 	case_many
 }
+
+@test "podman: checkpoint and restore" {
+	needs criu
+	criu check >/dev/null 2>&1 || skip "CRIU does not work on this kernel"
+	background --name t-check bb sh -c 'i=0; while :; do i=$((i + 1)); echo $i >/tmp/n; sleep 0.1; done'
+	eventually podman exec t-check test -s /tmp/n
+	podman container checkpoint t-check >/dev/null
+	is_stopped t-check
+	podman container restore t-check >/dev/null
+	is_running t-check
+	local before
+	before=$(podman exec t-check cat /tmp/n)
+	[ "$before" -gt 1 ]
+	eventually podman exec t-check sh -c "[ \$(cat /tmp/n) -gt $before ]"
+}
