@@ -132,7 +132,6 @@ group() {
 	[ -z "$(ctr container ls -q)$(ctr task ls -q)" ]
 }
 
-# bats test_tags=vm
 @test "containerd: terminals" {
 	run -0 on_terminal ctr run --rm -t --runc-binary "$runtime" --cgroup "/$cgroup/t" local/bb:latest t-tty \
 		sh -c 'sleep 1; tty; stty size'
@@ -171,7 +170,6 @@ throttled() {
 	task_is t-limits RUNNING
 }
 
-# bats test_tags=vm
 @test "containerd: pause, resume, processes" {
 	launch t-pause -- sh -c 'while :; do sleep 0.1; done'
 	ctr task pause t-pause
@@ -183,7 +181,6 @@ throttled() {
 	[[ "$output" == *"$(ctr task ls | awk '$1 == "t-pause" {print $2}')"* ]]
 }
 
-# bats test_tags=vm
 @test "containerd: signals, the end, a further start" {
 	launch t-end -- sh -c 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done'
 	eventually inside t-end grep -q trap /proc/1/cmdline

@@ -70,7 +70,6 @@ teardown_file() {
 	case_terminal
 }
 
-# bats test_tags=vm
 @test "docker: exec" {
 	case_exec
 }

@@ -44,7 +44,6 @@ teardown_file() {
 	case_failures
 }
 
-# bats test_tags=vm
 @test "podman: terminals" {
 	case_terminal
 }
