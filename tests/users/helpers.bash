@@ -104,6 +104,8 @@ leave() {
 	fi
 	# The parent that the engine was told to use is nobody's to remove; whatever is in it would be in the way.
 	find /sys/fs/cgroup -depth -type d -path "*/$cgroup*" -exec rmdir {} + 2>/dev/null || true
+	# Podman makes its own default parent, too, where it is told another.
+	find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null || true
 	if find /sys/fs/cgroup -type d -path "*/$cgroup*" | grep . >&2; then
 		echo "left: control groups" >&2
 		left=1

@@ -26,7 +26,8 @@ setup() {
 }
 
 teardown() {
-	! has podman || podman rm -af -t 0 >/dev/null
+	# Again where it met podman's own cleaning up after a container that has just ended.
+	! has podman || eventually podman rm -af -t 0
 }
 
 teardown_file() {
