@@ -77,13 +77,20 @@ static bool add_tree(struct berth_setup *setup, struct berth_mount_step *step, c
 	return tree->fd >= 0 && berth_mount_change(tree->fd, &change, error);
 }
 
+// Without a cgroup namespace the host's groups are seen; a user who has some delegated must not give them to the
+// container (CVE-2023-25809).
+static bool only_to_read(const struct berth_setup *setup)
+{
+	return !own_namespace(setup) && (setup->new_namespaces | setup->joined_namespaces) & CLONE_NEWUSER;
+}
+
 static bool clone_v2(const struct berth_setup *setup, struct berth_mount_step *step,
 		     const struct berth_cgroup_mounts *mounts, GError **error)
 {
 	const struct berth_cgroup_mount *mount = mounts->list->pdata[0];
 	struct berth_mount_change change = step->options.own;
 
-	if ((setup->new_namespaces | setup->joined_namespaces) & CLONE_NEWUSER) {
+	if (only_to_read(setup)) {
 		change.set |= MOUNT_ATTR_RDONLY;
 		change.clear &= ~(uint64_t) MOUNT_ATTR_RDONLY;
 	}
@@ -143,10 +150,10 @@ static bool attach_hierarchy(int folder, const struct tree *tree, uint64_t attri
 	return true;
 }
 
-static bool make_v1(const struct berth_mount_step *step, int target, GError **error)
+static bool make_v1(const struct berth_setup *setup, const struct berth_mount_step *step, int target, GError **error)
 {
 	char *options[] = {(char *) "mode=755", (char *) "size=4m", NULL};
-	uint64_t attributes = step->options.own.set;
+	uint64_t attributes = step->options.own.set | (only_to_read(setup) ? MOUNT_ATTR_RDONLY : 0);
 	struct berth_mount_change change = {.set = attributes};
 
 	berth_fd folder = berth_mount_new("tmpfs", "tmpfs", options, attributes & ~(uint64_t) MOUNT_ATTR_RDONLY, error);
@@ -160,9 +167,8 @@ static bool make_v1(const struct berth_mount_step *step, int target, GError **er
 
 bool berth_cgroup_mount_make(struct berth_setup *setup, struct berth_mount_step *step, int target, GError **error)
 {
-	(void) setup;
 	if (step->cgroups)
-		return make_v1(step, target, error);
+		return make_v1(setup, step, target, error);
 	if (step->tree >= 0)
 		return berth_mount_attach(step->tree, target, step->mount->destination, error);
 	berth_fd mount = berth_mount_new("cgroup2", "cgroup", NULL, step->options.own.set, error);

@@ -205,7 +205,7 @@ inode() {
 	chown -R 100000:100000 "$bundle/rootfs"
 	run -0 script 'id -u; id -g; wc -l </proc/self/uid_map; stat -c %u:%g /'
 	[ "$(xargs <<<"$output")" = "195 555 20 0:0" ]
-	configure '.linux.uidMappings=[{"containerID":5,"hostID":100000,"size":10}]'
+	configure '.linux.uidMappings=[{"containerID":5,"hostID":100000,"size":10}] | .process.user.uid=5'
 	run -1 script true
 	[[ "$output" == *"is id 0 mapped?"* ]]
 }
