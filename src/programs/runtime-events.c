@@ -11,6 +11,10 @@
 #include <poll.h>
 #include <stdio.h>
 
+// Microseconds: how long, and how often, the counter of kills is looked at after memory was short.
+#define LOOK_FOR G_TIME_SPAN_SECOND
+#define LOOK_AGAIN (50 * G_TIME_SPAN_MILLISECOND)
+
 struct options {
 	int64_t interval;
 	bool stats;
@@ -59,7 +63,7 @@ static bool print_oom(struct berth_container *container, int watch, uint64_t *kn
 static bool follow(struct berth_container *container, int64_t interval, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
-	int64_t next = g_get_monotonic_time() + interval / 1000;
+	int64_t next = g_get_monotonic_time() + interval / 1000, look_until = 0;
 	uint64_t kills = 0;
 
 	if (!berth_container_oom_kills(container, &kills, error))
@@ -69,11 +73,15 @@ static bool follow(struct berth_container *container, int64_t interval, GError *
 		return false;
 	for (;;) {
 		struct pollfd files[] = {{berth_container_pidfd(container), POLLIN, 0}, {watch, POLLIN | POLLPRI, 0}};
-		int64_t left = MAX(next - g_get_monotonic_time(), 0);
+		bool looking = g_get_monotonic_time() < look_until;
+		int64_t left = looking ? LOOK_AGAIN : MAX(next - g_get_monotonic_time(), 0);
 		int ready = poll(files, G_N_ELEMENTS(files), (int) MIN((left + 999) / 1000, G_MAXINT));
 		if (ready < 0 && errno != EINTR)
 			return berth_error_set_errno(error, errno, "wait for events");
-		if (ready > 0 && files[1].revents && !print_oom(container, watch, &kills, error))
+		// v1 tells that memory is short before a process is killed for it, and not again afterwards.
+		if (ready > 0 && files[1].revents)
+			look_until = g_get_monotonic_time() + LOOK_FOR;
+		if ((looking || (ready > 0 && files[1].revents)) && !print_oom(container, watch, &kills, error))
 			return false;
 		if (ready > 0 && files[0].revents) // what killed it was perhaps not seen yet
 			return watch < 0 || print_oom(container, watch, &kills, error);
