@@ -20,7 +20,7 @@ inode() {
 	[ "$(inode self user)" = "$(inode "$pid" user)" ]
 	runtime delete --force "$id"
 
-	configure '.linux.namespaces=[{"type":"mount"}] | del(.hostname) | del(.mounts[] | select(.type=="sysfs"))'
+	configure '.linux.namespaces=[{"type":"mount"}] | del(.hostname) | del(.mounts[] | select(.type | IN("sysfs","mqueue")))'
 	launch 'exec sleep 1000'
 	pid=$(pid_of)
 	for name in pid net ipc uts cgroup user; do
