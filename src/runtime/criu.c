@@ -286,7 +286,7 @@ static char *last_complaints(const char *log)
 static char *read_tail(int fd)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
-	char *text = g_malloc0(BERTH_LIMIT_CRIU_LOG + 1);
+	g_autofree char *text = g_malloc0(BERTH_LIMIT_CRIU_LOG + 1);
 	ssize_t n = pread(fd, text, BERTH_LIMIT_CRIU_LOG, MAX(size - BERTH_LIMIT_CRIU_LOG, 0));
 
 	text[MAX(n, 0)] = 0;

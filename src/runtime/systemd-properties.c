@@ -151,7 +151,7 @@ static bool add_annotation(GVariantBuilder *builder, const char *annotation, con
 	if (!value)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "annotation %s: '%s': %s", annotation, text,
 				       local->message);
-	g_variant_ref_sink(value);
+	g_variant_take_ref(value);
 	if (!check_value(annotation, property, value, error))
 		return false;
 	add(builder, name, value);

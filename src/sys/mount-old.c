@@ -148,6 +148,12 @@ int berth_old_mount_new(const char *type, const char *source, char *const *optio
 		return -1;
 	for (; options && *options; options++) {
 		size_t i = 0;
+		// It would be two for mount(2).
+		if (strchr(*options, ',')) {
+			berth_error_set(error, BERTH_ERROR_INVALID, "mount %s: option %s: must have no comma", type,
+					*options);
+			return -1;
+		}
 		while (i < G_N_ELEMENTS(named) && !g_str_equal(named[i].name, *options))
 			i++;
 		if (i < G_N_ELEMENTS(named))
