@@ -150,8 +150,10 @@ void berth_engine_close(struct berth_engine *engine)
 	if (!engine)
 		return;
 	wake_all(engine);
-	berth_supervisor_free(engine->supervisor);
+	// A restart that is under way still gives its monitor to the supervisor.
+	berth_supervisor_stop(engine->supervisor);
 	berth_workers_free(engine->workers);
+	berth_supervisor_free(engine->supervisor);
 	g_clear_pointer(&engine->spare, berth_monitor_spare_free);
 	g_hash_table_unref(engine->by_name);
 	g_hash_table_unref(engine->by_id);

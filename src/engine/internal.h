@@ -228,6 +228,8 @@ void berth_engine__drop_pending(struct berth_engine *engine, struct berth_engine
 
 // supervise.c: one thread that listens to all monitors.
 struct berth_supervisor *berth_supervisor_new(struct berth_engine *engine, GError **error);
+// Ends its thread: nothing is supervised any more, but still taken.
+void berth_supervisor_stop(struct berth_supervisor *supervisor);
 void berth_supervisor_free(struct berth_supervisor *supervisor);
 // Takes over the monitor's connection and handles its events from now on; a monitor that is gone is one, too.
 bool berth_supervisor_add(struct berth_supervisor *supervisor, struct berth_engine_container *container,

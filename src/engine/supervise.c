@@ -168,13 +168,18 @@ struct berth_supervisor *berth_supervisor_new(struct berth_engine *engine, GErro
 	return NULL;
 }
 
-void berth_supervisor_free(struct berth_supervisor *supervisor)
+void berth_supervisor_stop(struct berth_supervisor *supervisor)
 {
 	if (!supervisor)
 		return;
 	eventfd_write(supervisor->stop, 1);
 	pthread_join(supervisor->thread, NULL);
-	dispose(supervisor);
+}
+
+void berth_supervisor_free(struct berth_supervisor *supervisor)
+{
+	if (supervisor)
+		dispose(supervisor);
 }
 
 bool berth_supervisor_add(struct berth_supervisor *supervisor, struct berth_engine_container *container,
