@@ -298,14 +298,14 @@ receive_console() {
 	runtime run --detach --console-socket "$work/console" --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1 3>&- 4>&-
 	eventually grep -q got-one "$work/one"
 	runtime checkpoint --image-path "$work/images" "$id"
-	kill $console
+	kill $console 2>/dev/null || true # it may have ended by itself
 	wait $console || true
 	receive_console two
 	restore_detached --console-socket "$work/console"
 	eventually grep -q got-two "$work/two"
 	run ! grep -q got-one "$work/two"
 	[ "$(status_of)" = running ]
-	kill $console
+	kill $console 2>/dev/null || true # it may have ended by itself
 }
 
 @test "bind mounts come from this bundle's sources" {

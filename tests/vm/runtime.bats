@@ -31,18 +31,12 @@ bats_require_minimum_version 1.5.0
 	grep -q '^ok 3 a container is a scope of its own, and that is gone with it$' <<<"$output"
 }
 
-@test "groups that systemd makes, on v1 and v2 together" {
+@test "checkpoint and restore" {
 	cd "$BATS_TEST_DIRNAME/../.."
-	run scripts/vm -t 900 --systemd --cgroups hybrid bats --tap tests/runtime/systemd.bats
+	run scripts/vm -t 500 bats --tap --filter 'goes on from where it was|a checkpoint that fails says why' \
+		tests/runtime/checkpoint.bats
 	echo "$output"
 	[ "$status" = 0 ]
-	grep -q '^ok 3 a container is a scope of its own, and that is gone with it$' <<<"$output"
-}
-
-@test "an ordinary user's groups, by systemd and by delegation" {
-	cd "$BATS_TEST_DIRNAME/../.."
-	run scripts/vm -t 600 --systemd --user bats --tap tests/runtime/systemd-user.bats
-	echo "$output"
-	[ "$status" = 0 ]
-	grep -q "^ok 1 the user's systemd makes the scope, with limits that hold over a reload$" <<<"$output"
+	grep -q '^ok 1 a container goes on from where it was, with its limits, exec and hooks$' <<<"$output"
+	run ! grep '^not ok ' <<<"$output"
 }

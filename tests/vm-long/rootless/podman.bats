@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Podman of an ordinary user who has a session with a user manager: scripts/vm --systemd --user bats tests/vm/rootless
+# Podman of an ordinary user who has a session with a user manager: scripts/vm --systemd --user bats tests/vm-long/rootless
 
 BERTH_BUILD=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../../build}
 load ../../users/helpers
