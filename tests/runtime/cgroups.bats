@@ -55,7 +55,12 @@ is_member() {
 	configure '.linux.resources.memory={"limit":524288,"swap":524288}'
 	run -0 /usr/bin/time -f %M "$BERTH_BUILD/berth-runtime" --root "$state" run --bundle "$bundle" "$id"
 	echo "kilobytes: $output"
-	[ "$output" -lt 2048 ]
+	# Pages of its program's file count as well, and the virtual machine's root file system maps more of them at a time.
+	if [ "$(stat -f -c %T "$BERTH_BUILD")" = ext2/ext3 ]; then
+		[ "$output" -lt 2048 ]
+	else
+		[ "$output" -lt 2304 ]
+	fi
 }
 
 @test "a memory limit that the runtime itself does not fit in is told as such" {
