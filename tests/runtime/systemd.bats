@@ -73,7 +73,7 @@ value() {
 	while read -r hierarchy; do
 		[ "$(cat "$hierarchy/system.slice/berth-$id.scope/cgroup.procs")" = "$(pid_of)" ]
 	done <"$work/hierarchies"
-	eventually eval '[ "$(runtime ps "$id" | tail -n +2)" = "$(pid_of)" ]' # the helper leaves
+	[ "$(runtime ps -f json "$id" | jq -r '.[]')" = "$(pid_of)" ]
 	runtime pause "$id"
 	[ "$(status_of)" = paused ]
 	runtime resume "$id"
