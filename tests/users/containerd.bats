@@ -163,6 +163,7 @@ throttled() {
 	[ "$(group t-limits memory/memory.limit_in_bytes memory.max)" = 33554432 ]
 	ctr task exec -d --exec-id burn t-limits timeout 5 sh -c 'while :; do :; done'
 	eventually throttled t-limits
+	all_mounted
 	run -0 ctr task metrics t-limits
 	[[ "$output" == *memory.*33554432* || "$output" == *memory.usage_limit*33554432* ]]
 	[[ "$output" == *"pids.current"* ]]

@@ -81,6 +81,7 @@ teardown_file() {
 
 # bats test_tags=vm
 @test "docker: want of memory is reported" {
+	all_mounted
 	case_oom
 	[ "$(inspect '{{.State.OOMKilled}}' t-oom)" = true ]
 	run -0 docker events --since 1h --until "$(($(date +%s) + 1))" --filter container=t-oom --format '{{.Action}}'
@@ -121,6 +122,7 @@ teardown_file() {
 }
 
 @test "docker: stats and top" {
+	all_mounted
 	case_statistics
 }
 
