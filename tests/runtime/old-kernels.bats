@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What only older kernels refuse. All the other suites of the runtime, and the attacks with their races, run as an old
+# What only older kernels refuse. The other suites of the runtime, and the attacks on paths and mounts, run as an old
 # kernel by `scripts/run-tests --only runtime-old`.
 
 load helpers
@@ -35,4 +35,10 @@ old() {
 	configure '.linux.namespaces += [{"type":"time"}]'
 	run -1 old 5.1 run --bundle "$bundle" "$id"
 	[[ "$output" == *"a time namespace needs clone3"* ]]
+}
+
+@test "one option of a file system does not become two" {
+	configure '.mounts += [{"destination":"/data","type":"tmpfs","source":"tmpfs","options":["size=1m,mode=777"]}]'
+	run -1 old 5.1 run --bundle "$bundle" "$id"
+	[[ "$output" == *"option size=1m,mode=777: must have no comma"* ]]
 }
