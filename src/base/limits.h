@@ -25,6 +25,9 @@
 #define BERTH_LIMIT_IMAGE_ARCHIVE_FILES 65536 // of what `load` reads
 #define BERTH_LIMIT_IMAGE_ARCHIVE_BYTES ((int64_t) 1 << 40) // uncompressed
 
+// Registries
+#define BERTH_LIMIT_TAGS 100000 // of one repository
+
 // Containers
 #define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for
 #define BERTH_LIMIT_ENVIRONMENT 10000 // variables

@@ -32,6 +32,18 @@ bool berth_ingest_commit(struct berth_ingest *ingest, const char *digest, int64_
 // Ends the writing; `keep` leaves what is there for a later resume.
 void berth_ingest_abort(struct berth_ingest *ingest, bool keep);
 
+// Reads what is being written, from its start, while the writer goes on: what is there at once, then what comes. A
+// reader may be on another thread, and outlive the ingest: after a commit it reads to the end; after an abort, or when
+// the commit found the digest to be another one, it fails with what the writer gave as the reason. Until the commit
+// nothing that was read is known to be what its digest says.
+struct berth_ingest_reader;
+struct berth_ingest_reader *berth_ingest_reader_new(struct berth_ingest *ingest);
+void berth_ingest_reader_free(struct berth_ingest_reader *reader);
+// Up to `size` bytes, 0 at the end, -1 with *error. Waits. berth_ingest_reader_cancel() (any thread) ends the waiting
+// with BERTH_ERROR_CANCELED.
+gssize berth_ingest_reader_read(struct berth_ingest_reader *reader, void *data, size_t size, GError **error);
+void berth_ingest_reader_cancel(struct berth_ingest_reader *reader);
+
 // Writes a small blob in one go; returns its digest (the caller's) or NULL.
 char *berth_blob_put(struct berth_blobs *blobs, const void *data, size_t length, GError **error);
 // Opens for reading; *ret_size may be NULL. BERTH_ERROR_NOT_FOUND names the digest; a digest of wrong form is
