@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "sys/mount.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -38,6 +39,7 @@ bool berth_prepare(struct berth_setup *setup, GError **error)
 		g_propagate_error(error, g_steal_pointer(&problem));
 		return false;
 	}
+	old |= !berth_mount_changes_detached();
 	setup->late = old ? BERTH_LATE_AS_ROOT : BERTH_LATE_AS_CREATOR;
 	berth_fd_clear(&setup->root_tree);
 	g_clear_pointer(&setup->root_path, g_free);

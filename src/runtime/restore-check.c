@@ -407,6 +407,16 @@ static bool check_label(const struct berth_setup *setup, pid_t pid, GError **err
 		       (int) pid, text, wanted, wanted);
 }
 
+// One that has ended, all its threads too, and waits for its parent to ask how: it is in no namespace and no group any
+// more, and never runs again.
+static bool is_zombie(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/status", (int) pid);
+	g_autofree char *status = berth_read_file_at(AT_FDCWD, path, BERTH_LIMIT_MOUNTINFO, NULL, NULL);
+
+	return status && strstr(status, "\nState:\tZ") && status_value(status, "\nThreads:", 10) <= 1;
+}
+
 static bool in_group(const GArray *group, pid_t pid)
 {
 	for (guint i = 0; i < group->len; i++)
@@ -442,7 +452,7 @@ static bool check_tree(const struct berth_restore *restore, pid_t init, GError *
 	g_array_append_val(waiting, init);
 	for (guint i = 0; i < waiting->len; i++) {
 		pid_t pid = g_array_index(waiting, pid_t, i);
-		if (!check_process(restore, group, pid, error))
+		if (!is_zombie(pid) && !check_process(restore, group, pid, error))
 			return false;
 		g_autoptr(GArray) next = children(pid);
 		g_array_append_vals(waiting, next->data, next->len);

@@ -92,6 +92,11 @@ bool berth_mount_change(int mount_fd, const struct berth_mount_change *change, G
 	return berth_error_set_errno(error, errno, "change the mount's attributes");
 }
 
+bool berth_mount_changes_detached(void)
+{
+	return mount_setattr(-1, "", AT_EMPTY_PATH, NULL, 0) == 0 || errno != ENOSYS;
+}
+
 bool berth_mount_map_ids(int mount_fd, int user_namespace, bool recursive, GError **error)
 {
 	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) user_namespace};

@@ -34,6 +34,9 @@ bool berth_mount_map_ids(int mount_fd, int user_namespace, bool recursive, GErro
 // Attaches the detached mount (or moves an attached one) onto what `target_fd` is open on. `what` names the target.
 bool berth_mount_attach(int mount_fd, int target_fd, const char *what, GError **error);
 
+// Whether the kernel changes detached mounts (Linux 5.12), so that none has to wait in the stage.
+bool berth_mount_changes_detached(void);
+
 // Makes the place where mounts wait on kernels that have no detached ones: a tmpfs over /proc/fs, in the caller's mount
 // namespace, which has to be its own and not to pass mounts on to others.
 bool berth_mount_stage(GError **error);

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -109,17 +110,46 @@ static void keep_program(struct program *programs, size_t *count, const char *pi
 	printf("seen %s\n", path);
 }
 
+// Whether the bytes at the file's start are others than these.
+static bool is_changed(int fd, const char *before, size_t length)
+{
+	char bytes[64];
+
+	return pread(fd, bytes, length, 0) != (ssize_t) length || memcmp(bytes, before, length) != 0;
+}
+
+// All ways to change a file that is open for writing. A sealed one lets itself be opened, and changed by none of them.
 static void write_program(const struct program *program)
 {
-	char path[NAME_MAX + 32];
+	char path[NAME_MAX + 32], before[64], evil[sizeof before] = "#!/evil\n";
+	struct stat st, now;
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", program->fd);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	printf("ATTACK: a program of the host is open for writing\n");
-	if (write(fd, "#!/evil\n", 8) == 8)
-		printf("ATTACK: and written\n");
+	int readable = open(path, O_RDONLY | O_CLOEXEC);
+	if (readable < 0 || fstat(fd, &st) < 0 ||
+	    pread(readable, before, sizeof before, 0) != (ssize_t) sizeof before) {
+		printf("ATTACK: a program of the host is open for writing, and cannot be looked at\n");
+		return;
+	}
+	printf("opened for writing\n");
+	ssize_t written = pwrite(fd, evil, sizeof evil, 0);
+	char *mapped = mmap(NULL, sizeof evil, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (mapped != MAP_FAILED) {
+		memcpy(mapped, evil, sizeof evil);
+		munmap(mapped, sizeof evil);
+	}
+	int punched = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, sizeof evil);
+	int cut = ftruncate(fd, st.st_size / 2);
+	int grown = ftruncate(fd, st.st_size + 1);
+	if (written > 0 || mapped != MAP_FAILED || punched == 0 || cut == 0 || grown == 0 || fstat(fd, &now) < 0 ||
+	    now.st_size != st.st_size || is_changed(readable, before, sizeof before))
+		printf("ATTACK: a program of the host is written\n");
+	close(readable);
 	close(fd);
 }
 

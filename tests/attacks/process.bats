@@ -114,6 +114,8 @@ copied_runtime() {
 @test "CVE-2019-5736: while its process waits, the runtime's program lies on a read-only mount" {
 	create
 	run ! sh -c "echo x >>/proc/$(pid_of)/exe"
+	# Not only because it is executed just now: a read-only mount, or, on older kernels, a sealed copy.
+	[[ "$output" == *"Read-only file system"* ]] || [[ "$(readlink "/proc/$(pid_of)/exe")" == /memfd:* ]]
 	run ! nsenter --target "$(pid_of)" --mount sh -c "mount -o remount,rw /proc/self/exe"
 }
 

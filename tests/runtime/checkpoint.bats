@@ -376,6 +376,23 @@ container_runs() {
 	[ "$(stat -L -c %i "/proc/$(pid_of)/ns/net")" = "$(stat -c %i "/run/netns/$id")" ]
 }
 
+@test "a process that has ended, and that nobody has asked how, is restored as that" {
+	need_criu
+	configure '.process.args=["sh","-c","true & exec sleep 1000"]'
+	runtime run --detach --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1 3>&- 4>&-
+	eventually has_zombie
+	runtime checkpoint --image-path "$work/images" "$id"
+	restore_detached
+	[ "$(status_of)" = running ]
+	has_zombie
+}
+
+has_zombie() {
+	local pid
+	pid=$(cat "/proc/$(pid_of)/task/$(pid_of)/children")
+	grep -q '^State:.Z' "/proc/${pid// /}/status"
+}
+
 @test "processes with more rights than config.json gives are not restored" {
 	need_criu
 	counter
