@@ -115,7 +115,8 @@ copied_runtime() {
 	create
 	run ! sh -c "echo x >>/proc/$(pid_of)/exe"
 	# Not only because it is executed just now: a read-only mount, or, on older kernels, a sealed copy.
-	[[ "$output" == *"Read-only file system"* ]] || [[ "$(readlink "/proc/$(pid_of)/exe")" == /memfd:* ]]
+	[[ "$(readlink "/proc/$(pid_of)/exe")" == /memfd:* ]] ||
+		/usr/bin/python3 -c 'import os, sys; sys.exit(not os.statvfs(sys.argv[1]).f_flag & os.ST_RDONLY)' "/proc/$(pid_of)/exe"
 	run ! nsenter --target "$(pid_of)" --mount sh -c "mount -o remount,rw /proc/self/exe"
 }
 
