@@ -202,7 +202,7 @@ struct berth_image_archive *berth_image_archive_read(struct berth_blobs *blobs, 
 
 	this->blobs = blobs;
 	this->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, file_free);
-	bool done = berth_tar_open(&tar, fd, BERTH_LIMIT_IMAGE_ARCHIVE_BYTES, false, error) &&
+	bool done = berth_tar_open(&tar, berth_source_of_fd(fd), BERTH_LIMIT_IMAGE_ARCHIVE_BYTES, false, error) &&
 		    read_entries(this, &tar, error) && berth_tar_finish(&tar, NULL, error);
 	berth_tar_close(&tar);
 	return done ? g_steal_pointer(&this) : NULL;

@@ -3,22 +3,24 @@
 #include "image/decompress.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <isa-l/igzip_lib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #define INPUT_SIZE (256 << 10)
+#define MAGIC_SIZE 6 // that tell the kind
 
 struct berth_decompressor {
 	enum berth_compression kind;
-	int fd;
+	struct berth_source source;
 	uint8_t *input;
 	size_t start, end; // what is not used yet of `input`
-	bool ended; // of `fd`
+	bool ended; // of `source`
 	bool inside; // a member or frame has begun and not ended
 	struct inflate_state *inflate;
 	ZSTD_DStream *zstd;
@@ -26,17 +28,40 @@ struct berth_decompressor {
 	GError *failure; // of reading inside a callback
 };
 
+static gssize read_fd(void *data, void *buffer, size_t size, GError **error)
+{
+	ssize_t length;
+
+	do
+		length = read(GPOINTER_TO_INT(data), buffer, size);
+	while (length < 0 && errno == EINTR);
+	if (length < 0)
+		berth_error_set_errno(error, errno, "read the archive");
+	return length;
+}
+
+struct berth_source berth_source_of_fd(int fd)
+{
+	return (struct berth_source){read_fd, GINT_TO_POINTER(fd)};
+}
+
+static bool append(struct berth_decompressor *this, GError **error)
+{
+	gssize length = this->source.read(this->source.data, this->input + this->end, INPUT_SIZE - this->end, error);
+
+	if (length < 0)
+		return false;
+	this->end += (size_t) length;
+	this->ended = length == 0;
+	return true;
+}
+
 static bool refill(struct berth_decompressor *this, GError **error)
 {
 	if (this->start < this->end || this->ended)
 		return true;
-	ssize_t length = berth_read_full(this->fd, this->input, INPUT_SIZE);
-	if (length < 0)
-		return berth_error_set_errno(error, errno, "read the archive");
-	this->start = 0;
-	this->end = (size_t) length;
-	this->ended = length < INPUT_SIZE;
-	return true;
+	this->start = this->end = 0;
+	return append(this, error);
 }
 
 static gssize refuse(GError **error, const char *kind, const char *why)
@@ -177,7 +202,7 @@ static enum berth_compression tell(const uint8_t *data, size_t length)
 	static const struct {
 		enum berth_compression kind;
 		size_t length;
-		uint8_t bytes[6];
+		uint8_t bytes[MAGIC_SIZE];
 	} magics[] = {
 		{BERTH_COMPRESSION_GZIP, 3, {0x1f, 0x8b, 8}},
 		{BERTH_COMPRESSION_ZSTD, 4, {0x28, 0xb5, 0x2f, 0xfd}},
@@ -196,8 +221,9 @@ static enum berth_compression tell(const uint8_t *data, size_t length)
 
 static bool begin(struct berth_decompressor *this, GError **error)
 {
-	if (!refill(this, error))
-		return false;
+	while (this->end < MAGIC_SIZE && !this->ended)
+		if (!append(this, error))
+			return false;
 	this->kind = tell(this->input, this->end);
 	switch (this->kind) {
 	case BERTH_COMPRESSION_NONE:
@@ -216,11 +242,11 @@ static bool begin(struct berth_decompressor *this, GError **error)
 	g_assert_not_reached();
 }
 
-struct berth_decompressor *berth_decompressor_new(int fd, GError **error)
+struct berth_decompressor *berth_decompressor_new(struct berth_source source, GError **error)
 {
 	struct berth_decompressor *this = g_new0(struct berth_decompressor, 1);
 
-	this->fd = fd;
+	this->source = source;
 	this->input = g_malloc(INPUT_SIZE);
 	if (begin(this, error))
 		return this;

@@ -16,10 +16,19 @@ enum berth_compression {
 	BERTH_COMPRESSION_BZIP2,
 };
 
+// Where bytes come from. read() gives up to `size` bytes, as many as are there at once, but waits for at least one; 0
+// at the end, -1 with *error. It may be called from any thread, one at a time.
+struct berth_source {
+	gssize (*read)(void *data, void *buffer, size_t size, GError **error);
+	void *data; // must outlive who reads
+};
+// Reads from where `fd` stands; it stays the caller's.
+struct berth_source berth_source_of_fd(int fd);
+
 struct berth_decompressor;
 
-// Reads from where `fd` stands; it stays the caller's and must outlive the decompressor. NULL if reading fails.
-struct berth_decompressor *berth_decompressor_new(int fd, GError **error);
+// NULL if reading fails.
+struct berth_decompressor *berth_decompressor_new(struct berth_source source, GError **error);
 void berth_decompressor_free(struct berth_decompressor *decompressor);
 enum berth_compression berth_decompressor_kind(const struct berth_decompressor *decompressor);
 

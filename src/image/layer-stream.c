@@ -5,7 +5,6 @@
 #include "image/layer-stream.h"
 
 #include "base/error.h"
-#include "image/decompress.h"
 #include "store/blob.h"
 
 #include <pthread.h>
@@ -77,9 +76,10 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-struct berth_layer_stream *berth_layer_stream_new(int fd, int64_t limit, bool hashed, GError **error)
+struct berth_layer_stream *berth_layer_stream_new(struct berth_source source, int64_t limit, bool hashed,
+						  GError **error)
 {
-	struct berth_decompressor *decompressor = berth_decompressor_new(fd, error);
+	struct berth_decompressor *decompressor = berth_decompressor_new(source, error);
 
 	if (!decompressor)
 		return NULL;

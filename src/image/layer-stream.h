@@ -3,16 +3,15 @@
 // and hashes ahead of the caller.
 #pragma once
 
-#include <glib.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "image/decompress.h"
 
 struct berth_layer_stream;
 
-// Reads from where `fd` stands to its end; more than `limit` uncompressed bytes are BERTH_ERROR_INVALID. Without
+// Reads `source` to its end; more than `limit` uncompressed bytes are BERTH_ERROR_INVALID. Without
 // `hashed` there is no digest at the end.
-struct berth_layer_stream *berth_layer_stream_new(int fd, int64_t limit, bool hashed, GError **error);
-// Waits for the thread, which may be waiting for `fd`.
+struct berth_layer_stream *berth_layer_stream_new(struct berth_source source, int64_t limit, bool hashed,
+						  GError **error);
+// Waits for the thread, which may be waiting for `source`.
 void berth_layer_stream_free(struct berth_layer_stream *stream);
 // Sets *ret to the next block, which is valid until the next call. Returns its length, 0 at the end, or -1.
 gssize berth_layer_stream_next(struct berth_layer_stream *stream, const void **ret, GError **error);

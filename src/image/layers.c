@@ -64,7 +64,8 @@ static char *settle(struct berth_images *images, const char *digest, GError **er
 	g_autofree char *reference = g_uuid_string_random(), *plain = NULL;
 
 	berth_fd fd = berth_blob_open(blobs, digest, NULL, error);
-	g_autoptr(berth_decompressor) decompressor = fd < 0 ? NULL : berth_decompressor_new(fd, error);
+	g_autoptr(berth_decompressor) decompressor =
+		fd < 0 ? NULL : berth_decompressor_new(berth_source_of_fd(fd), error);
 	if (!decompressor)
 		return NULL;
 	if (berth_decompressor_kind(decompressor) < BERTH_COMPRESSION_XZ)
@@ -86,7 +87,8 @@ static bool unpack(struct berth_images *images, const char *digest, const char *
 	berth_fd blob = berth_blob_open(berth_store_blobs(images->store), digest, NULL, error);
 	berth_fd content = blob < 0 ? -1 : berth_snapshot_open_content(snapshots, id, error);
 
-	return content >= 0 && berth_layer_unpack(blob, content, berth_snapshots_whiteouts(snapshots), diff_id, error);
+	return content >= 0 && berth_layer_unpack(berth_source_of_fd(blob), content,
+						  berth_snapshots_whiteouts(snapshots), diff_id, error);
 }
 
 static bool unpack_and_commit(struct berth_images *images, struct berth_lease *lease, const char *parent,
@@ -120,7 +122,9 @@ static bool check_blob(struct berth_images *images, const char *digest, const ch
 	char diff_id[BERTH_DIGEST_SIZE];
 	berth_fd blob = berth_blob_open(berth_store_blobs(images->store), digest, NULL, error);
 	g_autoptr(berth_layer_stream) stream =
-		blob < 0 ? NULL : berth_layer_stream_new(blob, berth_unpack_default_limits.stream, true, error);
+		blob < 0 ? NULL
+			 : berth_layer_stream_new(berth_source_of_fd(blob), berth_unpack_default_limits.stream, true,
+						  error);
 
 	return stream && berth_layer_stream_finish(stream, diff_id, error) &&
 	       check_diff_id(digest, expected, diff_id, error);

@@ -16,7 +16,7 @@ static struct oci_descriptor *describe(struct berth_images *images, const char *
 	if (fd < 0)
 		return NULL;
 	if (!media_type) {
-		g_autoptr(berth_decompressor) decompressor = berth_decompressor_new(fd, error);
+		g_autoptr(berth_decompressor) decompressor = berth_decompressor_new(berth_source_of_fd(fd), error);
 		if (!decompressor)
 			return NULL;
 		enum berth_compression kind = berth_decompressor_kind(decompressor);

@@ -18,9 +18,9 @@ static la_ssize_t give(G_GNUC_UNUSED struct archive *archive, void *data, const 
 	return berth_layer_stream_next(this->stream, ret, &this->failure);
 }
 
-bool berth_tar_open(struct berth_tar *this, int fd, int64_t limit, bool hashed, GError **error)
+bool berth_tar_open(struct berth_tar *this, struct berth_source source, int64_t limit, bool hashed, GError **error)
 {
-	*this = (struct berth_tar){.stream = berth_layer_stream_new(fd, limit, hashed, error)};
+	*this = (struct berth_tar){.stream = berth_layer_stream_new(source, limit, hashed, error)};
 	if (!this->stream)
 		return false;
 	this->locale = newlocale(LC_ALL_MASK, "C", NULL);

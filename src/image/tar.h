@@ -16,9 +16,9 @@ struct berth_tar {
 	locale_t locale, before;
 };
 
-// Opens the archive that begins where `fd` stands (see berth_layer_stream_new()). The calling thread has the C locale
+// Opens the archive that `source` gives (see berth_layer_stream_new()). The calling thread has the C locale
 // until berth_tar_close(), which is called in any case.
-bool berth_tar_open(struct berth_tar *tar, int fd, int64_t limit, bool hashed, GError **error);
+bool berth_tar_open(struct berth_tar *tar, struct berth_source source, int64_t limit, bool hashed, GError **error);
 void berth_tar_close(struct berth_tar *tar);
 // Returns 1 with the next entry, which stays libarchive's, 0 at the end, or -1.
 int berth_tar_next(struct berth_tar *tar, struct archive_entry **ret, GError **error);

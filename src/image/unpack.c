@@ -140,13 +140,13 @@ static bool unpack_entries(struct unpacking *this, GError **error)
 	return more == 0;
 }
 
-bool berth_layer_unpack_within(int fd, int content_fd, enum berth_whiteouts whiteouts,
+bool berth_layer_unpack_within(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts,
 			       const struct berth_unpack_limits *limits, char *diff_id, GError **error)
 {
 	struct unpacking this = {.limits = limits};
 
 	berth_unpack_tree_init(&this.tree, content_fd, whiteouts);
-	bool done = berth_tar_open(&this.tar, fd, limits->stream, diff_id != NULL, error) &&
+	bool done = berth_tar_open(&this.tar, source, limits->stream, diff_id != NULL, error) &&
 		    unpack_entries(&this, error) && berth_unpack_tree_finish(&this.tree, error) &&
 		    berth_tar_finish(&this.tar, diff_id, error);
 	berth_tar_close(&this.tar);
@@ -154,7 +154,8 @@ bool berth_layer_unpack_within(int fd, int content_fd, enum berth_whiteouts whit
 	return done;
 }
 
-bool berth_layer_unpack(int fd, int content_fd, enum berth_whiteouts whiteouts, char *diff_id, GError **error)
+bool berth_layer_unpack(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts, char *diff_id,
+			GError **error)
 {
-	return berth_layer_unpack_within(fd, content_fd, whiteouts, &berth_unpack_default_limits, diff_id, error);
+	return berth_layer_unpack_within(source, content_fd, whiteouts, &berth_unpack_default_limits, diff_id, error);
 }

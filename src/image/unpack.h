@@ -3,10 +3,12 @@
 // are never followed out of it, and everything is bounded (base/limits.h).
 #pragma once
 
+#include "image/decompress.h"
 #include "store/snapshot.h"
 
-// Unpacks the tar stream in `fd` (plain, gzip, zstd, xz, bzip2) as a layer into the folder `content_fd`; whiteouts
+// Unpacks the tar stream `source` (plain, gzip, zstd, xz, bzip2) as a layer into the folder `content_fd`; whiteouts
 // (".wh.x", ".wh..wh..opq") are written as `whiteouts` says. `diff_id` (BERTH_DIGEST_SIZE, may be NULL) gets the digest
 // of the uncompressed stream. Hostile or damaged input is BERTH_ERROR_INVALID naming entry and cause; what was unpacked
 // until then is the caller's to remove.
-bool berth_layer_unpack(int fd, int content_fd, enum berth_whiteouts whiteouts, char *diff_id, GError **error);
+bool berth_layer_unpack(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts, char *diff_id,
+			GError **error);

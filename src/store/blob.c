@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "store/blob-internal.h"
 #include "store/store-internal.h"
 
 #include <dirent.h>
@@ -32,6 +33,7 @@ struct berth_ingest {
 	int fd; // locked
 	int64_t size;
 	struct berth_hash *hash;
+	struct berth_tail *tail; // what readers follow
 	bool failed; // a write did: the file may hold more than the hash knows
 };
 
@@ -138,6 +140,7 @@ static bool check_digest(const char *digest, GError **error)
 static void free_ingest(struct berth_ingest *ingest)
 {
 	berth_hash_free(ingest->hash);
+	berth_tail_unref(ingest->tail);
 	berth_fd_clear(&ingest->fd);
 	g_free(ingest->reference);
 	g_free(ingest);
@@ -195,6 +198,7 @@ struct berth_ingest *berth_blob_ingest(struct berth_blobs *blobs, const char *re
 		free_ingest(ingest);
 		return NULL;
 	}
+	ingest->tail = berth_tail_new(reference, ingest->size);
 	if (ret_offset)
 		*ret_offset = ingest->size;
 	return ingest;
@@ -211,7 +215,16 @@ bool berth_ingest_write(struct berth_ingest *ingest, const void *data, size_t le
 	}
 	berth_hash_update(ingest->hash, data, length);
 	ingest->size += (int64_t) length;
+	berth_tail_grow(ingest->tail, ingest->size);
 	return true;
+}
+
+struct berth_ingest_reader *berth_ingest_reader_new(struct berth_ingest *ingest)
+{
+	// Not a duplicate of the writer's: that would share its lock.
+	int fd = openat(ingest->blobs->ingests, hex_of(ingest->name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return berth_ingest_reader_on(ingest->tail, fd, fd < 0 ? errno : 0);
 }
 
 static bool drop(struct berth_ingest *ingest)
@@ -261,17 +274,22 @@ bool berth_ingest_commit(struct berth_ingest *ingest, const char *digest, int64_
 			 GError **error)
 {
 	char found[BERTH_DIGEST_SIZE];
-	bool good = !digest || check_digest(digest, error);
+	GError *failure = NULL;
+	bool good = !digest || check_digest(digest, &failure);
 
 	if (good && ingest->failed)
-		good = berth_error_set(error, BERTH_ERROR_INTERNAL, "the blob of %s: an earlier write failed",
+		good = berth_error_set(&failure, BERTH_ERROR_INTERNAL, "the blob of %s: an earlier write failed",
 				       ingest->reference);
 	if (good) {
 		berth_hash_digest(g_steal_pointer(&ingest->hash), found);
-		good = check_content(ingest, digest, size, found, error) && publish(ingest, found, error);
+		good = check_content(ingest, digest, size, found, &failure);
 	}
+	berth_tail_end(ingest->tail, failure); // readers need not wait for the disk
+	good = good && publish(ingest, found, &failure);
 	if (good && ret_digest)
 		*ret_digest = g_strdup(found);
+	if (failure)
+		g_propagate_error(error, failure);
 	free_ingest(ingest);
 	return good;
 }
@@ -280,6 +298,9 @@ void berth_ingest_abort(struct berth_ingest *ingest, bool keep)
 {
 	if (!ingest)
 		return;
+	g_autoptr(GError) failure = g_error_new(BERTH_ERROR, BERTH_ERROR_CANCELED,
+						"the writing of the blob of %s was given up", ingest->reference);
+	berth_tail_end(ingest->tail, failure);
 	if (!keep)
 		drop(ingest);
 	free_ingest(ingest);

@@ -34,8 +34,8 @@ void berth_ingest_abort(struct berth_ingest *ingest, bool keep);
 
 // Reads what is being written, from its start, while the writer goes on: what is there at once, then what comes. A
 // reader may be on another thread, and outlive the ingest: after a commit it reads to the end; after an abort, or when
-// the commit found the digest to be another one, it fails with what the writer gave as the reason. Until the commit
-// nothing that was read is known to be what its digest says.
+// the commit found the digest to be another one, it fails with that as the reason. Until the end nothing that was read
+// is known to be what its digest says; that the blob is on the disk is what the commit's success says.
 struct berth_ingest_reader;
 struct berth_ingest_reader *berth_ingest_reader_new(struct berth_ingest *ingest);
 void berth_ingest_reader_free(struct berth_ingest_reader *reader);

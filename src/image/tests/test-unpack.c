@@ -96,8 +96,8 @@ static char *unpack_bytes(struct fixture *fixture, const void *data, size_t leng
 	g_autoptr(GError) error = NULL;
 
 	berth_fd fd = tarball_open(data, length);
-	bool done =
-		berth_layer_unpack_within(fd, fixture->root_fd, fixture->whiteouts, limits, fixture->diff_id, &error);
+	bool done = berth_layer_unpack_within(berth_source_of_fd(fd), fixture->root_fd, fixture->whiteouts, limits,
+					      fixture->diff_id, &error);
 	g_assert_true(done == !error);
 	g_assert_true(!error || g_error_matches(error, BERTH_ERROR, BERTH_ERROR_INVALID) ||
 		      g_error_matches(error, BERTH_ERROR, BERTH_ERROR_NOT_IMPLEMENTED));
