@@ -186,7 +186,7 @@ struct parser {
 	void *options;
 	int argc, next;
 	char *const *argv;
-	bool help;
+	bool go, help;
 };
 
 static bool takes_argument(const struct berth_flag *flag)
@@ -219,6 +219,8 @@ static bool parse_long(struct parser *parser, const char *text, GError **error)
 	if (length == 0 || *text == '-')
 		return berth_error_set(error, BERTH_ERROR_INVALID, "bad flag syntax: --%s", text);
 	const struct berth_flag *flag = find_long(parser->flags, text, length);
+	if (!flag && parser->go && length == 1)
+		flag = find_short(parser->flags, *text);
 	if (!flag && strcmp(text, "help") == 0) {
 		parser->help = true;
 		return true;
@@ -261,10 +263,24 @@ static bool parse_short(struct parser *parser, const char *group, GError **error
 	return true;
 }
 
-bool berth_flags_parse(const struct berth_flag *flags, void *options, int argc, char *const *argv, bool interspersed,
+// Whether "-text" is long: by its dashes, or by Go's rule.
+static bool is_long(const struct parser *parser, const char *text)
+{
+	size_t length = strcspn(text, "=");
+
+	return *text == '-' ||
+	       (parser->go && length > 1 && (find_long(parser->flags, text, length) || strcmp(text, "help") == 0));
+}
+
+bool berth_flags_parse(const struct berth_flag *flags, void *options, int argc, char *const *argv, unsigned manner,
 		       char ***ret_arguments, bool *ret_help, GError **error)
 {
-	struct parser parser = {.flags = flags, .options = options, .argc = argc, .next = 1, .argv = argv};
+	struct parser parser = {.flags = flags,
+				.options = options,
+				.argc = argc,
+				.next = 1,
+				.argv = argv,
+				.go = manner & BERTH_FLAGS_GO};
 	g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
 
 	set_fallbacks(flags, options);
@@ -272,14 +288,14 @@ bool berth_flags_parse(const struct berth_flag *flags, void *options, int argc, 
 		const char *text = argv[parser.next++];
 		bool flag = text[0] == '-' && text[1];
 		if (flag && strcmp(text, "--") != 0) {
-			if (!(text[1] == '-' ? parse_long(&parser, text + 2, error)
-					     : parse_short(&parser, text + 1, error)))
+			if (!(is_long(&parser, text + 1) ? parse_long(&parser, text + (text[1] == '-' ? 2 : 1), error)
+							 : parse_short(&parser, text + 1, error)))
 				return false;
 			continue;
 		}
 		if (!flag)
 			g_ptr_array_add(arguments, g_strdup(text));
-		if (flag || !interspersed)
+		if (flag || !(manner & BERTH_FLAGS_INTERSPERSED))
 			while (parser.next < argc)
 				g_ptr_array_add(arguments, g_strdup(argv[parser.next++]));
 	}

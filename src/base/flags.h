@@ -44,13 +44,17 @@ struct berth_flag {
 	size_t given_offset; // of a bool set when the flag was given; 0: none (keep 0 for another member)
 };
 
-// Parses argv[1..argc-1] into `options` (a zeroed struct, which gets the fallbacks first). With `interspersed` flags
-// may follow arguments, as in `docker ps NAME -q`; without, the first argument ends them, as in `docker run`. On
-// success *ret_arguments is a new NULL-terminated array of the arguments, which the caller frees with g_strfreev().
-// BERTH_ERROR_INVALID says what is wrong in Docker's words ("unknown flag: --x", "unknown shorthand flag: 'x' in -xy",
-// "flag needs an argument: --name", "invalid argument \"y\" for \"-m, --memory\" flag: invalid size: 'y'").
+enum berth_flags_manner {
+	BERTH_FLAGS_INTERSPERSED = 1 << 0, // flags may follow arguments (`docker ps NAME -q`); else the first ends them
+	BERTH_FLAGS_GO = 1 << 1, // as Go's own package: "-name" is "--name", where no such flag is there the letters
+};
+
+// Parses argv[1..argc-1] into `options` (a zeroed struct, which gets the fallbacks first). On success *ret_arguments is
+// a new NULL-terminated array of the arguments, which the caller frees with g_strfreev(). BERTH_ERROR_INVALID says what
+// is wrong in Docker's words ("unknown flag: --x", "unknown shorthand flag: 'x' in -xy", "flag needs an argument:
+// --name", "invalid argument \"y\" for \"-m, --memory\" flag: invalid size: 'y'").
 // "--help" and "-h" (where no flag of the table claims them) set *ret_help and end the parsing without error.
-bool berth_flags_parse(const struct berth_flag *flags, void *options, int argc, char *const *argv, bool interspersed,
+bool berth_flags_parse(const struct berth_flag *flags, void *options, int argc, char *const *argv, unsigned manner,
 		       char ***ret_arguments, bool *ret_help, GError **error);
 
 // Frees what the fields own (texts and lists) and zeroes them.

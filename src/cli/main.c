@@ -179,8 +179,8 @@ static int run_command(struct berth_cli *cli, const struct berth_command *comman
 	bool help = false;
 	int status;
 
-	if (!berth_flags_parse(command->flags, options, (int) g_strv_length(arguments), arguments, !command->leading,
-			       &rest, &help, &error)) {
+	if (!berth_flags_parse(command->flags, options, (int) g_strv_length(arguments), arguments,
+			       command->leading ? 0 : BERTH_FLAGS_INTERSPERSED, &rest, &help, &error)) {
 		fprintf(stderr, "%s: %s\nSee '%s --help'.\n", cli->program, error->message, cli->path);
 		status = BERTH_CLI_FAILURE;
 	} else if (help) {
@@ -260,7 +260,7 @@ int berth_cli_main(int argc, char **argv)
 	bool help = false;
 	int status;
 
-	if (!berth_flags_parse(berth_global_flags, &options, argc, argv, false, &arguments, &help, &error)) {
+	if (!berth_flags_parse(berth_global_flags, &options, argc, argv, 0, &arguments, &help, &error)) {
 		fprintf(stderr, "%s: %s\nSee '%s --help'.\n", cli.program, error->message, cli.program);
 		status = BERTH_CLI_FAILURE;
 	} else {

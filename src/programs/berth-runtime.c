@@ -109,8 +109,9 @@ static int run_command(struct runtime_program *program, char *const *words, GErr
 	const struct berth_flag *flags = command->flags ? command->flags : none;
 	g_autofree void *options = g_malloc0(MAX(command->options_size, 1));
 	int status = -1;
-	if (!berth_flags_parse(flags, options, (int) g_strv_length((char **) words), words, !command->in_order,
-			       &arguments, &help, error))
+	if (!berth_flags_parse(flags, options, (int) g_strv_length((char **) words), words,
+			       BERTH_FLAGS_GO | (command->in_order ? 0 : BERTH_FLAGS_INTERSPERSED), &arguments, &help,
+			       error))
 		goto out;
 	if (help) {
 		print_command_help(command);
@@ -217,7 +218,7 @@ static int run(struct runtime_program *program, struct options *options, int arg
 	g_auto(GStrv) words = NULL;
 	bool help = false;
 
-	if (!berth_flags_parse(global_flags, options, argc, argv, false, &words, &help, error))
+	if (!berth_flags_parse(global_flags, options, argc, argv, BERTH_FLAGS_GO, &words, &help, error))
 		return -1;
 	if (options->version)
 		print_version();

@@ -182,7 +182,7 @@ static bool parse(struct daemon_options *options, int argc, char *const *argv, b
 {
 	g_auto(GStrv) rest = NULL;
 
-	if (!berth_flags_parse(flags, options, argc, argv, true, &rest, ret_help, error))
+	if (!berth_flags_parse(flags, options, argc, argv, BERTH_FLAGS_INTERSPERSED, &rest, ret_help, error))
 		return false;
 	return *ret_help || !rest || !rest[0] ||
 	       berth_error_set(error, BERTH_ERROR_INVALID, "\"berthd\" accepts no arguments: %s", rest[0]);

@@ -352,3 +352,14 @@ for name in names:
 		[[ "${lines[0]}" == *$'29 71\r' ]]
 	done
 }
+
+@test "one dash before a long option's name, and two before a letter, are what they are for runc" {
+	start_sleeper
+	[ "$("$BERTH_BUILD/berth-runtime" -root "$state" list -quiet)" = "$id" ]
+	[ "$("$BERTH_BUILD/berth-runtime" -root="$state" -debug=false list -format=json | jq -r '.[].status')" = running ]
+	[ "$(runtime exec -cwd /bin -env A=1 --e B=2 -cap CAP_KILL "$id" sh -c 'echo $PWD $A $B')" = "/bin 1 2" ]
+	[ "$(runtime exec -eA=1 -e B=2 "$id" sh -c 'echo $A $B' -env)" = "1 2" ]
+	run -1 runtime list -quit
+	[[ "$output" == *"unknown shorthand flag: 'u' in -quit"* ]]
+	runtime delete -force "$id"
+}

@@ -85,6 +85,29 @@ static void test_forms(void)
 	berth_flags_clear(flags, &options);
 }
 
+static void test_go(void)
+{
+	static const char *const lines[] = {"x -all -name one -count=5 -l a -ln -quiet=true two -n",
+					    "x --all --n one --count 5 --l a --l n -q -- two -n"};
+	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+		g_auto(GStrv) argv = g_strsplit(lines[i], " ", -1), arguments = NULL;
+		g_autoptr(GError) error = NULL;
+		struct options options = {0};
+		bool help = true;
+		berth_flags_parse(flags, &options, (int) g_strv_length(argv), argv, BERTH_FLAGS_GO, &arguments, &help,
+				  &error);
+		g_assert_no_error(error);
+		g_assert_true(!help && options.all && options.quiet);
+		g_assert_cmpstr(options.name, ==, "one");
+		g_assert_cmpint(options.count, ==, 5);
+		g_assert_cmpstr(options.labels[0], ==, "a");
+		g_assert_cmpstr(options.labels[1], ==, "n");
+		g_autofree char *rest = g_strjoinv(" ", arguments);
+		g_assert_cmpstr(rest, ==, "two -n");
+		berth_flags_clear(flags, &options);
+	}
+}
+
 static void test_fallbacks(void)
 {
 	struct options options;
@@ -210,6 +233,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/flags/forms", test_forms);
+	g_test_add_func("/flags/go", test_go);
 	g_test_add_func("/flags/fallbacks", test_fallbacks);
 	g_test_add_func("/flags/errors", test_errors);
 	g_test_add_func("/flags/bytes", test_bytes);

@@ -17,7 +17,7 @@ static json_t *request_of(const char *line, GError **error)
 	bool help;
 	json_t *json = NULL;
 
-	if (berth_flags_parse(berth_run_flags, &options, (int) g_strv_length(argv), argv, false, &arguments, &help,
+	if (berth_flags_parse(berth_run_flags, &options, (int) g_strv_length(argv), argv, 0, &arguments, &help,
 			      error)) {
 		g_autoptr(api_container_create) request = berth_container_request(&options, arguments, error);
 		if (request)
