@@ -63,7 +63,40 @@ static bool check_mappings(const struct oci_linux_section *section, bool new_use
 	return true;
 }
 
-static bool check_namespaces(const struct oci_config *config, GError **error)
+static bool has_text(char *const *list)
+{
+	return list && *list;
+}
+
+// Without a mount namespace the container is in the creator's, and only chroot keeps it in its root. Nothing is mounted
+// for it there: it would be mounted on the host, and stay.
+static bool check_without_mounts(const struct oci_config *config, const struct berth_create *create, GError **error)
+{
+	const struct oci_linux_section *section = config->os_linux;
+	const struct {
+		bool wanted;
+		const char *name;
+	} all[] = {
+		{create->rootfs_fd >= 0, "the root is a mount of its own, which"},
+		{config->root && config->root->readonly, "root.readonly"},
+		{config->mounts && config->mounts->len, "mounts"},
+		{section && has_text(section->masked_paths), "linux.maskedPaths"},
+		{section && has_text(section->readonly_paths), "linux.readonlyPaths"},
+		{section && section->rootfs_propagation && *section->rootfs_propagation, "linux.rootfsPropagation"},
+		{section && section->devices && section->devices->len, "linux.devices"},
+		{config->process && config->process->terminal, "process.terminal"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+		if (all[i].wanted)
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "linux.namespaces: mount is required: without it, %s would be made on the "
+					       "host, and stay there",
+					       all[i].name);
+	return true;
+}
+
+static bool check_namespaces(const struct oci_config *config, const struct berth_create *create, GError **error)
 {
 	const GPtrArray *list = config->os_linux ? config->os_linux->namespaces : NULL;
 	unsigned seen = 0, new = 0;
@@ -83,8 +116,8 @@ static bool check_namespaces(const struct oci_config *config, GError **error)
 		seen |= flag;
 		new |= namespace->path &&*namespace->path ? 0 : flag;
 	}
-	if (!(seen & CLONE_NEWNS))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "linux.namespaces: mount is required");
+	if (!(seen & CLONE_NEWNS) && !check_without_mounts(config, create, error))
+		return false;
 	if (!(seen & CLONE_NEWUTS) && config->hostname && *config->hostname)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "hostname: needs a uts namespace");
 	if (!(seen & CLONE_NEWUTS) && config->domainname && *config->domainname)
@@ -179,7 +212,7 @@ bool berth_check_config(const struct oci_config *config, const struct berth_crea
 		if (!berth_idmap_mount_check(mount, error))
 			return false;
 	}
-	return check_namespaces(config, error) && check_devices(section, error) &&
+	return check_namespaces(config, create, error) && check_devices(section, error) &&
 	       berth_check_process(config->process, error) && check_hooks(config->hooks, error) &&
 	       berth_check_preserved(create->preserve_fds, error) && check_annotations(config->annotations, error) &&
 	       (!section || (berth_identity_check_personality(section->personality, error) &&

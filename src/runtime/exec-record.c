@@ -29,10 +29,11 @@ const struct berth_document berth_exec_record_document = {BERTH_STATE_EXEC, size
 char *berth_exec_record_text(const struct berth_setup *setup)
 {
 	const struct oci_root *root = setup->config->root;
-	bool joined = setup->joined_namespaces & CLONE_NEWNS && root && !g_str_equal(root->path, "/");
+	const char *path = setup->root_path ? setup->root_path : root ? root->path : "/";
+	bool joined = setup->joined_namespaces & CLONE_NEWNS && !g_str_equal(path, "/");
 	struct berth_exec_record record = {
 		.process = setup->config->process,
-		.chroot = joined ? root->path : NULL,
+		.chroot = joined ? (char *) path : NULL,
 		.personality = setup->section->personality,
 		.memory_policy = setup->section->memory_policy,
 		.no_new_keyring = setup->create->no_new_keyring,

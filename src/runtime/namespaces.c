@@ -76,5 +76,10 @@ bool berth_namespaces_prepare(struct berth_setup *setup, GError **error)
 			return false;
 		}
 	}
+	if (!((setup->new_namespaces | setup->joined_namespaces) & CLONE_NEWNS)) {
+		// The creator's own: there is nothing to enter but the root (rootfs.c).
+		setup->joined_namespaces |= CLONE_NEWNS;
+		setup->root_path = g_canonicalize_filename(setup->config->root->path, setup->create->bundle);
+	}
 	return !user || setup->unprivileged || join(setup, user, CLONE_NEWUSER, &count, error);
 }

@@ -136,14 +136,15 @@ static bool pivot(struct berth_setup *setup, GError **error)
 static bool enter_joined(struct berth_setup *setup, GError **error)
 {
 	const struct oci_root *root = setup->config->root;
+	const char *path = setup->root_path ? setup->root_path : root ? root->path : "/";
 
-	if (!root || g_str_equal(root->path, "/"))
+	if (g_str_equal(path, "/"))
 		return true;
-	if (*root->path != '/')
+	if (*path != '/')
 		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "root.path %s: must be absolute in a joined mount namespace", root->path);
-	if (chroot(root->path) < 0 || chdir("/") < 0)
-		return berth_error_set_errno(error, errno, "enter %s", root->path);
+				       "root.path %s: must be absolute in a joined mount namespace", path);
+	if (chroot(path) < 0 || chdir("/") < 0)
+		return berth_error_set_errno(error, errno, "enter %s", path);
 	berth_fd_clear(&setup->root);
 	setup->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return setup->root >= 0 || berth_error_set_errno(error, errno, "open /");

@@ -139,6 +139,36 @@ inode() {
 	kill $holder
 }
 
+@test "without a mount namespace the root is entered by chroot; what would have to be mounted is refused" {
+	local change
+	configure 'del(.linux.namespaces[] | select(.type=="mount")) | .linux.maskedPaths=[] | .linux.readonlyPaths=[] |
+		.mounts=[]'
+	cp "$bundle/config.json" "$work/kept.json"
+	grep -v "$work" /proc/self/mountinfo >"$work/mounts"
+	configure '.root.path="rootfs" | .process.args=["sleep","1000"]'
+	create
+	runtime start "$id"
+	[ "$(inode "$(pid_of)" mnt)" = "$(inode self mnt)" ]
+	[ "$(readlink "/proc/$(pid_of)/root")" = "$bundle/rootfs" ]
+	[ "$(runtime exec "$id" sh -c 'pwd; cd ..; ls; ls /../bin/busybox')" = "$(echo /; ls "$bundle/rootfs"; echo /../bin/busybox)" ]
+	runtime delete --force "$id"
+	diff "$work/mounts" /proc/self/mountinfo
+	while read -r change; do
+		cp "$work/kept.json" "$bundle/config.json"
+		configure ".$change"
+		run -1 runtime run --bundle "$bundle" "$id"
+		[[ "$output" == *"linux.namespaces: mount is required: without it, ${change%%=*} would be made on the host"* ]]
+	done <<-'LIST'
+		root.readonly=true
+		mounts=[{destination:"/x",type:"tmpfs"}]
+		linux.maskedPaths=["/bin"]
+		linux.readonlyPaths=["/bin"]
+		linux.rootfsPropagation="slave"
+		linux.devices=[{type:"c",path:"/dev/x",major:1,minor:3}]
+		process.terminal=true
+	LIST
+}
+
 @test "a cgroup namespace hides the groups above" {
 	run -0 script 'cut -d: -f3 /proc/self/cgroup | sort -u'
 	[ "$output" = / ]
