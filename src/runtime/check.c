@@ -89,10 +89,11 @@ static bool check_without_mounts(const struct oci_config *config, const struct b
 
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
 		if (all[i].wanted)
-			return berth_error_set(error, BERTH_ERROR_INVALID,
-					       "linux.namespaces: mount is required: without it, %s would be made on the "
-					       "host, and stay there",
-					       all[i].name);
+			return berth_error_set(
+				error, BERTH_ERROR_INVALID,
+				"linux.namespaces: mount is required: without it, %s would be made on the "
+				"host, and stay there",
+				all[i].name);
 	return true;
 }
 

@@ -61,7 +61,8 @@ struct berth_setup {
 	int time_offsets; // in the child: its timens_offsets; -1: none are wanted
 
 	int root_tree; // the root's detached mount; -1 in a joined mount namespace
-	char *root_path; // where on the host, so that hooks find it there; NULL: anywhere, or in a joined mount namespace
+	char *root_path; // where on the host, so that hooks find it there; NULL: anywhere, or in a joined mount
+			 // namespace
 	const char *mount_label; // of new file systems; borrowed; NULL: none
 	GArray *mounts; // of struct berth_mount_step
 	GArray *device_trees; // of int: /dev nodes of the host, where mknod is not allowed (user namespaces)
