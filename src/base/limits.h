@@ -27,6 +27,8 @@
 
 // Registries
 #define BERTH_LIMIT_TAGS 100000 // of one repository
+#define BERTH_LIMIT_PAGES 1000 // of one list
+#define BERTH_LIMIT_REDIRECTS 10 // of one request
 
 // Containers
 #define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for

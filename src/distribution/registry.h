@@ -25,6 +25,9 @@ struct berth_registries_options {
 	char *const *mirrors; // "URL" for docker.io, or "HOST=URL" for another host; asked first, in this order
 	char *const *certificates; // folders with <host[:port]>/{*.crt,*.cert,*.key}, Docker's certs.d; NULL: none
 	int downloads, uploads; // at once of one pull or push; 0: 3 and 5, as Docker's
+	int backoff; // milliseconds before the first second try, twice as many before each further one; 0: 500. Tests
+		     // set it, so as not to wait
+	int stall; // milliseconds after which a transfer in which nothing moves counts as interrupted; 0: 30000
 };
 
 struct berth_registries;

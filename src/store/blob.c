@@ -227,6 +227,11 @@ struct berth_ingest_reader *berth_ingest_reader_new(struct berth_ingest *ingest)
 	return berth_ingest_reader_on(ingest->tail, fd, fd < 0 ? errno : 0);
 }
 
+int64_t berth_ingest_size(const struct berth_ingest *ingest)
+{
+	return ingest->size;
+}
+
 static bool drop(struct berth_ingest *ingest)
 {
 	unlinkat(ingest->blobs->ingests, hex_of(ingest->name), 0);
