@@ -113,6 +113,17 @@ char *berth_read_file_at(int dir_fd, const char *name, size_t limit, size_t *ret
 	return berth_read_fd(fd, limit, ret_length, name, error);
 }
 
+// By exchange, since ext4 writes out at once what takes a file's place by rename(): that is for those who do not sync.
+static bool take_place(int dir_fd, const char *temporary, const char *name, bool sync)
+{
+	struct stat st;
+
+	if (!sync && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	    renameat2(dir_fd, temporary, dir_fd, name, RENAME_EXCHANGE) == 0)
+		return unlinkat(dir_fd, temporary, 0) == 0;
+	return renameat(dir_fd, temporary, dir_fd, name) == 0;
+}
+
 bool berth_write_file_at(int dir_fd, const char *name, const void *data, size_t length, mode_t mode, bool sync,
 			 GError **error)
 {
@@ -126,7 +137,7 @@ bool berth_write_file_at(int dir_fd, const char *name, const void *data, size_t 
 	bool good = berth_write_all(fd, data, length, name, error);
 	if (good && sync && fsync(fd) < 0)
 		good = berth_error_set_errno(error, errno, "sync %s", name);
-	if (good && renameat(dir_fd, temporary, dir_fd, name) < 0)
+	if (good && !take_place(dir_fd, temporary, name, sync))
 		good = berth_error_set_errno(error, errno, "rename %s", name);
 	if (!good) {
 		unlinkat(dir_fd, temporary, 0);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define SECOND INT64_C(1000000000)
+#define DAY INT64_C(86400)
 
 int64_t berth_moment_now(void)
 {
@@ -18,21 +19,39 @@ int64_t berth_moment_now(void)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
+static int64_t floor_divide(int64_t number, int64_t by)
+{
+	return number / by - (number % by < 0);
+}
+
+// The Gregorian calendar's date of a day since 1970. Neither gmtime_r() nor strftime() is used, since both read
+// /etc/localtime first. A year begins with March here, so that the leap day is its last.
+static void date_of(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
+{
+	const int64_t century = 36524, four_years = 1461, four_centuries = 146097;
+	int64_t since = days + 719468; // since 1 March of the year 0
+	int64_t era = floor_divide(since, four_centuries), in_era = since - era * four_centuries;
+	int64_t centuries = MIN(in_era / century, 3), in_century = in_era - centuries * century;
+	int64_t fours = in_century / four_years, in_fours = in_century - fours * four_years;
+	int64_t years = MIN(in_fours / 365, 3), in_year = in_fours - years * 365;
+	int month = (int) (5 * in_year + 2) / 153; // from March; months of 31, 30, 31, 30 and 31 days have 153
+
+	*ret_day = (int) in_year - (153 * month + 2) / 5 + 1;
+	*ret_month = month < 10 ? month + 3 : month - 9;
+	*ret_year = era * 400 + centuries * 100 + fours * 4 + years + (month >= 10);
+}
+
 void berth_moment_format(int64_t nanoseconds, char *text)
 {
-	int64_t fraction = nanoseconds % SECOND;
-	time_t seconds = nanoseconds / SECOND;
-	struct tm when;
-	char full[96]; // what the fields of struct tm could hold
+	int64_t seconds = floor_divide(nanoseconds, SECOND), fraction = nanoseconds - seconds * SECOND;
+	int64_t days = floor_divide(seconds, DAY), second = seconds - days * DAY;
+	char full[96]; // what the numbers could hold
+	int64_t year;
+	int month, day;
 
-	if (fraction < 0) {
-		fraction += SECOND;
-		seconds--;
-	}
-	gmtime_r(&seconds, &when);
-	// Not by strftime(), which looks at /etc/localtime each time.
-	snprintf(full, sizeof full, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", when.tm_year + 1900, when.tm_mon + 1,
-		 when.tm_mday, when.tm_hour, when.tm_min, when.tm_sec, (int) fraction);
+	date_of(days, &year, &month, &day);
+	snprintf(full, sizeof full, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", (int) year, month, day,
+		 (int) (second / 3600), (int) (second / 60 % 60), (int) (second % 60), (int) fraction);
 	g_strlcpy(text, full, BERTH_MOMENT_SIZE);
 }
 

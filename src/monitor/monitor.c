@@ -360,6 +360,7 @@ static bool create_container(struct monitor *monitor, const struct oci_config *c
 		.rootfs_fd = detached_root ? BERTH_MONITOR_FD_ROOTFS : -1,
 		.stdio = &stdio,
 		.die_with_parent = true,
+		.own_start = true,
 	};
 	if (!remove_leftover(monitor, error) ||
 	    !berth_container_create(&monitor->runtime, monitor->id, config, &create, &monitor->container, error))

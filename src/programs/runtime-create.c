@@ -82,14 +82,16 @@ static struct runtime_handover hand_over_to(const struct options *options, const
 }
 
 static struct berth_container *create_container(struct runtime_program *program, const struct options *options,
-						const char *id, bool detach, const struct berth_checkpoint *checkpoint,
-						int *ret_console, GError **error)
+						const char *id, bool own_start,
+						const struct berth_checkpoint *checkpoint, int *ret_console,
+						GError **error)
 {
 	g_autofree char *bundle = g_canonicalize_filename(options->bundle, NULL);
 	g_autoptr(oci_config) config = read_config(bundle, options->config, error);
 	g_autoptr(berth_container) container = NULL;
 	struct berth_stdio stdio = {0, 1, 2, -1};
 	int listening = runtime_listen_fds();
+	bool detach = !own_start || options->detach;
 	struct berth_create create = {
 		.bundle = bundle,
 		.rootfs_fd = -1,
@@ -98,6 +100,7 @@ static struct berth_container *create_container(struct runtime_program *program,
 		.no_pivot = options->no_pivot,
 		.no_new_keyring = options->no_new_keyring,
 		.find_program = true,
+		.own_start = own_start,
 	};
 
 	if (!config || (program->rootless && !berth_rootless_adapt(config, error)) ||
@@ -127,7 +130,7 @@ static int create(struct runtime_program *program, const void *data, char *const
 {
 	berth_fd console = -1;
 	g_autoptr(berth_container) container =
-		create_container(program, data, arguments[0], true, NULL, &console, error);
+		create_container(program, data, arguments[0], false, NULL, &console, error);
 
 	return container ? 0 : -1;
 }
@@ -176,7 +179,7 @@ static int run_container(struct runtime_program *program, const struct options *
 	if (!options->detach && !runtime_wait_prepare(!options->no_subreaper, error))
 		return -1;
 	g_autoptr(berth_container) container =
-		create_container(program, options, id, options->detach, checkpoint, &console, error);
+		create_container(program, options, id, true, checkpoint, &console, error);
 	if (!container)
 		return -1;
 	struct runtime_notify notify = {.socket = -1};

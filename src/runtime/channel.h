@@ -7,6 +7,7 @@
 //	                   groups            and files of its control groups to enter, at most
 //	                                     BERTH_LIMIT_PACKET_FDS; if that many, another follows
 //	                   proceed PID       the hooks of the runtime are done; PID is the child's for the creator
+//	                   start             executes the program; who was made for others to start has a socket for it
 //	starter -> child   listening         somebody has the listener
 //	child -> creator   unshared          has made its user namespace already, and waits for mapped
 //	                   pid PID           and a pidfd: this is the container's process (see child.c)

@@ -256,10 +256,12 @@ static bool execute(struct berth_setup *setup, int starter, GError **error)
 	return program && berth_child_execute(setup, starter, program, env, error);
 }
 
-static int wait_for_starter(const struct berth_setup *setup)
+static int wait_for_starter(struct berth_setup *setup)
 {
 	int starter;
 
+	if (setup->own_start)
+		return berth_channel_expect(setup->sync, "start", NULL, NULL) ? berth_fd_steal(&setup->sync) : -1;
 	do
 		starter = accept4(setup->listener, NULL, NULL, SOCK_CLOEXEC);
 	while (starter < 0 && (errno == EINTR || errno == ECONNABORTED));
@@ -295,7 +297,8 @@ void berth_child_main(struct berth_setup *setup)
 				 problem ? problem : g_error_new(BERTH_ERROR, BERTH_ERROR_INTERNAL, "prctl"));
 	if (!berth_channel_send(setup->sync, -1, &problem, "ready"))
 		_exit(1);
-	berth_fd_clear(&setup->sync);
+	if (!setup->own_start)
+		berth_fd_clear(&setup->sync);
 	berth_fd_clear(&setup->root);
 	int starter = wait_for_starter(setup);
 	if (starter < 0)

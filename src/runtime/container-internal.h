@@ -15,6 +15,7 @@ struct berth_container {
 	int folder; // beneath the state root
 	struct berth_record *record;
 	int pidfd; // of init; -1: it is gone
+	int starter; // to the process that waits to be started by this handle; -1: others can start it, or it was
 	int network; // while it is made: its network namespace, if interfaces were moved into it; else -1
 	struct berth_cgroup *cgroup; // NULL: none, or not opened yet
 	struct berth_exec_record *exec; // NULL: not read yet

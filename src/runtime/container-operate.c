@@ -26,7 +26,7 @@ struct berth_container *berth_container_new(const struct berth_runtime *runtime,
 
 	container->runtime = runtime;
 	container->folder = folder;
-	container->pidfd = container->network = -1;
+	container->pidfd = container->starter = container->network = -1;
 	return container;
 }
 
@@ -36,6 +36,7 @@ void berth_container_free(struct berth_container *container)
 		return;
 	berth_fd_clear(&container->folder);
 	berth_fd_clear(&container->pidfd);
+	berth_fd_clear(&container->starter);
 	berth_fd_clear(&container->network);
 	berth_record_free(container->record);
 	berth_cgroup_free(container->cgroup);
@@ -102,6 +103,8 @@ const char *berth_container_status(struct berth_container *container)
 	struct berth_cgroup *cgroup = berth_container_find_cgroup(container, NULL);
 	if (cgroup && berth_cgroup_frozen(cgroup))
 		return "paused";
+	if (container->starter >= 0)
+		return "created";
 	return faccessat(container->folder, BERTH_START_SOCKET, F_OK, 0) == 0 ? "created" : "running";
 }
 
@@ -207,6 +210,18 @@ static void stop(const struct berth_container *container)
 	berth_process_wait_end(container->pidfd, BERTH_CONTAINER_END_WAIT);
 }
 
+// The process that waits to be started.
+static int reach(struct berth_container *container, GError **error)
+{
+	if (container->starter < 0)
+		return berth_socket_connect_at(container->folder, BERTH_START_SOCKET, SOCK_SEQPACKET, error);
+	berth_fd child = berth_fd_steal(&container->starter);
+	g_autoptr(GError) problem = NULL;
+	// One that is gone has perhaps left its reason, which await_exec() finds.
+	berth_channel_send(child, -1, &problem, "start");
+	return berth_fd_steal(&child);
+}
+
 bool berth_container_start(struct berth_container *container, GError **error)
 {
 	const struct oci_hooks *hooks = container->record->hooks;
@@ -214,12 +229,13 @@ bool berth_container_start(struct berth_container *container, GError **error)
 
 	if (lock < 0 || !check_startable(container, error))
 		return false;
-	berth_fd child = berth_socket_connect_at(container->folder, BERTH_START_SOCKET, SOCK_SEQPACKET, error);
+	bool socket = container->starter < 0;
+	berth_fd child = reach(container, error);
 	if (child < 0)
 		return false;
 	bool started = await_exec(container, child, error);
 	BERTH_FAILPOINT("runtime.start.executed");
-	if (unlinkat(container->folder, BERTH_START_SOCKET, 0) < 0 && started)
+	if (socket && unlinkat(container->folder, BERTH_START_SOCKET, 0) < 0 && started)
 		started = berth_error_set_errno(error, errno, "container %s: remove " BERTH_START_SOCKET,
 						container->record->id);
 	started = started && run_hooks(container, hooks ? hooks->poststart : NULL, "poststart", error);
@@ -371,7 +387,7 @@ bool berth_container_delete(struct berth_container *container, bool force, GErro
 		g_propagate_error(error, g_steal_pointer(&problem));
 		return false;
 	}
-	const char *now = berth_container_status(container);
+	const char *now = force ? "" : berth_container_status(container);
 	if (!force && !g_str_equal(now, "stopped") && !g_str_equal(now, "created"))
 		return berth_error_set(error, BERTH_ERROR_CONFLICT,
 				       "cannot delete container %s that is not stopped: %s", id, now);

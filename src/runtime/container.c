@@ -214,8 +214,9 @@ static bool spawn(struct creation *creation, GError **error)
 		return berth_error_set_errno(error, errno, "make a socket pair");
 	creation->sync = pair[0];
 	setup->sync = pair[1];
-	setup->listener = berth_socket_listen_at(container->folder, BERTH_START_SOCKET, SOCK_SEQPACKET, error);
-	if (setup->listener < 0)
+	if (!setup->own_start)
+		setup->listener = berth_socket_listen_at(container->folder, BERTH_START_SOCKET, SOCK_SEQPACKET, error);
+	if (!setup->own_start && setup->listener < 0)
 		return false;
 	bool limited = berth_limits_prepare(setup, error);
 	pid_t pid = limited ? berth_process_clone(flags, birth, &first) : -1;
@@ -389,6 +390,7 @@ static bool make(struct creation *creation, GError **error)
 	if (!creation->setup->groups_come && !complete_cgroup(creation, error))
 		return false;
 	creation->setup->cgroup_path = container->record->cgroup;
+	creation->setup->cgroup_mounts = container->cgroup ? berth_cgroup_mounts_of(container->cgroup) : NULL;
 	if (!berth_prepare(creation->setup, error) || !berth_groups_give(creation->setup, container->cgroup, error))
 		return false;
 	berth_checkpoint_remember(creation->setup, container->record);
@@ -453,9 +455,13 @@ static bool make_container(const struct berth_runtime *runtime, const char *id, 
 		.rootfs = container->record->rootfs,
 		.created = container->record->created,
 	};
+	// Hooks may ask how far the container is, which others see by the socket.
+	setup->own_start = create->own_start && !config->hooks;
 	bool made = make(&creation, error);
 	if (!made)
 		undo(&creation);
+	else if (setup->own_start)
+		container->starter = berth_fd_steal(&creation.sync);
 	berth_fd_clear(&creation.sync);
 	berth_fd_clear(&container->network);
 	if (made)

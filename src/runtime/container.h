@@ -55,6 +55,7 @@ struct berth_create {
 	bool no_new_keyring;
 	bool find_program; // a program that is not there fails create already, as with runc and crun
 	bool die_with_parent; // the container's init is killed when its creator dies
+	bool own_start; // this handle alone will start it: there need be nothing for others to start it by
 	bool notify; // makes the folder "notify" in the state folder, for a mount with a socket of the starter's
 };
 

@@ -161,16 +161,40 @@ static bool bind_node(int folder, const char *name, int tree, GError **error)
 	return berth_mount_attach(tree, target, name, error);
 }
 
-static bool make_device(struct berth_setup *setup, const struct oci_device *device, guint index, GError **error)
+// Most devices lie in one folder, which is opened once.
+struct place {
+	char *path;
+	int folder;
+};
+
+static void place_clear(struct place *place)
+{
+	g_free(place->path);
+	berth_fd_clear(&place->folder);
+}
+
+static bool find_place(struct berth_setup *setup, char *path, struct place *place, GError **error)
+{
+	g_autofree char *parent = path;
+
+	if (place->folder >= 0 && g_str_equal(place->path, parent))
+		return true;
+	place_clear(place);
+	place->path = g_steal_pointer(&parent);
+	place->folder = berth_root_make_folder(setup->root, place->path, 0755, error);
+	return place->folder >= 0 && berth_mounts_check_place(setup, place->folder, place->path, error);
+}
+
+static bool make_device(struct berth_setup *setup, const struct oci_device *device, guint index, struct place *place,
+			GError **error)
 {
 	g_autofree char *path = g_canonicalize_filename(device->path, "/");
-	g_autofree char *parent = g_path_get_dirname(path);
 	g_autofree char *name = g_path_get_basename(path);
-	berth_fd folder = berth_root_make_folder(setup->root, parent, 0755, error);
 	int tree = index < setup->device_trees->len ? g_array_index(setup->device_trees, int, index) : -1;
 
-	if (folder < 0 || !berth_mounts_check_place(setup, folder, parent, error))
+	if (!find_place(setup, g_path_get_dirname(path), place, error))
 		return false;
+	int folder = place->folder;
 	if (tree >= 0)
 		return bind_node(folder, name, tree, error);
 	g_autoptr(GError) problem = NULL;
@@ -220,10 +244,11 @@ static bool make_links(struct berth_setup *setup, GError **error)
 bool berth_devices_make(struct berth_setup *setup, GError **error)
 {
 	g_autoptr(GPtrArray) devices = list(setup);
+	__attribute__((cleanup(place_clear))) struct place place = {NULL, -1};
 
 	for (guint i = 0; i < devices->len; i++) {
 		const struct oci_device *device = devices->pdata[i];
-		if (!make_device(setup, device, i, error))
+		if (!make_device(setup, device, i, &place, error))
 			return g_prefix_error(error, "device %s: ", device->path), false;
 	}
 	return !wanted(setup) || make_links(setup, error);

@@ -102,7 +102,8 @@ static bool clone_v2(const struct berth_setup *setup, struct berth_mount_step *s
 bool berth_cgroup_mount_prepare(struct berth_setup *setup, struct berth_mount_step *step, const char *cgroup_path,
 				GError **error)
 {
-	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
+	g_autoptr(berth_cgroup_mounts) loaded = setup->cgroup_mounts ? NULL : berth_cgroup_mounts_load();
+	const struct berth_cgroup_mounts *mounts = loaded ? loaded : setup->cgroup_mounts;
 
 	if (mounts->kind == BERTH_CGROUP_V2)
 		return own_namespace(setup) || clone_v2(setup, step, mounts, error);
@@ -114,40 +115,60 @@ bool berth_cgroup_mount_prepare(struct berth_setup *setup, struct berth_mount_st
 }
 
 // Mount options of a v1 hierarchy: its controllers, or "none" and its name.
-static int mount_hierarchy(const struct tree *tree, uint64_t attributes, GError **error)
+static bool mount_hierarchy(const struct tree *tree, uint64_t attributes, GError **error)
 {
 	g_autoptr(GPtrArray) options = g_ptr_array_new();
 
 	if (tree->v2)
-		return berth_mount_new("cgroup2", "cgroup2", NULL, attributes, error);
+		return berth_mount_new_on(tree->name, "cgroup2", "cgroup2", NULL, attributes, error);
 	for (char **controller = tree->controllers; controller && *controller; controller++) {
 		if (g_str_has_prefix(*controller, "name="))
 			g_ptr_array_add(options, (void *) "none");
 		g_ptr_array_add(options, *controller);
 	}
 	g_ptr_array_add(options, NULL);
-	return berth_mount_new("cgroup", "cgroup", (char *const *) options->pdata, attributes, error);
+	return berth_mount_new_on(tree->name, "cgroup", "cgroup", (char *const *) options->pdata, attributes, error);
 }
 
-static bool attach_hierarchy(int folder, const struct tree *tree, uint64_t attributes, GError **error)
+// In place of the container's own folder.
+static bool attach_clone(const struct tree *tree, uint64_t attributes, GError **error)
 {
 	struct berth_mount_change change = {.set = attributes};
-	berth_fd made = tree->fresh ? mount_hierarchy(tree, attributes, error) : -1;
-	int mount = tree->fd >= 0 ? tree->fd : made;
 
-	if ((tree->fresh && made < 0) || (tree->fd >= 0 && !berth_mount_change(mount, &change, error)))
+	if (!berth_mount_change(tree->fd, &change, error))
 		return false;
-	if (mkdirat(folder, tree->name, 0755) < 0)
-		return berth_error_set_errno(error, errno, "make folder %s", tree->name);
-	berth_fd target = openat(folder, tree->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	berth_fd target = open(tree->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (target < 0)
 		return berth_error_set_errno(error, errno, "open folder %s", tree->name);
-	if (mount >= 0 && !berth_mount_attach(mount, target, tree->name, error))
+	return berth_mount_attach(tree->fd, target, tree->name, error);
+}
+
+// In the working folder.
+static bool attach_hierarchy(const struct tree *tree, uint64_t attributes, GError **error)
+{
+	if (mkdir(tree->name, 0755) < 0)
+		return berth_error_set_errno(error, errno, "make folder %s", tree->name);
+	if (tree->fresh && !mount_hierarchy(tree, attributes, error))
+		return false;
+	if (tree->fd >= 0 && !attach_clone(tree, attributes, error))
 		return false;
 	for (char **controller = tree->controllers; strchr(tree->name, ',') && controller && *controller; controller++)
-		if (symlinkat(tree->name, folder, *controller) < 0)
+		if (symlink(tree->name, *controller) < 0)
 			return berth_error_set_errno(error, errno, "link %s", *controller);
 	return true;
+}
+
+// The tmpfs is this process's alone until the container's program runs, so what lies in it may go by its names.
+static bool attach_all(int folder, const struct berth_mount_step *step, uint64_t attributes, GError **error)
+{
+	berth_fd before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (before < 0 || fchdir(folder) < 0)
+		return berth_error_set_errno(error, errno, "enter %s", step->mount->destination);
+	for (guint i = 0; i < step->cgroups->len; i++)
+		if (!attach_hierarchy(step->cgroups->pdata[i], attributes, error))
+			return false;
+	return fchdir(before) == 0 || berth_error_set_errno(error, errno, "leave %s", step->mount->destination);
 }
 
 static bool make_v1(const struct berth_setup *setup, const struct berth_mount_step *step, int target, GError **error)
@@ -159,10 +180,7 @@ static bool make_v1(const struct berth_setup *setup, const struct berth_mount_st
 	berth_fd folder = berth_mount_new("tmpfs", "tmpfs", options, attributes & ~(uint64_t) MOUNT_ATTR_RDONLY, error);
 	if (folder < 0 || !berth_mount_attach(folder, target, step->mount->destination, error))
 		return false;
-	for (guint i = 0; i < step->cgroups->len; i++)
-		if (!attach_hierarchy(folder, step->cgroups->pdata[i], attributes, error))
-			return false;
-	return berth_mount_change(folder, &change, error);
+	return attach_all(folder, step, attributes, error) && berth_mount_change(folder, &change, error);
 }
 
 bool berth_cgroup_mount_make(struct berth_setup *setup, struct berth_mount_step *step, int target, GError **error)

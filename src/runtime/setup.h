@@ -48,6 +48,7 @@ struct berth_setup {
 	const char *id;
 	const struct oci_state *state; // for hooks
 	const char *cgroup_path; // NULL: none
+	const struct berth_cgroup_mounts *cgroup_mounts; // as found when its group was begun, borrowed; NULL: not yet
 	bool unprivileged; // the creator is an ordinary user
 	enum berth_late late;
 
@@ -86,11 +87,13 @@ struct berth_setup {
 	pid_t target_pid;
 	const char *target_root; // chroot in its mount namespace; NULL: none
 
+	bool own_start; // the creator starts it, over the channel
+
 	// Only in the child.
 	bool in_child;
 	bool groups_settled;
 	int sync; // to the creator: channel.h
-	int listener; // where start() connects
+	int listener; // where start() connects; -1 with own_start
 	int root; // O_PATH of the root
 	int terminal; // the terminal's other side; -1: none
 	int stdio[3];

@@ -97,10 +97,12 @@ bool berth_capabilities_bound(const struct berth_capabilities *wanted, GError **
 	int last = berth_capability_last();
 
 	for (int i = 0; i <= last; i++) {
-		if (is_in(wanted->bounding, i) || prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 1)
+		if (is_in(wanted->bounding, i) || prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0)
 			continue;
-		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
-			return berth_error_set_errno(error, errno, "drop capability %s (%d) from the bounding set",
+		int errnum = errno;
+		// Who may drop nothing has perhaps nothing to drop.
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+			return berth_error_set_errno(error, errnum, "drop capability %s (%d) from the bounding set",
 						     berth_capability_name(i) ? berth_capability_name(i) : "", i);
 	}
 	return true;

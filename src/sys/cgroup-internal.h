@@ -56,6 +56,7 @@ struct berth_cgroup {
 	bool adopted; // may be there with processes in it
 	char *path; // normalised
 	GArray *folders; // of struct berth_cgroup_folder
+	struct berth_cgroup_mounts *mounts; // what it was begun on; NULL: it was there
 };
 
 // The folder with the controller, or NULL. On v2 the one folder, whatever the controller.

@@ -6,7 +6,9 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define MOUNTINFO_MAX (16 << 20)
@@ -79,7 +81,7 @@ static bool is_wanted(const struct berth_cgroup_mount *mount, const struct berth
 // Adds what one line of mountinfo (proc(5)) tells: "36 35 98:0 /root /point options tags… - type source superoptions".
 static void add_line(struct berth_cgroup_mounts *mounts, const char *line, GString *v2)
 {
-	const char *tail = strstr(line, " - ");
+	const char *tail = strstr(line, " - cgroup");
 	if (!tail)
 		return;
 	g_autofree char *front = g_strndup(line, (size_t) (tail - line));
@@ -129,8 +131,19 @@ struct berth_cgroup_mounts *berth_cgroup_mounts_parse(const char *mountinfo)
 	return mounts;
 }
 
+// What is mounted on the root decides, if it is v2; so the table of mounts, which on a host of many containers is long,
+// need not be read.
+static bool root_is_v2(void)
+{
+	struct statfs fs;
+
+	return statfs(CGROUP_ROOT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 struct berth_cgroup_mounts *berth_cgroup_mounts_load(void)
 {
+	if (root_is_v2())
+		return berth_cgroup_mounts_parse("1 1 0:1 / " CGROUP_ROOT " rw - cgroup2 cgroup2 rw");
 	g_autofree char *text = berth_read_file_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, NULL, NULL);
 	return berth_cgroup_mounts_parse(text ? text : "");
 }

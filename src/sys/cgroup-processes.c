@@ -208,11 +208,9 @@ bool berth_cgroup_signal(const struct berth_cgroup *cgroup, int signal, GError *
 
 int berth_cgroup_remove_folder(int folder, const char *name)
 {
-	berth_fd parent = openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	g_autofree char *path = g_strconcat("../", name, NULL);
 
-	if (parent < 0 || unlinkat(parent, name, AT_REMOVEDIR) < 0)
-		return errno == ENOENT ? 0 : errno;
-	return 0;
+	return unlinkat(folder, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? errno : 0;
 }
 
 static bool remove_child(int parent, const char *name, G_GNUC_UNUSED int folder, void *data,

@@ -148,15 +148,15 @@ void berth_cgroup_enable_controllers(int folder)
 }
 
 // v1: a new cpuset has no processors and no memory nodes, and nothing can join it; it begins with its parent's.
-static bool inherit_cpuset(int parent, int child, GError **error)
+static bool inherit_cpuset(int parent, int child, bool made, GError **error)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *own = berth_cgroup_read_text(child, files[i], error);
-		if (!own)
+		g_autofree char *own = made ? NULL : berth_cgroup_read_text(child, files[i], error);
+		if (!made && !own)
 			return false;
-		if (*own)
+		if (own && *own)
 			continue;
 		g_autofree char *above = berth_cgroup_read_text(parent, files[i], error);
 		if (!above)
@@ -181,7 +181,8 @@ static int make_folders(const struct berth_cgroup_mount *mount, int root, char *
 			bool *ret_made, GError **error)
 {
 	bool cpuset = !mount->v2 && g_strv_contains((const char *const *) mount->controllers, "cpuset");
-	berth_fd parent = fcntl(root, F_DUPFD_CLOEXEC, 0);
+	int parent = root;
+	berth_fd opened = -1;
 
 	*ret_made = false;
 	for (char **component = components; *component; component++) {
@@ -195,7 +196,7 @@ static int make_folders(const struct berth_cgroup_mount *mount, int root, char *
 		}
 		berth_fd child = openat(parent, *component, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		bool good = child >= 0 || berth_error_set_errno(error, errno, "open folder %s", *component);
-		good = good && (!cpuset || inherit_cpuset(parent, child, error));
+		good = good && (!cpuset || inherit_cpuset(parent, child, made, error));
 		good = good && (!leaf || made || adopted || is_empty(child, error));
 		if (!good) {
 			if (leaf && made)
@@ -203,10 +204,10 @@ static int make_folders(const struct berth_cgroup_mount *mount, int root, char *
 			return -1;
 		}
 		*ret_made = leaf && made;
-		berth_fd_clear(&parent);
-		parent = berth_fd_steal(&child);
+		berth_fd_clear(&opened);
+		parent = opened = berth_fd_steal(&child);
 	}
-	return berth_fd_steal(&parent);
+	return berth_fd_steal(&opened);
 }
 
 static void add_folder(struct berth_cgroup *cgroup, const struct berth_cgroup_mount *mount, int fd, bool made)
@@ -336,22 +337,36 @@ bool berth_cgroup_create(const char *path, struct berth_cgroup **ret, GError **e
 	return berth_cgroup_create_in(mounts, path, ret, error);
 }
 
-bool berth_cgroup_begin(const char *path, struct berth_cgroup **ret, GError **error)
+// What is mounted is read once for the whole of it: the kernel holds its lock of all mounts meanwhile.
+static bool begin_here(const char *path, bool adopted, struct berth_cgroup **ret, GError **error)
 {
 	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
-	return berth_cgroup_begin_in(mounts, path, ret, error);
+
+	if (!begin(mounts, path, adopted, ret, error))
+		return false;
+	(*ret)->mounts = g_steal_pointer(&mounts);
+	return true;
+}
+
+bool berth_cgroup_begin(const char *path, struct berth_cgroup **ret, GError **error)
+{
+	return begin_here(path, false, ret, error);
 }
 
 bool berth_cgroup_adopt(const char *path, struct berth_cgroup **ret, GError **error)
 {
-	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
-	return begin(mounts, path, true, ret, error);
+	return begin_here(path, true, ret, error);
 }
 
 bool berth_cgroup_complete(struct berth_cgroup *cgroup, GError **error)
 {
-	g_autoptr(berth_cgroup_mounts) mounts = berth_cgroup_mounts_load();
-	return berth_cgroup_complete_in(mounts, cgroup, error);
+	// One that was not begun lies on v2 (berth_cgroup_create_below()), where nothing is left to be made.
+	return !cgroup->mounts || berth_cgroup_complete_in(cgroup->mounts, cgroup, error);
+}
+
+const struct berth_cgroup_mounts *berth_cgroup_mounts_of(const struct berth_cgroup *cgroup)
+{
+	return cgroup->mounts;
 }
 
 bool berth_cgroup_open(const char *path, struct berth_cgroup **ret, GError **error)
@@ -365,6 +380,7 @@ void berth_cgroup_free(struct berth_cgroup *cgroup)
 	if (!cgroup)
 		return;
 	g_array_unref(cgroup->folders);
+	berth_cgroup_mounts_free(cgroup->mounts);
 	g_free(cgroup->path);
 	g_free(cgroup);
 }

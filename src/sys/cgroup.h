@@ -33,6 +33,8 @@ bool berth_cgroup_create(const char *path, struct berth_cgroup **ret, GError **e
 // rest (v1's hierarchies, nothing on v2). When complete fails, the handle stands for what was made until then.
 bool berth_cgroup_begin(const char *path, struct berth_cgroup **ret, GError **error);
 bool berth_cgroup_complete(struct berth_cgroup *cgroup, GError **error);
+// What is mounted, as it was found when the group was begun (cgroup-internal.h); NULL for one that was not.
+const struct berth_cgroup_mounts *berth_cgroup_mounts_of(const struct berth_cgroup *cgroup);
 
 // As berth_cgroup_begin(), for a group that somebody else has made for us in some hierarchies: it may have processes.
 bool berth_cgroup_adopt(const char *path, struct berth_cgroup **ret, GError **error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // mount(2) by descriptors: "/proc/self/fd/N" leads to exactly the mount and file that descriptor N is open on, whatever
-// has become of its name. All this happens before pivot_root, so /proc is the host's.
+// has become of its name. All this happens before pivot_root, so /proc is the host's. And mount(2) itself, where one
+// call may stand for ten.
 #include "sys/old-kernel.h"
 
 #include "base/error.h"
@@ -136,24 +137,17 @@ int berth_old_mount_clone(int dir_fd, const char *path, bool recursive, GError *
 	return fd;
 }
 
-int berth_old_mount_new(const char *type, const char *source, char *const *options, uint64_t attributes, GError **error)
+static bool mount_on(const char *point, const char *type, const char *source, char *const *options, unsigned long all,
+		     GError **error)
 {
-	struct berth_mount_change read_only = {.set = attributes & MOUNT_ATTR_RDONLY};
 	g_autoptr(GString) data = g_string_new(NULL);
-	unsigned long all = mount_flags(attributes & ~(uint64_t) MOUNT_ATTR_RDONLY);
-	char to[32], name[16];
-	berth_fd stage = -1, node = new_node(&stage, true, name, error);
 
-	if (node < 0)
-		return -1;
 	for (; options && *options; options++) {
 		size_t i = 0;
 		// It would be two for mount(2).
-		if (strchr(*options, ',')) {
-			berth_error_set(error, BERTH_ERROR_INVALID, "mount %s: option %s: must have no comma", type,
-					*options);
-			return -1;
-		}
+		if (strchr(*options, ','))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "mount %s: option %s: must have no comma",
+					       type, *options);
 		while (i < G_N_ELEMENTS(named) && !g_str_equal(named[i].name, *options))
 			i++;
 		if (i < G_N_ELEMENTS(named))
@@ -161,10 +155,25 @@ int berth_old_mount_new(const char *type, const char *source, char *const *optio
 		else
 			g_string_append_printf(data, "%s%s", data->len ? "," : "", *options);
 	}
-	if (mount(source ? source : type, descriptor_path(node, to), type, all, data->len ? data->str : NULL) < 0) {
-		berth_error_set_errno(error, errno, "mount %s%s%s", type, data->len ? ": options " : "", data->str);
+	return mount(source ? source : type, point, type, all, data->len ? data->str : NULL) == 0 ||
+	       berth_error_set_errno(error, errno, "mount %s%s%s", type, data->len ? ": options " : "", data->str);
+}
+
+bool berth_mount_new_on(const char *point, const char *type, const char *source, char *const *options,
+			uint64_t attributes, GError **error)
+{
+	return mount_on(point, type, source, options, mount_flags(attributes), error);
+}
+
+int berth_old_mount_new(const char *type, const char *source, char *const *options, uint64_t attributes, GError **error)
+{
+	struct berth_mount_change read_only = {.set = attributes & MOUNT_ATTR_RDONLY};
+	unsigned long all = mount_flags(attributes & ~(uint64_t) MOUNT_ATTR_RDONLY);
+	char to[32], name[16];
+	berth_fd stage = -1, node = new_node(&stage, true, name, error);
+
+	if (node < 0 || !mount_on(descriptor_path(node, to), type, source, options, all, error))
 		return -1;
-	}
 	berth_fd fd = openat(stage, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		berth_error_set_errno(error, errno, "open %s in the stage", name);

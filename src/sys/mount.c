@@ -24,7 +24,7 @@ int berth_mount_clone(int dir_fd, const char *path, bool recursive, GError **err
 }
 
 // The kernel tells why a file system refused its options line by line: "e <module>: <text>".
-static bool refuse(int context_fd, int errnum, const char *type, const char *what, GError **error)
+static bool refuse(int context_fd, int errnum, const char *type, const char *what, const char *option, GError **error)
 {
 	g_autoptr(GString) why = g_string_new(NULL);
 	char line[512];
@@ -36,7 +36,7 @@ static bool refuse(int context_fd, int errnum, const char *type, const char *wha
 			n--;
 		g_string_append_printf(why, "%s%.*s", why->len ? "; " : "", (int) n - 2, line + 2);
 	}
-	berth_error_set_errno(error, errnum, "mount %s%s", type, what);
+	berth_error_set_errno(error, errnum, "mount %s%s%s", type, what, option);
 	if (why->len && error)
 		g_prefix_error(error, "%s: ", why->str);
 	return false;
@@ -45,18 +45,17 @@ static bool refuse(int context_fd, int errnum, const char *type, const char *wha
 static bool configure(int context_fd, const char *type, const char *source, char *const *options, GError **error)
 {
 	if (source && fsconfig(context_fd, FSCONFIG_SET_STRING, "source", source, 0) < 0)
-		return refuse(context_fd, errno, type, ": source", error);
+		return refuse(context_fd, errno, type, ": source", "", error);
 	for (; options && *options; options++) {
 		const char *value = strchr(*options, '=');
-		g_autofree char *key = value ? g_strndup(*options, (gsize) (value - *options)) : g_strdup(*options);
-		g_autofree char *what = g_strdup_printf(": option %s", *options);
+		g_autofree char *key = value ? g_strndup(*options, (gsize) (value - *options)) : NULL;
 
-		if (fsconfig(context_fd, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value ? value + 1 : NULL,
-			     0) < 0)
-			return refuse(context_fd, errno, type, what, error);
+		if ((value ? fsconfig(context_fd, FSCONFIG_SET_STRING, key, value + 1, 0)
+			   : fsconfig(context_fd, FSCONFIG_SET_FLAG, *options, NULL, 0)) < 0)
+			return refuse(context_fd, errno, type, ": option ", *options, error);
 	}
 	if (fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return refuse(context_fd, errno, type, "", error);
+		return refuse(context_fd, errno, type, "", "", error);
 	return true;
 }
 
@@ -73,7 +72,7 @@ int berth_mount_new(const char *type, const char *source, char *const *options, 
 		return -1;
 	int fd = fsmount(context, FSMOUNT_CLOEXEC, (unsigned) attributes);
 	if (fd < 0)
-		refuse(context, errno, type, "", error);
+		refuse(context, errno, type, "", "", error);
 	return fd;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mount API of Linux 5.12 by descriptors: a mount is made or cloned detached, gets its attributes, and is then
-// moved onto a descriptor of its target. No function here takes a path inside a container. On older kernels the same
-// functions work in a mount namespace where berth_mount_stage() was called, and are BERTH_ERROR_NOT_IMPLEMENTED
-// elsewhere.
+// moved onto a descriptor of its target. No function here takes a path inside a container, but berth_mount_new_on(). On
+// older kernels the same functions work in a mount namespace where berth_mount_stage() was called, and are
+// BERTH_ERROR_NOT_IMPLEMENTED elsewhere.
 #pragma once
 
 #include <glib.h>
@@ -18,6 +18,11 @@ int berth_mount_clone(int dir_fd, const char *path, bool recursive, GError **err
 // MOUNT_ATTR_* of the mount. `source` may be NULL. Returns a detached mount's descriptor or -1, with the kernel's own
 // words on what it did not like where it gave any.
 int berth_mount_new(const char *type, const char *source, char *const *options, uint64_t attributes, GError **error);
+
+// The same, on the path `point`, by the one call mount(2): for a folder that nobody else can reach, and a file system
+// that is there already, whose own read-only flag is not to change with the mount's.
+bool berth_mount_new_on(const char *point, const char *type, const char *source, char *const *options,
+			uint64_t attributes, GError **error);
 
 struct berth_mount_change {
 	uint64_t set, clear; // MOUNT_ATTR_*; MOUNT_ATTR__ATIME belongs in clear when an access time mode is set

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/self.h"
+#include "sys/self-internal.h"
 
 #include "base/fd.h"
 
@@ -16,7 +17,6 @@
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
 #endif
-#define MARK "BERTH_SELF"
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 bool berth_self_protected(void)
@@ -65,9 +65,9 @@ static int sealed_copy(void)
 
 bool berth_self_protect(char *const *argv)
 {
-	bool again = getenv(MARK) != NULL;
+	bool again = getenv(BERTH_SELF_MARK) != NULL;
 
-	unsetenv(MARK);
+	unsetenv(BERTH_SELF_MARK);
 	if (berth_self_protected())
 		return true;
 	if (again) {
@@ -79,9 +79,9 @@ bool berth_self_protect(char *const *argv)
 		fd = sealed_copy();
 	if (fd < 0)
 		return false;
-	setenv(MARK, "1", 1);
+	setenv(BERTH_SELF_MARK, "1", 1);
 	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
-	unsetenv(MARK);
+	unsetenv(BERTH_SELF_MARK);
 	return false;
 }
 

@@ -12,6 +12,9 @@
 #include <stdbool.h>
 bool berth_self_protect(char *const *argv);
 
+// berth_self_start() is an entry point for static programs (the linker's -e): it does the same before the C library
+// begins, which then begins once instead of twice. berth_self_protect() is called nevertheless.
+
 // Whether /proc/self/exe lies on a read-only mount.
 bool berth_self_protected(void);
 

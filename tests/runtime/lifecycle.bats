@@ -50,6 +50,34 @@ load helpers
 	runtime delete "$id"
 }
 
+@test "a container that run makes is for nobody else to start" {
+	configure '.process.args=["sleep","1000"]'
+	runtime run --detach --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1 3>&- 4>&-
+	[ ! -e "$state/$id/start.sock" ]
+	[ "$(status_of)" = running ]
+	run -1 runtime start "$id"
+	[[ "$output" == *"already running"* ]]
+	runtime delete --force "$id"
+	# Hooks may ask how far it is, so with hooks there is what tells.
+	configure --arg state "$state/$id" --arg seen "$work/seen" '.hooks={"createRuntime":[{"path":"/bin/sh",
+		"args":["sh","-c","[ -S \($state)/start.sock ] && echo socket >\($seen)"]}]}'
+	runtime run --detach --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1 3>&- 4>&-
+	[ "$(cat "$work/seen")" = socket ]
+	[ ! -e "$state/$id/start.sock" ]
+}
+
+@test "the program is executed again, for its protection, before its libraries begin" {
+	not_as 'user*' "a user's program is copied in place of its mount"
+	not_as 'old-*' "there is no clone of its mount"
+	[ "$(uname -m)" = x86_64 ] || skip "the entry point is for x86_64"
+	if LC_ALL=C ldd "$BERTH_BUILD/berth-runtime" 2>/dev/null | grep -q libc; then
+		skip "this build is not linked statically"
+	fi
+	strace -o "$work/trace" "$BERTH_BUILD/berth-runtime" --version
+	grep '^execveat' "$work/trace"
+	[ "$(grep -c '^arch_prctl(ARCH_SET_FS' "$work/trace")" = 1 ]
+}
+
 @test "signals to run reach the program" {
 	configure '.process.args=["sh","-c","trap \"exit 33\" TERM; echo ready; while :; do sleep 0.05; done"]'
 	"$BERTH_BUILD/berth-runtime" --root "$state" run --bundle "$bundle" "$id" >"$work/out" 3>&- 4>&- &

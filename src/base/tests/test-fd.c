@@ -74,6 +74,31 @@ static void test_only_regular_files_are_read(struct fixture *fixture, G_GNUC_UNU
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
 }
 
+// What is in the file's place is replaced if it is a file or a link, and left alone if it is a folder.
+static void test_write_replaces(struct fixture *fixture, G_GNUC_UNUSED const void *data)
+{
+	g_autoptr(GError) error = NULL;
+	size_t length;
+
+	g_assert_cmpint(mkdirat(fixture->folder, "outer", 0700), ==, 0);
+	g_assert_true(berth_write_file_at(fixture->folder, "outer/file", "first", 5, 0600, false, NULL));
+	g_assert_true(berth_write_file_at(fixture->folder, "outer/file", "second", 6, 0640, false, NULL));
+	g_autofree char *text = berth_read_file_at(fixture->folder, "outer/file", 100, &length, NULL);
+	g_assert_cmpstr(text, ==, "second");
+	g_assert_cmpint(unlinkat(fixture->folder, "outer/file", 0), ==, 0);
+	g_assert_cmpint(unlinkat(fixture->folder, "outer", AT_REMOVEDIR), ==, 0); // nothing else is left in it
+
+	g_assert_cmpint(symlinkat("nowhere", fixture->folder, "link"), ==, 0);
+	g_assert_true(berth_write_file_at(fixture->folder, "link", "text", 4, 0600, false, NULL));
+	g_autofree char *linked = berth_read_file_at(fixture->folder, "link", 100, &length, NULL);
+	g_assert_cmpstr(linked, ==, "text");
+	g_assert_cmpint(faccessat(fixture->folder, "nowhere", F_OK, 0), <, 0);
+
+	g_assert_cmpint(mkdirat(fixture->folder, "folder", 0700), ==, 0);
+	g_assert_false(berth_write_file_at(fixture->folder, "folder", "x", 1, 0600, false, &error));
+	g_assert_cmpint(unlinkat(fixture->folder, "folder", AT_REMOVEDIR), ==, 0);
+}
+
 static void test_remove_does_not_follow(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GError) error = NULL;
@@ -144,6 +169,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add("/fd/write-and-read", struct fixture, NULL, set_up, test_write_and_read, tear_down);
 	g_test_add("/fd/only-regular-files", struct fixture, NULL, set_up, test_only_regular_files_are_read, tear_down);
+	g_test_add("/fd/write-replaces", struct fixture, NULL, set_up, test_write_replaces, tear_down);
 	g_test_add("/fd/remove-has-no-depth", struct fixture, NULL, set_up, test_remove_has_no_depth, tear_down);
 	g_test_add("/fd/remove-does-not-follow", struct fixture, NULL, set_up, test_remove_does_not_follow, tear_down);
 	g_test_add("/fd/remove-does-not-cross-mounts", struct fixture, NULL, set_up, test_remove_does_not_cross_mounts,

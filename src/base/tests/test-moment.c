@@ -11,6 +11,15 @@ static void test_format(void)
 	g_assert_cmpstr(text, ==, "2026-01-02T03:04:05.123456789Z");
 	berth_moment_format(-1, text);
 	g_assert_cmpstr(text, ==, "1969-12-31T23:59:59.999999999Z");
+	for (int64_t second = -INT64_C(9223372036); second < INT64_C(9223372036); second += INT64_C(3600) * 11 + 1) {
+		time_t seconds = second;
+		char expected[BERTH_MOMENT_SIZE];
+		struct tm when;
+		gmtime_r(&seconds, &when);
+		strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S.000000000Z", &when);
+		berth_moment_format(second * SECOND, text);
+		g_assert_cmpstr(text, ==, expected);
+	}
 	g_autofree char *never = berth_moment_string(0);
 	g_assert_cmpstr(never, ==, "0001-01-01T00:00:00Z");
 }
