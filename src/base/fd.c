@@ -155,11 +155,14 @@ bool berth_write_file_at(int dir_fd, const char *name, const void *data, size_t 
 
 int berth_open_folder(const char *path, bool make, mode_t mode, GError **error)
 {
-	if (make && g_mkdir_with_parents(path, (int) mode) < 0) {
-		berth_error_set_errno(error, errno, "make folder %s", path);
-		return -1;
-	}
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && make) {
+		if (g_mkdir_with_parents(path, (int) mode) < 0) {
+			berth_error_set_errno(error, errno, "make folder %s", path);
+			return -1;
+		}
+		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
 	if (fd < 0)
 		berth_error_set_errno(error, errno, "open folder %s", path);
 	return fd;

@@ -5,9 +5,18 @@
 #include "base/limits.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 // Digits that certainly fit int64_t; a longer number is handed to jansson as a real.
 #define SAFE_DIGITS 18
+
+void berth_json_seed(void)
+{
+	size_t seed = 0;
+
+	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed)
+		json_object_seed(seed);
+}
 
 static bool is_digit(char c)
 {

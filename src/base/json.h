@@ -14,6 +14,9 @@ static inline void berth_json_clear(json_t **json)
 	*json = NULL;
 }
 
+// Gives jansson's tables their random seed. Who does not call it, before the first parsing, opens /dev/urandom there.
+void berth_json_seed(void);
+
 // Parses `length` bytes. `what` names the text in messages ("config.json"). Trailing garbage, duplicate keys, NUL in a
 // string and more than BERTH_LIMIT_JSON bytes are BERTH_ERROR_INVALID. Integers above INT64_MAX become reals, which a
 // field table's unsigned fields take again (UINT64_MAX is how many writers say "unlimited"). Returns a new reference.

@@ -115,28 +115,32 @@ static void take_descriptors(struct msghdr *message, struct berth_packet *packet
 	}
 }
 
+// Waits for a packet and leaves it there. Its length, 0 at the end, -1 with errno.
+static ssize_t await_packet(int socket)
+{
+	ssize_t length = 0;
+	bool reset = false;
+
+	// A peer that closed with something unread resets the connection: the kernel says that once, before what the
+	// peer had sent.
+	do {
+		reset = length < 0 && errno == ECONNRESET;
+		length = recv(socket, NULL, 0, MSG_PEEK | MSG_TRUNC);
+	} while (length < 0 && (errno == EINTR || (errno == ECONNRESET && !reset)));
+	return length;
+}
+
 int berth_packet_receive(int socket, struct berth_packet *ret, GError **error)
 {
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int) * BERTH_LIMIT_PACKET_FDS)];
 	} control;
-	g_autofree char *buffer = g_malloc(BERTH_LIMIT_PACKET + 1);
-	struct iovec content = {buffer, BERTH_LIMIT_PACKET};
-	struct msghdr message = {
-		.msg_iov = &content, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
 	BERTH_AUTO_PACKET packet = {0};
 
 	for (size_t i = 0; i < BERTH_LIMIT_PACKET_FDS; i++)
 		packet.fds[i] = -1;
-	ssize_t length = 0;
-	bool reset = false;
-	// A peer that closed with something unread resets the connection: the kernel says that once, before what the
-	// peer had sent.
-	do {
-		reset = length < 0 && errno == ECONNRESET;
-		length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	} while (length < 0 && (errno == EINTR || (errno == ECONNRESET && !reset)));
+	ssize_t length = await_packet(socket);
 	if (length < 0 && errno == EAGAIN) {
 		berth_error_set(error, BERTH_ERROR_UNAVAILABLE, "receive a packet: none is there");
 		return -1;
@@ -147,6 +151,16 @@ int berth_packet_receive(int socket, struct berth_packet *ret, GError **error)
 	}
 	if (length <= 0)
 		return 0;
+	size_t room = MIN((size_t) length, BERTH_LIMIT_PACKET);
+	g_autofree char *buffer = g_malloc(room + 1);
+	struct iovec content = {buffer, room};
+	struct msghdr message = {
+		.msg_iov = &content, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+	length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	if (length < 0) {
+		berth_error_set_errno(error, errno, "receive a packet");
+		return -1;
+	}
 	take_descriptors(&message, &packet);
 	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		berth_error_set(error, BERTH_ERROR_INVALID,
@@ -156,7 +170,7 @@ int berth_packet_receive(int socket, struct berth_packet *ret, GError **error)
 		return -1;
 	}
 	buffer[length] = 0;
-	packet.data = g_realloc(g_steal_pointer(&buffer), (size_t) length + 1);
+	packet.data = g_steal_pointer(&buffer);
 	packet.length = (size_t) length;
 	*ret = packet;
 	packet = (struct berth_packet){0};

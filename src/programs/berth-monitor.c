@@ -2,6 +2,7 @@
 // The parent of one container. It is started by berth_monitor_spawn() and by nobody else, or before there is a
 // container (the id is blank then) by berth_monitor_spare_fill(); monitor/protocol.h says how one talks to it. There
 // may be thousands of these: what is needed only while the container is created is given back.
+#include "base/json.h"
 #include "monitor/monitor.h"
 #include "sys/self.h"
 
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	prctl(PR_SET_NAME, "berth-monitor"); // it may have been executed by descriptor
+	berth_json_seed();
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_TRIM_THRESHOLD, 16 << 10);
 	mallopt(M_TOP_PAD, 4 << 10);

@@ -240,6 +240,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "berth-runtime: cannot keep its own program from containers: %s\n", strerror(errno));
 		return 1;
 	}
+	berth_json_seed();
 	int status = run(&program, &options, argc, argv, &error);
 	if (error)
 		runtime_log(&program, RUNTIME_LOG_ERROR, error->message);

@@ -199,7 +199,7 @@ static bool make_root(struct berth_setup *setup, GError **error)
 	return setup->joined_namespaces & CLONE_NEWNS || berth_rootfs_enter(setup, error);
 }
 
-static bool check_program(const struct berth_setup *setup, GError **error)
+static bool check_program(struct berth_setup *setup, GError **error)
 {
 	const struct oci_process *process = setup->config->process;
 	g_auto(GStrv) env = NULL;
@@ -207,6 +207,11 @@ static bool check_program(const struct berth_setup *setup, GError **error)
 	if (!setup->create->find_program || !process)
 		return true;
 	g_autofree char *program = berth_program_find(process, &env, error);
+	if (program && setup->own_start) {
+		setup->program = g_steal_pointer(&program);
+		setup->env = g_steal_pointer(&env);
+		return true;
+	}
 	return program != NULL;
 }
 
@@ -252,6 +257,8 @@ static bool execute(struct berth_setup *setup, int starter, GError **error)
 		if (!berth_hooks_run(setup->config->hooks->start_container, "startContainer", state, &streams, error))
 			return false;
 	}
+	if (setup->program)
+		return berth_child_execute(setup, starter, setup->program, setup->env, error);
 	g_autofree char *program = berth_program_find(process, &env, error);
 	return program && berth_child_execute(setup, starter, program, env, error);
 }

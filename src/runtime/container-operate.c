@@ -352,9 +352,11 @@ bool berth_container_clear_processes(struct berth_container *container, GError *
 	// not ours.
 	bool ours = container->record->pid != 0;
 	berth_net_devices_return(container);
-	if (cgroup && ours && !berth_cgroup_signal(cgroup, SIGKILL, error))
+	bool running = alive(container);
+	if (cgroup && ours && (running || !berth_cgroup_remove_empty(cgroup)) &&
+	    !berth_cgroup_signal(cgroup, SIGKILL, error))
 		return false;
-	if (alive(container)) {
+	if (running) {
 		pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
 		if (!berth_process_wait_end(container->pidfd, BERTH_CONTAINER_END_WAIT))
 			return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,

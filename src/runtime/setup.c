@@ -78,5 +78,7 @@ void berth_setup_free(struct berth_setup *setup)
 	g_free(setup->label);
 	g_free(setup->seccomp);
 	g_free(setup->host_pid);
+	g_free(setup->program);
+	g_strfreev(setup->env);
 	g_free(setup);
 }

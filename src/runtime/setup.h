@@ -98,6 +98,7 @@ struct berth_setup {
 	int terminal; // the terminal's other side; -1: none
 	int stdio[3];
 	char *host_pid; // as the creator sees it
+	char *program, **env; // found already, for a start that follows at once; NULL: not yet
 };
 
 // An annotation's value; NULL: there is none.

@@ -213,6 +213,13 @@ int berth_cgroup_remove_folder(int folder, const char *name)
 	return unlinkat(folder, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? errno : 0;
 }
 
+bool berth_cgroup_remove_empty(const struct berth_cgroup *cgroup)
+{
+	return cgroup->folders->len > 0 && !g_str_equal(cgroup->path, "/") &&
+	       berth_cgroup_remove_folder(g_array_index(cgroup->folders, struct berth_cgroup_folder, 0).fd,
+					  strrchr(cgroup->path, '/') + 1) == 0;
+}
+
 static bool remove_child(int parent, const char *name, G_GNUC_UNUSED int folder, void *data,
 			 G_GNUC_UNUSED GError **error)
 {

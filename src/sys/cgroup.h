@@ -108,6 +108,10 @@ bool berth_cgroup_signal(const struct berth_cgroup *cgroup, int signal, GError *
 // Pids in the group and beneath: a new GArray of pid_t.
 GArray *berth_cgroup_pids(const struct berth_cgroup *cgroup, GError **error);
 
+// Whether it had neither processes nor groups beneath it: then it is removed from its first hierarchy, whose processes
+// the functions above speak of.
+bool berth_cgroup_remove_empty(const struct berth_cgroup *cgroup);
+
 // Removes the folders, those beneath too; waits at most `milliseconds` for processes that are still dying.
 bool berth_cgroup_remove(struct berth_cgroup *cgroup, unsigned milliseconds, GError **error);
 

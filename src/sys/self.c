@@ -22,12 +22,12 @@
 bool berth_self_protected(void)
 {
 	struct statvfs fs;
-	berth_fd fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
+	if (statvfs("/proc/self/exe", &fs) == 0 && fs.f_flag & ST_RDONLY)
+		return true;
+	berth_fd fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	if (fstatvfs(fd, &fs) == 0 && fs.f_flag & ST_RDONLY)
-		return true;
 	int seals = fcntl(fd, F_GET_SEALS);
 	return seals >= 0 && (seals & SEALS) == SEALS;
 }
