@@ -4,6 +4,7 @@
 // of registry.h.
 #pragma once
 
+#include "distribution/challenge.h"
 #include "distribution/http.h"
 #include "distribution/registry.h"
 
@@ -41,6 +42,7 @@ const char *berth_registry_host(const char *domain);
 struct berth_registries {
 	struct berth_hosts *hosts;
 	struct berth_http *http;
+	struct berth_tokens *tokens;
 	int downloads, uploads;
 	unsigned backoff; // milliseconds
 	unsigned stall;
@@ -50,6 +52,9 @@ struct berth_registries {
 struct berth_client {
 	struct berth_registries *registries;
 	struct berth_credentials *credentials; // a copy; may be NULL
+	char key[BERTH_DIGEST_SIZE]; // tells credentials apart
+	bool login; // no token that is there already will do
+	char *refresh; // of a login: the refresh token that came
 	berth_canceled_fn *canceled;
 	void *data;
 	GMutex lock; // of what endpoints have learned
@@ -63,6 +68,8 @@ struct berth_call {
 	const char *method;
 	const char *path; // behind the endpoint's base, "/v2/…"; or a whole URL, that the endpoint gave
 	const char *scope; // that a token must have; NULL: none
+	bool bare; // no authorization but this one, which goes to the endpoint only
+	const char *authorization; // may be NULL
 	const char *const *headers; // NULL-terminated; may be NULL
 	const char *body; // see struct berth_http_request
 	int body_fd;
@@ -92,6 +99,18 @@ bool berth_status_is_passing(int status); // 429, 5xx
 // Sets *error to what an answer that is no success means. Always false.
 bool berth_response_error(const struct berth_client *client, const struct berth_http_response *response,
 			  const char *what, GError **error);
+
+// Authorization. token.c
+struct berth_tokens;
+struct berth_tokens *berth_tokens_new(void);
+void berth_tokens_free(struct berth_tokens *tokens);
+// The header's value for a request to the endpoint's `origin`, or *ret NULL: none.
+bool berth_authorize(struct berth_client *client, const struct berth_endpoint *endpoint, const char *origin,
+		     const char *scope, char **ret, GError **error);
+// Learns from an answer 401. `sent` is the header's value that it was an answer to, or NULL. Whether it makes sense to
+// ask again.
+bool berth_take_challenge(struct berth_client *client, const struct berth_endpoint *endpoint, const char *origin,
+			  const struct berth_http_response *response, const char *sent);
 
 struct berth_repository {
 	struct berth_client client;

@@ -29,6 +29,7 @@ struct berth_registries *berth_registries_new(const struct berth_registries_opti
 	registries = g_new0(struct berth_registries, 1);
 	registries->hosts = hosts;
 	registries->http = berth_http_new();
+	registries->tokens = berth_tokens_new();
 	registries->downloads = options->downloads > 0 ? options->downloads : DOWNLOADS;
 	registries->uploads = options->uploads > 0 ? options->uploads : UPLOADS;
 	registries->backoff = options->backoff > 0 ? (unsigned) options->backoff : BACK_OFF;
@@ -40,6 +41,7 @@ void berth_registries_free(struct berth_registries *registries)
 {
 	if (!registries)
 		return;
+	berth_tokens_free(registries->tokens);
 	berth_http_free(registries->http);
 	berth_hosts_free(registries->hosts);
 	g_free(registries);

@@ -22,25 +22,20 @@ void berth_client_init(struct berth_client *client, struct berth_registries *reg
 	*client = (struct berth_client){.registries = registries, .canceled = canceled, .data = data};
 	client->credentials = berth_document_copy(&berth_credentials_document, credentials);
 	g_mutex_init(&client->lock);
+	if (!credentials)
+		return;
+	const char *const secrets[] = {credentials->username, credentials->password, credentials->identity_token};
+	struct berth_hash *hash = berth_hash_new();
+	for (size_t i = 0; i < G_N_ELEMENTS(secrets); i++)
+		berth_hash_update(hash, secrets[i] ? secrets[i] : "", secrets[i] ? strlen(secrets[i]) + 1 : 1);
+	berth_hash_digest(hash, client->key);
 }
 
 void berth_client_clear(struct berth_client *client)
 {
 	berth_document_free(&berth_credentials_document, client->credentials);
+	g_free(client->refresh);
 	g_mutex_clear(&client->lock);
-}
-
-static enum berth_http_outcome fail(GError **error, enum berth_error kind, const char *format, ...) G_GNUC_PRINTF(3, 4);
-
-static enum berth_http_outcome fail(GError **error, enum berth_error kind, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	g_autofree char *message = g_strdup_vprintf(format, arguments);
-	va_end(arguments);
-	berth_error_set(error, kind, "%s", message);
-	return BERTH_HTTP_FAILED;
 }
 
 // One exchange with `url`, which is the endpoint's own or one that it pointed to.
@@ -82,12 +77,13 @@ static enum berth_http_outcome exchange(struct berth_client *client, const struc
 	return outcome;
 }
 
+// A body in memory may be a secret (a refresh token) and goes nowhere else.
 static bool is_redirect(const struct berth_call *call, const struct berth_http_response *response)
 {
 	bool reading = g_str_equal(call->method, "GET") || g_str_equal(call->method, "HEAD");
 	int status = response->status;
 
-	if (!berth_http_header(response, "location"))
+	if (!berth_http_header(response, "location") || call->body)
 		return false;
 	return status == 307 || status == 308 || (reading && (status == 301 || status == 302 || status == 303));
 }
@@ -110,16 +106,48 @@ static char *next_url(const char *url, const struct berth_http_response *respons
 	return g_steal_pointer(&next);
 }
 
+// The URL of a call for one scheme.
+static char *make_url(const struct berth_endpoint *endpoint, const struct berth_call *call, const char *scheme)
+{
+	if (call->path[0] != '/')
+		return g_strdup(call->path);
+	return g_strconcat(scheme, "://", endpoint->authority, endpoint->base, call->path, NULL);
+}
+
+// One exchange, and a second one with what the endpoint asked for. Another host gets no authorization.
+static enum berth_http_outcome exchange_authorized(struct berth_client *client, const struct berth_endpoint *endpoint,
+						   const struct berth_call *call, const char *origin, const char *url,
+						   struct berth_http_response *response, GError **error)
+{
+	if (!berth_url_same_origin(origin, url))
+		return exchange(client, endpoint, call, url, NULL, response, error);
+	if (call->bare)
+		return exchange(client, endpoint, call, url, call->authorization, response, error);
+	for (bool again = false;; again = true) {
+		g_autofree char *authorization = NULL;
+		if ((again || !client->login) &&
+		    !berth_authorize(client, endpoint, origin, call->scope, &authorization, error))
+			return BERTH_HTTP_FAILED;
+		enum berth_http_outcome outcome = exchange(client, endpoint, call, url, authorization, response, error);
+		if (outcome != BERTH_HTTP_ANSWERED || response->status != 401 || again ||
+		    !berth_take_challenge(client, endpoint, origin, response, authorization))
+			return outcome;
+		berth_http_response_clear(response);
+	}
+}
+
 // Follows redirects from the endpoint's own URL.
 static enum berth_http_outcome follow(struct berth_client *client, struct berth_endpoint *endpoint,
-				      const struct berth_call *call, const char *first,
+				      const struct berth_call *call, const char *scheme,
 				      struct berth_http_response *response, GError **error)
 {
-	g_autofree char *url = g_strdup(first);
+	g_autofree char *url = make_url(endpoint, call, scheme);
+	g_autofree char *origin = g_strconcat(scheme, "://", endpoint->authority, NULL);
 
 	for (unsigned hops = 0; hops <= BERTH_LIMIT_REDIRECTS; hops++) {
 		berth_http_response_clear(response);
-		enum berth_http_outcome outcome = exchange(client, endpoint, call, url, NULL, response, error);
+		enum berth_http_outcome outcome =
+			exchange_authorized(client, endpoint, call, origin, url, response, error);
 		if (outcome != BERTH_HTTP_ANSWERED || !is_redirect(call, response))
 			return outcome;
 		char *next = next_url(url, response, error);
@@ -128,15 +156,8 @@ static enum berth_http_outcome follow(struct berth_client *client, struct berth_
 		g_free(url);
 		url = next;
 	}
-	return fail(error, BERTH_ERROR_INVALID, "more than %d redirects", BERTH_LIMIT_REDIRECTS);
-}
-
-// The URL of a call for one scheme.
-static char *make_url(const struct berth_endpoint *endpoint, const struct berth_call *call, const char *scheme)
-{
-	if (strstr(call->path, "://"))
-		return g_strdup(call->path);
-	return g_strconcat(scheme, "://", endpoint->authority, endpoint->base, call->path, NULL);
+	berth_error_set(error, BERTH_ERROR_INVALID, "more than %d redirects", BERTH_LIMIT_REDIRECTS);
+	return BERTH_HTTP_FAILED;
 }
 
 // Whether the answer says that the other scheme is spoken here: Go's servers, nginx and others tell in plain HTTP.
@@ -149,15 +170,6 @@ static bool wants_other_scheme(enum berth_http_outcome outcome, const struct ber
 	return response->other_protocol;
 }
 
-static enum berth_http_outcome send_by(struct berth_client *client, struct berth_endpoint *endpoint,
-				       const struct berth_call *call, const char *scheme,
-				       struct berth_http_response *response, GError **error)
-{
-	g_autofree char *url = make_url(endpoint, call, scheme);
-
-	return follow(client, endpoint, call, url, response, error);
-}
-
 enum berth_http_outcome berth_client_send_once(struct berth_client *client, struct berth_endpoint *endpoint,
 					       const struct berth_call *call, struct berth_http_response *response,
 					       GError **error)
@@ -168,12 +180,20 @@ enum berth_http_outcome berth_client_send_once(struct berth_client *client, stru
 
 	if (!scheme && !(scheme = berth_hosts_scheme(hosts, endpoint->authority)))
 		scheme = "https";
-	outcome = send_by(client, endpoint, call, scheme, response, error);
-	if (!endpoint->scheme && !strstr(call->path, "://") && wants_other_scheme(outcome, response, scheme)) {
+	if (g_str_equal(scheme, "https") && g_str_has_prefix(call->path, "http:")) {
+		berth_error_set(
+			error, BERTH_ERROR_INVALID,
+			"%s: the registry leads from TLS to plain HTTP, which is refused (a proxy before it may not "
+			"tell it that it ends TLS)",
+			call->what);
+		return BERTH_HTTP_FAILED;
+	}
+	outcome = follow(client, endpoint, call, scheme, response, error);
+	if (!endpoint->scheme && call->path[0] == '/' && wants_other_scheme(outcome, response, scheme)) {
 		g_autoptr(GError) first = error ? g_steal_pointer(error) : NULL;
 		bool broken = outcome == BERTH_HTTP_BROKEN;
 		scheme = g_str_equal(scheme, "https") ? "http" : "https";
-		outcome = send_by(client, endpoint, call, scheme, response, error);
+		outcome = follow(client, endpoint, call, scheme, response, error);
 		if (outcome == BERTH_HTTP_FAILED && response->other_protocol && broken) {
 			// The scheme was right, the connection was not.
 			outcome = BERTH_HTTP_BROKEN;
