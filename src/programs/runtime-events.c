@@ -4,16 +4,15 @@
 #include "programs/runtime-program.h"
 
 #include "base/error.h"
-#include "base/fd.h"
+#include "runtime/oom.h"
 #include "spec/oci-stats.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 
-// Microseconds: how long, and how often, the counter of kills is looked at after memory was short.
-#define LOOK_FOR G_TIME_SPAN_SECOND
-#define LOOK_AGAIN (50 * G_TIME_SPAN_MILLISECOND)
+// Microseconds: how often the counter of kills is looked at after memory was short.
+#define LOOK_AGAIN (20 * G_TIME_SPAN_MILLISECOND)
 
 struct options {
 	int64_t interval;
@@ -44,53 +43,48 @@ static bool print_stats(struct berth_container *container, GError **error)
 			 berth_error_set_errno(error, errno, "write to standard output"));
 }
 
-// The watch says that something happened; whether a process was killed, the counter says.
-static bool print_oom(struct berth_container *container, int watch, uint64_t *known, GError **error)
+// Tells the kills since the last time.
+static bool print_oom(struct berth_container *container, struct berth_oom_watch *watch, bool ended, GError **error)
 {
-	char buffer[4096];
-	uint64_t kills = 0;
-
-	while (read(watch, buffer, sizeof buffer) > 0)
-		;
-	if (!berth_container_oom_kills(container, &kills, error))
-		return false;
-	for (; *known < kills; (*known)++)
+	for (uint64_t kills = berth_oom_watch_look(watch, ended); kills; kills--)
 		if (!print(berth_container_id(container), "oom", NULL))
 			return berth_error_set_errno(error, errno, "write to standard output");
 	return true;
 }
 
-static bool follow(struct berth_container *container, int64_t interval, GError **error)
+static bool follow_watched(struct berth_container *container, struct berth_oom_watch *watch, int64_t interval,
+			   GError **error)
 {
-	g_autoptr(GError) problem = NULL;
-	int64_t next = g_get_monotonic_time() + interval / 1000, look_until = 0;
-	uint64_t kills = 0;
+	int64_t next = g_get_monotonic_time() + interval / 1000;
 
-	if (!berth_container_oom_kills(container, &kills, error))
-		return false;
-	berth_fd watch = berth_container_oom_watch(container, &problem); // there may be no memory controller
-	if (watch >= 0 && !print_oom(container, watch, &kills, error))
-		return false;
 	for (;;) {
-		struct pollfd files[] = {{berth_container_pidfd(container), POLLIN, 0}, {watch, POLLIN | POLLPRI, 0}};
-		bool looking = g_get_monotonic_time() < look_until;
-		int64_t left = looking ? LOOK_AGAIN : MAX(next - g_get_monotonic_time(), 0);
+		struct pollfd files[] = {{berth_container_pidfd(container), POLLIN, 0}, {watch->fd, POLLIN, 0}};
+		int64_t left = watch->look_until ? LOOK_AGAIN : MAX(next - g_get_monotonic_time(), 0);
 		int ready = poll(files, G_N_ELEMENTS(files), (int) MIN((left + 999) / 1000, G_MAXINT));
 		if (ready < 0 && errno != EINTR)
 			return berth_error_set_errno(error, errno, "wait for events");
-		// v1 tells that memory is short before a process is killed for it, and not again afterwards.
-		if (ready > 0 && files[1].revents)
-			look_until = g_get_monotonic_time() + LOOK_FOR;
-		if ((looking || (ready > 0 && files[1].revents)) && !print_oom(container, watch, &kills, error))
+		bool ended = ready > 0 && files[0].revents;
+		if (watch->fd >= 0 && (watch->look_until || ready > 0) && !print_oom(container, watch, ended, error))
 			return false;
-		if (ready > 0 && files[0].revents) // what killed it was perhaps not seen yet
-			return watch < 0 || print_oom(container, watch, &kills, error);
+		if (ended)
+			return true;
 		if (g_get_monotonic_time() < next)
 			continue;
 		next += interval / 1000;
 		if (!print_stats(container, error))
 			return false;
 	}
+}
+
+static bool follow(struct berth_container *container, int64_t interval, GError **error)
+{
+	struct berth_oom_watch watch = BERTH_OOM_WATCH_NONE;
+	g_autoptr(GError) problem = NULL;
+
+	berth_container_oom_watch(container, &watch, &problem); // there may be no memory controller
+	bool done = follow_watched(container, &watch, interval, error);
+	berth_oom_watch_close(&watch);
+	return done;
 }
 
 static int events(struct runtime_program *program, const void *data, char *const *arguments, GError **error)

@@ -455,11 +455,11 @@ struct oci_stats *berth_container_stats(struct berth_container *container, GErro
 	return cgroup ? berth_stats_read(cgroup) : NULL;
 }
 
-int berth_container_oom_watch(struct berth_container *container, GError **error)
+bool berth_container_oom_watch(struct berth_container *container, struct berth_oom_watch *watch, GError **error)
 {
 	struct berth_cgroup *cgroup = need_cgroup(container, error);
 
-	return cgroup ? berth_stats_watch_oom(cgroup, error) : -1;
+	return cgroup && berth_oom_watch_open(watch, cgroup, error);
 }
 
 static int compare_ids(const void *left, const void *right)

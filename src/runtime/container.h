@@ -9,6 +9,7 @@
 // On disk: <state_root>/<id>/ holds state.json (struct runtime's own record, mode 0600) from create to delete.
 #pragma once
 
+#include "runtime/oom.h"
 #include "spec/oci-runtime.h"
 
 #include <signal.h>
@@ -130,8 +131,8 @@ bool berth_container_oom_kills(struct berth_container *container, uint64_t *ret,
 // What its groups say of memory, cpu, pids, block devices, huge pages and so on: the "data" of runc's `events --stats`.
 struct oci_stats *berth_container_stats(struct berth_container *container, GError **error);
 
-// A descriptor that becomes readable (POLLIN or POLLPRI) when the container may have run out of memory; -1 on failure.
-int berth_container_oom_watch(struct berth_container *container, GError **error);
+// Begins to watch for kills for want of memory (oom.h).
+bool berth_container_oom_watch(struct berth_container *container, struct berth_oom_watch *watch, GError **error);
 
 // Checkpoint and restore, by CRIU (its program, `criu` in $PATH unless named).
 struct berth_checkpoint {

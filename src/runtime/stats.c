@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/inotify.h>
 
 #define SET_MAX 8192 // processors and memory nodes
 
@@ -304,45 +302,4 @@ struct oci_stats *berth_stats_read(const struct berth_cgroup *cgroup)
 	read_block_io(cgroup, stats);
 	read_huge_pages(cgroup, stats);
 	return stats;
-}
-
-static int watch_v2(int folder, GError **error)
-{
-	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/memory.events", folder);
-	berth_fd watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-
-	if (watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0) {
-		berth_error_set_errno(error, errno, "watch memory.events");
-		return -1;
-	}
-	return berth_fd_steal(&watch);
-}
-
-static int watch_v1(int folder, GError **error)
-{
-	berth_fd event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	berth_fd file = openat(folder, "memory.oom_control", O_RDONLY | O_CLOEXEC);
-	berth_fd control = openat(folder, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
-	g_autofree char *text = g_strdup_printf("%d %d", event, file);
-
-	if (event < 0 || file < 0 || control < 0 || write(control, text, strlen(text)) < 0) {
-		berth_error_set_errno(error, errno, "watch memory.oom_control");
-		return -1;
-	}
-	return berth_fd_steal(&event);
-}
-
-int berth_stats_watch_oom(const struct berth_cgroup *cgroup, GError **error)
-{
-	const struct berth_cgroup_folder *folder =
-		berth_cgroup_has(cgroup, "memory") ? berth_cgroup_find(cgroup, "memory") : NULL;
-
-	if (!folder) {
-		berth_error_set(error, BERTH_ERROR_UNAVAILABLE, "the cgroup controller memory is not available");
-		return -1;
-	}
-	int fd = is_v2(cgroup) ? watch_v2(folder->fd, error) : watch_v1(folder->fd, error);
-	if (fd < 0)
-		g_prefix_error(error, "cgroup %s: ", berth_cgroup_path(cgroup));
-	return fd;
 }

@@ -6,7 +6,3 @@
 #include "sys/cgroup.h"
 
 struct oci_stats *berth_stats_read(const struct berth_cgroup *cgroup);
-
-// A descriptor that becomes readable when the group may have run out of memory: an inotify of memory.events (v2) or the
-// eventfd of memory.oom_control (v1). -1 on failure.
-int berth_stats_watch_oom(const struct berth_cgroup *cgroup, GError **error);

@@ -234,3 +234,18 @@ value() {
 	run -0 script 'cat /proc/self/cgroup; cd /sys/fs/cgroup/own; mkdir a; cat cgroup.controllers memory.max; stat -c %u .'
 	[[ "$output" == *"0::/own"*memory*max*0 ]]
 }
+
+@test "the kill of the last process is an event, though systemd takes its group away at once" {
+	needs_systemd
+	local pid
+	configure '.linux.resources.memory={"limit":16777216,"swap":16777216}'
+	launch 'while ! [ -e /tmp/go ]; do sleep 0.1; done; exec tail -c 100m /dev/zero'
+	"$BERTH_BUILD/berth-runtime" --root "$state" $manager events --interval 1h "$id" >"$work/events" 3>&- 4>&- &
+	pid=$!
+	eventually eval 'readlink /proc/$pid/fd/* | grep -q "inotify\|eventfd"' # it watches
+	touch "$bundle/rootfs/tmp/go"
+	wait $pid
+	[ "$(cat "$work/events")" = "{\"type\":\"oom\",\"id\":\"$id\"}" ]
+	eventually is_stopped
+	[ ! -e "$(scope memory)" ]
+}
