@@ -42,14 +42,14 @@ int berth_socket_listen_at(int folder_fd, const char *name, int type, GError **e
 	return berth_fd_steal(&fd);
 }
 
-int berth_socket_connect_at(int folder_fd, const char *name, int type, GError **error)
+static int connect_at(int folder_fd, const char *name, int type, bool named, GError **error)
 {
-	struct sockaddr_un address;
+	struct sockaddr_un address, none = {.sun_family = AF_UNIX};
 	if (!folder_address(folder_fd, name, &address, error))
 		return -1;
 
 	berth_fd fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
+	if (fd < 0 || (named && bind(fd, (struct sockaddr *) &none, sizeof none.sun_family) < 0)) {
 		berth_error_set_errno(error, errno, "make a socket");
 		return -1;
 	}
@@ -62,6 +62,16 @@ int berth_socket_connect_at(int folder_fd, const char *name, int type, GError **
 		return -1;
 	}
 	return berth_fd_steal(&fd);
+}
+
+int berth_socket_connect_at(int folder_fd, const char *name, int type, GError **error)
+{
+	return connect_at(folder_fd, name, type, false, error);
+}
+
+int berth_socket_connect_named_at(int folder_fd, const char *name, int type, GError **error)
+{
+	return connect_at(folder_fd, name, type, true, error);
 }
 
 bool berth_packet_send(int socket, const void *data, size_t length, const int *fds, size_t fd_count, GError **error)

@@ -15,6 +15,8 @@ int berth_socket_listen_at(int folder_fd, const char *name, int type, GError **e
 
 // Connects to it. A missing file or nobody listening is BERTH_ERROR_UNAVAILABLE.
 int berth_socket_connect_at(int folder_fd, const char *name, int type, GError **error);
+// The same from a socket that has a name of its own (an abstract one of the kernel's choice), which accept() tells.
+int berth_socket_connect_named_at(int folder_fd, const char *name, int type, GError **error);
 
 // Sends one packet of 1 to BERTH_LIMIT_PACKET bytes with up to BERTH_LIMIT_PACKET_FDS descriptors (kept by the caller).
 // Never raises SIGPIPE; a peer that is gone is BERTH_ERROR_UNAVAILABLE.

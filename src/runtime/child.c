@@ -224,6 +224,8 @@ static bool set_up(struct berth_setup *setup, GError **error)
 	if (setsid() < 0)
 		return berth_error_set_errno(error, errno, "make a session");
 	umask(0);
+	if (setup->unprivileged && !setup->own_start)
+		berth_namespaces_offer(setup);
 	return make_root(setup, error) && berth_identity_apply(setup, error) &&
 	       // The change of ids has taken the signal away.
 	       berth_child_die_with_parent(setup, error) && check_program(setup, error) &&
@@ -265,14 +267,9 @@ static bool execute(struct berth_setup *setup, int starter, GError **error)
 
 static int wait_for_starter(struct berth_setup *setup)
 {
-	int starter;
-
 	if (setup->own_start)
 		return berth_channel_expect(setup->sync, "start", NULL, NULL) ? berth_fd_steal(&setup->sync) : -1;
-	do
-		starter = accept4(setup->listener, NULL, NULL, SOCK_CLOEXEC);
-	while (starter < 0 && (errno == EINTR || errno == ECONNABORTED));
-	return starter;
+	return berth_namespaces_wait(setup);
 }
 
 void berth_child_fail(int socket, const GError *problem)
@@ -311,6 +308,7 @@ void berth_child_main(struct berth_setup *setup)
 	if (starter < 0)
 		_exit(1);
 	berth_fd_clear(&setup->listener);
+	berth_fd_clear(&setup->own_namespaces);
 	execute(setup, starter, &problem);
 	berth_child_fail(starter, problem);
 }

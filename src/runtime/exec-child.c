@@ -35,9 +35,11 @@ static bool enter_groups(struct berth_setup *setup, GError **error)
 
 static bool enter_namespaces(struct berth_setup *setup, GError **error)
 {
-	bool user;
+	bool user = false;
 
-	if (!berth_namespace_join(setup->target, setup->target_pid, 0, &user, error))
+	if (setup->join[0] >= 0 && !berth_namespaces_enter(setup, &user, error))
+		return g_prefix_error(error, "container %s: ", setup->id), false;
+	if (!setup->join_flags[0] && !berth_namespace_join(setup->target, setup->target_pid, 0, &user, error))
 		return g_prefix_error(error, "container %s: ", setup->id), false;
 	berth_fd_clear(&setup->target);
 	if (user && !berth_identity_become_root(setup, error))
@@ -92,6 +94,9 @@ void berth_exec_child_main(struct berth_setup *setup)
 	int pidfd = -1;
 
 	berth_child_reset_signals();
+	// An ordinary user may not write it any more afterwards.
+	if (!berth_limits_apply_oom_score(setup, getpid(), &problem))
+		berth_child_fail(setup->sync, problem);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	berth_process_forget_environment();
 	if (!berth_child_keep_fds(setup, &problem))

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -136,6 +137,8 @@ static bool prepare(struct exec *exec, const struct berth_exec *wanted, GError *
 	if (setup->target < 0)
 		return berth_error_set_errno(error, errno, "container %s", setup->id);
 	setup->target_pid = (pid_t) container->record->pid;
+	if (getauxval(AT_EUID) != 0 && !berth_namespaces_ask(setup, container->folder, error))
+		return g_prefix_error(error, "container %s: ", setup->id), false;
 	return prepare_groups(exec, wanted->cgroups, error) && berth_kernel_prepare(setup, error) &&
 	       berth_identity_prepare(setup, error);
 }

@@ -293,8 +293,8 @@ bool berth_limits_apply_inherited(const struct berth_setup *setup, pid_t pid, GE
 
 	if (!process)
 		return true;
-	// An ordinary user had to do it before the process was made undumpable.
-	if (!(setup->unprivileged && setup->new_namespaces & CLONE_NEWUSER) &&
+	// For an ordinary user's processes it had to be done before they were made undumpable.
+	if (!setup->exec && !(setup->unprivileged && setup->new_namespaces & CLONE_NEWUSER) &&
 	    !berth_limits_apply_oom_score(setup, pid, error))
 		return false;
 	if (process->io_priority) {

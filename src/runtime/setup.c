@@ -47,7 +47,7 @@ struct berth_setup *berth_setup_new(void)
 	struct berth_setup *setup = g_new0(struct berth_setup, 1);
 
 	setup->root_tree = setup->proc_fd = setup->label_fd = setup->sync = setup->listener = setup->root =
-		setup->terminal = setup->time_offsets = setup->target = -1;
+		setup->terminal = setup->time_offsets = setup->target = setup->own_namespaces = -1;
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)
 		setup->join[i] = -1;
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->stdio); i++)
@@ -64,8 +64,9 @@ void berth_setup_free(struct berth_setup *setup)
 {
 	if (!setup)
 		return;
-	int *const fds[] = {&setup->root_tree, &setup->proc_fd,  &setup->label_fd,     &setup->sync,  &setup->listener,
-			    &setup->root,      &setup->terminal, &setup->time_offsets, &setup->target};
+	int *const fds[] = {&setup->root_tree, &setup->proc_fd,       &setup->label_fd, &setup->sync,
+			    &setup->listener,  &setup->root,          &setup->terminal, &setup->time_offsets,
+			    &setup->target,    &setup->own_namespaces};
 	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
 		berth_fd_clear(fds[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)

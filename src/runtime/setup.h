@@ -94,6 +94,7 @@ struct berth_setup {
 	bool groups_settled;
 	int sync; // to the creator: channel.h
 	int listener; // where start() connects; -1 with own_start
+	int own_namespaces; // /proc/self/ns; -1: nobody has to ask for them (namespaces-ask.c)
 	int root; // O_PATH of the root
 	int terminal; // the terminal's other side; -1: none
 	int stdio[3];
@@ -123,6 +124,14 @@ bool berth_check_preserved(int count, GError **error);
 // prepare.c
 bool berth_prepare(struct berth_setup *setup, GError **error);
 bool berth_prepare_late(struct berth_setup *setup, enum berth_late now, GError **error); // in the child
+
+// namespaces-ask.c
+void berth_namespaces_offer(struct berth_setup *setup); // in the container's process, where the host's /proc is
+int berth_namespaces_wait(const struct berth_setup *setup); // gives them until it is started: the starter's connection
+// Asks the process of a container that was not started, for setup->join; the folder is that of its state. None are
+// there afterwards if it has been started, or is being started just then.
+bool berth_namespaces_ask(struct berth_setup *setup, int folder, GError **error);
+bool berth_namespaces_enter(struct berth_setup *setup, bool *ret_user, GError **error); // setup->join
 
 // rootfs.c
 bool berth_rootfs_prepare(struct berth_setup *setup, GError **error);

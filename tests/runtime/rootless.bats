@@ -126,6 +126,36 @@ quiet='--cgroup-manager disabled'
 	[[ "$output" == *"warning: process.oomScoreAdj: stays "*", -500 cannot be set without CAP_SYS_RESOURCE"* ]]
 }
 
+@test "exec in a container that was not started; its oomScoreAdj" {
+	configure '.process.args=["sleep","1000"] | .process.oomScoreAdj=300'
+	jq '.process | .args=["cat","/proc/self/oom_score_adj"] | .oomScoreAdj=700' "$bundle/config.json" >"$work/process.json"
+	chmod 644 "$work/process.json"
+	run as_user "
+		\$rt $quiet create --bundle \$bundle \$id >\$work/out 2>&1
+		\$rt exec \$id sh -c 'cat /proc/self/oom_score_adj; for kind in cgroup ipc mnt net pid; do readlink /proc/self/ns/\$kind; done'
+		for kind in cgroup ipc mnt net pid user uts; do
+			# Only root may look at its namespaces.
+			! readlink /proc/\$(\$rt state \$id | jq .pid)/ns/\$kind 2>/dev/null
+		done
+		\$rt state \$id | jq -r .status
+		\$rt start \$id
+		echo; for kind in cgroup ipc mnt net pid; do readlink /proc/\$(\$rt state \$id | jq .pid)/ns/\$kind; done
+		echo; \$rt exec --process \$work/process.json \$id
+		\$rt delete --force \$id"
+	cat "$work/out"
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "${lines[0]}" = 300 ]
+	[[ "$output" == *$'\ncreated\n'* ]]
+	[ "${lines[-1]}" = 700 ]
+	[[ "$output" != *"cannot be set"* ]]
+	# It was in the same as the program later.
+	for kind in cgroup ipc mnt net pid; do
+		[ "$(grep -c "^$kind:" <<<"$output")" = 2 ]
+		[ "$(grep "^$kind:" <<<"$output" | sort -u | wc -l)" = 1 ]
+	done
+}
+
 @test "the creator's mounts of sysfs, mqueue and procfs serve where the namespaces are shared" {
 	configure '.linux.namespaces |= map(select(.type | IN("network","ipc","pid") | not)) | .process.args=["sh","-c",
 		"ls /sys/class/net | wc -l; ls -d /proc/1; touch /sys/x 2>/dev/null || grep -c \" /sys ro\" /proc/self/mountinfo"]'

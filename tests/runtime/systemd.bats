@@ -240,7 +240,7 @@ value() {
 	local pid
 	configure '.linux.resources.memory={"limit":16777216,"swap":16777216}'
 	launch 'while ! [ -e /tmp/go ]; do sleep 0.1; done; exec tail -c 100m /dev/zero'
-	"$BERTH_BUILD/berth-runtime" --root "$state" $manager events --interval 1h "$id" >"$work/events" 3>&- 4>&- &
+	"$BERTH_BUILD/berth-runtime" --root "$state" "$manager" events --interval 1h "$id" >"$work/events" 3>&- 4>&- &
 	pid=$!
 	eventually eval 'readlink /proc/$pid/fd/* | grep -q "inotify\|eventfd"' # it watches
 	touch "$bundle/rootfs/tmp/go"
