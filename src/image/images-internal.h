@@ -5,8 +5,11 @@
 #include "image/image.h"
 #include "image/record.h"
 
+struct berth_flights;
+
 struct berth_images {
 	struct berth_store *store;
+	struct berth_flights *flights; // transfer-internal.h
 	berth_image_event_fn *event;
 	void *event_data;
 };
@@ -33,6 +36,11 @@ const char *berth_image_architecture(void);
 struct berth_image_layer *berth_image_layer_add(struct berth_images *images, struct berth_lease *lease,
 						const char *digest, const char *parent, const char *diff_id,
 						GError **error);
+
+// The chain id of a layer with that content on `parent` (a chain id, or NULL).
+char *berth_image_chain_id(const char *parent, const char *diff_id);
+// That the content of blob `digest` is what the image's configuration says; `expected` NULL: it says nothing.
+bool berth_image_check_diff_id(const char *digest, const char *expected, const char *found, GError **error);
 
 // manifest.c. Writes the OCI manifest of a configuration and layers; the same ones give the same bytes. Returns
 // its digest.

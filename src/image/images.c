@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image/images-internal.h"
+#include "image/origin.h"
+#include "image/transfer-internal.h"
 
 #include "base/error.h"
 #include "base/limits.h"
@@ -14,11 +15,15 @@ struct berth_images *berth_images_new(struct berth_store *store)
 	struct berth_images *images = g_new0(struct berth_images, 1);
 
 	images->store = store;
+	images->flights = berth_flights_new();
 	return images;
 }
 
 void berth_images_free(struct berth_images *images)
 {
+	if (!images)
+		return;
+	berth_flights_free(images->flights);
 	g_free(images);
 }
 
@@ -49,7 +54,8 @@ void berth_images_collect(struct berth_images *images)
 {
 	struct berth_collected collected;
 
-	berth_store_collect(images->store, &collected, NULL);
+	if (berth_store_collect(images->store, &collected, NULL) && collected.blobs > 0)
+		berth_origins_sweep(images->store, NULL);
 }
 
 const char *berth_image_architecture(void)

@@ -15,7 +15,7 @@
 
 #define CHUNK (256 << 10)
 
-static char *chain_id(const char *parent, const char *diff_id)
+char *berth_image_chain_id(const char *parent, const char *diff_id)
 {
 	char digest[BERTH_DIGEST_SIZE];
 
@@ -29,7 +29,7 @@ static char *chain_id(const char *parent, const char *diff_id)
 	return g_strdup(digest);
 }
 
-static bool check_diff_id(const char *digest, const char *expected, const char *found, GError **error)
+bool berth_image_check_diff_id(const char *digest, const char *expected, const char *found, GError **error)
 {
 	return !expected || g_str_equal(expected, found) ||
 	       berth_error_set(
@@ -104,11 +104,11 @@ static bool unpack_and_commit(struct berth_images *images, struct berth_lease *l
 		return false;
 	BERTH_FAILPOINT("image.layer.prepared");
 	bool done = unpack(images, layer->digest, id, diff_id, error) &&
-		    check_diff_id(layer->digest, expected, diff_id, error);
+		    berth_image_check_diff_id(layer->digest, expected, diff_id, error);
 	if (done) {
 		BERTH_FAILPOINT("image.layer.unpacked");
 		layer->diff_id = g_strdup(diff_id);
-		layer->chain_id = chain_id(parent, diff_id);
+		layer->chain_id = berth_image_chain_id(parent, diff_id);
 		done = berth_snapshot_commit(snapshots, id, layer->chain_id, error);
 	}
 	if (!done)
@@ -127,7 +127,7 @@ static bool check_blob(struct berth_images *images, const char *digest, const ch
 						  error);
 
 	return stream && berth_layer_stream_finish(stream, diff_id, error) &&
-	       check_diff_id(digest, expected, diff_id, error);
+	       berth_image_check_diff_id(digest, expected, diff_id, error);
 }
 
 static bool add(struct berth_images *images, struct berth_lease *lease, const char *parent, const char *expected,
@@ -137,7 +137,7 @@ static bool add(struct berth_images *images, struct berth_lease *lease, const ch
 	struct berth_usage usage;
 
 	if (expected) {
-		g_autofree char *chain = chain_id(parent, expected);
+		g_autofree char *chain = berth_image_chain_id(parent, expected);
 		berth_lease_add(lease, BERTH_RECORD_SNAPSHOT, chain);
 		if (berth_snapshot_exists(snapshots, chain)) {
 			layer->diff_id = g_strdup(expected);

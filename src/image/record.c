@@ -77,15 +77,12 @@ static bool image_exists(struct berth_transaction *transaction, const char *id, 
 	return true;
 }
 
-bool berth_image_record_add(struct berth_transaction *transaction, const char *id,
+bool berth_image_record_put(struct berth_transaction *transaction, const char *id,
 			    const struct berth_image_record *record, GError **error)
 {
 	g_autoptr(GArray) references = g_array_new(false, false, sizeof(struct berth_reference));
 	struct berth_reference config = {BERTH_RECORD_BLOB, id}, manifest = {BERTH_RECORD_BLOB, record->manifest};
-	bool exists;
 
-	if (!image_exists(transaction, id, &exists, error) || exists)
-		return exists;
 	g_array_append_val(references, config);
 	g_array_append_val(references, manifest);
 	for (guint i = 0; i < record->layers->len; i++) {
@@ -104,13 +101,28 @@ bool berth_image_record_add(struct berth_transaction *transaction, const char *i
 					 error);
 }
 
-bool berth_tag_record_put(struct berth_transaction *transaction, const char *name, const char *id, GError **error)
+bool berth_image_record_add(struct berth_transaction *transaction, const char *id,
+			    const struct berth_image_record *record, GError **error)
+{
+	bool exists;
+
+	return image_exists(transaction, id, &exists, error) &&
+	       (exists || berth_image_record_put(transaction, id, record, error));
+}
+
+bool berth_tag_record_put_digest(struct berth_transaction *transaction, const char *name, const char *digest,
+				 const char *id, GError **error)
 {
 	struct berth_tag_record record = {VERSION, (char *) id, berth_moment_now()};
-	struct berth_reference image = {BERTH_RECORD_IMAGE, id};
+	struct berth_reference references[] = {{BERTH_RECORD_IMAGE, id}, {BERTH_RECORD_BLOB, digest}};
 
 	return berth_record_put_document(transaction, BERTH_RECORD_TAG, name, NULL, &berth_tag_record_document, &record,
-					 &image, 1, error);
+					 references, digest ? 2 : 1, error);
+}
+
+bool berth_tag_record_put(struct berth_transaction *transaction, const char *name, const char *id, GError **error)
+{
+	return berth_tag_record_put_digest(transaction, name, NULL, id, error);
 }
 
 char *berth_tag_record_image(struct berth_transaction *transaction, const char *name, GError **error)

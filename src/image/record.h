@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the database keeps of images. Kind "image": id is the configuration's digest; it refers to its configuration,
 // manifest and layers (blobs) and to its top layer's snapshot. Kind "tag": id is the full name, with ":tag" or, for
-// what was asked for by digest, with "@sha256:…"; it refers to its image.
+// what a registry has under a digest, with "@sha256:…"; it refers to its image, and to the manifest or index of that
+// digest.
 #pragma once
 
 #include "base/document.h"
@@ -45,12 +46,18 @@ struct berth_image_record *berth_image_record_get(struct berth_transaction *tran
 // Writes it if the image is not there yet.
 bool berth_image_record_add(struct berth_transaction *transaction, const char *id,
 			    const struct berth_image_record *record, GError **error);
+// Writes it in place of what is there.
+bool berth_image_record_put(struct berth_transaction *transaction, const char *id,
+			    const struct berth_image_record *record, GError **error);
 int64_t berth_image_record_size(const struct berth_image_record *record); // bytes of all layers' files
 // The chain id of the top layer; NULL for an image without layers. Borrowed.
 const char *berth_image_record_top(const struct berth_image_record *record);
 
 // The name refers to the image from now on.
 bool berth_tag_record_put(struct berth_transaction *transaction, const char *name, const char *id, GError **error);
+// The same for "host/path@<digest>", where `digest` is that of a manifest or index in the store, which is kept with it.
+bool berth_tag_record_put_digest(struct berth_transaction *transaction, const char *name, const char *digest,
+				 const char *id, GError **error);
 // NULL without an error if there is no such name. The caller frees it.
 char *berth_tag_record_image(struct berth_transaction *transaction, const char *name, GError **error);
 // The names of an image, sorted; a new NULL-terminated array.
