@@ -20,7 +20,7 @@ static char *next_link(const char *header)
 		const char *close = strchr(open, '>');
 		const char *next = close ? strstr(close, ",") : NULL;
 		g_autofree char *parameters =
-			close ? g_strndup(close + 1, next ? (gsize) (next - close - 1) : G_MAXINT) : NULL;
+			next ? g_strndup(close + 1, (gsize) (next - close - 1)) : g_strdup(close ? close + 1 : "");
 		if (!close)
 			return NULL;
 		if (strstr(parameters, "rel=\"next\"") || strstr(parameters, "rel=next"))
