@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 
 #define CERTIFICATE_LIMIT (1 << 20) // bytes of one file
@@ -23,7 +24,7 @@ struct berth_hosts {
 	GPtrArray *mirrors; // of struct mirror
 	char **certificates; // folders
 	struct berth_proxies *proxies;
-	GMutex lock; // of `schemes`
+	pthread_mutex_t lock; // of `schemes`
 	GHashTable *schemes; // which one a host without a fixed one spoke
 };
 
@@ -109,7 +110,7 @@ struct berth_hosts *berth_hosts_new(const struct berth_registries_options *optio
 	struct berth_hosts *hosts = g_new0(struct berth_hosts, 1);
 	bool good = true;
 
-	g_mutex_init(&hosts->lock);
+	pthread_mutex_init(&hosts->lock, NULL);
 	hosts->insecure = g_ptr_array_new_with_free_func(g_free);
 	hosts->names = g_ptr_array_new_with_free_func(g_free);
 	hosts->mirrors = g_ptr_array_new_with_free_func(free_mirror);
@@ -136,7 +137,7 @@ void berth_hosts_free(struct berth_hosts *hosts)
 	g_hash_table_unref(hosts->schemes);
 	g_strfreev(hosts->certificates);
 	berth_proxies_free(hosts->proxies);
-	g_mutex_clear(&hosts->lock);
+	pthread_mutex_destroy(&hosts->lock);
 	g_free(hosts);
 }
 
@@ -303,16 +304,16 @@ const char *berth_hosts_proxy(const struct berth_hosts *hosts, const char *url)
 
 const char *berth_hosts_scheme(struct berth_hosts *hosts, const char *authority)
 {
-	g_mutex_lock(&hosts->lock);
+	pthread_mutex_lock(&hosts->lock);
 	const char *scheme = g_hash_table_lookup(hosts->schemes, authority);
 	scheme = scheme ? g_intern_string(scheme) : NULL;
-	g_mutex_unlock(&hosts->lock);
+	pthread_mutex_unlock(&hosts->lock);
 	return scheme;
 }
 
 void berth_hosts_remember(struct berth_hosts *hosts, const char *authority, const char *scheme)
 {
-	g_mutex_lock(&hosts->lock);
+	pthread_mutex_lock(&hosts->lock);
 	g_hash_table_replace(hosts->schemes, g_strdup(authority), g_strdup(scheme));
-	g_mutex_unlock(&hosts->lock);
+	pthread_mutex_unlock(&hosts->lock);
 }

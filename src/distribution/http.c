@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -24,7 +25,7 @@ struct session {
 };
 
 struct berth_http {
-	GMutex lock; // of all below
+	pthread_mutex_t lock; // of all below
 	struct berth_curl curl;
 	GPtrArray *idle; // of struct session, the latest used last
 };
@@ -84,7 +85,7 @@ struct berth_http *berth_http_new(void)
 {
 	struct berth_http *http = g_new0(struct berth_http, 1);
 
-	g_mutex_init(&http->lock);
+	pthread_mutex_init(&http->lock, NULL);
 	http->idle = g_ptr_array_new();
 	return http;
 }
@@ -106,7 +107,7 @@ void berth_http_free(struct berth_http *http)
 	for (guint i = 0; i < http->idle->len; i++)
 		close_session(&http->curl, http->idle->pdata[i]);
 	g_ptr_array_unref(http->idle);
-	g_mutex_clear(&http->lock);
+	pthread_mutex_destroy(&http->lock);
 	g_free(http);
 }
 
@@ -141,11 +142,11 @@ static struct session *take_session(struct berth_http *http, const char *url, GE
 	struct session *session = NULL;
 	bool loaded;
 
-	g_mutex_lock(&http->lock);
+	pthread_mutex_lock(&http->lock);
 	loaded = http->curl.library || berth_curl_load(&http->curl, error);
 	if (loaded)
 		session = find_session(http, origin);
-	g_mutex_unlock(&http->lock);
+	pthread_mutex_unlock(&http->lock);
 	if (!loaded || session)
 		return session;
 	session = g_new0(struct session, 1);
@@ -171,11 +172,11 @@ static void give_back(struct berth_http *http, struct session *session)
 	g_autoptr(GPtrArray) stale = g_ptr_array_new();
 
 	session->used = seconds_now();
-	g_mutex_lock(&http->lock);
+	pthread_mutex_lock(&http->lock);
 	g_ptr_array_add(http->idle, session);
 	while (is_stale(http))
 		g_ptr_array_add(stale, g_ptr_array_remove_index(http->idle, 0));
-	g_mutex_unlock(&http->lock);
+	pthread_mutex_unlock(&http->lock);
 	for (guint i = 0; i < stale->len; i++)
 		close_session(&http->curl, stale->pdata[i]);
 }

@@ -8,6 +8,8 @@
 #include "distribution/http.h"
 #include "distribution/registry.h"
 
+#include <pthread.h>
+
 // How registries, mirrors and their helpers are reached. hosts.c
 struct berth_hosts;
 struct berth_hosts *berth_hosts_new(const struct berth_registries_options *options, GError **error);
@@ -57,7 +59,7 @@ struct berth_client {
 	char *refresh; // of a login: the refresh token that came
 	berth_canceled_fn *canceled;
 	void *data;
-	GMutex lock; // of what endpoints have learned
+	pthread_mutex_t lock; // of what endpoints have learned
 };
 void berth_client_init(struct berth_client *client, struct berth_registries *registries,
 		       const struct berth_credentials *credentials, berth_canceled_fn *canceled, void *data);

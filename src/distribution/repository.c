@@ -51,9 +51,9 @@ static bool open_endpoints(struct berth_repository *repository, GError **error)
 
 struct berth_endpoint *berth_repository_own(struct berth_repository *repository, GError **error)
 {
-	g_mutex_lock(&repository->client.lock);
+	pthread_mutex_lock(&repository->client.lock);
 	bool opened = open_endpoints(repository, error);
-	g_mutex_unlock(&repository->client.lock);
+	pthread_mutex_unlock(&repository->client.lock);
 	return opened ? repository->own : NULL;
 }
 
@@ -63,7 +63,7 @@ GPtrArray *berth_repository_sources(struct berth_repository *repository, GError 
 	g_autoptr(GPtrArray) sources = g_ptr_array_new();
 	GPtrArray *ret = NULL;
 
-	g_mutex_lock(&repository->client.lock);
+	pthread_mutex_lock(&repository->client.lock);
 	if (open_endpoints(repository, error)) {
 		for (guint i = 0; !repository->push && i < repository->mirrors->len; i++) {
 			struct berth_endpoint *mirror = repository->mirrors->pdata[i];
@@ -73,15 +73,15 @@ GPtrArray *berth_repository_sources(struct berth_repository *repository, GError 
 		g_ptr_array_add(sources, repository->own);
 		ret = g_steal_pointer(&sources);
 	}
-	g_mutex_unlock(&repository->client.lock);
+	pthread_mutex_unlock(&repository->client.lock);
 	return ret;
 }
 
 void berth_endpoint_give_up(struct berth_client *client, struct berth_endpoint *mirror)
 {
-	g_mutex_lock(&client->lock);
+	pthread_mutex_lock(&client->lock);
 	mirror->dead = true;
-	g_mutex_unlock(&client->lock);
+	pthread_mutex_unlock(&client->lock);
 }
 
 bool berth_repository_ask(struct berth_repository *repository, const struct berth_call *call,

@@ -21,7 +21,7 @@ void berth_client_init(struct berth_client *client, struct berth_registries *reg
 {
 	*client = (struct berth_client){.registries = registries, .canceled = canceled, .data = data};
 	client->credentials = berth_document_copy(&berth_credentials_document, credentials);
-	g_mutex_init(&client->lock);
+	pthread_mutex_init(&client->lock, NULL);
 	if (!credentials)
 		return;
 	const char *const secrets[] = {credentials->username, credentials->password, credentials->identity_token};
@@ -35,7 +35,7 @@ void berth_client_clear(struct berth_client *client)
 {
 	berth_document_free(&berth_credentials_document, client->credentials);
 	g_free(client->refresh);
-	g_mutex_clear(&client->lock);
+	pthread_mutex_destroy(&client->lock);
 }
 
 // One exchange with `url`, which is the endpoint's own or one that it pointed to.
@@ -204,9 +204,9 @@ enum berth_http_outcome berth_client_send_once(struct berth_client *client, stru
 	if (outcome == BERTH_HTTP_ANSWERED && !endpoint->scheme)
 		berth_hosts_remember(hosts, endpoint->authority, scheme);
 	if (response->status > 0) {
-		g_mutex_lock(&client->lock);
+		pthread_mutex_lock(&client->lock);
 		endpoint->answered = true;
-		g_mutex_unlock(&client->lock);
+		pthread_mutex_unlock(&client->lock);
 	}
 	if (outcome != BERTH_HTTP_ANSWERED)
 		g_prefix_error(error, "%s: ", call->what);
@@ -249,9 +249,9 @@ bool berth_client_back_off(struct berth_client *client, unsigned attempt, const 
 
 bool berth_client_may_retry(struct berth_client *client, const struct berth_endpoint *endpoint, unsigned failed)
 {
-	g_mutex_lock(&client->lock);
+	pthread_mutex_lock(&client->lock);
 	bool answered = endpoint->answered;
-	g_mutex_unlock(&client->lock);
+	pthread_mutex_unlock(&client->lock);
 	return failed < (answered ? ATTEMPTS : FIRST_ATTEMPTS);
 }
 

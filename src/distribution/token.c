@@ -7,13 +7,16 @@
 #include "distribution/challenge.h"
 #include "distribution/internal.h"
 
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #define TOKENS_KEPT 256
 #define TOKEN_LIMIT (64 << 10) // bytes of a token server's answer
 #define TOKEN_SECONDS 60 // a token whose server does not tell
 #define TOKEN_SECONDS_MAXIMUM 86400
 #define CLIENT_ID "berth"
+#define ASK_NANOSECONDS 100000000 // between two questions whether the work was canceled
 
 struct token {
 	char *text; // NULL: none yet
@@ -22,8 +25,8 @@ struct token {
 };
 
 struct berth_tokens {
-	GMutex lock;
-	GCond changed;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
 	GHashTable *tokens; // struct token by key
 	GHashTable *challenges; // struct berth_challenge by origin
 };
@@ -40,8 +43,8 @@ struct berth_tokens *berth_tokens_new(void)
 {
 	struct berth_tokens *tokens = g_new0(struct berth_tokens, 1);
 
-	g_mutex_init(&tokens->lock);
-	g_cond_init(&tokens->changed);
+	pthread_mutex_init(&tokens->lock, NULL);
+	pthread_cond_init(&tokens->changed, NULL);
 	tokens->tokens = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_token);
 	tokens->challenges =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) berth_challenge_free);
@@ -54,8 +57,8 @@ void berth_tokens_free(struct berth_tokens *tokens)
 		return;
 	g_hash_table_unref(tokens->tokens);
 	g_hash_table_unref(tokens->challenges);
-	g_cond_clear(&tokens->changed);
-	g_mutex_clear(&tokens->lock);
+	pthread_cond_destroy(&tokens->changed);
+	pthread_mutex_destroy(&tokens->lock);
 	g_free(tokens);
 }
 
@@ -98,10 +101,10 @@ static struct berth_challenge *copy_challenge(const struct berth_challenge *chal
 // What the origin wanted the last time, a copy; NULL: it is not known to want anything.
 static struct berth_challenge *known_challenge(struct berth_tokens *tokens, const char *origin)
 {
-	g_mutex_lock(&tokens->lock);
+	pthread_mutex_lock(&tokens->lock);
 	const struct berth_challenge *known = g_hash_table_lookup(tokens->challenges, origin);
 	struct berth_challenge *copy = known ? copy_challenge(known) : NULL;
-	g_mutex_unlock(&tokens->lock);
+	pthread_mutex_unlock(&tokens->lock);
 	return copy;
 }
 
@@ -278,6 +281,20 @@ static gboolean is_over(G_GNUC_UNUSED void *key, void *value, G_GNUC_UNUSED void
 	return !token->asking && token->expires <= seconds_now();
 }
 
+// Until a token came, or it is time to ask whether anybody wants it still.
+static void wait_a_while(struct berth_tokens *tokens)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += ASK_NANOSECONDS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_cond_timedwait(&tokens->changed, &tokens->lock, &until);
+}
+
 // The entry of `key`, which this thread has to fill (asking), or NULL with *ret_text when it is there. With the lock.
 static struct token *claim(struct berth_client *client, const char *key, char **ret_text, GError **error)
 {
@@ -292,7 +309,7 @@ static struct token *claim(struct berth_client *client, const char *key, char **
 			berth_error_set(error, BERTH_ERROR_CANCELED, "canceled");
 			return NULL;
 		}
-		g_cond_wait_until(&tokens->changed, &tokens->lock, g_get_monotonic_time() + 100000);
+		wait_a_while(tokens);
 	}
 	if (token && token->text && token->expires > seconds_now() && !client->login) {
 		*ret_text = g_strdup(token->text);
@@ -324,20 +341,20 @@ static char *bearer(struct berth_client *client, const struct berth_endpoint *en
 	g_autofree char *key = key_of(client, endpoint, origin, challenge, wanted), *text = NULL;
 	struct token fresh = {0};
 
-	g_mutex_lock(&tokens->lock);
+	pthread_mutex_lock(&tokens->lock);
 	struct token *token = claim(client, key, &text, error);
-	g_mutex_unlock(&tokens->lock);
+	pthread_mutex_unlock(&tokens->lock);
 	if (token) {
 		bool good = ask_server(client, endpoint, origin, challenge, wanted, &fresh, error);
-		g_mutex_lock(&tokens->lock);
+		pthread_mutex_lock(&tokens->lock);
 		token->asking = false;
 		g_free(token->text);
 		token->text = good ? fresh.text : NULL;
 		text = g_strdup(token->text);
 		// One that is about to expire is of no use.
 		token->expires = good ? seconds_now() + fresh.expires - MIN(fresh.expires / 10, 10) : 0;
-		g_cond_broadcast(&tokens->changed);
-		g_mutex_unlock(&tokens->lock);
+		pthread_cond_broadcast(&tokens->changed);
+		pthread_mutex_unlock(&tokens->lock);
 	}
 	return text ? g_strconcat("Bearer ", text, NULL) : NULL;
 }
@@ -412,10 +429,10 @@ bool berth_take_challenge(struct berth_client *client, const struct berth_endpoi
 	chosen = choose(all);
 	if (!chosen || (credentials && credentials->registry_token))
 		return false;
-	g_mutex_lock(&tokens->lock);
+	pthread_mutex_lock(&tokens->lock);
 	if (sent && g_str_has_prefix(sent, "Bearer "))
 		forget(tokens, sent + strlen("Bearer "));
 	g_hash_table_replace(tokens->challenges, g_strdup(origin), copy_challenge(chosen));
-	g_mutex_unlock(&tokens->lock);
+	pthread_mutex_unlock(&tokens->lock);
 	return g_str_equal(chosen->scheme, "bearer") || (has_password(credentials) && !sent);
 }

@@ -120,9 +120,9 @@ bool berth_repository_mount_blob(struct berth_repository *repository, const char
 	}
 	*ret_mounted = !url;
 	if (url && minimum <= 0) {
-		g_mutex_lock(&repository->client.lock);
+		pthread_mutex_lock(&repository->client.lock);
 		g_hash_table_replace(repository->sessions, g_strdup(digest), g_steal_pointer(&url));
-		g_mutex_unlock(&repository->client.lock);
+		pthread_mutex_unlock(&repository->client.lock);
 	}
 	return true;
 }
@@ -137,9 +137,9 @@ static bool begin(struct upload *upload, GError **error)
 
 	g_clear_pointer(&upload->url, g_free);
 	upload->offset = 0;
-	g_mutex_lock(&repository->client.lock);
+	pthread_mutex_lock(&repository->client.lock);
 	g_hash_table_steal_extended(repository->sessions, upload->descriptor->digest, &digest, &url);
-	g_mutex_unlock(&repository->client.lock);
+	pthread_mutex_unlock(&repository->client.lock);
 	g_free(digest);
 	upload->url = url;
 	if (url)

@@ -13,6 +13,7 @@ struct scene {
 	struct registry *registry;
 	struct berth_registries *client;
 	GByteArray *layers[3]; // plain archives
+	pthread_mutex_t lock; // several pulls may tell
 	GString *lines; // of the progress: "id: status\n"
 	int64_t cancel_at; // downloaded bytes; 0: never
 	bool canceled;
@@ -28,9 +29,11 @@ static void note(void *data, const struct api_progress *progress)
 			scene->canceled = true;
 		return;
 	}
+	pthread_mutex_lock(&scene->lock);
 	if (progress->id)
 		g_string_append_printf(scene->lines, "%s: ", progress->id);
 	g_string_append_printf(scene->lines, "%s\n", progress->status);
+	pthread_mutex_unlock(&scene->lock);
 }
 
 static bool is_canceled(void *data)
@@ -43,6 +46,7 @@ static void begin(struct scene *scene, const char *driver)
 	g_autoptr(GError) error = NULL;
 
 	*scene = (struct scene){.registry = registry_new(), .lines = g_string_new(NULL)};
+	pthread_mutex_init(&scene->lock, NULL);
 	fixture_setup(&scene->fixture, driver);
 	scene->client = berth_registries_new(&(struct berth_registries_options){0}, &error);
 	g_assert_no_error(error);
@@ -60,6 +64,7 @@ static void end(struct scene *scene)
 	berth_registries_free(scene->client);
 	fixture_teardown(&scene->fixture, NULL);
 	registry_free(scene->registry);
+	pthread_mutex_destroy(&scene->lock);
 	g_string_free(scene->lines, true);
 	for (guint i = 0; i < G_N_ELEMENTS(scene->layers); i++)
 		g_byte_array_unref(scene->layers[i]);
