@@ -284,14 +284,13 @@ static size_t give_body(char *bytes, size_t size, size_t count, void *data)
 	return (size_t) length;
 }
 
+// libcurl would send a body again by itself when a kept connection breaks before an answer: to a registry that has a
+// part of it already. That is for our caller to find out.
 static int seek_body(void *data, curl_off_t offset, int origin)
 {
-	struct exchange *exchange = data;
+	const struct exchange *exchange = data;
 
-	if (origin != SEEK_SET)
-		return CURL_SEEKFUNC_CANTSEEK;
-	exchange->position = offset;
-	return CURL_SEEKFUNC_OK;
+	return origin == SEEK_SET && offset == exchange->position ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 static void set_tls(const struct berth_curl *curl, CURL *easy, const struct berth_tls *tls)
