@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers of /images.
-#include "api/request.h"
+#include "api/progress.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -90,48 +90,10 @@ bool berth_handle_image_remove(struct berth_request *request, GError **error)
 	return true;
 }
 
-// A progress stream: JSON lines that end in "\r\n". The head goes out with the first line, so that what fails before
-// it has an HTTP status of its own.
-struct progress_stream {
-	struct berth_request *request;
-	bool quiet;
-};
-
-static void write_progress(void *data, const struct api_progress *progress)
-{
-	struct progress_stream *stream = data;
-
-	if (stream->quiet && !progress->stream && !progress->error)
-		return;
-	g_autofree char *text =
-		berth_document_print_text(&api_progress_document, progress, berth_request_version(stream->request));
-	g_autofree char *line = g_strconcat(text, "\r\n", NULL);
-	berth_stream_begin(stream->request, BERTH_CONTENT_JSON);
-	berth_stream_write(stream->request, line, strlen(line));
-}
-
-// Ends a progress stream: a failure after its first line is a line too.
-static bool end_progress(struct progress_stream *stream, GError *failure, GError **error)
-{
-	if (!failure) {
-		berth_stream_begin(stream->request, BERTH_CONTENT_JSON);
-		return true;
-	}
-	if (!berth_stream_begun(stream->request)) {
-		g_propagate_error(error, failure);
-		return false;
-	}
-	struct api_error_detail detail = {failure->message};
-	struct api_progress progress = {.error = failure->message, .error_detail = &detail};
-	write_progress(stream, &progress);
-	g_error_free(failure);
-	return true;
-}
-
 static bool import(struct berth_request *request, GError **error)
 {
 	g_autofree char *name = name_of(request);
-	struct progress_stream stream = {request, false};
+	struct berth_progress_stream stream = {request, false};
 	const char *message = berth_request_text(request, "message"),
 		   *platform = berth_request_text(request, "platform");
 	GError *failure = NULL;
@@ -139,10 +101,10 @@ static bool import(struct berth_request *request, GError **error)
 	g_autofree char *id =
 		berth_images_import(berth_request_images(request), berth_request_body_fd(request), name,
 				    berth_request_list(request, "changes"), message,
-				    platform && *platform ? platform : NULL, write_progress, &stream, &failure);
+				    platform && *platform ? platform : NULL, berth_progress_write, &stream, &failure);
 	if (id)
-		write_progress(&stream, &(struct api_progress){.status = id});
-	return end_progress(&stream, failure, error);
+		berth_progress_write(&stream, &(struct api_progress){.status = id});
+	return berth_progress_end(&stream, failure, error);
 }
 
 bool berth_handle_image_create(struct berth_request *request, GError **error)
@@ -150,10 +112,7 @@ bool berth_handle_image_create(struct berth_request *request, GError **error)
 	const char *source = berth_request_text(request, "fromSrc"), *image = berth_request_text(request, "fromImage");
 
 	if (image && *image)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "pulling %s: registries are not supported by this version; get an image with "
-				       "`berth image bootstrap`, `berth load` or `berth import`",
-				       image);
+		return berth_handle_image_pull(request, error);
 	if (!source || !*source)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "query parameter fromSrc or fromImage: one of them is required");
@@ -166,12 +125,12 @@ bool berth_handle_image_create(struct berth_request *request, GError **error)
 
 bool berth_handle_image_load(struct berth_request *request, GError **error)
 {
-	struct progress_stream stream = {request, berth_request_switch(request, "quiet", false)};
+	struct berth_progress_stream stream = {request, berth_request_switch(request, "quiet", false)};
 	GError *failure = NULL;
 
-	berth_images_load(berth_request_images(request), berth_request_body_fd(request), write_progress, &stream,
+	berth_images_load(berth_request_images(request), berth_request_body_fd(request), berth_progress_write, &stream,
 			  &failure);
-	return end_progress(&stream, failure, error);
+	return berth_progress_end(&stream, failure, error);
 }
 
 static bool save(struct berth_request *request, char *const *names, GError **error)

@@ -18,6 +18,7 @@ struct berth_request {
 	bool ancient; // asked for a version before 1.24, whose errors were plain text
 	char *method, *path, *argument;
 	char *content_type;
+	char *registry_auth; // a secret
 	GHashTable *query; // name -> GPtrArray of its values, which ends with NULL
 	GByteArray *body; // NUL-terminated; the NUL is not counted
 	GError *refusal; // found while the head was read

@@ -46,6 +46,7 @@ void berth_request_unref(struct berth_request *request)
 	g_free(request->path);
 	g_free(request->argument);
 	g_free(request->content_type);
+	g_free(request->registry_auth);
 	g_free(request->reply_type);
 	g_free(request->reply);
 	pthread_mutex_destroy(&request->lock);
@@ -125,6 +126,11 @@ bool berth_request_filters(const struct berth_request *request, GHashTable **ret
 		return true;
 	*ret = berth_filters_parse(text, error);
 	return *ret;
+}
+
+const char *berth_request_registry_auth(const struct berth_request *request)
+{
+	return request->registry_auth;
 }
 
 const char *berth_request_body(const struct berth_request *request, size_t *ret_length)

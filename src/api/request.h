@@ -29,6 +29,9 @@ char *const *berth_request_list(const struct berth_request *request, const char 
 // A new table, NULL without error if there are no filters.
 bool berth_request_filters(const struct berth_request *request, GHashTable **ret, GError **error);
 
+// What X-Registry-Auth said: base64url of a JSON object; NULL if it is not there. It is a secret.
+const char *berth_request_registry_auth(const struct berth_request *request);
+
 // The body, NUL-terminated; "" if there is none.
 const char *berth_request_body(const struct berth_request *request, size_t *ret_length);
 // The body as it arrives, for routes that upload. Reading fails (ECONNRESET) if the client leaves in the middle.
@@ -79,6 +82,9 @@ berth_handler berth_handle_container_attach, berth_handle_container_attach_raw;
 berth_handler berth_handle_image_list, berth_handle_image_inspect, berth_handle_image_history, berth_handle_image_tag,
 	berth_handle_image_remove, berth_handle_image_create, berth_handle_image_load, berth_handle_image_save,
 	berth_handle_images_save, berth_handle_image_prune;
+// registry.c
+berth_handler berth_handle_image_pull, berth_handle_image_push, berth_handle_auth, berth_handle_image_search,
+	berth_handle_distribution, berth_handle_manifest, berth_handle_manifest_push;
 // system.c
 berth_handler berth_handle_ping, berth_handle_version, berth_handle_info, berth_handle_disk_usage,
 	berth_handle_network_list, berth_handle_network_inspect, berth_handle_network_remove,

@@ -117,10 +117,10 @@ static const struct berth_parameter image_remove_query[] = {
 };
 
 static const struct berth_parameter image_create_query[] = {
-	{"fromImage", BERTH_PARAMETER_TEXT, "refused: there are no registries in this version"},
+	{"fromImage", BERTH_PARAMETER_TEXT, "of a registry: it is pulled; without a tag all of the repository's are"},
 	{"fromSrc", BERTH_PARAMETER_TEXT, "\"-\": a root file system's archive is the request's body"},
 	{"repo", BERTH_PARAMETER_TEXT, "name of the new image"},
-	{"tag", BERTH_PARAMETER_TEXT, "its tag"},
+	{"tag", BERTH_PARAMETER_TEXT, "its tag; of a pull also a digest"},
 	{"message", BERTH_PARAMETER_TEXT, "for the image's history"},
 	{"changes", BERTH_PARAMETER_LIST, "Dockerfile lines"},
 	{"platform", BERTH_PARAMETER_TEXT, "os/architecture of the image"},
@@ -139,6 +139,20 @@ static const struct berth_parameter images_save_query[] = {
 
 static const struct berth_parameter image_prune_query[] = {
 	{"filters", BERTH_PARAMETER_FILTERS, "dangling (false: all that no container uses), label, until"},
+	{0},
+};
+
+static const struct berth_parameter image_push_query[] = {
+	{"tag", BERTH_PARAMETER_TEXT, "which is pushed; all if it is missing"},
+	{"platform", BERTH_PARAMETER_TEXT, "JSON of a platform, which the image must be of"},
+	{0},
+};
+
+static const struct berth_parameter image_search_query[] = {
+	{"term", BERTH_PARAMETER_TEXT,
+	 "what names contain; a host before its first slash is asked instead of docker.io", .required = true},
+	{"limit", BERTH_PARAMETER_INTEGER, "of results, 1 to 100; 25 if it is missing"},
+	{"filters", BERTH_PARAMETER_FILTERS, "is-automated, is-official, stars"},
 	{0},
 };
 
@@ -200,19 +214,21 @@ const struct berth_route berth_routes[] = {
 	{"DELETE", "/containers/{id}", 124, berth_handle_container_remove, container_remove_query, 0,
 	 "Removes a container"},
 	{"GET", "/images/json", 124, berth_handle_image_list, image_list_query, 0, "Lists images"},
-	{"POST", "/images/create", 124, berth_handle_image_create, image_create_query, UPLOAD, "Imports an image"},
+	{"POST", "/images/create", 124, berth_handle_image_create, image_create_query, UPLOAD,
+	 "Pulls an image from a registry, or imports one"},
 	{"POST", "/images/load", 124, berth_handle_image_load, image_load_query, UPLOAD,
 	 "Loads images from an archive"},
 	{"POST", "/images/prune", 125, berth_handle_image_prune, image_prune_query, 0,
 	 "Removes images that nothing uses"},
 	{"GET", "/images/get", 124, berth_handle_images_save, images_save_query, STREAM, "Saves images as one archive"},
-	{"GET", "/images/search", 124, berth_handle_refused, NULL, 0, "Searching registries"},
+	{"GET", "/images/search", 124, berth_handle_image_search, image_search_query, STREAM, "Searches a registry"},
 	{"GET", "/images/{name:.*}/json", 124, berth_handle_image_inspect, NULL, 0, "All about an image"},
 	{"GET", "/images/{name:.*}/history", 124, berth_handle_image_history, NULL, 0, "How an image came to be"},
 	{"GET", "/images/{name:.*}/get", 124, berth_handle_image_save, NULL, STREAM, "Saves an image as an archive"},
 	{"POST", "/images/{name:.*}/tag", 124, berth_handle_image_tag, image_tag_query, 0,
 	 "Gives an image a further name"},
-	{"POST", "/images/{name:.*}/push", 124, berth_handle_refused, NULL, 0, "Pushing images to a registry"},
+	{"POST", "/images/{name:.*}/push", 124, berth_handle_image_push, image_push_query, STREAM,
+	 "Pushes an image to a registry"},
 	{"DELETE", "/images/{name:.*}", 124, berth_handle_image_remove, image_remove_query, 0,
 	 "Removes a name of an image, and with the last one the image"},
 	{"GET", "/networks", 124, berth_handle_network_list, network_list_query, 0, "Lists networks"},
@@ -261,8 +277,13 @@ const struct berth_route berth_routes[] = {
 	{"POST", "/build/cancel", 124, berth_handle_refused, NULL, 0, "Building images"},
 	{"POST", "/session", 124, berth_handle_refused, NULL, 0, "Building images with BuildKit"},
 	{"POST", "/grpc", 124, berth_handle_refused, NULL, 0, "Building images with BuildKit"},
-	{"POST", "/auth", 124, berth_handle_refused, NULL, 0, "Logging in to a registry"},
-	{"GET", "/distribution/{name:.*}/json", 124, berth_handle_refused, NULL, 0, "Asking a registry for an image"},
+	{"POST", "/auth", 124, berth_handle_auth, NULL, STREAM | JSON, "Asks a registry whether credentials are good"},
+	{"GET", "/distribution/{name:.*}/json", 124, berth_handle_distribution, NULL, STREAM,
+	 "Asks a registry for an image's digest and platforms"},
+	{"GET", "/distribution/{name:.*}/manifest", 124, berth_handle_manifest, NULL, STREAM,
+	 "The manifest or index itself, as the registry has it"},
+	{"POST", "/distribution/{name:.*}/index", 124, berth_handle_manifest_push, NULL, STREAM | JSON,
+	 "Pushes an index, and what it lists (Docker's command line does this itself)"},
 	{"POST", "/plugins/create", 124, berth_handle_refused, NULL, 0, "Plugins"},
 	{"POST", "/plugins/pull", 124, berth_handle_refused, NULL, 0, "Plugins"},
 	{"GET", "/plugins/privileges", 124, berth_handle_refused, NULL, 0, "Plugins"},

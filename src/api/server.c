@@ -143,6 +143,7 @@ static void read_head(struct berth_request *request, struct MHD_Connection *conn
 	request->client = info ? info->connect_fd : -1;
 	request->content_type =
 		g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE));
+	request->registry_auth = g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Registry-Auth"));
 	berth_route_split_version(url, &path, &version);
 	request->route =
 		berth_route_find(berth_routes, request->method, path,

@@ -9,6 +9,9 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
+
+#define WAIT_NANOSECONDS 250000000 // between two looks at a client whose answer has not begun
 
 static bool open_pair(int *near, int *far, GError **error)
 {
@@ -106,16 +109,6 @@ int berth_stream_fd(const struct berth_request *request)
 	return request->stream_far;
 }
 
-bool berth_stream_wait(struct berth_request *request)
-{
-	pthread_mutex_lock(&request->lock);
-	while (!request->begun && !request->ended)
-		pthread_cond_wait(&request->changed, &request->lock);
-	bool begun = request->begun;
-	pthread_mutex_unlock(&request->lock);
-	return begun;
-}
-
 // What poll() tells of a client that has gone. A unix peer that only shut its sending side still listens; of a TCP peer
 // that cannot be known. Setting TCP_NODELAY pushes out what the HTTP library left behind with MSG_MORE.
 static short leaving(int socket)
@@ -127,6 +120,32 @@ static short leaving(int socket)
 		return 0;
 	setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	return POLLRDHUP;
+}
+
+// Whether the client has left before anything was answered.
+static bool has_left(const struct berth_request *request)
+{
+	struct pollfd fd = {request->client, leaving(request->client), 0};
+
+	return request->client >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLRDHUP));
+}
+
+bool berth_stream_wait(struct berth_request *request)
+{
+	pthread_mutex_lock(&request->lock);
+	while (!request->begun && !request->ended) {
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += WAIT_NANOSECONDS;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		// A handler that has not begun has no other way to learn it: it may wait for a registry.
+		if (pthread_cond_timedwait(&request->changed, &request->lock, &until) == ETIMEDOUT && has_left(request))
+			g_atomic_int_set(&request->gone, 1);
+	}
+	bool begun = request->begun;
+	pthread_mutex_unlock(&request->lock);
+	return begun;
 }
 
 ssize_t berth_stream_read(struct berth_request *request, void *data, size_t size)

@@ -29,6 +29,7 @@
 #define BERTH_LIMIT_TAGS 100000 // of one repository
 #define BERTH_LIMIT_PAGES 1000 // of one list
 #define BERTH_LIMIT_REDIRECTS 10 // of one request
+#define BERTH_LIMIT_TRANSFERS 64 // at once of one pull or push
 
 // Containers
 #define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for

@@ -26,6 +26,14 @@ static void copy_options(struct berth_engine *engine, const struct berth_engine_
 		.log_driver = g_strdup(options->log_driver),
 		.log_options = g_strdupv((char **) options->log_options),
 		.labels = g_strdupv((char **) options->labels),
+		.registries =
+			{
+				.insecure = g_strdupv((char **) options->registries.insecure),
+				.mirrors = g_strdupv((char **) options->registries.mirrors),
+				.certificates = g_strdupv((char **) options->registries.certificates),
+				.downloads = options->registries.downloads,
+				.uploads = options->registries.uploads,
+			},
 		.debug = options->debug,
 	};
 }
@@ -41,6 +49,9 @@ static void free_options(struct berth_engine_options *options)
 	g_free((char *) options->log_driver);
 	g_strfreev((char **) options->log_options);
 	g_strfreev((char **) options->labels);
+	g_strfreev((char **) options->registries.insecure);
+	g_strfreev((char **) options->registries.mirrors);
+	g_strfreev((char **) options->registries.certificates);
 }
 
 // The engine's id is made once per data root.
@@ -62,6 +73,9 @@ static bool open_parts(struct berth_engine *engine, GError **error)
 {
 	const struct berth_engine_options *options = &engine->options;
 
+	engine->registries = berth_registries_new(&options->registries, error);
+	if (!engine->registries)
+		return false;
 	engine->store = berth_store_open(options->data_root, options->snapshot_driver, error);
 	if (!engine->store)
 		return false;
@@ -159,6 +173,7 @@ void berth_engine_close(struct berth_engine *engine)
 	g_hash_table_unref(engine->by_id);
 	g_clear_pointer(&engine->seccomp, berth_seccomp_profile_free);
 	g_clear_pointer(&engine->images, berth_images_free);
+	g_clear_pointer(&engine->registries, berth_registries_free);
 	g_clear_pointer(&engine->store, berth_store_free);
 	berth_fd_clear(&engine->exec_folder);
 	berth_fd_clear(&engine->containers_folder);

@@ -7,7 +7,7 @@
 // adopts the monitors again and finishes or undoes what was half done.
 #pragma once
 
-#include "image/image.h"
+#include "image/transfer.h"
 #include "spec/api.h"
 
 struct berth_engine;
@@ -22,6 +22,7 @@ struct berth_engine_options {
 	const char *log_driver; // default of containers: "json-file"
 	char *const *log_options; // "max-size=20m"
 	char *const *labels; // of the engine, for info
+	struct berth_registries_options registries;
 	bool debug;
 };
 
@@ -32,6 +33,13 @@ void berth_engine_start_containers(struct berth_engine *engine);
 void berth_engine_close(struct berth_engine *engine);
 
 struct berth_images *berth_engine_images(struct berth_engine *engine); // borrowed
+
+// engine/registries.c
+struct berth_registries *berth_engine_registries(struct berth_engine *engine); // borrowed
+// The platform of an image that a registry has under `name`, with this (single) manifest: what its configuration says.
+struct oci_platform *berth_engine_remote_platform(struct berth_engine *engine, const char *name,
+						  const struct berth_manifest *manifest,
+						  const struct berth_transfer_options *options, GError **error);
 
 // Filters of lists, from the API's JSON (both {"name":["value"]} and {"name":{"value":true}}). Name -> char **.
 GHashTable *berth_filters_parse(const char *text, GError **error);

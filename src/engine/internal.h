@@ -34,6 +34,7 @@ struct berth_engine {
 	struct berth_database *database; // the store's
 	struct berth_snapshots *snapshots; // the store's
 	struct berth_images *images;
+	struct berth_registries *registries;
 	struct berth_seccomp_profile *seccomp;
 	char *containers_path, *cache_path;
 	int exec_folder, containers_folder;
@@ -141,6 +142,9 @@ void berth_engine__events_told(struct berth_engine *engine);
 bool berth_engine__tell(struct berth_engine *engine, const json_t *events, GError **error);
 berth_image_event_fn berth_engine__image_changed;
 bool berth_engine__event_passes(const struct api_event *event, GHashTable *filters);
+
+// registries.c
+json_t *berth_engine__registry_config(const struct berth_registries_options *options); // as info shows it
 
 // filters.c
 bool berth_engine__filters_check(GHashTable *filters, const char *const *known, GError **error);

@@ -195,6 +195,7 @@ static void describe_engine(struct berth_engine *engine, struct api_info *info)
 	info->n_fd = count_descriptors();
 	info->logging_driver = g_strdup(engine->options.log_driver);
 	info->index_server_address = g_strdup("https://index.docker.io/v1/");
+	info->registry_config = berth_engine__registry_config(&engine->options.registries);
 	info->docker_root_dir = g_strdup(engine->options.data_root);
 	info->labels = engine->options.labels ? g_strdupv((char **) engine->options.labels) : g_new0(char *, 1);
 	info->server_version = g_strdup(BERTH_VERSION);

@@ -161,6 +161,14 @@ static struct berth_engine *open_engine(const struct daemon_options *options, GE
 		.log_driver = options->log_driver,
 		.log_options = options->log_options,
 		.labels = options->labels,
+		.registries =
+			{
+				.insecure = options->insecure_registries,
+				.mirrors = options->registry_mirrors,
+				.certificates = options->registry_certificates,
+				.downloads = (int) options->downloads,
+				.uploads = (int) options->uploads,
+			},
 		.debug = options->debug,
 	};
 	return berth_engine_open(&engine, error);

@@ -9,6 +9,9 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define CERTIFICATES_BERTH "/etc/berth/certs.d"
+#define CERTIFICATES_DOCKER "/etc/docker/certs.d"
+
 #define AT(member) offsetof(struct daemon_options, member)
 #define GIVEN(member) .given_offset = offsetof(struct daemon_options, given.member)
 
@@ -34,6 +37,9 @@ static const struct berth_flag flags[] = {
 	{"host", 'H', BERTH_FLAG_LIST, AT(hosts), "list",
 	 "Where to listen: unix://, fd://, tcp:// (default unix:///run/berth/berth.sock)", GIVEN(hosts)},
 	{"init-path", 0, BERTH_FLAG_TEXT, AT(init_path), NULL, "Path of berth-init", GIVEN(init_path)},
+	{"insecure-registry", 0, BERTH_FLAG_LIST, AT(insecure_registries), "list",
+	 "Registry (host[:port] or CIDR) whose TLS is not verified, and to which plain HTTP is spoken if it has none",
+	 GIVEN(insecure_registries)},
 	{"label", 0, BERTH_FLAG_LIST, AT(labels), "list", "Set key=value labels of the engine", GIVEN(labels)},
 	{"log-driver", 0, BERTH_FLAG_TEXT, AT(log_driver), NULL, "Default driver of container logs",
 	 .fallback = "json-file", GIVEN(log_driver)},
@@ -43,9 +49,19 @@ static const struct berth_flag flags[] = {
 	 "Least of debug, info, warn, error, fatal to be logged", .fallback = "info", GIVEN(log_level)},
 	{"log-opt", 0, BERTH_FLAG_LIST, AT(log_options), "list", "Default log driver options of containers",
 	 GIVEN(log_options)},
+	{"max-concurrent-downloads", 0, BERTH_FLAG_INTEGER, AT(downloads), "int",
+	 "Layers downloaded at once by one pull", .fallback = "3", GIVEN(downloads)},
+	{"max-concurrent-uploads", 0, BERTH_FLAG_INTEGER, AT(uploads), "int", "Layers uploaded at once by one push",
+	 .fallback = "5", GIVEN(uploads)},
 	{"monitor-path", 0, BERTH_FLAG_TEXT, AT(monitor_path), NULL, "Path of berth-monitor"},
 	{"pidfile", 'p', BERTH_FLAG_TEXT, AT(pidfile), NULL,
 	 "File of the engine's process id (default berthd.pid in the exec root)", GIVEN(pidfile)},
+	{"registry-certificates", 0, BERTH_FLAG_LIST, AT(registry_certificates), "list",
+	 "Folder with a folder of certificates per registry (default " CERTIFICATES_BERTH " and " CERTIFICATES_DOCKER
+	 ")",
+	 GIVEN(registry_certificates)},
+	{"registry-mirror", 0, BERTH_FLAG_LIST, AT(registry_mirrors), "list",
+	 "Mirror asked first: URL for docker.io, HOST=URL for another registry", GIVEN(registry_mirrors)},
 	{"storage-driver", 's', BERTH_FLAG_TEXT, AT(storage_driver), NULL,
 	 "Storage driver: overlay or copy (default: what the data root can do)", GIVEN(storage_driver)},
 	{"validate", 0, BERTH_FLAG_SWITCH, AT(validate), NULL, "Check the configuration and exit"},
@@ -68,12 +84,17 @@ static const struct key {
 	{"group", JSON_STRING, "group", AT(given.group)},
 	{"hosts", JSON_ARRAY, "host", AT(given.hosts)},
 	{"init-path", JSON_STRING, "init-path", AT(given.init_path)},
+	{"insecure-registries", JSON_ARRAY, "insecure-registry", AT(given.insecure_registries)},
 	{"labels", JSON_ARRAY, "label", AT(given.labels)},
 	{"log-driver", JSON_STRING, "log-driver", AT(given.log_driver)},
 	{"log-format", JSON_STRING, "log-format", AT(given.log_format)},
 	{"log-level", JSON_STRING, "log-level", AT(given.log_level)},
 	{"log-opts", JSON_OBJECT, "log-opt", AT(given.log_options)},
+	{"max-concurrent-downloads", JSON_INTEGER, "max-concurrent-downloads", AT(given.downloads)},
+	{"max-concurrent-uploads", JSON_INTEGER, "max-concurrent-uploads", AT(given.uploads)},
 	{"pidfile", JSON_STRING, "pidfile", AT(given.pidfile)},
+	{"registry-certificates", JSON_ARRAY, "registry-certificates", AT(given.registry_certificates)},
+	{"registry-mirrors", JSON_ARRAY, "registry-mirror", AT(given.registry_mirrors)},
 	{"storage-driver", JSON_STRING, "storage-driver", AT(given.storage_driver)},
 };
 
@@ -115,6 +136,12 @@ static bool add_argument(GStrvBuilder *arguments, const struct key *key, const j
 	}
 	if (json_typeof(value) != key->type)
 		return false;
+	if (json_is_integer(value)) {
+		g_autofree char *text =
+			g_strdup_printf("--%s=%" JSON_INTEGER_FORMAT, key->flag, json_integer_value(value));
+		g_strv_builder_add(arguments, text);
+		return true;
+	}
 	json_array_foreach(value, i, element)
 	{
 		struct key one = {.flag = key->flag, .type = JSON_STRING};
@@ -133,10 +160,11 @@ static bool add_argument(GStrvBuilder *arguments, const struct key *key, const j
 
 static const char *type_name(json_type type)
 {
-	return type == JSON_ARRAY    ? "an array of strings"
-	       : type == JSON_OBJECT ? "an object of strings"
-	       : type == JSON_TRUE   ? "true or false"
-				     : "a string";
+	return type == JSON_ARRAY     ? "an array of strings"
+	       : type == JSON_OBJECT  ? "an object of strings"
+	       : type == JSON_TRUE    ? "true or false"
+	       : type == JSON_INTEGER ? "a number"
+				      : "a string";
 }
 
 // The file's settings as arguments. `given` are those of the command line.
@@ -199,10 +227,29 @@ static bool check(const struct daemon_options *options, GError **error)
 	if (strcmp(options->log_format, "text") != 0 && strcmp(options->log_format, "json") != 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "--log-format: \"%s\" is neither text nor json",
 				       options->log_format);
+	if (options->downloads < 1 || options->uploads < 1)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "%s: %" G_GINT64_FORMAT " is less than 1",
+				       options->downloads < 1 ? "--max-concurrent-downloads"
+							      : "--max-concurrent-uploads",
+				       MIN(options->downloads, options->uploads));
+	if (MAX(options->downloads, options->uploads) > BERTH_LIMIT_TRANSFERS)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "%s: is more than the limit of %d",
+				       options->downloads > BERTH_LIMIT_TRANSFERS ? "--max-concurrent-downloads"
+										  : "--max-concurrent-uploads",
+				       BERTH_LIMIT_TRANSFERS);
 	for (char **label = options->labels; label && *label; label++)
 		if (!strchr(*label, '=') || **label == '=')
 			return berth_error_set(error, BERTH_ERROR_INVALID, "--label: \"%s\" is not key=value", *label);
 	return true;
+}
+
+// The folders that hold where nothing else is said.
+static void add_defaults(struct daemon_options *options)
+{
+	static const char *const folders[] = {CERTIFICATES_BERTH, CERTIFICATES_DOCKER, NULL};
+
+	if (!options->registry_certificates)
+		options->registry_certificates = g_strdupv((char **) (uintptr_t) folders);
 }
 
 bool daemon_options_read(struct daemon_options *options, int argc, char *const *argv, bool *ret_help, GError **error)
@@ -221,5 +268,8 @@ bool daemon_options_read(struct daemon_options *options, int argc, char *const *
 		return false;
 	g_strv_builder_addv(builder, (const char **) (uintptr_t) (argv + 1));
 	g_auto(GStrv) all = g_strv_builder_end(builder);
-	return parse(options, (int) g_strv_length(all), all, ret_help, error) && check(options, error);
+	if (!parse(options, (int) g_strv_length(all), all, ret_help, error) || !check(options, error))
+		return false;
+	add_defaults(options);
+	return true;
 }

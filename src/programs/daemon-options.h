@@ -16,10 +16,13 @@ struct daemon_options {
 	char **log_options, **labels;
 	char *init_path, *monitor_path;
 	char **default_ulimits, **runtimes; // refused when set
+	char **insecure_registries, **registry_mirrors, **registry_certificates;
+	int64_t downloads, uploads;
 	bool debug, insecure_tcp, validate, version, describe_api;
 	struct {
 		bool config_file, hosts, group, data_root, exec_root, pidfile, log_level, log_format, storage_driver,
-			cgroup_parent, log_driver, log_options, labels, init_path, debug, insecure_tcp;
+			cgroup_parent, log_driver, log_options, labels, init_path, debug, insecure_tcp, insecure_registries,
+			registry_mirrors, registry_certificates, downloads, uploads;
 	} given;
 };
 
