@@ -235,6 +235,8 @@ static bool send_call(struct berth_answer *answer, GError **error)
 			       answer->client->path ? "berth" : answer->client->name);
 	if (call->upgrade)
 		g_string_append(head, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
+	if (call->registry_auth)
+		g_string_append_printf(head, "X-Registry-Auth: %s\r\n", call->registry_auth);
 	if (call->body)
 		g_string_append(head, "Content-Type: application/json\r\n");
 	if (call->upload)
@@ -245,8 +247,11 @@ static bool send_call(struct berth_answer *answer, GError **error)
 		g_string_append(head, "\r\n");
 	if (call->body)
 		g_string_append_len(head, call->body, (gssize) length);
-	if (!send_all(answer->connection, head->str, head->len))
-		return unreachable(answer->client, g_strerror(errno), error);
+	bool sent = send_all(answer->connection, head->str, head->len);
+	int failure = errno;
+	explicit_bzero(head->str, head->len); // it may have a secret
+	if (!sent)
+		return unreachable(answer->client, g_strerror(failure), error);
 	return !call->upload || send_upload(answer->connection, call->upload_fd, error);
 }
 
@@ -269,10 +274,19 @@ struct berth_answer *berth_client_begin(struct berth_client *client, const struc
 	answer->call = *call;
 	answer->call.path = g_strdup(call->path);
 	answer->call.body = g_strdup(call->body);
+	answer->call.registry_auth = g_strdup(call->registry_auth);
 	if (send_call(answer, error))
 		return answer;
 	berth_answer_free(answer);
 	return NULL;
+}
+
+// Bodies and headers may have secrets.
+static void forget(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	g_free(text);
 }
 
 void berth_answer_free(struct berth_answer *answer)
@@ -283,7 +297,8 @@ void berth_answer_free(struct berth_answer *answer)
 		answer->client->idle = g_steal_pointer(&answer->connection);
 	connection_free(answer->connection);
 	g_free((char *) answer->call.path);
-	g_free((char *) answer->call.body);
+	forget((char *) answer->call.body);
+	forget((char *) answer->call.registry_auth);
 	g_free(answer->type);
 	if (answer->line)
 		g_string_free(answer->line, TRUE);

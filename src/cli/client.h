@@ -35,6 +35,7 @@ struct berth_call {
 	bool upload; // the body is what `upload_fd` gives until its end
 	int upload_fd;
 	bool upgrade; // ask for a raw stream
+	const char *registry_auth; // of the header X-Registry-Auth, a secret; NULL: none
 };
 
 // Sends a request without waiting for its answer, so that several can be under way (each on a connection of its own).

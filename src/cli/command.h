@@ -15,6 +15,7 @@ struct berth_cli {
 	struct berth_client *client; // connects when it is first used
 	const char *program; // the name it was called by: "berth" or "docker"
 	const char *path; // the command as it was called: "berth container ls"
+	const char *config; // the folder that --config names, or NULL
 	bool debug;
 };
 

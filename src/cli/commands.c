@@ -35,10 +35,21 @@ static const struct berth_command_entry image_commands[] = {
 	{"load", &berth_command_load, false},
 	{"ls", &berth_command_images, false},
 	{"prune", &berth_command_image_prune, false},
+	{"pull", &berth_command_pull, false},
+	{"push", &berth_command_push, false},
 	{"remove", &berth_command_rmi, true},
 	{"rm", &berth_command_rmi, false},
 	{"save", &berth_command_save, false},
 	{"tag", &berth_command_tag, false},
+	{0},
+};
+
+static const struct berth_command_entry manifest_commands[] = {
+	{"annotate", &berth_command_manifest_annotate, false},
+	{"create", &berth_command_manifest_create, false},
+	{"inspect", &berth_command_manifest_inspect, false},
+	{"push", &berth_command_manifest_push, false},
+	{"rm", &berth_command_manifest_rm, false},
 	{0},
 };
 
@@ -52,11 +63,14 @@ static const struct berth_command_entry system_commands[] = {
 
 static const struct berth_command container_group = {.summary = "Manage containers", .commands = container_commands};
 static const struct berth_command image_group = {.summary = "Manage images", .commands = image_commands};
+static const struct berth_command manifest_group = {.summary = "Manage image manifests and manifest lists",
+						    .commands = manifest_commands};
 static const struct berth_command system_group = {.summary = "Manage the engine", .commands = system_commands};
 
 const struct berth_command_entry berth_commands[] = {
 	{"container", &container_group, false},
 	{"image", &image_group, false},
+	{"manifest", &manifest_group, false},
 	{"system", &system_group, false},
 	{"attach", &berth_command_attach, false},
 	{"completion", &berth_command_completion, false},
@@ -70,16 +84,21 @@ const struct berth_command_entry berth_commands[] = {
 	{"inspect", &berth_command_inspect, false},
 	{"kill", &berth_command_kill, false},
 	{"load", &berth_command_load, false},
+	{"login", &berth_command_login, false},
+	{"logout", &berth_command_logout, false},
 	{"logs", &berth_command_logs, false},
 	{"man", &berth_command_man, false},
 	{"pause", &berth_command_pause, false},
 	{"ps", &berth_command_ps, false},
+	{"pull", &berth_command_pull, false},
+	{"push", &berth_command_push, false},
 	{"rename", &berth_command_rename, false},
 	{"restart", &berth_command_restart, false},
 	{"rm", &berth_command_rm, false},
 	{"rmi", &berth_command_rmi, false},
 	{"run", &berth_command_run, false},
 	{"save", &berth_command_save, false},
+	{"search", &berth_command_search, false},
 	{"start", &berth_command_start, false},
 	{"stop", &berth_command_stop, false},
 	{"tag", &berth_command_tag, false},

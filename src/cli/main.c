@@ -23,7 +23,7 @@ struct global_options {
 
 const struct berth_flag berth_global_flags[] = {
 	{"config", 0, BERTH_FLAG_TEXT, AT(config), NULL,
-	 "Folder of client configuration files (nothing is read from it)"},
+	 "Folder of client configuration files (default: $DOCKER_CONFIG, ~/.docker)"},
 	{"context", 'c', BERTH_FLAG_TEXT, AT(context), NULL, "Name of the context to use: there is \"default\" only"},
 	{"debug", 'D', BERTH_FLAG_SWITCH, AT(debug), NULL, "Enable debug mode"},
 	{"host", 'H', BERTH_FLAG_LIST, AT(hosts), "list",
@@ -41,9 +41,8 @@ const struct berth_flag berth_global_flags[] = {
 
 // Docker's commands that this version does not have.
 static const char *const missing[] = {
-	"attach-ws", "build", "builder", "buildx", "checkpoint", "commit", "compose", "config",
-	"context",   "cp",    "diff",    "exec",   "export",     "login",  "logout",  "manifest",
-	"network",   "node",  "plugin",  "port",   "pull",       "push",   "search",  "secret",
+	"attach-ws", "build", "builder", "buildx", "checkpoint", "commit", "compose", "config",     "context",
+	"cp",        "diff",  "exec",    "export", "network",    "node",   "plugin",  "port",       "secret",
 	"service",   "stack", "stats",   "swarm",  "trust",      "update", "volume",  "dial-stdio",
 };
 
@@ -240,6 +239,7 @@ static int run(struct berth_cli *cli, const struct global_options *options, char
 		return 0;
 	}
 	cli->debug = options->debug;
+	cli->config = options->config;
 	cli->client = check_globals(options, &error) ? berth_client_new(choose_host(options), &error) : NULL;
 	if (!cli->client) {
 		berth_cli_complain(cli, error);

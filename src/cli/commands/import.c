@@ -43,7 +43,7 @@ bool berth_import(struct berth_client *client, const struct berth_import *import
 		client,
 		&(struct berth_call){.method = "POST", .path = path->str, .upload = true, .upload_fd = import->fd},
 		error);
-	return answer && berth_progress_print(answer, false, error);
+	return answer && berth_progress_print(answer, false, stdout, error);
 }
 
 static int import_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)

@@ -51,7 +51,7 @@ static int load_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 				     .upload = true,
 				     .upload_fd = options->file ? file : STDIN_FILENO},
 		error);
-	return answer && berth_progress_print(answer, options->quiet, error) ? 0 : 1;
+	return answer && berth_progress_print(answer, options->quiet, stdout, error) ? 0 : 1;
 }
 
 static bool copy(struct berth_answer *answer, int fd, const char *name, GError **error)

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/pull.h"
 #include "cli/container-options.h"
 #include "cli/session.h"
 
@@ -36,50 +37,66 @@ static char *create_path(const struct berth_container_options *options)
 	return g_string_free(path, FALSE);
 }
 
-// There are no registries in this version: an image that is not there cannot be pulled.
-static bool explain_missing(const struct berth_container_options *options, const char *image, const GError *failure,
-			    GError **error)
+static bool is(const struct berth_container_options *options, const char *pull)
+{
+	return strcmp(options->pull, pull) == 0;
+}
+
+static bool check_pull(const struct berth_container_options *options, GError **error)
+{
+	return is(options, "always") || is(options, "missing") || is(options, "never") || is(options, "") ||
+	       berth_error_set(error, BERTH_ERROR_INVALID,
+			       "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"",
+			       options->pull);
+}
+
+static struct api_container_created *request_create(struct berth_cli *cli, const char *path, const char *body,
+						    GError **error)
+{
+	return berth_client_document(cli->client, "POST", path, body, &api_container_created_document, error);
+}
+
+// An image that is missing is pulled, unless that is not wanted, and then the request made again.
+static struct api_container_created *create_pulling(struct berth_cli *cli,
+						    const struct berth_container_options *options, const char *path,
+						    const char *body, const char *image, GError **error)
 {
 	const char *slash = strrchr(image, '/');
 	bool tagged = strchr(slash ? slash : image, ':') || strchr(image, '@');
+	g_autoptr(GError) failure = NULL;
 
-	if (!strstr(failure->message, "No such image")) {
-		g_propagate_error(error, g_error_copy(failure));
-		return false;
+	if (is(options, "always") && !berth_pull_image(cli, image, options->platform, options->quiet, stderr, error))
+		return NULL;
+	struct api_container_created *created = request_create(cli, path, body, &failure);
+	if (created)
+		return created;
+	if (!g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) ||
+	    !strstr(failure->message, "No such image") || is(options, "never")) {
+		g_propagate_error(error, g_steal_pointer(&failure));
+		return NULL;
 	}
-	if (strcmp(options->pull, "never") != 0 && !options->quiet)
+	if (!options->quiet)
 		fprintf(stderr, "Unable to find image '%s%s' locally\n", image, tagged ? "" : ":latest");
-	return berth_error_set(error, BERTH_ERROR_NOT_FOUND,
-			       "%s: pulling images is not supported by this version; get the image with "
-			       "`image bootstrap`, `load` or `import`",
-			       failure->message);
+	if (!berth_pull_image(cli, image, options->platform, options->quiet, stderr, error))
+		return NULL;
+	return request_create(cli, path, body, error);
 }
 
 static char *create(struct berth_cli *cli, const struct berth_container_options *options,
 		    const struct api_container_create *request, GError **error)
 {
-	g_autoptr(GError) failure = NULL;
 	berth_fd file = -1;
 
-	if (strcmp(options->pull, "always") == 0) {
-		berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				"--pull always: pulling images is not supported by this version");
-		return NULL;
-	}
-	if (!open_id_file(options->cidfile, &file, error))
+	if (!check_pull(options, error) || !open_id_file(options->cidfile, &file, error))
 		return NULL;
 	g_autofree char *path = create_path(options);
 	g_autofree char *body =
 		berth_document_print_text(&api_container_create_document, request, berth_client_version(cli->client));
 	g_autoptr(api_container_created) created =
-		berth_client_document(cli->client, "POST", path, body, &api_container_created_document, &failure);
+		create_pulling(cli, options, path, body, request->config.image, error);
 	if (!created) {
 		if (file >= 0)
 			unlink(options->cidfile);
-		if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
-			explain_missing(options, request->config.image, failure, error);
-		else
-			g_propagate_error(error, g_steal_pointer(&failure));
 		return NULL;
 	}
 	for (char **warning = created->warnings; warning && *warning; warning++)

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/config.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/limits.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *berth_config_folder(const struct berth_cli *cli)
+{
+	const char *folder = cli->config && *cli->config ? cli->config : g_getenv("DOCKER_CONFIG");
+
+	return folder && *folder ? g_strdup(folder) : g_build_filename(g_get_home_dir(), ".docker", NULL);
+}
+
+// Where the file really is.
+static char *config_path(const struct berth_cli *cli)
+{
+	g_autofree char *folder = berth_config_folder(cli);
+	g_autofree char *path = g_build_filename(folder, BERTH_CONFIG_FILE, NULL);
+	char *real = realpath(path, NULL);
+	char *result = g_strdup(real ? real : path);
+
+	free(real);
+	return result;
+}
+
+json_t *berth_config_load(const struct berth_cli *cli, GError **error)
+{
+	g_autofree char *path = config_path(cli);
+	g_autoptr(GError) failure = NULL;
+	size_t length;
+	char *text = berth_read_file_at(AT_FDCWD, path, BERTH_LIMIT_JSON, &length, &failure);
+
+	if (!text && g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		return json_object();
+	if (!text) {
+		g_propagate_error(error, g_steal_pointer(&failure));
+		return NULL;
+	}
+	bool empty = strspn(text, " \t\r\n") == length;
+	json_t *config = empty ? json_object() : berth_json_parse(text, length, path, error);
+	explicit_bzero(text, length);
+	g_free(text);
+	if (!config || json_is_object(config))
+		return config;
+	json_decref(config);
+	berth_error_set(error, BERTH_ERROR_INVALID, "%s: expected an object", path);
+	return NULL;
+}
+
+bool berth_config_save(const struct berth_cli *cli, const json_t *config, GError **error)
+{
+	g_autofree char *path = config_path(cli);
+	g_autofree char *parent = g_path_get_dirname(path), *name = g_path_get_basename(path);
+	berth_fd folder = berth_open_folder(parent, true, 0700, error);
+
+	if (folder < 0)
+		return false;
+	char *text = json_dumps(config, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+	bool written = berth_write_file_at(folder, name, text, strlen(text), 0600, true, error);
+	explicit_bzero(text, strlen(text));
+	free(text);
+	if (!written)
+		g_prefix_error(error, "writing %s: ", path);
+	return written;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder of the user's configuration, ~/.docker or what DOCKER_CONFIG or --config names, which is shared with
+// Docker's own command line: config.json, and the manifest lists that are being made.
+#pragma once
+
+#include "cli/command.h"
+
+#include <jansson.h>
+
+#define BERTH_CONFIG_FILE "config.json"
+
+// The folder's path; it need not be there. The caller frees it.
+char *berth_config_folder(const struct berth_cli *cli);
+// config.json as an object, {} if there is none. A new reference.
+json_t *berth_config_load(const struct berth_cli *cli, GError **error);
+// Replaces config.json (mode 0600) at once; where it is a link, the file that it leads to.
+bool berth_config_save(const struct berth_cli *cli, const json_t *config, GError **error);
