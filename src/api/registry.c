@@ -315,32 +315,38 @@ bool berth_handle_manifest(struct berth_request *request, GError **error)
 	return true;
 }
 
-// The platforms of an index's manifests; of a single manifest the one that its configuration tells.
-static json_t *platforms_of(struct berth_progress_stream *stream, const struct berth_manifest *manifest, GError **error)
+static json_t *index_platforms(const struct berth_manifest *manifest, GError **error)
 {
-	const char *name = berth_request_argument(stream->request);
 	g_autoptr(oci_index) index =
 		berth_document_parse_text(&oci_index_document, manifest->text, manifest->length, "manifest", error);
-	BERTH_AUTO_JSON json_t *platforms = json_array();
+	json_t *platforms = index ? json_array() : NULL;
 
-	if (!index)
-		return NULL;
-	for (guint i = 0; index->manifests && i < index->manifests->len; i++) {
+	for (guint i = 0; index && index->manifests && i < index->manifests->len; i++) {
 		const struct oci_descriptor *entry = index->manifests->pdata[i];
 		if (entry->platform)
 			json_array_append_new(platforms,
 					      berth_document_print(&oci_platform_document, entry->platform, 0));
 	}
-	if (index->manifests)
-		return g_steal_pointer(&platforms);
+	return platforms;
+}
+
+// The platforms of an index's manifests; of a single manifest the one that its configuration tells.
+static json_t *platforms_of(struct berth_progress_stream *stream, const struct berth_manifest *manifest, GError **error)
+{
+	const char *name = berth_request_argument(stream->request);
+
+	if (g_strcmp0(manifest->media_type, OCI_MEDIA_INDEX) == 0 ||
+	    g_strcmp0(manifest->media_type, DOCKER_MEDIA_INDEX) == 0)
+		return index_platforms(manifest, error);
 	g_autoptr(berth_credentials) credentials = credentials_for(stream->request, name);
 	struct berth_transfer_options options = transfer(stream, credentials);
 	g_autoptr(oci_platform) platform =
 		berth_engine_remote_platform(berth_request_engine(stream->request), name, manifest, &options, error);
 	if (!platform)
 		return NULL;
+	json_t *platforms = json_array();
 	json_array_append_new(platforms, berth_document_print(&oci_platform_document, platform, 0));
-	return g_steal_pointer(&platforms);
+	return platforms;
 }
 
 bool berth_handle_distribution(struct berth_request *request, GError **error)

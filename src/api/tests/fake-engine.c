@@ -36,7 +36,7 @@ void fake_engine_free(struct berth_engine *engine)
 	g_free(engine);
 }
 
-static void G_GNUC_PRINTF(2, 3) note(struct berth_engine *engine, const char *format, ...)
+void fake_note(struct berth_engine *engine, const char *format, ...)
 {
 	va_list arguments;
 
@@ -88,7 +88,7 @@ int fake_streams(struct berth_engine *engine)
 	return streams;
 }
 
-static void add_stream(struct berth_engine *engine, int by)
+void fake_add_stream(struct berth_engine *engine, int by)
 {
 	pthread_mutex_lock(&engine->lock);
 	engine->streams += by;
@@ -146,7 +146,7 @@ struct api_container_created *berth_engine_container_create(struct berth_engine 
 				"Conflict. The container name \"/taken\" is already in use");
 		return NULL;
 	}
-	note(engine, "create %s %s", name ? name : "-", create->config.image);
+	fake_note(engine, "create %s %s", name ? name : "-", create->config.image);
 	struct api_container_created *created = berth_document_new(&api_container_created_document);
 	created->id = g_strdup("abc");
 	return created;
@@ -154,7 +154,7 @@ struct api_container_created *berth_engine_container_create(struct berth_engine 
 
 bool berth_engine_container_start(struct berth_engine *engine, const char *container, GError **error)
 {
-	note(engine, "start %s", container);
+	fake_note(engine, "start %s", container);
 	if (strcmp(container, "running") == 0)
 		return berth_error_set(error, BERTH_ERROR_NOT_MODIFIED, "container running: is running already");
 	return find(container, error);
@@ -163,52 +163,52 @@ bool berth_engine_container_start(struct berth_engine *engine, const char *conta
 bool berth_engine_container_stop(struct berth_engine *engine, const char *container, const char *signal,
 				 int64_t timeout, GError **error)
 {
-	note(engine, "stop %s %s %" G_GINT64_FORMAT, container, signal ? signal : "-", timeout);
+	fake_note(engine, "stop %s %s %" G_GINT64_FORMAT, container, signal ? signal : "-", timeout);
 	return find(container, error);
 }
 
 bool berth_engine_container_restart(struct berth_engine *engine, const char *container, const char *signal,
 				    int64_t timeout, GError **error)
 {
-	note(engine, "restart %s %s %" G_GINT64_FORMAT, container, signal ? signal : "-", timeout);
+	fake_note(engine, "restart %s %s %" G_GINT64_FORMAT, container, signal ? signal : "-", timeout);
 	return find(container, error);
 }
 
 bool berth_engine_container_kill(struct berth_engine *engine, const char *container, const char *signal, GError **error)
 {
-	note(engine, "kill %s %s", container, signal ? signal : "-");
+	fake_note(engine, "kill %s %s", container, signal ? signal : "-");
 	return find(container, error);
 }
 
 bool berth_engine_container_pause(struct berth_engine *engine, const char *container, GError **error)
 {
-	note(engine, "pause %s", container);
+	fake_note(engine, "pause %s", container);
 	return find(container, error);
 }
 
 bool berth_engine_container_unpause(struct berth_engine *engine, const char *container, GError **error)
 {
-	note(engine, "unpause %s", container);
+	fake_note(engine, "unpause %s", container);
 	return find(container, error);
 }
 
 bool berth_engine_container_rename(struct berth_engine *engine, const char *container, const char *name, GError **error)
 {
-	note(engine, "rename %s %s", container, name);
+	fake_note(engine, "rename %s %s", container, name);
 	return find(container, error);
 }
 
 bool berth_engine_container_remove(struct berth_engine *engine, const char *container, bool force, bool volumes,
 				   GError **error)
 {
-	note(engine, "remove %s %d %d", container, force, volumes);
+	fake_note(engine, "remove %s %d %d", container, force, volumes);
 	return find(container, error);
 }
 
 bool berth_engine_container_resize(struct berth_engine *engine, const char *container, unsigned width, unsigned height,
 				   GError **error)
 {
-	note(engine, "resize %s %ux%u", container, width, height);
+	fake_note(engine, "resize %s %ux%u", container, width, height);
 	return find(container, error);
 }
 
@@ -219,7 +219,7 @@ struct berth_wait {
 struct berth_wait *berth_engine_wait_register(struct berth_engine *engine, const char *container,
 					      enum berth_wait_condition condition, GError **error)
 {
-	note(engine, "wait %s %d", container, condition);
+	fake_note(engine, "wait %s %d", container, condition);
 	if (!find(container, error))
 		return NULL;
 	struct berth_wait *wait = g_new0(struct berth_wait, 1);
@@ -230,10 +230,10 @@ struct berth_wait *berth_engine_wait_register(struct berth_engine *engine, const
 bool berth_engine_wait(struct berth_wait *wait, bool (*canceled)(void *data), void *data,
 		       struct api_container_wait **ret, GError **error)
 {
-	add_stream(wait->engine, 1);
+	fake_add_stream(wait->engine, 1);
 	while (exit_status(wait->engine) < 0 && !canceled(data))
 		g_usleep(10000);
-	add_stream(wait->engine, -1);
+	fake_add_stream(wait->engine, -1);
 	if (exit_status(wait->engine) < 0)
 		return berth_error_set(error, BERTH_ERROR_CANCELED, "waiting: canceled");
 	*ret = berth_document_new(&api_container_wait_document);
@@ -282,8 +282,8 @@ bool berth_engine_container_attach(struct berth_engine *engine, G_GNUC_UNUSED co
 {
 	pthread_t thread;
 
-	note(engine, "attach %d%d%d%d%d %s", attach->in, attach->out, attach->err, attach->logs, attach->stream,
-	     attach->detach_keys ? attach->detach_keys : "-");
+	fake_note(engine, "attach %d%d%d%d%d %s", attach->in, attach->out, attach->err, attach->logs, attach->stream,
+		  attach->detach_keys ? attach->detach_keys : "-");
 	if (attach->detach_keys)
 		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED, "too many clients");
 	if (!attach->in)
@@ -302,8 +302,8 @@ GPtrArray *berth_engine_container_list(struct berth_engine *engine, const struct
 	struct api_container_summary *summary = berth_document_new(&api_container_summary_document);
 	char **status = query->filters ? g_hash_table_lookup(query->filters, "status") : NULL;
 
-	note(engine, "list %d %d %" G_GINT64_FORMAT " %s", query->all, query->size, query->limit,
-	     status && status[0] ? status[0] : "-");
+	fake_note(engine, "list %d %d %" G_GINT64_FORMAT " %s", query->all, query->size, query->limit,
+		  status && status[0] ? status[0] : "-");
 	summary->id = g_strdup("abc");
 	summary->image_id = g_strdup(IMAGE_ID);
 	g_ptr_array_add(list, summary);
@@ -313,7 +313,7 @@ GPtrArray *berth_engine_container_list(struct berth_engine *engine, const struct
 struct api_container_inspect *berth_engine_container_inspect(struct berth_engine *engine, const char *container,
 							     bool size, GError **error)
 {
-	note(engine, "inspect %s %d", container, size);
+	fake_note(engine, "inspect %s %d", container, size);
 	if (!find(container, error))
 		return NULL;
 	struct api_container_inspect *inspect = berth_document_new(&api_container_inspect_document);
@@ -324,14 +324,14 @@ struct api_container_inspect *berth_engine_container_inspect(struct berth_engine
 struct api_container_top *berth_engine_container_top(struct berth_engine *engine, const char *container,
 						     const char *ps_arguments, GError **error)
 {
-	note(engine, "top %s %s", container, ps_arguments ? ps_arguments : "-");
+	fake_note(engine, "top %s %s", container, ps_arguments ? ps_arguments : "-");
 	return find(container, error) ? berth_document_new(&api_container_top_document) : NULL;
 }
 
 struct api_prune_report *berth_engine_container_prune(struct berth_engine *engine, G_GNUC_UNUSED GHashTable *filters,
 						      G_GNUC_UNUSED GError **error)
 {
-	note(engine, "prune");
+	fake_note(engine, "prune");
 	return berth_document_new(&api_prune_report_document);
 }
 
@@ -340,16 +340,16 @@ bool berth_engine_container_logs(struct berth_engine *engine, G_GNUC_UNUSED cons
 {
 	bool wanted = each(data, 1, 1500000000000000000, "hello\n", 6) && each(data, 2, 1500000000000000001, "oh\n", 3);
 
-	note(engine, "logs %d%d%d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, query->out, query->err,
-	     query->follow, query->since, query->until, query->tail);
+	fake_note(engine, "logs %d%d%d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, query->out,
+		  query->err, query->follow, query->since, query->until, query->tail);
 	if (query->tail == 13)
 		return berth_error_set(error, BERTH_ERROR_INTERNAL, "log file: broken");
-	add_stream(engine, 1);
+	fake_add_stream(engine, 1);
 	while (query->follow && wanted && exit_status(engine) < 0) {
 		g_usleep(10000);
 		wanted = each(data, 0, 0, NULL, 0);
 	}
-	add_stream(engine, -1);
+	fake_add_stream(engine, -1);
 	return true;
 }
 
@@ -373,8 +373,8 @@ bool berth_engine_events(struct berth_engine *engine, int64_t since, int64_t unt
 	unsigned seen = 0;
 	bool wanted = true;
 
-	note(engine, "events %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, since, until);
-	add_stream(engine, 1);
+	fake_note(engine, "events %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, since, until);
+	fake_add_stream(engine, 1);
 	while (wanted && until == 0) {
 		g_usleep(10000);
 		pthread_mutex_lock(&engine->lock);
@@ -384,7 +384,7 @@ bool berth_engine_events(struct berth_engine *engine, int64_t since, int64_t unt
 		struct api_event event = {.action = action};
 		wanted = each(data, action ? &event : NULL);
 	}
-	add_stream(engine, -1);
+	fake_add_stream(engine, -1);
 	return true;
 }
 
@@ -429,8 +429,8 @@ char *berth_images_import(struct berth_images *images, int fd, const char *name,
 	g_autofree char *lines = changes ? g_strjoinv("|", (char **) changes) : NULL;
 	int64_t size = drain(fd, error);
 
-	note((struct berth_engine *) images, "import %s [%s] %s %s %" G_GINT64_FORMAT, name ? name : "-",
-	     lines ? lines : "", message ? message : "-", platform ? platform : "-", size);
+	fake_note((struct berth_engine *) images, "import %s [%s] %s %s %" G_GINT64_FORMAT, name ? name : "-",
+		  lines ? lines : "", message ? message : "-", platform ? platform : "-", size);
 	if (size < 0)
 		return NULL;
 	if (size == 4) {
@@ -445,7 +445,7 @@ bool berth_images_load(struct berth_images *images, int fd, berth_progress_fn *p
 {
 	int64_t size = drain(fd, error);
 
-	note((struct berth_engine *) images, "load %" G_GINT64_FORMAT, size);
+	fake_note((struct berth_engine *) images, "load %" G_GINT64_FORMAT, size);
 	if (size < 0)
 		return false;
 	progress(data, &(struct api_progress){.status = (char *) (uintptr_t) "Loading layer"});
@@ -458,7 +458,7 @@ bool berth_images_save(struct berth_images *images, char *const *names, int fd, 
 	g_autofree char *list = g_strjoinv(" ", (char **) names);
 	g_autofree char *block = g_malloc0(1 << 20);
 
-	note((struct berth_engine *) images, "save %s", list);
+	fake_note((struct berth_engine *) images, "save %s", list);
 	if (!berth_write_all(fd, block, 1 << 20, "archive", error))
 		return false;
 	return !strchr(list, '@') || berth_error_set(error, BERTH_ERROR_INTERNAL, "blob: broken");
@@ -476,7 +476,7 @@ bool berth_images_tag(struct berth_images *images, const char *name_or_id, const
 {
 	g_autofree char *id = berth_images_resolve(images, name_or_id, error);
 
-	note((struct berth_engine *) images, "tag %s %s", name_or_id, new_name);
+	fake_note((struct berth_engine *) images, "tag %s %s", name_or_id, new_name);
 	return id;
 }
 
@@ -485,7 +485,7 @@ GPtrArray *berth_images_remove(struct berth_images *images, const char *name_or_
 {
 	g_autofree char *id = berth_images_resolve(images, name_or_id, error);
 
-	note((struct berth_engine *) images, "rmi %s %d %d", name_or_id, force, prune);
+	fake_note((struct berth_engine *) images, "rmi %s %d %d", name_or_id, force, prune);
 	return id ? g_ptr_array_new() : NULL;
 }
 
@@ -494,7 +494,7 @@ GPtrArray *berth_images_list(struct berth_images *images, GHashTable *filters, b
 	GPtrArray *list = g_ptr_array_new();
 	struct api_image_summary *image = berth_document_new(&api_image_summary_document);
 
-	note((struct berth_engine *) images, "images %d %d", all, filters ? (int) g_hash_table_size(filters) : -1);
+	fake_note((struct berth_engine *) images, "images %d %d", all, filters ? (int) g_hash_table_size(filters) : -1);
 	image->id = g_strdup(IMAGE_ID);
 	g_ptr_array_add(list, image);
 	return list;
@@ -506,7 +506,7 @@ struct api_image_inspect *berth_images_inspect(struct berth_images *images, cons
 
 	if (!id)
 		return NULL;
-	note((struct berth_engine *) images, "image %s", name_or_id);
+	fake_note((struct berth_engine *) images, "image %s", name_or_id);
 	struct api_image_inspect *image = berth_document_new(&api_image_inspect_document);
 	image->id = g_strdup(id);
 	return image;

@@ -13,5 +13,8 @@ char *fake_last(struct berth_engine *engine);
 void fake_exit(struct berth_engine *engine, int status);
 // Sends `action` to those who stream events.
 void fake_event(struct berth_engine *engine, const char *action);
+// For fakes beside it: notes a call, and counts what is at work.
+void fake_note(struct berth_engine *engine, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void fake_add_stream(struct berth_engine *engine, int by);
 // How many waits, logs and event streams are at work.
 int fake_streams(struct berth_engine *engine);

@@ -207,7 +207,6 @@ static void test_errors(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	      "{\"message\":\"Bad parameters: must specify at least one of 'stdout' or 'stderr'\"}\n");
 	check(fixture, "GET", "/events?filters=%7B%22colour%22:%5B%22red%22%5D%7D", 400,
 	      "{\"message\":\"invalid filter 'colour'\"}\n");
-	check(fixture, "POST", "/images/create?fromImage=busybox&tag=latest", 501, NULL);
 	check(fixture, "POST", "/build", 501,
 	      "{\"message\":\"Building images is not supported by this version of Berth\"}\n");
 	check(fixture, "GET", "/services", 503, NULL);
