@@ -81,6 +81,7 @@ static void print_one(struct printer *printer, const struct api_progress *progre
 	} else if (!counts) {
 		print_state(printer, progress->id, progress->status);
 	}
+	fflush(printer->out); // whoever reads it reads along
 }
 
 static bool print_all(struct printer *printer, struct berth_answer *answer, bool quiet, GError **error)

@@ -105,18 +105,36 @@ static gsize repository_length(const char *name)
 	return (gsize) (slash - name) + strcspn(slash, ":@");
 }
 
+static bool same_repository(const char *a, const char *b)
+{
+	return repository_length(a) == repository_length(b) && strncmp(a, b, repository_length(a)) == 0;
+}
+
 // Whether the names are one tag, with the digests of its repository: then they are one to the user.
 static bool is_single(char *const *names)
 {
 	guint tags = 0;
 
 	for (char *const *name = names; *name; name++)
-		if (repository_length(*name) != repository_length(names[0]) ||
-		    strncmp(*name, names[0], repository_length(*name)) != 0)
+		if (!same_repository(*name, names[0]))
 			return false;
 		else
 			tags += !strchr(*name, '@');
 	return tags <= 1;
+}
+
+// Digests of a repository are there as long as one of its tags is.
+static bool untag_digests(struct removal *this, const char *tag, GError **error)
+{
+	if (strchr(tag, '@'))
+		return true;
+	for (char **name = this->names; *name; name++)
+		if (same_repository(*name, tag) && !strchr(*name, '@') && strcmp(*name, tag) != 0)
+			return true;
+	for (char **name = this->names; *name; name++)
+		if (same_repository(*name, tag) && strchr(*name, '@') && !untag(this, *name, error))
+			return false;
+	return true;
 }
 
 static bool remove_by_name(struct removal *this, const char *name, bool force, GError **error)
@@ -132,7 +150,7 @@ static bool remove_by_name(struct removal *this, const char *name, bool force, G
 			"%s is using its referenced image %s",
 			familiar, short_id(container, user), short_id(this->id, image));
 	if (!is_single(this->names))
-		return untag(this, name, error);
+		return untag(this, name, error) && untag_digests(this, name, error);
 	// The last name. An image that runs stays, without one.
 	return untag(this, name, error) && untag_all(this, name, error) && (this->running || forget(this, error));
 }

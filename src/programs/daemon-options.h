@@ -21,8 +21,8 @@ struct daemon_options {
 	bool debug, insecure_tcp, validate, version, describe_api;
 	struct {
 		bool config_file, hosts, group, data_root, exec_root, pidfile, log_level, log_format, storage_driver,
-			cgroup_parent, log_driver, log_options, labels, init_path, debug, insecure_tcp, insecure_registries,
-			registry_mirrors, registry_certificates, downloads, uploads;
+			cgroup_parent, log_driver, log_options, labels, init_path, debug, insecure_tcp,
+			insecure_registries, registry_mirrors, registry_certificates, downloads, uploads;
 	} given;
 };
 

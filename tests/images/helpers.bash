@@ -82,7 +82,7 @@ debian_registry() {
 			echo "auth: {htpasswd: {realm: test, path: $REGISTRIES/htpasswd}}"
 		fi
 	} >"$REGISTRIES/$name.yml"
-	setsid docker-registry serve "$REGISTRIES/$name.yml" >"$REGISTRIES/$name.log" 2>&1 </dev/null 3>&- 4>&- &
+	setsid docker-registry serve "$REGISTRIES/$name.yml" >>"$REGISTRIES/$name.log" 2>&1 </dev/null 3>&- 4>&- &
 	echo $! >"$REGISTRIES/$name.pid"
 	export "${name^^}=$address:$port"
 	eventually curl -sk -o /dev/null "http://${address/localhost/127.0.0.1}:$port/v2/" ||

@@ -76,7 +76,7 @@ def test_volumes_are_empty(client):
 
 @pytest.mark.parametrize("method, path, status", [
     ("POST", "/volumes/create", 501), ("POST", "/networks/create", 501), ("POST", "/build", 501),
-    ("POST", "/auth", 501), ("POST", "/containers/x/exec", 501), ("GET", "/containers/x/stats", 501),
+    ("POST", "/containers/x/exec", 501), ("GET", "/containers/x/stats", 501),
     ("GET", "/swarm", 503), ("GET", "/services", 503), ("GET", "/nodes", 503),
     ("GET", "/missing", 404), ("PATCH", "/info", 404), ("GET", "/v1.47/containers/json/", 404),
 ])
@@ -141,6 +141,11 @@ def test_help_and_version():
 @pytest.mark.parametrize("config, flags, message", [
     ('{"debug": true}', [], None),
     ('{"labels": ["a=b"], "log-opts": {"max-size": "1m"}, "hosts": ["unix:///run/x"]}', [], None),
+    ('{"insecure-registries": ["a:1", "10.0.0.0/8"], "registry-mirrors": ["https://m"], "max-concurrent-downloads": 5}', [],
+     None),
+    ('{"max-concurrent-downloads": "5"}', [], "max-concurrent-downloads: expected a number"),
+    ('{"max-concurrent-uploads": 0}', [], "--max-concurrent-uploads: 0 is less than 1"),
+    ('{"max-concurrent-downloads": 1000}', [], "--max-concurrent-downloads: is more than the limit of 64"),
     ('{"colour": "red"}', [], "don't match any configuration option: colour"),
     ('{"debug": true}', ["-D"], "specified both as a flag and in the configuration file: debug"),
     ('{"labels": ["a=b"]}', ["--label", "c=d"], "both as a flag and in the configuration file: labels"),
