@@ -92,7 +92,8 @@ static int64_t restarts(struct berth_engine *engine)
 	for (int i = 0; i < CONTAINERS; i++) {
 		g_autoptr(GError) error = NULL;
 		g_autofree char *name = g_strdup_printf("c%d", i);
-		g_autoptr(api_container_inspect) container = berth_engine_container_inspect(engine, name, false, &error);
+		g_autoptr(api_container_inspect) container =
+			berth_engine_container_inspect(engine, name, false, &error);
 		g_assert_no_error(error);
 		count += container->restart_count;
 	}
