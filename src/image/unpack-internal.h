@@ -14,4 +14,5 @@ struct berth_unpack_limits {
 extern const struct berth_unpack_limits berth_unpack_default_limits;
 
 bool berth_layer_unpack_within(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts,
-			       const struct berth_unpack_limits *limits, char *diff_id, GError **error);
+			       const struct berth_id_maps *ids, const struct berth_unpack_limits *limits, char *diff_id,
+			       GError **error);

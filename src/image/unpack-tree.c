@@ -14,7 +14,6 @@
 #include <sys/xattr.h>
 
 #define OVERLAY_OPAQUE "trusted.overlay.opaque"
-#define OVERLAY_PREFIX "trusted.overlay."
 #define PARENT_MODE 0755 // of folders that the archive does not list
 
 struct folder_times {
@@ -27,9 +26,11 @@ static void folder_times_clear(gpointer folder)
 	g_free(((struct folder_times *) folder)->path);
 }
 
-void berth_unpack_tree_init(struct berth_unpack_tree *this, int root_fd, enum berth_whiteouts whiteouts)
+void berth_unpack_tree_init(struct berth_unpack_tree *this, int root_fd, enum berth_whiteouts whiteouts,
+			    const struct berth_id_maps *ids)
 {
-	*this = (struct berth_unpack_tree){.root_fd = root_fd, .whiteouts = whiteouts, .parent_fd = -1};
+	*this = (struct berth_unpack_tree){.root_fd = root_fd, .whiteouts = whiteouts, .ids = ids, .parent_fd = -1};
+	this->defaults = berth_unpack_defaults_read();
 	this->folders = g_array_new(false, false, sizeof(struct folder_times));
 	g_array_set_clear_func(this->folders, folder_times_clear);
 	if (whiteouts == BERTH_WHITEOUTS_DELETE)
@@ -63,6 +64,46 @@ static char *parent_of(const char *path)
 	return base == path ? g_strdup(".") : g_strndup(path, (gsize) (base - path - 1));
 }
 
+// Folders that the archive does not list belong to the image's root, whoever that is on the host.
+static bool own(const struct berth_unpack_tree *this, const char *path, GError **error)
+{
+	uint32_t uid = 0, gid = 0;
+
+	if (!berth_id_maps_to_host(this->ids, &uid, &gid, error))
+		return false;
+	berth_fd fd = berth_root_open(this->root_fd, path, O_PATH | O_DIRECTORY, 0, error);
+	return fd >= 0 && (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0 ||
+			   berth_error_set_errno(error, errno, "set the owner of %s", path));
+}
+
+static int make_parents(struct berth_unpack_tree *this, const char *path, GError **error)
+{
+	size_t there = 0, next;
+
+	// How much of the path is there; only of interest where somebody else is to own the rest.
+	for (next = strcspn(path, "/"); this->ids && next <= strlen(path); next += 1 + strcspn(path + next + 1, "/")) {
+		g_autofree char *part = g_strndup(path, next);
+		berth_fd fd = berth_root_open(this->root_fd, part, O_PATH | O_DIRECTORY, 0, NULL);
+		if (fd < 0)
+			break;
+		there = next;
+		if (path[next] == '\0')
+			break;
+	}
+	berth_fd made = berth_root_make_folder(this->root_fd, path, PARENT_MODE, error);
+	if (made < 0) {
+		g_prefix_error(error, "the way to it is no folder of the layer: ");
+		return -1;
+	}
+	while (this->ids && there < strlen(path)) {
+		there += 1 + strcspn(path + there + 1, "/");
+		g_autofree char *part = g_strndup(path, there);
+		if (!own(this, part, error))
+			return -1;
+	}
+	return berth_fd_steal(&made);
+}
+
 // Opens the folder that `path` lies in, making what is missing. The descriptor is the tree's and valid until the next
 // call.
 static int enter_parent(struct berth_unpack_tree *this, const char *path, GError **error)
@@ -74,17 +115,17 @@ static int enter_parent(struct berth_unpack_tree *this, const char *path, GError
 	forget_parent(this);
 	this->parent_fd = berth_root_open(this->root_fd, parent, O_RDONLY | O_DIRECTORY, 0, NULL);
 	if (this->parent_fd < 0) {
-		berth_fd made = berth_root_make_folder(this->root_fd, parent, PARENT_MODE, error);
-		if (made < 0) {
-			g_prefix_error(error, "the way to it is no folder of the layer: ");
+		berth_fd made = make_parents(this, parent, error);
+		if (made < 0)
 			return -1;
-		}
 		this->parent_fd = openat(made, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (this->parent_fd < 0) {
 		berth_error_set_errno(error, errno, "open its folder");
 		return -1;
 	}
+	if (!berth_unpack_heritage_read(this->parent_fd, &this->heritage, error))
+		return -1;
 	this->parent = g_steal_pointer(&parent);
 	return this->parent_fd;
 }
@@ -115,65 +156,6 @@ static bool set_opaque(int fd, GError **error)
 	       berth_error_set_errno(error, errno, "mark the folder opaque");
 }
 
-static bool set_xattrs(int fd, bool opened, struct archive_entry *entry, GError **error)
-{
-	g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
-	const char *name;
-	const void *value;
-	size_t size;
-
-	archive_entry_xattr_reset(entry);
-	while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-		if (g_str_has_prefix(name, OVERLAY_PREFIX))
-			return berth_error_set(error, BERTH_ERROR_INVALID,
-					       "extended attribute %s: it belongs to the overlay file system", name);
-		int result = opened ? fsetxattr(fd, name, value, size, 0) : setxattr(link, name, value, size, 0);
-		if (result < 0)
-			return berth_error_set_errno(error, errno, "set extended attribute %s", name);
-	}
-	return true;
-}
-
-static void times_of(struct archive_entry *entry, struct timespec times[2])
-{
-	times[1] = (struct timespec){archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
-	times[0] = times[1];
-	if (archive_entry_atime_is_set(entry))
-		times[0] = (struct timespec){archive_entry_atime(entry), archive_entry_atime_nsec(entry)};
-	for (int i = 0; i < 2; i++)
-		if (times[i].tv_nsec < 0 || times[i].tv_nsec >= 1000000000)
-			times[i].tv_nsec = 0;
-}
-
-// `opened`: the descriptor is open for more than its path. The order matters: a change of owner takes set-user-id bits
-// and capabilities away.
-static bool set_metadata(int fd, bool opened, struct archive_entry *entry, GError **error)
-{
-	int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
-	mode_t mode = archive_entry_perm(entry) & 07777;
-	struct timespec times[2];
-
-	if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "its owner %" G_GINT64_FORMAT ":%" G_GINT64_FORMAT " is no valid user and group",
-				       uid, gid);
-	if (fchownat(fd, "", (uid_t) uid, (gid_t) gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
-		return berth_error_set_errno(error, errno, "set its owner");
-	if (!set_xattrs(fd, opened, entry, error))
-		return false;
-	if (opened && fchmod(fd, mode) < 0)
-		return berth_error_set_errno(error, errno, "set its mode");
-	if (!opened && archive_entry_filetype(entry) != AE_IFLNK) {
-		g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
-		if (chmod(link, mode) < 0)
-			return berth_error_set_errno(error, errno, "set its mode");
-	}
-	times_of(entry, times);
-	if (utimensat(fd, "", times, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
-		return berth_error_set_errno(error, errno, "set its times");
-	return true;
-}
-
 static bool write_content(int fd, struct berth_tar *tar, int64_t size, GError **error)
 {
 	const void *block;
@@ -202,59 +184,127 @@ static bool write_content(int fd, struct berth_tar *tar, int64_t size, GError **
 	return end == size || ftruncate(fd, size) == 0 || berth_error_set_errno(error, errno, "set its size");
 }
 
-static bool add_file(int parent_fd, const char *name, struct berth_tar *tar, struct archive_entry *entry,
-		     GError **error)
+static bool add_file(struct berth_unpack_tree *this, const char *name, struct berth_tar *tar,
+		     struct berth_unpack_attributes *attributes, GError **error)
 {
-	berth_fd fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	berth_fd fd = openat(this->parent_fd, name, flags, attributes->made_with);
 
+	if (fd < 0 && errno == EEXIST) {
+		if (!berth_remove_tree_at(this->parent_fd, name, error))
+			return false;
+		fd = openat(this->parent_fd, name, flags, attributes->made_with);
+	}
 	if (fd < 0)
 		return berth_error_set_errno(error, errno, "make the file");
-	return write_content(fd, tar, archive_entry_size(entry), error) && set_metadata(fd, true, entry, error);
+	attributes->new = true;
+	return write_content(fd, tar, archive_entry_size(attributes->entry), error) &&
+	       berth_unpack_attributes_set(attributes, fd, false, error);
 }
 
-static bool add_special(int parent_fd, const char *name, struct archive_entry *entry, GError **error)
+static int make_special(int folder, const char *name, const struct berth_unpack_attributes *attributes)
 {
+	struct archive_entry *entry = attributes->entry;
 	mode_t type = archive_entry_filetype(entry);
-	dev_t device = 0;
+
+	if (type == AE_IFLNK)
+		return symlinkat(archive_entry_symlink(entry), folder, name);
+	return mknodat(folder, name, type | attributes->made_with,
+		       type == AE_IFIFO ? 0 : makedev(archive_entry_rdevmajor(entry), archive_entry_rdevminor(entry)));
+}
+
+static bool check_special(struct archive_entry *entry, GError **error)
+{
 	const char *target = archive_entry_symlink(entry);
-	int result;
+	mode_t type = archive_entry_filetype(entry);
 
 	if (type == AE_IFLNK && (!target || !*target))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "a symbolic link without a target");
-	if (type == AE_IFCHR || type == AE_IFBLK)
-		device = makedev(archive_entry_rdevmajor(entry), archive_entry_rdevminor(entry));
-	if (type == AE_IFCHR && device == 0)
+	if (type == AE_IFCHR && archive_entry_rdevmajor(entry) == 0 && archive_entry_rdevminor(entry) == 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "character device 0:0 is the overlay file system's mark of a deleted file");
-	if (type == AE_IFLNK)
-		result = symlinkat(target, parent_fd, name);
-	else
-		result = mknodat(parent_fd, name, type | 0600, device);
+	return true;
+}
+
+static bool add_special(struct berth_unpack_tree *this, const char *name, struct berth_unpack_attributes *attributes,
+			GError **error)
+{
+	mode_t type = archive_entry_filetype(attributes->entry);
+
+	if (!check_special(attributes->entry, error))
+		return false;
+	int result = make_special(this->parent_fd, name, attributes);
+	if (result < 0 && errno == EEXIST) {
+		if (!berth_remove_tree_at(this->parent_fd, name, error))
+			return false;
+		result = make_special(this->parent_fd, name, attributes);
+	}
 	if (result < 0)
 		return berth_error_set_errno(error, errno, "make the %s",
 					     type == AE_IFLNK   ? "symbolic link"
 					     : type == AE_IFIFO ? "pipe"
 								: "device");
-	berth_fd fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return berth_error_set_errno(error, errno, "open it");
-	return set_metadata(fd, false, entry, error);
+	attributes->new = true;
+	return berth_unpack_attributes_set_special(attributes, this->parent_fd, name, error);
 }
 
-static bool add_folder(struct berth_unpack_tree *this, int parent_fd, const char *path, bool opaque,
-		       struct archive_entry *entry, GError **error)
+// Makes the folder, unless there is one. *ret_opaque: it takes the place of what was hidden, so it hides what is below.
+static bool make_folder(struct berth_unpack_tree *this, int parent_fd, const char *name,
+			struct berth_unpack_attributes *attributes, bool *ret_opaque, GError **error)
+{
+	struct stat status;
+
+	*ret_opaque = false;
+	attributes->new = mkdirat(parent_fd, name, attributes->made_with) == 0;
+	if (attributes->new)
+		return true;
+	if (errno != EEXIST)
+		return berth_error_set_errno(error, errno, "make the folder");
+	if (fstatat(parent_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return berth_error_set_errno(error, errno, "look for what is there");
+	if (S_ISDIR(status.st_mode))
+		return true;
+	*ret_opaque = this->whiteouts == BERTH_WHITEOUTS_OVERLAY && is_whiteout(&status);
+	if (!berth_remove_tree_at(parent_fd, name, error))
+		return false;
+	attributes->new = mkdirat(parent_fd, name, attributes->made_with) == 0;
+	return attributes->new || berth_error_set_errno(error, errno, "make the folder");
+}
+
+// What comes next in the archive mostly lies in this folder.
+static bool become_parent(struct berth_unpack_tree *this, int *fd, const char *path,
+			  const struct berth_unpack_attributes *attributes, GError **error)
+{
+	struct berth_unpack_heritage heritage = {(attributes->mode & S_ISGID) != 0, false};
+
+	if (this->added) // it asks for the parent of the entry itself
+		return true;
+	if ((!attributes->new || archive_entry_xattr_count(attributes->entry) > 0) &&
+	    !berth_unpack_heritage_read(*fd, &heritage, error))
+		return false;
+	forget_parent(this);
+	this->parent = g_strdup(*path ? path : ".");
+	this->parent_fd = berth_fd_steal(fd);
+	this->heritage = heritage;
+	return true;
+}
+
+static bool add_folder(struct berth_unpack_tree *this, int parent_fd, const char *path,
+		       struct berth_unpack_attributes *attributes, GError **error)
 {
 	const char *name = *path ? base_of(path) : ".";
 	struct folder_times folder = {.path = g_strdup(*path ? path : ".")};
+	bool opaque;
 
-	times_of(entry, folder.times);
+	memcpy(folder.times, attributes->times, sizeof folder.times);
 	g_array_append_val(this->folders, folder);
-	if (mkdirat(parent_fd, name, 0700) < 0 && errno != EEXIST)
-		return berth_error_set_errno(error, errno, "make the folder");
+	if (!make_folder(this, parent_fd, name, attributes, &opaque, error))
+		return false;
 	berth_fd fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return berth_error_set_errno(error, errno, "open the folder");
-	return (!opaque || set_opaque(fd, error)) && set_metadata(fd, true, entry, error);
+	return (!opaque || set_opaque(fd, error)) && berth_unpack_attributes_set(attributes, fd, true, error) &&
+	       become_parent(this, &fd, path, attributes, error);
 }
 
 static bool add_link(struct berth_unpack_tree *this, const char *path, const char *target, GError **error)
@@ -269,48 +319,35 @@ static bool add_link(struct berth_unpack_tree *this, const char *path, const cha
 				       target);
 	if (S_ISDIR(wanted.st_mode))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "hard link to the folder %s", target);
-	if (fstatat(this->parent_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0) {
-		if (there.st_ino == wanted.st_ino && there.st_dev == wanted.st_dev)
-			return true;
-		if (!berth_remove_tree_at(this->parent_fd, name, error))
-			return false;
-	}
+	if (linkat(target_fd, target_name, this->parent_fd, name, 0) == 0)
+		return true;
+	if (errno != EEXIST)
+		return berth_error_set_errno(error, errno, "link it to %s", target);
+	if (fstatat(this->parent_fd, name, &there, AT_SYMLINK_NOFOLLOW) < 0)
+		return berth_error_set_errno(error, errno, "look for what is there");
+	if (there.st_ino == wanted.st_ino && there.st_dev == wanted.st_dev)
+		return true;
+	if (!berth_remove_tree_at(this->parent_fd, name, error))
+		return false;
 	return linkat(target_fd, target_name, this->parent_fd, name, 0) == 0 ||
 	       berth_error_set_errno(error, errno, "link it to %s", target);
 }
 
-// Makes room for an entry. *ret_opaque: a folder takes the place of what was hidden, so it hides what is below.
-static bool make_room(struct berth_unpack_tree *this, const char *name, bool folder, bool *ret_opaque, GError **error)
+static bool add(struct berth_unpack_tree *this, struct berth_tar *tar, const char *path,
+		struct berth_unpack_attributes *attributes, GError **error)
 {
-	struct stat status;
+	mode_t type = archive_entry_filetype(attributes->entry);
 
-	*ret_opaque = false;
-	if (fstatat(this->parent_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT || berth_error_set_errno(error, errno, "look for what is there");
-	if (folder && S_ISDIR(status.st_mode))
-		return true;
-	*ret_opaque = folder && this->whiteouts == BERTH_WHITEOUTS_OVERLAY && is_whiteout(&status);
-	return berth_remove_tree_at(this->parent_fd, name, error);
-}
-
-static bool add(struct berth_unpack_tree *this, struct berth_tar *tar, struct archive_entry *entry, const char *path,
-		GError **error)
-{
-	mode_t type = archive_entry_filetype(entry);
-	bool opaque;
-
-	if (!make_room(this, base_of(path), type == AE_IFDIR, &opaque, error))
-		return false;
 	switch (type) {
 	case AE_IFREG:
-		return add_file(this->parent_fd, base_of(path), tar, entry, error);
+		return add_file(this, base_of(path), tar, attributes, error);
 	case AE_IFDIR:
-		return add_folder(this, this->parent_fd, path, opaque, entry, error);
+		return add_folder(this, this->parent_fd, path, attributes, error);
 	case AE_IFLNK:
 	case AE_IFCHR:
 	case AE_IFBLK:
 	case AE_IFIFO:
-		return add_special(this->parent_fd, base_of(path), entry, error);
+		return add_special(this, base_of(path), attributes, error);
 	default:
 		return berth_error_set(error, BERTH_ERROR_INVALID, "its kind %o is unknown", (unsigned) type);
 	}
@@ -319,14 +356,18 @@ static bool add(struct berth_unpack_tree *this, struct berth_tar *tar, struct ar
 bool berth_unpack_tree_add(struct berth_unpack_tree *this, struct berth_tar *tar, struct archive_entry *entry,
 			   const char *path, const char *target, GError **error)
 {
-	if (*path == '\0') {
-		if (target || archive_entry_filetype(entry) != AE_IFDIR)
-			return berth_error_set(error, BERTH_ERROR_INVALID, "the root can only be a folder");
-		return add_folder(this, this->root_fd, path, false, entry, error);
-	}
-	if (enter_parent(this, path, error) < 0)
+	struct berth_unpack_attributes attributes;
+
+	if (*path == '\0' && (target || archive_entry_filetype(entry) != AE_IFDIR))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "the root can only be a folder");
+	if (*path && enter_parent(this, path, error) < 0)
 		return false;
-	if (!(target ? add_link(this, path, target, error) : add(this, tar, entry, path, error)))
+	if (!target &&
+	    !berth_unpack_attributes_read(entry, this->ids, &this->defaults, this->heritage, &attributes, error))
+		return false;
+	if (*path == '\0')
+		return add_folder(this, this->root_fd, path, &attributes, error);
+	if (!(target ? add_link(this, path, target, error) : add(this, tar, path, &attributes, error)))
 		return false;
 	if (this->added)
 		g_hash_table_add(this->added, added_key(this->parent_fd, base_of(path)));

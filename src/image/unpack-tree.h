@@ -5,18 +5,23 @@
 #pragma once
 
 #include "image/tar.h"
+#include "image/unpack-attributes.h"
 #include "store/snapshot.h"
 
 struct berth_unpack_tree {
 	int root_fd; // borrowed
 	enum berth_whiteouts whiteouts;
-	char *parent; // of the last entry, and a descriptor of it; NULL and -1 if there is none
+	const struct berth_id_maps *ids; // NULL: owners are as the archive says
+	struct berth_unpack_defaults defaults;
+	char *parent; // of the next entry, probably, and a descriptor of it; NULL and -1 if there is none
 	int parent_fd;
+	struct berth_unpack_heritage heritage; // of the parent
 	GArray *folders; // whose times are set at the end, when nothing more is put into them
 	GHashTable *added; // "<parent's inode>/<name>" of all entries; with BERTH_WHITEOUTS_DELETE only
 };
 
-void berth_unpack_tree_init(struct berth_unpack_tree *tree, int root_fd, enum berth_whiteouts whiteouts);
+void berth_unpack_tree_init(struct berth_unpack_tree *tree, int root_fd, enum berth_whiteouts whiteouts,
+			    const struct berth_id_maps *ids);
 void berth_unpack_tree_clear(struct berth_unpack_tree *tree);
 
 // Adds an entry at `path` (clean and relative, "" is the root), with its content read from `tar`; what is there of

@@ -141,11 +141,12 @@ static bool unpack_entries(struct unpacking *this, GError **error)
 }
 
 bool berth_layer_unpack_within(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts,
-			       const struct berth_unpack_limits *limits, char *diff_id, GError **error)
+			       const struct berth_id_maps *ids, const struct berth_unpack_limits *limits, char *diff_id,
+			       GError **error)
 {
 	struct unpacking this = {.limits = limits};
 
-	berth_unpack_tree_init(&this.tree, content_fd, whiteouts);
+	berth_unpack_tree_init(&this.tree, content_fd, whiteouts, ids);
 	bool done = berth_tar_open(&this.tar, source, limits->stream, diff_id != NULL, error) &&
 		    unpack_entries(&this, error) && berth_unpack_tree_finish(&this.tree, error) &&
 		    berth_tar_finish(&this.tar, diff_id, error);
@@ -157,5 +158,12 @@ bool berth_layer_unpack_within(struct berth_source source, int content_fd, enum 
 bool berth_layer_unpack(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts, char *diff_id,
 			GError **error)
 {
-	return berth_layer_unpack_within(source, content_fd, whiteouts, &berth_unpack_default_limits, diff_id, error);
+	return berth_layer_unpack_mapped(source, content_fd, whiteouts, NULL, diff_id, error);
+}
+
+bool berth_layer_unpack_mapped(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts,
+			       const struct berth_id_maps *ids, char *diff_id, GError **error)
+{
+	return berth_layer_unpack_within(source, content_fd, whiteouts, ids, &berth_unpack_default_limits, diff_id,
+					 error);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "image/decompress.h"
+#include "image/id-map.h"
 #include "store/snapshot.h"
 
 // Unpacks the tar stream `source` (plain, gzip, zstd, xz, bzip2) as a layer into the folder `content_fd`; whiteouts
@@ -12,3 +13,7 @@
 // until then is the caller's to remove.
 bool berth_layer_unpack(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts, char *diff_id,
 			GError **error);
+// The same for a container in a user namespace: what the archive says belongs to an id belongs, on the host, to the one
+// that `ids` maps it to. An entry whose owner the maps do not have is BERTH_ERROR_INVALID.
+bool berth_layer_unpack_mapped(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts,
+			       const struct berth_id_maps *ids, char *diff_id, GError **error);

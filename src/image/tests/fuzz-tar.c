@@ -60,8 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	berth_fd root = openat(folder, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	berth_fd fd = tarball_open(data + 1, size - 1);
 	bool done = berth_layer_unpack_within(berth_source_of_fd(fd), root,
-					      data[0] & 1 ? BERTH_WHITEOUTS_DELETE : BERTH_WHITEOUTS_OVERLAY, &limits,
-					      diff_id, &error);
+					      data[0] & 1 ? BERTH_WHITEOUTS_DELETE : BERTH_WHITEOUTS_OVERLAY, NULL,
+					      &limits, diff_id, &error);
 	g_assert_true(done == !error);
 	g_assert_true(is_empty(folder, "outside"));
 	g_assert_true(berth_remove_tree_at(folder, "root", NULL));

@@ -96,8 +96,8 @@ static char *unpack_bytes(struct fixture *fixture, const void *data, size_t leng
 	g_autoptr(GError) error = NULL;
 
 	berth_fd fd = tarball_open(data, length);
-	bool done = berth_layer_unpack_within(berth_source_of_fd(fd), fixture->root_fd, fixture->whiteouts, limits,
-					      fixture->diff_id, &error);
+	bool done = berth_layer_unpack_within(berth_source_of_fd(fd), fixture->root_fd, fixture->whiteouts, NULL,
+					      limits, fixture->diff_id, &error);
 	g_assert_true(done == !error);
 	g_assert_true(!error || g_error_matches(error, BERTH_ERROR, BERTH_ERROR_INVALID) ||
 		      g_error_matches(error, BERTH_ERROR, BERTH_ERROR_NOT_IMPLEMENTED));
@@ -697,6 +697,97 @@ static void test_members(struct fixture *fixture, gconstpointer data)
 	}
 }
 
+// What a folder hands down to new files is not what the archive says of them.
+static void test_inherited(struct fixture *fixture, gconstpointer data)
+{
+	// Version 2: the owner may all, others read; group 77 may all.
+	static const unsigned char acl[] = {
+		2,  0, 0, 0, 1,    0, 7, 0, 0xff, 0xff, 0xff, 0xff, 4,    0, 4, 0, 0xff, 0xff, 0xff, 0xff, 8, 0, 7, 0,
+		77, 0, 0, 0, 0x10, 0, 7, 0, 0xff, 0xff, 0xff, 0xff, 0x20, 0, 4, 0, 0xff, 0xff, 0xff, 0xff,
+	};
+	g_autoptr(GByteArray) tarball = tarball_new();
+	struct stat status;
+
+	(void) data;
+	tarball_add_pax(tarball, "SCHILY.xattr.system.posix_acl_default", acl, sizeof acl);
+	tarball_add(tarball, &(struct tarball_entry){"d", '5', 02755, .gid = 55});
+	tarball_add(tarball, &(struct tarball_entry){"d/file", '0', 0640, .content = "x"});
+	tarball_add(tarball, &(struct tarball_entry){"d/folder", '5', 0755});
+	tarball_add(tarball, &(struct tarball_entry){"d/folder/file", '0', 0644, .content = "x"});
+	tarball_add(tarball, &(struct tarball_entry){"d/fifo", '6', 0622});
+	tarball_add(tarball, &(struct tarball_entry){"d/link", '2', .link = "file"});
+	unpack_well(fixture, tarball);
+	g_assert_true(look(fixture, "d", &status) && status.st_mode == (S_IFDIR | 02755) && status.st_gid == 55);
+	g_assert_true(look(fixture, "d/file", &status) && status.st_mode == (S_IFREG | 0640) && status.st_gid == 0);
+	g_assert_true(look(fixture, "d/folder", &status) && status.st_mode == (S_IFDIR | 0755) && status.st_gid == 0);
+	g_assert_true(look(fixture, "d/folder/file", &status) && status.st_mode == (S_IFREG | 0644));
+	g_assert_true(look(fixture, "d/fifo", &status) && status.st_mode == (S_IFIFO | 0622) && status.st_gid == 0);
+	g_assert_true(look(fixture, "d/link", &status) && status.st_gid == 0);
+	static const char *const made[] = {"d/file", "d/folder", "d/folder/file", "d/fifo"};
+	for (size_t i = 0; i < G_N_ELEMENTS(made); i++) {
+		g_autofree char *path = g_build_filename(fixture->root, made[i], NULL);
+		g_assert_cmpint(lgetxattr(path, "system.posix_acl_access", NULL, 0), <, 0);
+		g_assert_cmpint(lgetxattr(path, "system.posix_acl_default", NULL, 0), <, 0);
+	}
+	g_autofree char *folder = g_build_filename(fixture->root, "d", NULL);
+	g_assert_cmpint(lgetxattr(folder, "system.posix_acl_default", NULL, 0), ==, sizeof acl);
+}
+
+// Modes that the umask would take bits from, and those that no new file gets.
+static void test_modes(struct fixture *fixture, gconstpointer data)
+{
+	static const unsigned modes[] = {0777, 0666, 0444, 0400, 04755, 02755, 01777, 0111};
+	g_autoptr(GByteArray) tarball = tarball_new();
+	struct stat status;
+
+	(void) data;
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+		g_autofree char *file = g_strdup_printf("f%o", modes[i]), *folder = g_strdup_printf("d%o", modes[i]);
+		tarball_add(tarball, &(struct tarball_entry){file, '0', modes[i], 5 * i, 7 * i, .content = "x"});
+		tarball_add(tarball, &(struct tarball_entry){folder, '5', modes[i], 5 * i, 7 * i});
+	}
+	unpack_well(fixture, tarball);
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+		g_autofree char *file = g_strdup_printf("f%o", modes[i]), *folder = g_strdup_printf("d%o", modes[i]);
+		g_assert_true(look(fixture, file, &status));
+		g_assert_cmphex(status.st_mode, ==, S_IFREG | modes[i]);
+		g_assert_true(status.st_uid == 5 * i && status.st_gid == 7 * i);
+		g_assert_true(look(fixture, folder, &status));
+		g_assert_cmphex(status.st_mode, ==, S_IFDIR | modes[i]);
+		g_assert_true(status.st_uid == 5 * i && status.st_gid == 7 * i);
+	}
+}
+
+static void test_mapped(struct fixture *fixture, gconstpointer data)
+{
+	static const struct berth_id_range uids[] = {{0, 100000, 1000}, {1000, 5000, 10}}, gids[] = {{0, 200000, 100}};
+	const struct berth_id_maps maps = {uids, gids, 2, 1};
+	g_autoptr(GByteArray) tarball = tarball_new();
+	g_autoptr(GError) error = NULL;
+	struct stat status;
+
+	(void) data;
+	tarball_add(tarball, &(struct tarball_entry){"made/by/us/file", '0', .uid = 1003, .gid = 99, .content = "x"});
+	tarball_add(tarball, &(struct tarball_entry){"root", '5'});
+	tarball_end(tarball);
+	berth_fd fd = tarball_open(tarball->data, tarball->len);
+	g_assert_true(berth_layer_unpack_mapped(berth_source_of_fd(fd), fixture->root_fd, fixture->whiteouts, &maps,
+						NULL, &error));
+	g_assert_no_error(error);
+	g_assert_true(look(fixture, "made/by/us/file", &status) && status.st_uid == 5003 && status.st_gid == 200099);
+	g_assert_true(look(fixture, "made", &status) && status.st_uid == 100000 && status.st_gid == 200000);
+	g_assert_true(look(fixture, "made/by/us", &status) && status.st_uid == 100000 && status.st_gid == 200000);
+	g_assert_true(look(fixture, "root", &status) && status.st_uid == 100000 && status.st_gid == 200000);
+
+	g_autoptr(GByteArray) stranger = tarball_new();
+	tarball_add(stranger, &(struct tarball_entry){"x", '0', .uid = 0, .gid = 100, .content = "x"});
+	tarball_end(stranger);
+	berth_fd other = tarball_open(stranger->data, stranger->len);
+	g_assert_false(berth_layer_unpack_mapped(berth_source_of_fd(other), fixture->root_fd, fixture->whiteouts, &maps,
+						 NULL, &error));
+	g_assert_cmpstr(error->message, ==, "layer entry 1 (x): its group 100 is not in the map of group ids");
+}
+
 static void add(const char *name, int whiteouts, void (*test)(struct fixture *, gconstpointer))
 {
 	g_autofree char *path =
@@ -718,6 +809,9 @@ int main(int argc, char **argv)
 		add("limits", whiteouts, test_limits);
 		add("truncated", whiteouts, test_truncated);
 		add("flipped", whiteouts, test_flipped);
+		add("inherited", whiteouts, test_inherited);
+		add("modes", whiteouts, test_modes);
+		add("mapped", whiteouts, test_mapped);
 	}
 	add("whiteouts", BERTH_WHITEOUTS_OVERLAY, test_whiteouts_overlay);
 	add("whiteouts", BERTH_WHITEOUTS_DELETE, test_whiteouts_delete);

@@ -7,7 +7,11 @@
 #include "store/snapshot-internal.h"
 #include "store/tests/scene.h"
 
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -733,10 +737,32 @@ static void test_overlay_on_overlay(void)
 	finish(&outer);
 }
 
+// On ext4 snapshots are spread over the disk; each new one must not walk over what was deleted with the last.
+static void test_spread(const void *driver)
+{
+	struct scene scene;
+	struct statfs kind;
+	int flags = 0;
+
+	if (!begin(&scene, driver))
+		return;
+	g_autofree char *path = g_build_filename(scene.root, "snapshots", NULL);
+	berth_fd folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	g_assert_cmpint(statfs(path, &kind), ==, 0);
+	if (kind.f_type == EXT4_SUPER_MAGIC) {
+		g_assert_cmpint(ioctl(folder, FS_IOC_GETFLAGS, &flags), ==, 0);
+		g_assert_true(flags & FS_TOPDIR_FL);
+	} else {
+		g_test_skip("the store of this test is not on ext4");
+	}
+	finish(&scene);
+}
+
 static const struct {
 	const char *name;
 	void (*test)(const void *driver);
 } suite[] = {
+	{"spread", test_spread},
 	{"layers", test_layers},
 	{"scratch", test_scratch},
 	{"changes", test_changes},
