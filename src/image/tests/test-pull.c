@@ -16,7 +16,7 @@ struct scene {
 	pthread_mutex_t lock; // several pulls may tell
 	GString *lines; // of the progress: "id: status\n"
 	int64_t cancel_at; // downloaded bytes; 0: never
-	bool canceled;
+	int canceled; // by atomics
 };
 
 static void note(void *data, const struct api_progress *progress)
@@ -26,7 +26,7 @@ static void note(void *data, const struct api_progress *progress)
 	if (progress->progress_detail && progress->progress_detail->total) {
 		g_assert_nonnull(progress->progress);
 		if (scene->cancel_at && progress->progress_detail->current >= scene->cancel_at)
-			scene->canceled = true;
+			__atomic_store_n(&scene->canceled, 1, __ATOMIC_RELAXED);
 		return;
 	}
 	pthread_mutex_lock(&scene->lock);
@@ -38,7 +38,7 @@ static void note(void *data, const struct api_progress *progress)
 
 static bool is_canceled(void *data)
 {
-	return ((struct scene *) data)->canceled;
+	return __atomic_load_n(&((struct scene *) data)->canceled, __ATOMIC_RELAXED);
 }
 
 static void begin(struct scene *scene, const char *driver)
@@ -236,7 +236,7 @@ static void test_cancel(void)
 	assert_nothing_half(&scene);
 	g_assert_cmpuint(fixture_count_files(scene.fixture.folder, "blobs/ingest"), ==, 1);
 	scene.cancel_at = 0;
-	scene.canceled = false;
+	scene.canceled = 0;
 	scene.registry->slow = false;
 	pull(&scene, "test/image:1");
 	g_assert_cmpuint(registry_count(scene.registry, "bytes="), ==, 1);
