@@ -306,7 +306,7 @@ const char *berth_hosts_scheme(struct berth_hosts *hosts, const char *authority)
 {
 	pthread_mutex_lock(&hosts->lock);
 	const char *scheme = g_hash_table_lookup(hosts->schemes, authority);
-	scheme = scheme ? g_intern_string(scheme) : NULL;
+	scheme = !scheme ? NULL : g_str_equal(scheme, "https") ? "https" : "http"; // the table's may go
 	pthread_mutex_unlock(&hosts->lock);
 	return scheme;
 }

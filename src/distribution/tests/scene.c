@@ -7,10 +7,10 @@ static void record(struct scene *scene, GString *log, const struct request *requ
 {
 	g_autofree char *authorization = request_header(request, "Authorization");
 
-	g_mutex_lock(&scene->lock);
+	pthread_mutex_lock(&scene->lock);
 	g_string_append_printf(log, "%s %s [%s]\n", request->method, request->target,
 			       authorization ? authorization : "");
-	g_mutex_unlock(&scene->lock);
+	pthread_mutex_unlock(&scene->lock);
 }
 
 static void handle(struct request *request, void *data)
@@ -51,7 +51,7 @@ struct scene *scene_new(const struct scene_options *options)
 	struct scene *scene = g_new0(struct scene, 1);
 	g_autoptr(GError) error = NULL;
 
-	g_mutex_init(&scene->lock);
+	pthread_mutex_init(&scene->lock, NULL);
 	scene->log = g_string_new(NULL);
 	scene->other_log = g_string_new(NULL);
 	scene->handler = options->handler;
@@ -81,15 +81,15 @@ void scene_free(struct scene *scene)
 		server_free(scene->other);
 	g_string_free(scene->log, TRUE);
 	g_string_free(scene->other_log, TRUE);
-	g_mutex_clear(&scene->lock);
+	pthread_mutex_destroy(&scene->lock);
 	g_free(scene);
 }
 
 static char *copy_log(struct scene *scene, const GString *log)
 {
-	g_mutex_lock(&scene->lock);
+	pthread_mutex_lock(&scene->lock);
 	char *text = g_strdup(log->str);
-	g_mutex_unlock(&scene->lock);
+	pthread_mutex_unlock(&scene->lock);
 	return text;
 }
 

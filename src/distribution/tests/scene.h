@@ -5,12 +5,14 @@
 #include "distribution/registry.h"
 #include "distribution/tests/server.h"
 
+#include <pthread.h>
+
 struct scene {
 	struct server *server; // the registry
 	struct server *other; // another host; NULL: none
 	struct berth_registries *registries;
 	struct berth_repository *repository; // "lib/test" of the registry
-	GMutex lock; // of the log
+	pthread_mutex_t lock; // of the log
 	GString *log; // "GET /v2/… [Authorization]" of the registry, a line each
 	GString *other_log;
 	handler_fn *handler, *other_handler;

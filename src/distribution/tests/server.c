@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ struct server {
 	unsigned port;
 	GThread *thread;
 	int connections, requests; // atomic
-	GMutex lock; // of below
+	pthread_mutex_t lock; // of below
 	GPtrArray *threads;
 	GHashTable *open; // descriptors
 };
@@ -123,10 +124,10 @@ static void *serve(void *data)
 		close_it = request.close;
 		clear_request(&request);
 	}
-	g_mutex_lock(&server->lock);
+	pthread_mutex_lock(&server->lock);
 	g_hash_table_remove(server->open, GINT_TO_POINTER(connection->fd));
 	close(connection->fd);
-	g_mutex_unlock(&server->lock);
+	pthread_mutex_unlock(&server->lock);
 	g_free(connection);
 	return NULL;
 }
@@ -142,10 +143,10 @@ static void *listen_for(void *data)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 		struct connection *connection = g_new0(struct connection, 1);
 		*connection = (struct connection){server, fd};
-		g_mutex_lock(&server->lock);
+		pthread_mutex_lock(&server->lock);
 		g_hash_table_add(server->open, GINT_TO_POINTER(fd));
 		g_ptr_array_add(server->threads, g_thread_new("connection", serve, connection));
-		g_mutex_unlock(&server->lock);
+		pthread_mutex_unlock(&server->lock);
 	}
 }
 
@@ -163,7 +164,7 @@ struct server *server_new(handler_fn *handler, void *data)
 	g_assert_cmpint(getsockname(server->listener, (struct sockaddr *) &address, &length), ==, 0);
 	server->port = ntohs(address.sin_port);
 	server->authority = g_strdup_printf("127.0.0.1:%u", server->port);
-	g_mutex_init(&server->lock);
+	pthread_mutex_init(&server->lock, NULL);
 	server->threads = g_ptr_array_new();
 	server->open = g_hash_table_new(NULL, NULL);
 	server->thread = g_thread_new("listener", listen_for, server);
@@ -178,16 +179,16 @@ void server_free(struct server *server)
 	shutdown(server->listener, SHUT_RDWR);
 	g_thread_join(server->thread);
 	close(server->listener);
-	g_mutex_lock(&server->lock);
+	pthread_mutex_lock(&server->lock);
 	g_hash_table_iter_init(&iterator, server->open);
 	while (g_hash_table_iter_next(&iterator, &fd, NULL))
 		shutdown(GPOINTER_TO_INT(fd), SHUT_RDWR);
-	g_mutex_unlock(&server->lock);
+	pthread_mutex_unlock(&server->lock);
 	for (guint i = 0; i < server->threads->len; i++)
 		g_thread_join(server->threads->pdata[i]);
 	g_ptr_array_unref(server->threads);
 	g_hash_table_unref(server->open);
-	g_mutex_clear(&server->lock);
+	pthread_mutex_destroy(&server->lock);
 	g_free(server->authority);
 	g_free(server);
 }

@@ -470,7 +470,7 @@ static char *run_upload(const struct uploads *how, gsize size)
 	g_assert_no_error(error);
 	g_assert_true(uploads.done);
 	g_assert_cmpuint(uploads.uploaded->len, ==, size);
-	g_assert_cmpint(memcmp(uploads.uploaded->str, blob.bytes, size), ==, 0);
+	g_assert_true(size == 0 || memcmp(uploads.uploaded->str, blob.bytes, size) == 0);
 	g_autofree char *log = scene_log(blob.scene);
 	g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
 	GString *methods = g_string_new(NULL);
