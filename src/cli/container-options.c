@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 
-#include <math.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -341,7 +340,7 @@ static void set_tmpfs(const struct berth_container_options *options, struct api_
 
 static void set_resources(const struct berth_container_options *options, struct api_host_config *host)
 {
-	host->nano_cpus = llround(options->cpus * 1e9);
+	host->nano_cpus = (int64_t) (options->cpus * 1e9 + (options->cpus < 0 ? -0.5 : 0.5));
 	host->init = options->init;
 	if (options->memory_swappiness != -1)
 		host->memory_swappiness = options->memory_swappiness;

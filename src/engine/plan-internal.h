@@ -8,12 +8,17 @@
 
 struct berth_plan {
 	const struct berth_plan_input *input;
-	const struct berth_abilities *abilities;
+	const struct berth_abilities *given; // the host's abilities; NULL: those of this host, when they are asked for
+	struct berth_abilities own;
+	bool loaded; // of this host
 	struct berth_container_record *record;
 	struct api_container_config *config; // the record's
 	struct api_host_config *host; // the record's
 	GPtrArray *warnings;
 };
+
+// To find them out means to read a dozen files of the kernel, and most requests do not depend on them.
+const struct berth_abilities *berth_plan_abilities(struct berth_plan *plan);
 
 void berth_plan_warn(struct berth_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

@@ -158,9 +158,9 @@ static bool parse_mode(const char *text, struct bind_mode *mode, GError **error)
 }
 
 // Without SELinux there is nothing to label.
-static bool check_label(const struct berth_plan *plan, bool label, const char *what, GError **error)
+static bool check_label(struct berth_plan *plan, bool label, const char *what, GError **error)
 {
-	return !label || !plan->abilities->selinux ||
+	return !label || !berth_plan_abilities(plan)->selinux ||
 	       berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 			       "%s: SELinux labels (z, Z) are not in this version: label the folder by chcon(1)", what);
 }

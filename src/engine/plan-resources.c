@@ -4,20 +4,23 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define MEMORY_MIN (6 << 20)
 #define SHM_SIZE (64 << 20)
 #define CPU_NUMBERS 8192 // as many as a set may name
+#define ABLE(name) offsetof(struct berth_abilities, name)
 
 static bool invalid(GError **error, const char *text)
 {
 	return berth_error_set(error, BERTH_ERROR_INVALID, "%s", text);
 }
 
-static void discard(struct berth_plan *plan, bool able, int64_t *value, int64_t none, const char *warning)
+// `able` is the place of the ability in struct berth_abilities.
+static void discard(struct berth_plan *plan, size_t able, int64_t *value, int64_t none, const char *warning)
 {
-	if (able || *value == none)
+	if (*value == none || *(const bool *) ((const char *) berth_plan_abilities(plan) + able))
 		return;
 	berth_plan_warn(plan, "%s", warning);
 	*value = none;
@@ -25,26 +28,25 @@ static void discard(struct berth_plan *plan, bool able, int64_t *value, int64_t 
 
 static void discard_memory(struct berth_plan *plan)
 {
-	const struct berth_abilities *abilities = plan->abilities;
 	struct api_host_config *host = plan->host;
 
-	discard(plan, abilities->memory, &host->memory, 0,
+	discard(plan, ABLE(memory), &host->memory, 0,
 		"Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation "
 		"discarded.");
-	discard(plan, abilities->memory, &host->memory_reservation, 0,
+	discard(plan, ABLE(memory), &host->memory_reservation, 0,
 		"Your kernel does not support memory soft limit capabilities or the cgroup is not mounted. Limitation "
 		"discarded.");
-	if (host->memory > 0 && host->memory_swap != -1 && !abilities->swap) {
+	if (host->memory > 0 && host->memory_swap != -1 && !berth_plan_abilities(plan)->swap) {
 		berth_plan_warn(plan, "Your kernel does not support swap limit capabilities or the cgroup is not "
 				      "mounted. Memory limited without swap.");
 		host->memory_swap = -1;
 	}
 	if (host->memory_swappiness == -1)
 		host->memory_swappiness = BERTH_UNSET;
-	discard(plan, abilities->swappiness, &host->memory_swappiness, BERTH_UNSET,
+	discard(plan, ABLE(swappiness), &host->memory_swappiness, BERTH_UNSET,
 		"Your kernel does not support memory swappiness capabilities, or the cgroup is not mounted. Memory "
 		"swappiness discarded.");
-	if (host->oom_kill_disable == 1 && !abilities->oom_kill_disable) {
+	if (host->oom_kill_disable == 1 && !berth_plan_abilities(plan)->oom_kill_disable) {
 		berth_plan_warn(plan, "Your kernel does not support OomKillDisable. OomKillDisable discarded.");
 		host->oom_kill_disable = -1;
 	}
@@ -79,7 +81,7 @@ static bool decide_memory(struct berth_plan *plan, GError **error)
 	return true;
 }
 
-static bool check_cpus(const struct berth_plan *plan, GError **error)
+static bool check_cpus(struct berth_plan *plan, GError **error)
 {
 	const struct api_host_config *host = plan->host;
 
@@ -87,14 +89,14 @@ static bool check_cpus(const struct berth_plan *plan, GError **error)
 		return invalid(error, "Conflicting options: Nano CPUs and CPU Period cannot both be set.");
 	if (host->nano_cpus && host->cpu_quota)
 		return invalid(error, "Conflicting options: Nano CPUs and CPU Quota cannot both be set.");
-	if (host->nano_cpus && !plan->abilities->cpu_quota)
+	if (host->nano_cpus && !berth_plan_abilities(plan)->cpu_quota)
 		return invalid(error, "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or "
 				      "the cgroup is not mounted");
 	if (host->nano_cpus < 0 || (host->nano_cpus > 0 && host->nano_cpus < 10000000) ||
-	    host->nano_cpus > plan->abilities->cpus * INT64_C(1000000000))
+	    (host->nano_cpus && host->nano_cpus > berth_plan_abilities(plan)->cpus * INT64_C(1000000000)))
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "Range of CPUs is from 0.01 to %d.00, as there are only %d CPUs available",
-				       plan->abilities->cpus, plan->abilities->cpus);
+				       berth_plan_abilities(plan)->cpus, berth_plan_abilities(plan)->cpus);
 	if (host->cpu_shares < 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "invalid CPU shares (%" G_GINT64_FORMAT "): value must be a positive integer",
@@ -108,7 +110,7 @@ static bool check_cpus(const struct berth_plan *plan, GError **error)
 		return invalid(error, "CPU real-time period and runtime can not be negative");
 	if (host->cpu_realtime_period && host->cpu_realtime_runtime > host->cpu_realtime_period)
 		return invalid(error, "cpu real-time runtime cannot be higher than cpu real-time period");
-	if ((host->cpu_realtime_period || host->cpu_realtime_runtime) && !plan->abilities->cpu_realtime)
+	if ((host->cpu_realtime_period || host->cpu_realtime_runtime) && !berth_plan_abilities(plan)->cpu_realtime)
 		return invalid(error, "kernel does not support CPU real-time scheduler");
 	return true;
 }
@@ -156,19 +158,23 @@ static bool check_set(const char *wanted, const char *available, const char *wha
 static bool decide_cpu(struct berth_plan *plan, GError **error)
 {
 	struct api_host_config *host = plan->host;
-	const struct berth_abilities *abilities = plan->abilities;
 
-	if (!check_cpus(plan, error) || !check_set(host->cpuset_cpus, abilities->cpuset_cpus, "cpus", "CPUs", error) ||
-	    !check_set(host->cpuset_mems, abilities->cpuset_mems, "mems", "memory nodes", error))
+	bool cpus = host->cpuset_cpus && *host->cpuset_cpus, mems = host->cpuset_mems && *host->cpuset_mems;
+
+	if (!check_cpus(plan, error))
 		return false;
-	discard(plan, abilities->cpu_shares, &host->cpu_shares, 0,
+	if (cpus && !check_set(host->cpuset_cpus, berth_plan_abilities(plan)->cpuset_cpus, "cpus", "CPUs", error))
+		return false;
+	if (mems &&
+	    !check_set(host->cpuset_mems, berth_plan_abilities(plan)->cpuset_mems, "mems", "memory nodes", error))
+		return false;
+	discard(plan, ABLE(cpu_shares), &host->cpu_shares, 0,
 		"Your kernel does not support CPU shares or the cgroup is not mounted. Shares discarded.");
-	discard(plan, abilities->cpu_quota, &host->cpu_period, 0,
+	discard(plan, ABLE(cpu_quota), &host->cpu_period, 0,
 		"Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.");
-	discard(plan, abilities->cpu_quota, &host->cpu_quota, 0,
+	discard(plan, ABLE(cpu_quota), &host->cpu_quota, 0,
 		"Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.");
-	if (((host->cpuset_cpus && *host->cpuset_cpus) || (host->cpuset_mems && *host->cpuset_mems)) &&
-	    !abilities->cpuset) {
+	if ((cpus || mems) && !berth_plan_abilities(plan)->cpuset) {
 		berth_plan_warn(plan, "Your kernel does not support cpuset or the cgroup is not mounted. Cpuset "
 				      "discarded.");
 		g_clear_pointer(&host->cpuset_cpus, g_free);
@@ -224,15 +230,15 @@ static bool decide_block(struct berth_plan *plan, GError **error)
 						       "invalid rate for device: %s: must not be negative",
 						       device->path);
 		}
-		if (list && list->len && !plan->abilities->block_throttle) {
+		if (list && list->len && !berth_plan_abilities(plan)->block_throttle) {
 			berth_plan_warn(plan, "Your kernel does not support block I/O throttling or the cgroup is not "
 					      "mounted. Limits discarded.");
 			drop_all(*throttles[k], &api_throttle_device_document);
 		}
 	}
-	discard(plan, plan->abilities->block_weight, &host->blkio_weight, 0,
+	discard(plan, ABLE(block_weight), &host->blkio_weight, 0,
 		"Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.");
-	if (weights && weights->len && !plan->abilities->block_weight) {
+	if (weights && weights->len && !berth_plan_abilities(plan)->block_weight) {
 		berth_plan_warn(plan, "Your kernel does not support Block I/O weight_device or the cgroup is not "
 				      "mounted. Weight-device discarded.");
 		drop_all(host->blkio_weight_device, &api_weight_device_document);
@@ -288,7 +294,7 @@ bool berth_plan_resources(struct berth_plan *plan, GError **error)
 		return false;
 	if (host->pids_limit != BERTH_UNSET && host->pids_limit <= 0)
 		host->pids_limit = BERTH_UNSET;
-	discard(plan, plan->abilities->pids, &host->pids_limit, BERTH_UNSET,
+	discard(plan, ABLE(pids), &host->pids_limit, BERTH_UNSET,
 		"Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit "
 		"discarded.");
 	if (host->oom_score_adj < -1000 || host->oom_score_adj > 1000)

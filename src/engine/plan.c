@@ -47,6 +47,16 @@ static struct berth_container_record *new_record(const struct berth_plan_input *
 	return record;
 }
 
+const struct berth_abilities *berth_plan_abilities(struct berth_plan *plan)
+{
+	if (plan->given)
+		return plan->given;
+	if (!plan->loaded)
+		berth_abilities_load(&plan->own);
+	plan->loaded = true;
+	return &plan->own;
+}
+
 struct berth_container_record *berth_plan_make_for(const struct berth_plan_input *input,
 						   const struct berth_abilities *abilities, char ***ret_warnings,
 						   GError **error)
@@ -55,15 +65,17 @@ struct berth_container_record *berth_plan_make_for(const struct berth_plan_input
 	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
 	struct berth_plan plan = {
 		.input = input,
-		.abilities = abilities,
+		.given = abilities,
 		.record = record,
 		.config = record->config,
 		.host = record->host_config,
 		.warnings = warnings,
 	};
 
-	if (!berth_plan_config(&plan, error) || !berth_plan_host(&plan, error) || !berth_plan_resources(&plan, error) ||
-	    !berth_plan_mounts(&plan, error))
+	bool made = berth_plan_config(&plan, error) && berth_plan_host(&plan, error) &&
+		    berth_plan_resources(&plan, error) && berth_plan_mounts(&plan, error);
+	berth_abilities_clear(&plan.own);
+	if (!made)
 		return NULL;
 	g_ptr_array_add(warnings, NULL);
 	*ret_warnings = (char **) g_ptr_array_free(g_steal_pointer(&warnings), FALSE);
@@ -73,12 +85,7 @@ struct berth_container_record *berth_plan_make_for(const struct berth_plan_input
 struct berth_container_record *berth_plan_make(const struct berth_plan_input *input, char ***ret_warnings,
 					       GError **error)
 {
-	struct berth_abilities abilities;
-
-	berth_abilities_load(&abilities);
-	struct berth_container_record *record = berth_plan_make_for(input, &abilities, ret_warnings, error);
-	berth_abilities_clear(&abilities);
-	return record;
+	return berth_plan_make_for(input, NULL, ret_warnings, error);
 }
 
 #define DEFAULT_LOG_SIZE (20 << 20)

@@ -34,6 +34,7 @@
 
 struct monitor {
 	const char *id, *run_folder;
+	int network; // a network namespace for its container; -1: none, or it has it
 	int folder;
 	struct berth_monitor_settings *settings;
 	struct berth_runtime runtime;
@@ -361,6 +362,7 @@ static bool create_container(struct monitor *monitor, const struct oci_config *c
 		.stdio = &stdio,
 		.die_with_parent = true,
 		.own_start = true,
+		.network = &monitor->network,
 	};
 	if (!remove_leftover(monitor, error) ||
 	    !berth_container_create(&monitor->runtime, monitor->id, config, &create, &monitor->container, error))
@@ -435,11 +437,12 @@ static void monitor_clear(struct monitor *monitor)
 	berth_loop_close(&monitor->loop);
 }
 
-int berth_monitor_run(const char *id, const char *run_folder)
+int berth_monitor_run(const char *id, const char *run_folder, int network)
 {
 	__attribute__((cleanup(monitor_clear))) struct monitor monitor = {
 		.id = id,
 		.run_folder = run_folder,
+		.network = network,
 		.folder = BERTH_MONITOR_FD_FOLDER,
 		.loop = {-1},
 		.init = {.fd = -1},
@@ -453,6 +456,7 @@ int berth_monitor_run(const char *id, const char *run_folder)
 	close(BERTH_MONITOR_FD_PROGRAM);
 	fcntl(BERTH_MONITOR_FD_CONNECTION, F_SETFL, O_NONBLOCK);
 	bool created = create(&monitor, &error);
+	berth_fd_clear(&monitor.network); // it lives as long as the container's processes
 	ignore_signals();
 	struct berth_server_setup setup = {
 		.listening = BERTH_MONITOR_FD_LISTEN, .handle = handle, .ended = ended, .data = &monitor};

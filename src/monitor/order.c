@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/packet.h"
 #include "monitor/protocol.h"
+#include "sys/namespace.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -33,10 +34,24 @@ static bool place(struct berth_packet *packet)
 	return true;
 }
 
-bool berth_monitor_await_order(char **argv)
+// Half of what the kernel does to make a container's process; most containers have one.
+static bool make_network(int *ret)
+{
+	berth_fd made = -1;
+
+	if (!berth_namespace_new_network(&made))
+		return false;
+	// The fixed numbers will be needed.
+	*ret = made < 0 ? -1 : fcntl(made, F_DUPFD_CLOEXEC, BERTH_MONITOR_FD_PROGRAM + 1);
+	return true;
+}
+
+bool berth_monitor_await_order(char **argv, int *ret_network)
 {
 	BERTH_AUTO_PACKET order = {0};
 
+	if (!make_network(ret_network))
+		return false;
 	if (berth_packet_receive(BERTH_MONITOR_FD_ORDER, &order, NULL) != 1)
 		return false;
 	const char *id = order.data, *folder = id + strlen(id) + 1;

@@ -26,7 +26,8 @@ int main(int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, 16 << 10);
 	mallopt(M_TOP_PAD, 4 << 10);
 	mallopt(M_MMAP_THRESHOLD, 32 << 10);
-	if (*argv[1] == ' ' && !berth_monitor_await_order(argv))
+	int network = -1;
+	if (*argv[1] == ' ' && !berth_monitor_await_order(argv, &network))
 		return 0;
-	return berth_monitor_run(argv[1], argv[2]);
+	return berth_monitor_run(argv[1], argv[2], network);
 }

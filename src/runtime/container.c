@@ -18,6 +18,7 @@
 #include "sys/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -199,6 +200,38 @@ static bool receive_joined(struct creation *creation, pid_t helper, GError **err
 	return creation->container->pidfd >= 0;
 }
 
+// clone3() into the network namespace that was made beforehand, in place of a new one. The container's process is born
+// where this process is, so it goes there and comes back.
+static pid_t clone_into_network(const struct berth_setup *setup, unsigned flags, int birth, int *ret_pidfd)
+{
+	berth_fd own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (own < 0 || setns(*setup->create->network, CLONE_NEWNET) < 0)
+		return berth_process_clone(flags, birth, ret_pidfd);
+	pid_t pid = berth_process_clone(flags & ~(unsigned) CLONE_NEWNET, birth, ret_pidfd);
+	int errnum = errno;
+	if (pid == 0)
+		return 0;
+	if (setns(own, CLONE_NEWNET) < 0) {
+		errnum = errno;
+		if (pid > 0) {
+			pidfd_send_signal(*ret_pidfd, SIGKILL, NULL, 0);
+			berth_process_reap(*ret_pidfd);
+			berth_fd_clear(ret_pidfd);
+		}
+		pid = -1;
+	}
+	errno = errnum;
+	return pid;
+}
+
+static pid_t clone_process(const struct berth_setup *setup, unsigned flags, int birth, int *ret_pidfd)
+{
+	if (setup->create->network && *setup->create->network >= 0 && flags & CLONE_NEWNET && !(flags & CLONE_NEWUSER))
+		return clone_into_network(setup, flags, birth, ret_pidfd);
+	return berth_process_clone(flags, birth, ret_pidfd);
+}
+
 static bool spawn(struct creation *creation, GError **error)
 {
 	struct berth_setup *setup = creation->setup;
@@ -219,7 +252,7 @@ static bool spawn(struct creation *creation, GError **error)
 	if (!setup->own_start && setup->listener < 0)
 		return false;
 	bool limited = berth_limits_prepare(setup, error);
-	pid_t pid = limited ? berth_process_clone(flags, birth, &first) : -1;
+	pid_t pid = limited ? clone_process(setup, flags, birth, &first) : -1;
 	if (pid == 0)
 		berth_child_main(setup);
 	int errnum = errno;

@@ -56,6 +56,8 @@ struct berth_create {
 	bool no_new_keyring;
 	bool find_program; // a program that is not there fails create already, as with runc and crun
 	bool die_with_parent; // the container's init is killed when its creator dies
+	const int *network; // a network namespace that nobody is in, for a container that gets a new one and no user
+			    // namespace, to which it would belong; NULL: it is made then
 	bool own_start; // this handle alone will start it: there need be nothing for others to start it by
 	bool notify; // makes the folder "notify" in the state folder, for a mount with a socket of the starter's
 };

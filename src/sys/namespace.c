@@ -61,6 +61,17 @@ int berth_namespace_open(const char *path, unsigned flag, GError **error)
 	return berth_fd_steal(&fd);
 }
 
+bool berth_namespace_new_network(int *ret)
+{
+	berth_fd own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	*ret = -1;
+	if (own < 0 || unshare(CLONE_NEWNET) < 0)
+		return true;
+	*ret = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	return setns(own, CLONE_NEWNET) == 0;
+}
+
 bool berth_namespace_differing(pid_t pid, unsigned *ret_flags, GError **error)
 {
 	char path[64];

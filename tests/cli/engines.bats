@@ -58,6 +58,40 @@ new_spare() {
 	comm -13 <(sort <<<"$1") <(spares | sort) | grep .
 }
 
+# The network namespaces that a process holds by descriptor.
+networks() {
+	find "/proc/$1/fd" -lname 'net:*' -printf '%l\n' 2>/dev/null | grep .
+}
+
+network_of() {
+	readlink "/proc/$(berth inspect --format '{{.State.Pid}}' "$1")/ns/net"
+}
+
+@test "the waiting monitor has a network namespace ready, which the container gets if it wants its own" {
+	before=$(spares)
+	berth run --rm --network none busybox true
+	eventually new_spare "$before"
+	spare=$(new_spare "$before")
+	eventually networks "$spare"
+	made=$(networks "$spare")
+	host=$(readlink /proc/self/ns/net)
+	[ "$made" != "$host" ]
+	berth run -d --name own --network none busybox sleep 1000
+	[ "$(network_of own)" = "$made" ]
+	[ "$(readlink "/proc/$spare/ns/net")" = "$host" ]
+	run networks "$spare"
+	[ "$status" -ne 0 ]
+	[ "$(berth run --rm --network none busybox ls /sys/class/net)" = lo ]
+	eventually new_spare "$before"
+	spare=$(new_spare "$before")
+	eventually networks "$spare"
+	berth run -d --name hosts --network host busybox sleep 1000
+	[ "$(network_of hosts)" = "$host" ]
+	run networks "$spare"
+	[ "$status" -ne 0 ]
+	berth rm -f own hosts
+}
+
 @test "after a start the next monitor waits already; it is used, not needed, and ends with the engine" {
 	before=$(spares)
 	berth run --rm --network none busybox true
