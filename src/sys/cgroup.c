@@ -176,6 +176,11 @@ static bool is_empty(int folder, GError **error)
 	return true;
 }
 
+static int open_folder(int parent, const char *name)
+{
+	return openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 // Makes the group in one hierarchy and opens it; -1 with *error. A leaf that was made and cannot be used is removed.
 static int make_folders(const struct berth_cgroup_mount *mount, int root, char **components, bool adopted,
 			bool *ret_made, GError **error)
@@ -189,12 +194,17 @@ static int make_folders(const struct berth_cgroup_mount *mount, int root, char *
 		bool leaf = !component[1];
 		if (mount->v2 && !mount->optional)
 			berth_cgroup_enable_controllers(parent);
-		bool made = mkdirat(parent, *component, 0755) == 0;
-		if (!made && errno != EEXIST) {
-			berth_error_set_errno(error, errno, "make folder %s", *component);
-			return -1;
+		bool made = false;
+		// Groups above are mostly there.
+		berth_fd child = leaf ? -1 : open_folder(parent, *component);
+		if (child < 0) {
+			made = mkdirat(parent, *component, 0755) == 0;
+			if (!made && errno != EEXIST) {
+				berth_error_set_errno(error, errno, "make folder %s", *component);
+				return -1;
+			}
+			child = open_folder(parent, *component);
 		}
-		berth_fd child = openat(parent, *component, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		bool good = child >= 0 || berth_error_set_errno(error, errno, "open folder %s", *component);
 		good = good && (!cpuset || inherit_cpuset(parent, child, made, error));
 		good = good && (!leaf || made || adopted || is_empty(child, error));
