@@ -249,6 +249,91 @@ nothing_made() {
 	counts
 }
 
+@test "file locks, open files without a name, and the same memory twice are for flags to allow" {
+	need_criu
+	# Busybox has none.
+	cp "$(command -v flock)" "$bundle/rootfs/bin/flock"
+	ldd "$(command -v flock)" | grep -o '/[^ ]*' | xargs cp -L --parents -t "$bundle/rootfs"
+	configure '.process.args=["sh","-c","exec 8>/tmp/gone; ln /tmp/gone /tmp/kept; rm /tmp/gone
+		flock /tmp/lock sh -c \"echo held >/tmp/held; while [ ! -e /tmp/go ]; do sleep 0.1; done\"
+		echo written >&8; exec sleep 1000"]'
+	runtime run --detach --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1 3>&- 4>&-
+	eventually test -e "$bundle/rootfs/tmp/held"
+	run runtime checkpoint --link-remap --image-path "$work/images" --work-path "$work/logs" "$id"
+	[ "$status" = 1 ]
+	[[ "$output" == *"lock"* ]]
+	rm -rf "$work/images"
+	run runtime checkpoint --file-locks --image-path "$work/images" --work-path "$work/logs" "$id"
+	[ "$status" = 1 ]
+	[[ "$output" == *"link-remap"* ]]
+	rm -rf "$work/images"
+	[ "$(status_of)" = running ]
+	runtime checkpoint --file-locks --link-remap --image-path "$work/images" --work-path "$work/logs" "$id"
+	flock -n "$bundle/rootfs/tmp/lock" true # the container is gone, and its lock
+	restore_detached --file-locks --link-remap
+	run ! flock -n "$bundle/rootfs/tmp/lock" true
+	touch "$bundle/rootfs/tmp/go"
+	eventually grep -qx written "$bundle/rootfs/tmp/kept"
+	flock -n "$bundle/rootfs/tmp/lock" true
+}
+
+@test "earlier images lose what later ones have, with --auto-dedup" {
+	need_criu
+	local before
+	counter
+	runtime checkpoint --pre-dump --image-path "$work/pre" "$id"
+	counts
+	before=$(stat -c %b "$work/pre/pages-1.img")
+	runtime checkpoint --auto-dedup --image-path "$work/images" --parent-path ../pre "$id"
+	echo "$before blocks, $(stat -c %b "$work/pre/pages-1.img") afterwards"
+	[ "$(stat -c %b "$work/pre/pages-1.img")" -lt "$before" ]
+	restore_detached --auto-dedup
+	counts
+}
+
+@test "memory goes to a page server" {
+	need_criu
+	local server
+	counter
+	mkdir "$work/pages"
+	criu page-server --images-dir "$work/pages" --address 127.0.0.1 --port 7798 >"$work/server" 2>&1 3>&- 4>&- &
+	server=$!
+	eventually eval 'ss -ltn | grep -q 127.0.0.1:7798'
+	runtime checkpoint --page-server 127.0.0.1:7798 --image-path "$work/images" --work-path "$work/logs" "$id"
+	wait $server
+	ls "$work/pages" "$work/images"
+	[ ! -e "$work/images/pages-1.img" ]
+	[ -s "$work/pages/pages-1.img" ]
+	mv "$work"/pages/page* "$work/images/"
+	restore_detached
+	counts
+}
+
+@test "another AppArmor profile is for --lsm-profile to say" {
+	need_criu
+	local name
+	[ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] || skip "AppArmor is not enabled here"
+	command -v apparmor_parser >/dev/null || skip "apparmor_parser is not installed"
+	for name in one two; do
+		echo "profile berth-criu-$name flags=(attach_disconnected) { capability, file, network, signal, ptrace, }"
+	done | apparmor_parser -r
+	configure '.process.apparmorProfile="berth-criu-one"'
+	counter
+	runtime checkpoint --image-path "$work/images" --work-path "$work/logs" "$id"
+	configure '.process.apparmorProfile="berth-criu-two"'
+	run restore_detached
+	[ "$status" = 1 ]
+	[[ "$output" == *"has the AppArmor profile berth-criu-one, config.json has berth-criu-two: --lsm-profile apparmor:berth-criu-two changes it"* ]]
+	nothing_made
+	restore_detached --lsm-profile apparmor:berth-criu-two
+	counts
+	[ "$(cut -d' ' -f1 "/proc/$(pid_of)/attr/current")" = berth-criu-two ]
+	runtime delete --force "$id"
+	for name in one two; do
+		echo "profile berth-criu-$name { }" | apparmor_parser -R
+	done
+}
+
 @test "a paused container stays paused when it is left" {
 	need_criu
 	counter

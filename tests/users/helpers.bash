@@ -138,8 +138,12 @@ podman_configure() {
 	CONF
 }
 
-# On v1 containerd's shim finds no groups when the kernel has a controller that is not mounted.
+# On v1 containerd's shim finds no groups when the kernel has a hierarchy that is not mounted, as it keeps one whose groups
+# are still there when it is unmounted. It is so with runc, too.
 all_mounted() {
-	[ -f /sys/fs/cgroup/cgroup.controllers ] || [ -d /sys/fs/cgroup/hugetlb ] ||
-		skip "the hugetlb hierarchy is not mounted: containerd's shim reads no control groups then"
+	local name
+	for name in $(cut -d: -f2 /proc/self/cgroup | tr , '\n' | grep -v =); do
+		[ -d "/sys/fs/cgroup/$name" ] ||
+			skip "the $name hierarchy is there, and not mounted: containerd's shim reads no control groups then (with runc neither)"
+	done
 }
