@@ -13,7 +13,6 @@ slowly=() # what the runtime is run by
 # without the race having been on.
 race() {
 	local i status ran=0 refused=0
-	local rounds=$((rounds * ${1:-1}))
 	: >"$work/said"
 	for i in $(seq "$rounds"); do
 		status=0
