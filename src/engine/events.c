@@ -102,9 +102,18 @@ bool berth_engine__image_changed(void *data, struct berth_transaction *transacti
 				 const char *image_id, const char *name, GError **error)
 {
 	GHashTable *attributes = berth_map_new();
+	const char *id = image_id;
+	g_autofree char *repository = NULL;
 
+	// With registries Docker tells of names: the actor is the whole one, its attribute the repository.
+	if (name && (g_str_equal(action, "pull") || g_str_equal(action, "push"))) {
+		const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
+		repository = g_strndup(name, (gsize) (last - name) + strcspn(last, ":@"));
+		id = name;
+		name = repository;
+	}
 	g_hash_table_insert(attributes, g_strdup("name"), copy(name ? name : image_id));
-	g_autoptr(api_event) event = new_event("image", action, image_id, attributes);
+	g_autoptr(api_event) event = new_event("image", action, id, attributes);
 	BERTH_AUTO_JSON json_t *json = berth_document_print(&api_event_document, event, 0);
 	if (!berth_event_put(transaction, event->time_nano, json, error))
 		return false;

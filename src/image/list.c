@@ -82,10 +82,17 @@ static void set_names(const struct listing *this, const GPtrArray *names, struct
 	summary->repo_digests = (char **) g_ptr_array_steal(digests, NULL);
 }
 
-static bool is_wanted(const struct listing *this, const struct berth_image_record *record, bool named)
+// Docker's rule: without a tag an image dangles, though one that has a digest is shown when dangling ones are not asked
+// for.
+static bool is_wanted(const struct listing *this, const struct berth_image_record *record, const GPtrArray *names)
 {
+	bool tagged = false;
+
+	for (guint i = 0; names && i < names->len; i++)
+		tagged = tagged || !strchr(names->pdata[i], '@');
 	return record->created < this->before && record->created > this->since &&
-	       (this->dangling < 0 || this->dangling == !named) && labels_match(this->labels, record->labels);
+	       (this->dangling < 0 || (this->dangling ? !tagged : names != NULL)) &&
+	       labels_match(this->labels, record->labels);
 }
 
 static bool add_image(void *data, const char *id, const char *name, const json_t *document)
@@ -98,7 +105,7 @@ static bool add_image(void *data, const char *id, const char *name, const json_t
 	(void) name;
 	if (!record)
 		return false;
-	if (!is_wanted(this, record, names != NULL))
+	if (!is_wanted(this, record, names))
 		return true;
 	g_autoptr(api_image_summary) summary = berth_document_new(&api_image_summary_document);
 	set_names(this, names, summary);

@@ -15,6 +15,10 @@ walk() {
 	walk images
 }
 
+@test "killed at any point of a pull or push, the engine loses and leaves nothing, and goes on" {
+	walk pulls
+}
+
 @test "killed at any point of its recovery, the engine recovers at the next start" {
 	walk recovery
 }

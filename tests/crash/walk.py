@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the engine at every failpoint of a scenario and checks what the next engine makes of it.
 
-    walk.py SCENARIO    containers, images, recovery or monitors; needs a build with -Dfailpoints=true in $BERTH_BUILD
+    walk.py SCENARIO    containers, images, pulls, recovery or monitors; needs a build with -Dfailpoints=true in $BERTH_BUILD
 
 A scenario is a list of requests. It is run once whole, which counts the points that the engine passes; then once per
 point N, with the engine killed at the N-th. The engine is started anew, and then
@@ -15,18 +15,21 @@ With "monitors" it is the containers' monitors that are killed, and the engine t
 
 Points are walked in several lanes at once. Prints one line per point that went wrong; the exit status tells.
 """
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
 import conftest  # noqa: E402
 from conftest import Engine, busybox_tar, eventually  # noqa: E402
+from registry import Registry  # noqa: E402
 
 LANES = 3
 POINTS_MAX = 2000
@@ -49,6 +52,7 @@ class Walk:
         self.engine = Engine()
         self.known = {}  # name -> the states that it may be in; "" is: does not exist
         self.ids = {}
+        self.registry = None
 
     # Requests
 
@@ -96,6 +100,15 @@ class Walk:
     def import_image(self):
         self.ask("POST", "/images/create?fromSrc=-&repo=busybox&tag=latest&changes=CMD+%5B%22sh%22%5D", busybox_tar(),
                  ["Content-Type: application/x-tar"])
+
+    def transfer(self, path):
+        """A pull or push: its failure stands in the stream."""
+        lines = self.ask("POST", path, b"")
+        failed = [line for line in map(json.loads, lines.splitlines()) if "error" in line]
+        assert not failed, failed
+
+    def pull(self):
+        self.transfer(f"/images/create?fromImage={self.registry.host}/walk&tag=1")
 
     # The engine
 
@@ -213,6 +226,8 @@ class Walk:
                 pass
             self.engine.stop()
         self.engine.remove()
+        if self.registry:
+            self.registry.close()
 
 
 def run(walk):
@@ -293,6 +308,24 @@ def check_images(walk):
     assert not left, f"without images and containers there is still {left}"
 
 
+def put_image(walk):
+    walk.registry = Registry()
+    small = io.BytesIO()
+    with tarfile.open(fileobj=small, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("second"))
+    walk.registry.image("walk", "1", [busybox_tar(), small.getvalue()])
+
+
+def pulls(walk):
+    """An image comes from a registry and goes to one, as it came and as it is made here."""
+    walk.pull()
+    walk.ask("POST", f"/images/{walk.registry.host}/walk:1/tag?repo={walk.registry.host}/copy&tag=2")
+    walk.transfer(f"/images/{walk.registry.host}/copy/push?tag=2")
+    walk.import_image()
+    walk.ask("POST", f"/images/busybox/tag?repo={walk.registry.host}/made&tag=1")
+    walk.transfer(f"/images/{walk.registry.host}/made/push?tag=1")
+
+
 def leave(walk):
     """Leaves an engine's worth of things to find: what runs, what ended meanwhile, what was told to go."""
     walk.start()
@@ -333,7 +366,7 @@ def monitors(walk):
         pass
 
 
-SCENARIOS = {"monitors": monitors, "containers": run, "images": images, "recovery": recovery}
+SCENARIOS = {"monitors": monitors, "containers": run, "images": images, "pulls": pulls, "recovery": recovery}
 
 
 def walk_point(scenario, point, trace=None):
@@ -346,6 +379,8 @@ def walk_point(scenario, point, trace=None):
             walk.start()
             walk.import_image()
             walk.engine.stop()
+        elif scenario == "pulls":
+            put_image(walk)
         try:
             walk.start(point, trace, "berth-monitor" if scenario == "monitors" else "berthd")
             SCENARIOS[scenario](walk)
@@ -361,7 +396,9 @@ def walk_point(scenario, point, trace=None):
         if scenario == "recovery":
             assert b"end\n" in walk.ask("GET", "/containers/ends/logs?stdout=1")
             assert json.loads(walk.ask("GET", "/containers/ends/json"))["State"]["ExitCode"] == 5
-        if scenario == "images":
+        if scenario == "pulls":
+            walk.pull()  # goes on where it was
+        if scenario in ("images", "pulls"):
             check_images(walk)
         else:
             walk.check_use()

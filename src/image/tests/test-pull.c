@@ -414,6 +414,11 @@ static void test_moved(void)
 	g_autofree char *by_digest = g_strconcat(scene.registry->host, "/test/image@", old, NULL);
 	g_autofree char *id = berth_images_resolve(scene.fixture.images, by_digest, NULL);
 	g_assert_nonnull(id);
+	assert_text(fixture_list(&scene.fixture, "dangling", "true"), "[]");
+	g_autofree char *by_id = g_strconcat(scene.registry->host, "/test/image:1", NULL);
+	g_autofree char *tagged = g_strdup_printf("[][%s]", by_id), *other_way = g_strdup_printf("[%s][]", by_id);
+	g_autofree char *not_dangling = fixture_list(&scene.fixture, "dangling", "false");
+	g_assert_true(g_str_equal(not_dangling, tagged) || g_str_equal(not_dangling, other_way)); // in any order
 	end(&scene);
 }
 
