@@ -140,6 +140,11 @@ make_layout() {
 	rm -rf "$bundle"
 }
 
+# Fails if a line of its input matches.
+lacks() {
+	if grep -E -- "$1"; then return 1; fi
+}
+
 # Copies without asking who signed what.
 copy() {
 	skopeo --insecure-policy copy -q --src-tls-verify=false --dest-tls-verify=false "$@"

@@ -5,7 +5,8 @@
     registry.py PORT_FILE [--tls CERTIFICATE KEY] [--bind ADDRESS] [--layers N] [--size BYTES]
 
 It listens on a port of its own choosing, which it writes into PORT_FILE, and has one image, test/image:1, of N layers
-of BYTES incompressible bytes each, and test/index:1, an index of the same for linux/amd64 and linux/arm64. Uploads work.
+of BYTES incompressible bytes each, test/index:1, an index of the same for linux/amd64 and linux/arm64, and test/forty:1
+of forty layers. Uploads work.
 
     PUT /_rules    a JSON array; the first rule that matches a request is obeyed:
                    {"match": regular expression on "GET /v2/…", "do": what, "times": N (for ever), …}
@@ -20,6 +21,7 @@ of BYTES incompressible bytes each, and test/index:1, an index of the same for l
                    answer       "body" (text) with "headers", in place of the true answer
                    size         Content-Length lies by "bytes", the body does not
                    delay        the true answer after "seconds"
+                   headers      the true answer of an upload's begin with "headers" more
     PUT /_auth     {"kind": "none"|"basic"|"bearer", "user", "password", "realm": URL, "refresh": token}
     GET /_log      requests so far, a line each: method, path, and range, authorization, size as key=value
     DELETE /_log   forgets them
@@ -248,7 +250,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     # The registry
 
-    def upload(self, name, rest, data):
+    def upload(self, name, rest, data, more):
         state, query = self.state, dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
         if self.command == "POST":
             source = state.repositories.get(query.get("from"), ())
@@ -259,7 +261,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             rest = f"u{len(state.uploads)}"
             state.uploads[rest] = b""
             if "digest" not in query:
-                return self.send(202, headers={"Location": f"/v2/{name}/blobs/uploads/{rest}?state=a", "Range": "0-0"})
+                return self.send(202, headers={"Location": f"/v2/{name}/blobs/uploads/{rest}?state=a", "Range": "0-0",
+                                               **more})
         if rest not in state.uploads:
             return self.refuse(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
         have = len(state.uploads[rest])
@@ -294,7 +297,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             tags = sorted(tag for other, tag in state.manifests if other == name and ":" not in tag)
             return self.send(200, json.dumps({"name": name, "tags": tags}).encode(), rule=rule)
         if kind == "blobs/uploads":
-            return self.upload(name, rest, data)
+            return self.upload(name, rest, data, (rule or {}).get("headers", {}))
         if kind == "blobs":
             if rest not in state.repositories.get(name, ()):
                 return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
@@ -361,6 +364,7 @@ def main():
     index = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": descriptors}).encode()
     state.add_manifest("test/index", "1", OCI_INDEX, index)
     state.add_image("test/image", "1", options.layers, options.size)
+    state.add_image("test/forty", "1", 40, 100, seed="forty")
     server = Server((options.bind, 0), Handler)
     if options.tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
