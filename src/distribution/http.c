@@ -15,6 +15,7 @@
 #define TICK 100 // milliseconds between two looks at `canceled`
 #define BUFFER (256 << 10) // of libcurl, per direction
 #define ERROR_BODY (64 << 10) // of an answer that is not 200 or 206, this much is kept
+#define HEADERS (256 << 10) // bytes of an answer's head
 #define STALL_BYTES 4096 // must move within `stall`
 
 struct session {
@@ -40,6 +41,7 @@ struct exchange {
 	int64_t position; // in the request's body
 	int64_t moved, marked; // bytes in both directions: now, and when `moment` was taken
 	int64_t moment, begun; // microseconds
+	size_t headers; // bytes of the answer's head so far
 	bool cut; // the rest of an error's body is not wanted
 	GError *error; // why we stopped it
 };
@@ -227,7 +229,13 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *data)
 	g_autofree char *line = g_strndup(bytes, size * count);
 	const char *space = strchr(line, ' ');
 
-	exchange->moved += STALL_BYTES;
+	exchange->moved += (int64_t) (size * count);
+	exchange->headers += size * count;
+	if (exchange->headers > HEADERS) {
+		berth_error_set(&exchange->error, BERTH_ERROR_INVALID, "the answer's head has more than %d bytes",
+				HEADERS);
+		return 0;
+	}
 	if (g_str_has_prefix(line, "HTTP/")) {
 		g_ptr_array_set_size(response->headers, 0);
 		response->status = space ? atoi(space + 1) : 0;
@@ -476,6 +484,9 @@ static enum berth_http_outcome conclude(struct exchange *exchange, CURLcode code
 	if (code == CURLE_SSL_CONNECT_ERROR && is_lasting(exchange, code))
 		g_prefix_error(error, "the server does not speak TLS as it should (one that speaks plain HTTP must be "
 				      "configured as insecure): ");
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		g_prefix_error(error, "its certificate is not trusted (an authority of its own belongs into "
+				      "certs.d/<host>/<name>.crt): ");
 	return is_lasting(exchange, code) ? BERTH_HTTP_FAILED : BERTH_HTTP_BROKEN;
 }
 

@@ -240,12 +240,15 @@ static bool take_chunk(struct upload *upload, const struct berth_http_response *
 		       GError **error)
 {
 	int64_t offset = received(response);
-	char *url = session_of(upload->repository, upload->endpoint, response, upload->url, upload->what, error);
 
-	if (!url)
-		return false;
-	g_free(upload->url);
-	upload->url = url;
+	if (berth_http_header(response, "location")) {
+		char *url =
+			session_of(upload->repository, upload->endpoint, response, upload->url, upload->what, error);
+		if (!url)
+			return false;
+		g_free(upload->url);
+		upload->url = url;
+	}
 	upload->offset = offset >= 0 ? offset : upload->offset + length;
 	if (upload->offset <= upload->descriptor->size)
 		return true;

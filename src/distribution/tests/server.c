@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define REFUSAL "HTTP/1.1 400 Bad Request\r\n\r\n"
+
 struct server {
 	handler_fn *handler;
 	void *data;
@@ -78,10 +80,14 @@ static bool read_request(struct connection *connection, GString *input, struct r
 {
 	char *end;
 
-	while (!(end = strstr(input->str, "\r\n\r\n")))
-		// A ClientHello, by which TLS begins: this is no such server.
-		if (!receive(connection->fd, input) || input->str[0] == 0x16)
+	while (!(end = strstr(input->str, "\r\n\r\n"))) {
+		if (!receive(connection->fd, input))
 			return false;
+		if (input->str[0] == 0x16) { // a ClientHello, by which TLS begins: this is no such server
+			answer_raw(&(struct request){.fd = connection->fd}, REFUSAL, strlen(REFUSAL));
+			return false;
+		}
+	}
 	ret->head = g_strndup(input->str, (gsize) (end - input->str));
 	g_string_erase(input, 0, end + 4 - input->str);
 	g_autofree char *length = request_header(ret, "Content-Length");

@@ -137,6 +137,17 @@ static void big_manifest(struct request *request, G_GNUC_UNUSED void *data)
 	answer_text(request, 200, "Content-Type: " OCI_MEDIA_MANIFEST "\r\n", text);
 }
 
+static void endless_head(struct request *request, G_GNUC_UNUSED void *data)
+{
+	g_autofree char *line = g_strnfill(1000, 'a');
+	g_autofree char *header = g_strdup_printf("Link: %s\r\n", line);
+
+	answer_raw(request, "HTTP/1.1 200 x\r\n", strlen("HTTP/1.1 200 x\r\n"));
+	for (int i = 0; i < 1000; i++)
+		answer_raw(request, header, strlen(header));
+	request->close = true;
+}
+
 static void test_manifest_refused(void)
 {
 	struct scene *scene = scene_new(&(struct scene_options){.handler = big_manifest});
@@ -145,6 +156,11 @@ static void test_manifest_refused(void)
 
 	g_assert_false(berth_repository_manifest(scene->repository, "1", &manifest, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+	g_clear_error(&error);
+	scene->handler = endless_head;
+	g_assert_false(berth_repository_manifest(scene->repository, "1", &manifest, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+	g_assert_nonnull(strstr(error->message, "head"));
 	g_clear_error(&error);
 	scene->handler = good_manifest;
 	g_assert_false(berth_repository_manifest(scene->repository, ZEROS, &manifest, &error));
