@@ -46,9 +46,14 @@ static void times_of(struct archive_entry *entry, struct timespec times[2])
 	times[0] = times[1];
 	if (archive_entry_atime_is_set(entry))
 		times[0] = (struct timespec){archive_entry_atime(entry), archive_entry_atime_nsec(entry)};
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		if (times[i].tv_nsec < 0 || times[i].tv_nsec >= 1000000000)
 			times[i].tv_nsec = 0;
+		if (times[i].tv_sec < 0 && times[i].tv_nsec > 0) { // "-1.5" is read as -1 and 0.5
+			times[i].tv_sec--;
+			times[i].tv_nsec = 1000000000 - times[i].tv_nsec;
+		}
+	}
 }
 
 bool berth_unpack_attributes_read(struct archive_entry *entry, const struct berth_id_maps *ids,

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 
 #define OVERLAY_OPAQUE "trusted.overlay.opaque"
+#define HOLE ((size_t) 16 << 10)
 #define PARENT_MODE 0755 // of folders that the archive does not list
 
 struct folder_times {
@@ -156,27 +157,69 @@ static bool set_opaque(int fd, GError **error)
 	       berth_error_set_errno(error, errno, "mark the folder opaque");
 }
 
+static bool write_at(int fd, const char *data, size_t length, int64_t offset, GError **error)
+{
+	while (length > 0) {
+		ssize_t written = pwrite(fd, data, length, offset);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return berth_error_set_errno(error, errno, "write");
+		data += written;
+		offset += written;
+		length -= (size_t) written;
+	}
+	return true;
+}
+
+// The length of what belongs together at `offset`, up to where the file would have a whole HOLE of zeros or go on
+// behind one. *ret_zeros: it is such a hole.
+static size_t next_part(const char *data, size_t length, int64_t offset, bool *ret_zeros)
+{
+	size_t part = 0;
+
+	*ret_zeros = false;
+	while (part < length) {
+		size_t piece = MIN(length - part, HOLE - (size_t) ((offset + (int64_t) part) % HOLE));
+		bool zeros = piece == HOLE && data[part] == 0 && memcmp(data + part, data + part + 1, HOLE - 1) == 0;
+		if (part > 0 && zeros != *ret_zeros)
+			break;
+		*ret_zeros = zeros;
+		part += piece;
+	}
+	return part;
+}
+
+// Whole HOLEs of zeros are not written: layers have no other way to say that a file has holes.
+static bool write_block(int fd, const char *data, size_t length, int64_t offset, int64_t *end, GError **error)
+{
+	while (length > 0) {
+		bool zeros;
+		size_t part = next_part(data, length, offset, &zeros);
+		if (!zeros && !write_at(fd, data, part, offset, error))
+			return false;
+		data += part;
+		offset += (int64_t) part;
+		length -= part;
+		if (!zeros)
+			*end = offset;
+	}
+	return true;
+}
+
 static bool write_content(int fd, struct berth_tar *tar, int64_t size, GError **error)
 {
 	const void *block;
 	size_t length;
-	int64_t offset, end = 0;
+	int64_t offset, seen = 0, end = 0; // end: of what was written
 	int result;
 
 	while ((result = archive_read_data_block(tar->archive, &block, &length, &offset)) == ARCHIVE_OK) {
-		if (offset < end || offset > size || (int64_t) length > size - offset)
+		if (offset < seen || offset > size || (int64_t) length > size - offset)
 			return berth_error_set(error, BERTH_ERROR_INVALID, "damaged: content outside of its size");
-		end = offset + (int64_t) length;
-		for (const char *next = block; length > 0;) {
-			ssize_t written = pwrite(fd, next, length, offset);
-			if (written < 0 && errno == EINTR)
-				continue;
-			if (written < 0)
-				return berth_error_set_errno(error, errno, "write");
-			next += written;
-			offset += written;
-			length -= (size_t) written;
-		}
+		seen = offset + (int64_t) length;
+		if (!write_block(fd, block, length, offset, &end, error))
+			return false;
 	}
 	if (result != ARCHIVE_EOF)
 		return berth_tar_failed(tar, error);

@@ -373,21 +373,44 @@ int berth_snapshot_open_content(struct berth_snapshots *snapshots, const char *i
 	return open_content(snapshots, id, error);
 }
 
-static bool compare(struct berth_snapshots *snapshots, const char *id, berth_tree_change_fn *each, void *data,
-		    GError **error)
+void berth_snapshot_trees_clear(struct berth_snapshot_trees *trees)
+{
+	berth_fd_clear(&trees->top);
+	berth_fd_clear(&trees->base);
+}
+
+bool berth_snapshot_trees_open(struct berth_snapshots *snapshots, const char *id, struct berth_snapshot_trees *ret,
+			       GError **error)
 {
 	g_autoptr(snapshot_record) record = look_up(snapshots, id, error);
 	berth_fd folder = record ? open_folder(snapshots, id, error) : -1, base = -1;
-	berth_fd content = folder >= 0 ? open_inner(folder, "fs", id, error) : -1;
+	berth_fd top = folder >= 0 ? open_inner(folder, "fs", id, error) : -1;
 	struct stat copied;
 
-	if (content < 0)
+	if (top < 0)
 		return false;
 	if (record->parent && !berth_snapshot_mount(snapshots, record->parent, &base, error))
 		return false;
-	bool is_copy = fstatat(folder, BERTH_SNAPSHOT_COPIED, &copied, AT_SYMLINK_NOFOLLOW) == 0;
-	return berth_tree_compare(content, base, snapshots->driver->whiteouts, is_copy ? &copied.st_mtim : NULL, each,
-				  data, error);
+	*ret = (struct berth_snapshot_trees){.whiteouts = snapshots->driver->whiteouts};
+	ret->copied = fstatat(folder, BERTH_SNAPSHOT_COPIED, &copied, AT_SYMLINK_NOFOLLOW) == 0;
+	if (ret->copied)
+		ret->since = copied.st_mtim;
+	ret->top = berth_fd_steal(&top);
+	ret->base = berth_fd_steal(&base);
+	return true;
+}
+
+static bool compare(struct berth_snapshots *snapshots, const char *id, berth_tree_change_fn *each, void *data,
+		    GError **error)
+{
+	struct berth_snapshot_trees trees;
+
+	if (!berth_snapshot_trees_open(snapshots, id, &trees, error))
+		return false;
+	bool good = berth_tree_compare(trees.top, trees.base, trees.whiteouts, trees.copied ? &trees.since : NULL, each,
+				       data, error);
+	berth_snapshot_trees_clear(&trees);
+	return good;
 }
 
 struct listener {

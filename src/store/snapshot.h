@@ -15,6 +15,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 struct berth_snapshots;
 
@@ -55,6 +56,17 @@ int berth_snapshot_open_content(struct berth_snapshots *snapshots, const char *i
 // What the snapshot changes against its parent, parents before children, sorted by name.
 bool berth_snapshot_changes(struct berth_snapshots *snapshots, const char *id, berth_change_fn *each, void *data,
 			    GError **error);
+// What berth_tree_compare() (store/tree.h) needs of a snapshot; two descriptors that berth_snapshot_trees_clear()
+// closes.
+struct berth_snapshot_trees {
+	int top, base; // base: of the parent's tree, -1 if there is none
+	enum berth_whiteouts whiteouts;
+	bool copied; // `since` is when the parent's tree had been copied
+	struct timespec since;
+};
+bool berth_snapshot_trees_open(struct berth_snapshots *snapshots, const char *id, struct berth_snapshot_trees *ret,
+			       GError **error);
+void berth_snapshot_trees_clear(struct berth_snapshot_trees *trees);
 // Removes it. One that has children or that a record refers to is BERTH_ERROR_CONFLICT; missing is success.
 bool berth_snapshot_remove(struct berth_snapshots *snapshots, const char *id, GError **error);
 // What it adds to its parent: the files that it adds or changes, one with several names once. Bytes are the lengths of

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/diff.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/root.h"
+#include "image/layer-writer.h"
+#include "image/tar-header.h"
+#include "store/tree.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#define WHITEOUT ".wh."
+#define CHUNK (256 << 10)
+#define BLOCK 512
+#define END (2 * BLOCK)
+#define CAPABILITY "security.capability"
+
+struct diff {
+	int top; // borrowed
+	const struct berth_id_maps *ids;
+	struct berth_layer_writer *writer;
+	GHashTable *links; // inode of a file with several names -> the first of them in the layer
+	char *parent; // of the last entry, and a descriptor of it; NULL and -1 at first
+	int parent_fd;
+	uint8_t *chunk;
+};
+
+// Paths are those of berth_tree_compare(): "/etc/x".
+static const char *base_of(const char *path)
+{
+	return strrchr(path, '/') + 1;
+}
+
+static bool enter_parent(struct diff *this, const char *path, GError **error)
+{
+	g_autofree char *parent = g_strndup(path, (gsize) (base_of(path) - path));
+
+	if (this->parent && g_str_equal(this->parent, parent))
+		return true;
+	g_clear_pointer(&this->parent, g_free);
+	berth_fd_clear(&this->parent_fd);
+	this->parent_fd = berth_root_open(this->top, parent, O_RDONLY | O_DIRECTORY, 0, error);
+	if (this->parent_fd < 0)
+		return false;
+	this->parent = g_steal_pointer(&parent);
+	return true;
+}
+
+// What security modules of this host think of a file says nothing elsewhere.
+static gboolean is_foreign(gpointer name, G_GNUC_UNUSED gpointer value, G_GNUC_UNUSED gpointer data)
+{
+	return g_str_has_prefix(name, "security.") && !g_str_equal(name, CAPABILITY);
+}
+
+static bool put_header(struct diff *this, struct berth_tar_header *header, GError **error)
+{
+	g_autoptr(GByteArray) blocks = g_byte_array_new();
+
+	return berth_id_maps_to_image(this->ids, &header->uid, &header->gid, error) &&
+	       berth_tar_header_append(blocks, header, error) &&
+	       berth_layer_writer_add(this->writer, blocks->data, blocks->len, error);
+}
+
+static bool put_data(struct diff *this, int fd, off_t at, off_t end, GError **error)
+{
+	while (at < end) {
+		ssize_t length = pread(fd, this->chunk, (size_t) MIN(end - at, CHUNK), at);
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0)
+			return berth_error_set_errno(error, errno, "read");
+		if (length == 0)
+			return berth_error_set(error, BERTH_ERROR_CONFLICT, "it became shorter while it was read");
+		if (!berth_layer_writer_add(this->writer, this->chunk, (size_t) length, error))
+			return false;
+		at += length;
+	}
+	return true;
+}
+
+// Holes are not read.
+static bool put_content(struct diff *this, const char *name, off_t size, GError **error)
+{
+	berth_fd fd = openat(this->parent_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return berth_error_set_errno(error, errno, "open");
+	for (off_t at = 0; at < size;) {
+		off_t data = lseek(fd, at, SEEK_DATA);
+		if (data < 0 && errno == ENXIO)
+			data = size;
+		off_t hole = data < 0 || data >= size ? size : lseek(fd, data, SEEK_HOLE);
+		if (data < 0 || hole < 0)
+			return berth_error_set_errno(error, errno, "find its holes");
+		data = MIN(data, size);
+		hole = MIN(hole, size);
+		if (!berth_layer_writer_zeros(this->writer, data - at, error) || !put_data(this, fd, data, hole, error))
+			return false;
+		at = hole;
+	}
+	return berth_layer_writer_zeros(this->writer, -size & (BLOCK - 1), error);
+}
+
+static bool put_whiteout(struct diff *this, const char *path, GError **error)
+{
+	g_autofree char *folder = g_strndup(path + 1, (gsize) (base_of(path) - path - 1));
+	g_autofree char *name = g_strconcat(folder, WHITEOUT, base_of(path), NULL);
+	struct berth_tar_header header = {.name = name, .type = '0', .mode = 0};
+
+	return berth_id_maps_to_host(this->ids, &header.uid, &header.gid, error) && put_header(this, &header, error);
+}
+
+// *ret is the earlier name of the same file in this layer, NULL if there is none.
+static void find_link(struct diff *this, const char *path, const struct stat *status, const char **ret)
+{
+	gint64 inode = (gint64) status->st_ino;
+
+	*ret = NULL;
+	if (S_ISDIR(status->st_mode) || status->st_nlink < 2)
+		return;
+	*ret = g_hash_table_lookup(this->links, &inode);
+	if (!*ret)
+		g_hash_table_insert(this->links, g_memdup2(&inode, sizeof inode), g_strdup(path + 1));
+}
+
+static bool put_entry(struct diff *this, const char *path, const struct stat *status, GError **error)
+{
+	g_autofree char *name = g_strconcat(path + 1, S_ISDIR(status->st_mode) ? "/" : "", NULL);
+	struct berth_tar_header header = {
+		name, '0', status->st_mode, status->st_uid, status->st_gid, .mtime = status->st_mtim};
+	char target[PATH_MAX + 1];
+
+	if (S_ISSOCK(status->st_mode))
+		return true;
+	find_link(this, path, status, &header.link);
+	if (header.link) {
+		header.type = '1';
+		return put_header(this, &header, error);
+	}
+	g_autoptr(GHashTable) xattrs = berth_tree_xattrs(this->parent_fd, base_of(path), error);
+	if (!xattrs)
+		return false;
+	g_hash_table_foreach_remove(xattrs, is_foreign, NULL);
+	header.xattrs = xattrs;
+	switch (status->st_mode & S_IFMT) {
+	case S_IFREG:
+		header.size = status->st_size;
+		return put_header(this, &header, error) && put_content(this, base_of(path), status->st_size, error);
+	case S_IFLNK: {
+		ssize_t length = readlinkat(this->parent_fd, base_of(path), target, sizeof target - 1);
+		if (length < 0)
+			return berth_error_set_errno(error, errno, "read the link");
+		target[length] = '\0';
+		header.link = target;
+		header.type = '2';
+		header.mode = 0777;
+		break;
+	}
+	case S_IFCHR:
+	case S_IFBLK:
+		header.device = status->st_rdev;
+		header.type = S_ISCHR(status->st_mode) ? '3' : '4';
+		break;
+	case S_IFDIR:
+		header.type = '5';
+		break;
+	case S_IFIFO:
+		header.type = '6';
+		break;
+	default:
+		return berth_error_set(error, BERTH_ERROR_INVALID, "its kind has no form in an archive");
+	}
+	return put_header(this, &header, error);
+}
+
+static bool put_change(void *data, const char *path, enum berth_change change, const struct stat *status,
+		       GError **error)
+{
+	struct diff *this = data;
+	bool done;
+
+	if (change == BERTH_CHANGE_DELETED)
+		done = put_whiteout(this, path, error);
+	else if (g_str_has_prefix(base_of(path), WHITEOUT))
+		done = berth_error_set(error, BERTH_ERROR_INVALID,
+				       "a name that begins with " WHITEOUT " means a deletion in a layer");
+	else
+		done = enter_parent(this, path, error) && put_entry(this, path, status, error);
+	if (done)
+		return true;
+	g_autofree char *shown = g_utf8_make_valid(path, -1);
+	g_prefix_error(error, "%s: ", shown);
+	return false;
+}
+
+static bool same_root(int top, int base, bool *ret, GError **error)
+{
+	struct stat ours, theirs;
+	g_autoptr(GHashTable) own = berth_tree_xattrs(top, ".", error);
+	g_autoptr(GHashTable) other = own ? berth_tree_xattrs(base, ".", error) : NULL;
+	GHashTableIter iter;
+	void *name, *value;
+
+	if (!other)
+		return false;
+	if (fstat(top, &ours) < 0 || fstat(base, &theirs) < 0)
+		return berth_error_set_errno(error, errno, "stat the root");
+	*ret = ours.st_mode == theirs.st_mode && ours.st_uid == theirs.st_uid && ours.st_gid == theirs.st_gid &&
+	       g_hash_table_size(own) == g_hash_table_size(other);
+	g_hash_table_iter_init(&iter, own);
+	while (*ret && g_hash_table_iter_next(&iter, &name, &value)) {
+		GBytes *there = g_hash_table_lookup(other, name);
+		*ret = there && g_bytes_equal(there, value);
+	}
+	return true;
+}
+
+// The comparison tells of all but the root itself. A lowest layer has it always.
+static bool put_root(struct diff *this, int base, GError **error)
+{
+	struct stat status;
+	bool same = false;
+
+	if (base >= 0 && !same_root(this->top, base, &same, error))
+		return false;
+	if (same)
+		return true;
+	g_autoptr(GHashTable) xattrs = berth_tree_xattrs(this->top, ".", error);
+	if (!xattrs)
+		return false;
+	if (fstat(this->top, &status) < 0)
+		return berth_error_set_errno(error, errno, "stat the root");
+	g_hash_table_foreach_remove(xattrs, is_foreign, NULL);
+	struct berth_tar_header header = {
+		"./", '5', status.st_mode, status.st_uid, status.st_gid, .mtime = status.st_mtim, .xattrs = xattrs};
+	return put_header(this, &header, error);
+}
+
+bool berth_layer_diff_trees(const struct berth_snapshot_trees *trees, const struct berth_layer_diff_options *options,
+			    int fd, struct berth_layer_diff *ret, GError **error)
+{
+	g_autoptr(berth_layer_writer) writer = berth_layer_writer_new(fd, options->gzip);
+	struct diff this = {.top = trees->top, .ids = options->ids, .writer = writer, .parent_fd = -1};
+
+	this.links = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+	this.chunk = g_malloc(CHUNK);
+	bool done = put_root(&this, trees->base, error) &&
+		    berth_tree_compare(trees->top, trees->base, trees->whiteouts, trees->copied ? &trees->since : NULL,
+				       put_change, &this, error) &&
+		    berth_layer_writer_zeros(writer, END, error) && berth_layer_writer_finish(writer, ret, error);
+	g_hash_table_unref(this.links);
+	g_free(this.chunk);
+	g_free(this.parent);
+	berth_fd_clear(&this.parent_fd);
+	return done;
+}
+
+bool berth_layer_diff_write(struct berth_snapshots *snapshots, const char *id,
+			    const struct berth_layer_diff_options *options, int fd, struct berth_layer_diff *ret,
+			    GError **error)
+{
+	struct berth_snapshot_trees trees;
+
+	if (!berth_snapshot_trees_open(snapshots, id, &trees, error))
+		return false;
+	bool done = berth_layer_diff_trees(&trees, options, fd, ret, error);
+	berth_snapshot_trees_clear(&trees);
+	if (!done)
+		g_prefix_error(error, "write the layer of snapshot %s: ", id);
+	return done;
+}
