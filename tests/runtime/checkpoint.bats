@@ -301,9 +301,8 @@ nothing_made() {
 	eventually eval 'ss -ltn | grep -q 127.0.0.1:7798'
 	runtime checkpoint --page-server 127.0.0.1:7798 --image-path "$work/images" --work-path "$work/logs" "$id"
 	wait $server
-	ls "$work/pages" "$work/images"
 	[ ! -e "$work/images/pages-1.img" ]
-	[ -s "$work/pages/pages-1.img" ]
+	[ -n "$(find "$work/pages" -name 'pages-*.img' -size +0)" ]
 	mv "$work"/pages/page* "$work/images/"
 	restore_detached
 	counts

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 
 @test "checkpoint and restore" {
 	cd "$BATS_TEST_DIRNAME/../.."
-	run scripts/vm -t 1100 bats --tap tests/runtime/checkpoint.bats
+	run scripts/vm -t 1700 bats --tap tests/runtime/checkpoint.bats
 	echo "$output"
 	[ "$status" = 0 ]
 	run ! grep '^not ok ' <<<"$output"
