@@ -96,7 +96,7 @@ static enum berth_http_outcome ask(struct berth_repository *repository, struct b
 	g_autofree char *range = g_strdup_printf("Range: bytes=%" G_GINT64_FORMAT "-", fetch->offset);
 	bool part = fetch->offset > 0 && !fetch->restart;
 	const char *const headers[] = {part ? range : NULL, NULL};
-	struct berth_call call = {
+	struct berth_registry_call call = {
 		.method = "GET",
 		.path = path,
 		.scope = repository->scope,
@@ -108,7 +108,7 @@ static enum berth_http_outcome ask(struct berth_repository *repository, struct b
 	};
 
 	fetch->begun = false;
-	return berth_client_send_once(&repository->client, source, &call, response, error);
+	return berth_registry_client_send_once(&repository->client, source, &call, response, error);
 }
 
 enum verdict { DONE, AGAIN, GIVE_UP };
@@ -161,9 +161,9 @@ static bool fetch_from(struct berth_repository *repository, struct berth_endpoin
 		fruitless = fetch->offset - mark >= PROGRESS ? 0 : fruitless + 1;
 		mark = fetch->offset;
 		if (verdict == AGAIN &&
-		    (!source->own || !berth_client_may_retry(&repository->client, source, fruitless) ||
-		     !berth_client_back_off(&repository->client, fruitless, berth_http_header(&response, "retry-after"),
-					    &cause)))
+		    (!source->own || !berth_registry_client_may_retry(&repository->client, source, fruitless) ||
+		     !berth_registry_client_back_off(&repository->client, fruitless,
+						     berth_http_header(&response, "retry-after"), &cause)))
 			verdict = GIVE_UP;
 		berth_http_response_clear(&response);
 		if (verdict == GIVE_UP) {

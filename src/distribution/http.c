@@ -237,6 +237,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *data)
 		return 0;
 	}
 	if (g_str_has_prefix(line, "HTTP/")) {
+		exchange->moved += STALL_BYTES; // it is alive
 		g_ptr_array_set_size(response->headers, 0);
 		response->status = space ? atoi(space + 1) : 0;
 	} else if (response->received == 0) {

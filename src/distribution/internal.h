@@ -51,7 +51,7 @@ struct berth_registries {
 };
 
 // Who asks: one pull, push, login or search.
-struct berth_client {
+struct berth_registry_client {
 	struct berth_registries *registries;
 	struct berth_credentials *credentials; // a copy; may be NULL
 	char key[BERTH_DIGEST_SIZE]; // tells credentials apart
@@ -61,12 +61,12 @@ struct berth_client {
 	void *data;
 	pthread_mutex_t lock; // of what endpoints have learned
 };
-void berth_client_init(struct berth_client *client, struct berth_registries *registries,
-		       const struct berth_credentials *credentials, berth_canceled_fn *canceled, void *data);
-void berth_client_clear(struct berth_client *client);
+void berth_registry_client_init(struct berth_registry_client *client, struct berth_registries *registries,
+				const struct berth_credentials *credentials, berth_canceled_fn *canceled, void *data);
+void berth_registry_client_clear(struct berth_registry_client *client);
 
 // What is asked of an endpoint.
-struct berth_call {
+struct berth_registry_call {
 	const char *method;
 	const char *path; // behind the endpoint's base, "/v2/…"; or a whole URL, that the endpoint gave
 	const char *scope; // that a token must have; NULL: none
@@ -84,22 +84,26 @@ struct berth_call {
 };
 
 // Redirects and authorization, no second try.
-enum berth_http_outcome berth_client_send_once(struct berth_client *client, struct berth_endpoint *endpoint,
-					       const struct berth_call *call, struct berth_http_response *response,
-					       GError **error);
+enum berth_http_outcome berth_registry_client_send_once(struct berth_registry_client *client,
+							struct berth_endpoint *endpoint,
+							const struct berth_registry_call *call,
+							struct berth_http_response *response, GError **error);
 // With second tries after broken connections, 429 and 5xx. True when there is an answer, whatever its status.
-bool berth_client_send(struct berth_client *client, struct berth_endpoint *endpoint, const struct berth_call *call,
-		       struct berth_http_response *response, GError **error);
+bool berth_registry_client_send(struct berth_registry_client *client, struct berth_endpoint *endpoint,
+				const struct berth_registry_call *call, struct berth_http_response *response,
+				GError **error);
 
 // Whether another attempt makes sense after `failed` of them in a row.
-bool berth_client_may_retry(struct berth_client *client, const struct berth_endpoint *endpoint, unsigned failed);
+bool berth_registry_client_may_retry(struct berth_registry_client *client, const struct berth_endpoint *endpoint,
+				     unsigned failed);
 // Second tries. `attempt` counts those that failed in a row; retry_after is the header's seconds or -1. False, with
 // *error untouched unless canceled, when there should be none.
-bool berth_client_back_off(struct berth_client *client, unsigned attempt, const char *retry_after, GError **error);
+bool berth_registry_client_back_off(struct berth_registry_client *client, unsigned attempt, const char *retry_after,
+				    GError **error);
 bool berth_status_is_passing(int status); // 429, 5xx
 
 // Sets *error to what an answer that is no success means. Always false.
-bool berth_response_error(const struct berth_client *client, const struct berth_http_response *response,
+bool berth_response_error(const struct berth_registry_client *client, const struct berth_http_response *response,
 			  const char *what, GError **error);
 
 // Authorization. token.c
@@ -107,15 +111,15 @@ struct berth_tokens;
 struct berth_tokens *berth_tokens_new(void);
 void berth_tokens_free(struct berth_tokens *tokens);
 // The header's value for a request to the endpoint's `origin`, or *ret NULL: none.
-bool berth_authorize(struct berth_client *client, const struct berth_endpoint *endpoint, const char *origin,
+bool berth_authorize(struct berth_registry_client *client, const struct berth_endpoint *endpoint, const char *origin,
 		     const char *scope, char **ret, GError **error);
 // Learns from an answer 401. `sent` is the header's value that it was an answer to, or NULL. Whether it makes sense to
 // ask again.
-bool berth_take_challenge(struct berth_client *client, const struct berth_endpoint *endpoint, const char *origin,
-			  const struct berth_http_response *response, const char *sent);
+bool berth_take_challenge(struct berth_registry_client *client, const struct berth_endpoint *endpoint,
+			  const char *origin, const struct berth_http_response *response, const char *sent);
 
 struct berth_repository {
-	struct berth_client client;
+	struct berth_registry_client client;
 	char *domain, *path;
 	char *scope;
 	bool push;
@@ -127,17 +131,17 @@ struct berth_repository {
 GPtrArray *berth_repository_sources(struct berth_repository *repository, GError **error);
 struct berth_endpoint *berth_repository_own(struct berth_repository *repository, GError **error);
 // Asks the mirrors, then the registry. True when there is an answer, whatever its status.
-bool berth_repository_ask(struct berth_repository *repository, const struct berth_call *call,
+bool berth_repository_ask(struct berth_repository *repository, const struct berth_registry_call *call,
 			  struct berth_http_response *response, GError **error);
 // A mirror that cannot be reached is not asked again by this repository.
-void berth_endpoint_give_up(struct berth_client *client, struct berth_endpoint *mirror);
+void berth_endpoint_give_up(struct berth_registry_client *client, struct berth_endpoint *mirror);
 
 bool berth_manifest_known(const char *type); // NULL is not
 // The media type of a manifest, a new text; NULL with *error when it contradicts itself or cannot be used.
 char *berth_manifest_type(const struct berth_http_response *response, const char *what, GError **error);
 
 // A list in pages.
-struct berth_listing {
+struct berth_registry_list {
 	const char *path; // of the first page
 	const char *member; // of each page's document: an array of strings
 	const char *scope;
@@ -147,5 +151,5 @@ struct berth_listing {
 	const void *data;
 	const char *what;
 };
-bool berth_list(struct berth_client *client, struct berth_endpoint *endpoint, const struct berth_listing *listing,
-		GPtrArray *into, GError **error);
+bool berth_registry_list_all(struct berth_registry_client *client, struct berth_endpoint *endpoint,
+			     const struct berth_registry_list *listing, GPtrArray *into, GError **error);

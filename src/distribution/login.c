@@ -30,15 +30,16 @@ bool berth_registries_login(struct berth_registries *registries, const struct be
 	struct berth_endpoint *endpoint = domain ? berth_hosts_endpoint(registries->hosts, domain, error) : NULL;
 	g_autofree char *what = g_strdup_printf("login to %s", domain);
 	struct berth_http_response response = {0};
-	struct berth_client client;
-	struct berth_call call = {.method = "GET", .path = "/v2/", .body_fd = -1, .limit = 65536, .what = what};
+	struct berth_registry_client client;
+	struct berth_registry_call call = {
+		.method = "GET", .path = "/v2/", .body_fd = -1, .limit = 65536, .what = what};
 	bool good;
 
 	if (!endpoint)
 		return false;
-	berth_client_init(&client, registries, credentials, NULL, NULL);
+	berth_registry_client_init(&client, registries, credentials, NULL, NULL);
 	client.login = true;
-	good = berth_client_send(&client, endpoint, &call, &response, error);
+	good = berth_registry_client_send(&client, endpoint, &call, &response, error);
 	if (good && response.status == 404)
 		good = berth_error_set(error, BERTH_ERROR_NOT_FOUND, "%s: there is no registry of version 2", what);
 	else if (good && response.status != 200)
@@ -46,7 +47,7 @@ bool berth_registries_login(struct berth_registries *registries, const struct be
 	if (good)
 		*ret_identity_token = g_steal_pointer(&client.refresh);
 	berth_http_response_clear(&response);
-	berth_client_clear(&client);
+	berth_registry_client_clear(&client);
 	berth_endpoint_free(endpoint);
 	return good;
 }

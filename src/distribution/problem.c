@@ -28,7 +28,7 @@ static bool tells(const char *text, const char *secret)
 }
 
 // What a registry repeats of what only it should know is not passed on.
-static bool is_secret(const struct berth_client *client, const char *text)
+static bool is_secret(const struct berth_registry_client *client, const char *text)
 {
 	const struct berth_credentials *credentials = client->credentials;
 
@@ -76,7 +76,7 @@ static char *reason_of(const struct berth_http_response *response)
 	return one_line(code ? code : message ? message : "");
 }
 
-bool berth_response_error(const struct berth_client *client, const struct berth_http_response *response,
+bool berth_response_error(const struct berth_registry_client *client, const struct berth_http_response *response,
 			  const char *what, GError **error)
 {
 	g_autofree char *reason = reason_of(response);

@@ -14,7 +14,8 @@ struct berth_repository *berth_repository_new(struct berth_registries *registrie
 {
 	struct berth_repository *repository = g_new0(struct berth_repository, 1);
 
-	berth_client_init(&repository->client, registries, options->credentials, options->canceled, options->data);
+	berth_registry_client_init(&repository->client, registries, options->credentials, options->canceled,
+				   options->data);
 	repository->domain = g_strdup(options->domain);
 	repository->path = g_strdup(options->path);
 	repository->push = options->push;
@@ -33,7 +34,7 @@ void berth_repository_free(struct berth_repository *repository)
 	g_free(repository->scope);
 	g_free(repository->path);
 	g_free(repository->domain);
-	berth_client_clear(&repository->client);
+	berth_registry_client_clear(&repository->client);
 	g_free(repository);
 }
 
@@ -77,14 +78,14 @@ GPtrArray *berth_repository_sources(struct berth_repository *repository, GError 
 	return ret;
 }
 
-void berth_endpoint_give_up(struct berth_client *client, struct berth_endpoint *mirror)
+void berth_endpoint_give_up(struct berth_registry_client *client, struct berth_endpoint *mirror)
 {
 	pthread_mutex_lock(&client->lock);
 	mirror->dead = true;
 	pthread_mutex_unlock(&client->lock);
 }
 
-bool berth_repository_ask(struct berth_repository *repository, const struct berth_call *call,
+bool berth_repository_ask(struct berth_repository *repository, const struct berth_registry_call *call,
 			  struct berth_http_response *response, GError **error)
 {
 	g_autoptr(GPtrArray) sources = berth_repository_sources(repository, error);
@@ -93,7 +94,7 @@ bool berth_repository_ask(struct berth_repository *repository, const struct bert
 		return false;
 	for (guint i = 0; i + 1 < sources->len; i++) {
 		enum berth_http_outcome outcome =
-			berth_client_send_once(&repository->client, sources->pdata[i], call, response, NULL);
+			berth_registry_client_send_once(&repository->client, sources->pdata[i], call, response, NULL);
 		if (outcome == BERTH_HTTP_ANSWERED && (response->status == 200 || response->status == 206))
 			return true;
 		if (outcome != BERTH_HTTP_ANSWERED)
@@ -102,7 +103,7 @@ bool berth_repository_ask(struct berth_repository *repository, const struct bert
 		if (repository->client.canceled && repository->client.canceled(repository->client.data))
 			return berth_error_set(error, BERTH_ERROR_CANCELED, "canceled");
 	}
-	return berth_client_send(&repository->client, sources->pdata[sources->len - 1], call, response, error);
+	return berth_registry_client_send(&repository->client, sources->pdata[sources->len - 1], call, response, error);
 }
 
 void berth_manifest_clear(struct berth_manifest *manifest)
@@ -142,7 +143,7 @@ static bool fetch_manifest(struct berth_repository *repository, const char *meth
 {
 	static const char *const headers[] = {ACCEPT, NULL};
 	g_autofree char *path = g_strdup_printf("/v2/%s/manifests/%s", repository->path, reference);
-	struct berth_call call = {
+	struct berth_registry_call call = {
 		.method = method,
 		.path = path,
 		.scope = repository->scope,

@@ -16,10 +16,10 @@
 #define BACK_OFF_MAXIMUM 10000 // milliseconds
 #define RETRY_AFTER_MAXIMUM 60 // seconds; who asks for more is not waited for
 
-void berth_client_init(struct berth_client *client, struct berth_registries *registries,
-		       const struct berth_credentials *credentials, berth_canceled_fn *canceled, void *data)
+void berth_registry_client_init(struct berth_registry_client *client, struct berth_registries *registries,
+				const struct berth_credentials *credentials, berth_canceled_fn *canceled, void *data)
 {
-	*client = (struct berth_client){.registries = registries, .canceled = canceled, .data = data};
+	*client = (struct berth_registry_client){.registries = registries, .canceled = canceled, .data = data};
 	client->credentials = berth_document_copy(&berth_credentials_document, credentials);
 	pthread_mutex_init(&client->lock, NULL);
 	if (!credentials)
@@ -31,7 +31,7 @@ void berth_client_init(struct berth_client *client, struct berth_registries *reg
 	berth_hash_digest(hash, client->key);
 }
 
-void berth_client_clear(struct berth_client *client)
+void berth_registry_client_clear(struct berth_registry_client *client)
 {
 	berth_document_free(&berth_credentials_document, client->credentials);
 	g_free(client->refresh);
@@ -39,9 +39,9 @@ void berth_client_clear(struct berth_client *client)
 }
 
 // One exchange with `url`, which is the endpoint's own or one that it pointed to.
-static enum berth_http_outcome exchange(struct berth_client *client, const struct berth_endpoint *endpoint,
-					const struct berth_call *call, const char *url, const char *authorization,
-					struct berth_http_response *response, GError **error)
+static enum berth_http_outcome exchange(struct berth_registry_client *client, const struct berth_endpoint *endpoint,
+					const struct berth_registry_call *call, const char *url,
+					const char *authorization, struct berth_http_response *response, GError **error)
 {
 	struct berth_registries *registries = client->registries;
 	g_autofree char *authority = berth_url_authority(url);
@@ -78,7 +78,7 @@ static enum berth_http_outcome exchange(struct berth_client *client, const struc
 }
 
 // A body in memory may be a secret (a refresh token) and goes nowhere else.
-static bool is_redirect(const struct berth_call *call, const struct berth_http_response *response)
+static bool is_redirect(const struct berth_registry_call *call, const struct berth_http_response *response)
 {
 	bool reading = g_str_equal(call->method, "GET") || g_str_equal(call->method, "HEAD");
 	int status = response->status;
@@ -107,7 +107,7 @@ static char *next_url(const char *url, const struct berth_http_response *respons
 }
 
 // The URL of a call for one scheme.
-static char *make_url(const struct berth_endpoint *endpoint, const struct berth_call *call, const char *scheme)
+static char *make_url(const struct berth_endpoint *endpoint, const struct berth_registry_call *call, const char *scheme)
 {
 	if (call->path[0] != '/')
 		return g_strdup(call->path);
@@ -115,9 +115,11 @@ static char *make_url(const struct berth_endpoint *endpoint, const struct berth_
 }
 
 // One exchange, and a second one with what the endpoint asked for. Another host gets no authorization.
-static enum berth_http_outcome exchange_authorized(struct berth_client *client, const struct berth_endpoint *endpoint,
-						   const struct berth_call *call, const char *origin, const char *url,
-						   struct berth_http_response *response, GError **error)
+static enum berth_http_outcome exchange_authorized(struct berth_registry_client *client,
+						   const struct berth_endpoint *endpoint,
+						   const struct berth_registry_call *call, const char *origin,
+						   const char *url, struct berth_http_response *response,
+						   GError **error)
 {
 	if (!berth_url_same_origin(origin, url))
 		return exchange(client, endpoint, call, url, NULL, response, error);
@@ -137,8 +139,8 @@ static enum berth_http_outcome exchange_authorized(struct berth_client *client, 
 }
 
 // Follows redirects from the endpoint's own URL.
-static enum berth_http_outcome follow(struct berth_client *client, struct berth_endpoint *endpoint,
-				      const struct berth_call *call, const char *scheme,
+static enum berth_http_outcome follow(struct berth_registry_client *client, struct berth_endpoint *endpoint,
+				      const struct berth_registry_call *call, const char *scheme,
 				      struct berth_http_response *response, GError **error)
 {
 	g_autofree char *url = make_url(endpoint, call, scheme);
@@ -170,9 +172,10 @@ static bool wants_other_scheme(enum berth_http_outcome outcome, const struct ber
 	return response->other_protocol;
 }
 
-enum berth_http_outcome berth_client_send_once(struct berth_client *client, struct berth_endpoint *endpoint,
-					       const struct berth_call *call, struct berth_http_response *response,
-					       GError **error)
+enum berth_http_outcome berth_registry_client_send_once(struct berth_registry_client *client,
+							struct berth_endpoint *endpoint,
+							const struct berth_registry_call *call,
+							struct berth_http_response *response, GError **error)
 {
 	struct berth_hosts *hosts = client->registries->hosts;
 	const char *scheme = endpoint->scheme;
@@ -219,7 +222,7 @@ bool berth_status_is_passing(int status)
 }
 
 // How many milliseconds to wait, or -1 when the registry asks for more than we are ready to.
-static int64_t pause_of(const struct berth_client *client, unsigned attempt, const char *retry_after)
+static int64_t pause_of(const struct berth_registry_client *client, unsigned attempt, const char *retry_after)
 {
 	int64_t pause = MIN((int64_t) client->registries->backoff << MIN(attempt, 16), BACK_OFF_MAXIMUM);
 	guint64 seconds;
@@ -230,7 +233,8 @@ static int64_t pause_of(const struct berth_client *client, unsigned attempt, con
 	return seconds > RETRY_AFTER_MAXIMUM ? -1 : MAX(pause, (int64_t) seconds * 1000);
 }
 
-bool berth_client_back_off(struct berth_client *client, unsigned attempt, const char *retry_after, GError **error)
+bool berth_registry_client_back_off(struct berth_registry_client *client, unsigned attempt, const char *retry_after,
+				    GError **error)
 {
 	int64_t pause = pause_of(client, attempt, retry_after);
 	int64_t end = g_get_monotonic_time() + pause * 1000;
@@ -247,7 +251,8 @@ bool berth_client_back_off(struct berth_client *client, unsigned attempt, const 
 	return true;
 }
 
-bool berth_client_may_retry(struct berth_client *client, const struct berth_endpoint *endpoint, unsigned failed)
+bool berth_registry_client_may_retry(struct berth_registry_client *client, const struct berth_endpoint *endpoint,
+				     unsigned failed)
 {
 	pthread_mutex_lock(&client->lock);
 	bool answered = endpoint->answered;
@@ -255,17 +260,20 @@ bool berth_client_may_retry(struct berth_client *client, const struct berth_endp
 	return failed < (answered ? ATTEMPTS : FIRST_ATTEMPTS);
 }
 
-bool berth_client_send(struct berth_client *client, struct berth_endpoint *endpoint, const struct berth_call *call,
-		       struct berth_http_response *response, GError **error)
+bool berth_registry_client_send(struct berth_registry_client *client, struct berth_endpoint *endpoint,
+				const struct berth_registry_call *call, struct berth_http_response *response,
+				GError **error)
 {
 	for (unsigned failed = 0;; failed++) {
 		g_autoptr(GError) cause = NULL;
-		enum berth_http_outcome outcome = berth_client_send_once(client, endpoint, call, response, &cause);
+		enum berth_http_outcome outcome =
+			berth_registry_client_send_once(client, endpoint, call, response, &cause);
 		bool answered = outcome == BERTH_HTTP_ANSWERED;
 		if (answered && !berth_status_is_passing(response->status))
 			return true;
-		if (outcome == BERTH_HTTP_FAILED || !berth_client_may_retry(client, endpoint, failed + 1) ||
-		    !berth_client_back_off(client, failed, berth_http_header(response, "retry-after"), &cause)) {
+		if (outcome == BERTH_HTTP_FAILED || !berth_registry_client_may_retry(client, endpoint, failed + 1) ||
+		    !berth_registry_client_back_off(client, failed, berth_http_header(response, "retry-after"),
+						    &cause)) {
 			if (answered && !cause)
 				return true;
 			g_propagate_error(error, g_steal_pointer(&cause));

@@ -38,7 +38,7 @@ static const struct berth_field results_fields[] = {
 static const struct berth_document results_document = {"search", sizeof(struct results), results_fields};
 
 struct search {
-	struct berth_client client;
+	struct berth_registry_client client;
 	struct berth_endpoint *endpoint;
 	char *host; // NULL: docker.io
 	const char *term; // without the host
@@ -98,7 +98,7 @@ static GPtrArray *search_catalogue(struct search *search, GError **error)
 {
 	g_autofree char *path = g_strdup_printf("/v2/_catalog?n=%d", PAGE);
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	struct berth_listing listing = {
+	struct berth_registry_list listing = {
 		.path = path,
 		.member = "repositories",
 		.scope = "registry:catalog:*",
@@ -110,7 +110,7 @@ static GPtrArray *search_catalogue(struct search *search, GError **error)
 	};
 	GPtrArray *list;
 
-	if (!berth_list(&search->client, search->endpoint, &listing, names, error))
+	if (!berth_registry_list_all(&search->client, search->endpoint, &listing, names, error))
 		return NULL;
 	list = new_list();
 	for (guint i = 0; i < names->len && i < search->limit; i++) {
@@ -133,12 +133,12 @@ static GPtrArray *run(struct search *search, GError **error)
 {
 	g_autofree char *escaped = g_uri_escape_string(search->term, NULL, FALSE);
 	g_autofree char *path = g_strdup_printf("/v1/search?q=%s&n=%u", escaped, search->limit);
-	struct berth_call call = {
+	struct berth_registry_call call = {
 		.method = "GET", .path = path, .body_fd = -1, .limit = BERTH_LIMIT_MANIFEST, .what = search->what};
 	struct berth_http_response response = {0};
 	GPtrArray *list = NULL;
 
-	if (berth_client_send(&search->client, search->endpoint, &call, &response, error)) {
+	if (berth_registry_client_send(&search->client, search->endpoint, &call, &response, error)) {
 		if (response.status == 200 && is_json(&response))
 			list = take_results(search, &response, error);
 		else if (search->host && !berth_status_is_passing(response.status))
@@ -177,7 +177,7 @@ GPtrArray *berth_registries_search(struct berth_registries *registries, const ch
 		return NULL;
 	}
 	search.what = g_strdup_printf("search of %s", search.host ? search.host : "docker.io");
-	berth_client_init(&search.client, registries, credentials, NULL, NULL);
+	berth_registry_client_init(&search.client, registries, credentials, NULL, NULL);
 	search.endpoint = berth_hosts_endpoint(registries->hosts, search.host ? search.host : "docker.io", error);
 	if (search.endpoint) {
 		if (!search.host) {
@@ -187,7 +187,7 @@ GPtrArray *berth_registries_search(struct berth_registries *registries, const ch
 		list = run(&search, error);
 	}
 	berth_endpoint_free(search.endpoint);
-	berth_client_clear(&search.client);
+	berth_registry_client_clear(&search.client);
 	g_free(search.what);
 	g_free(search.host);
 	return list;

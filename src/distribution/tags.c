@@ -49,8 +49,8 @@ static char *follow_link(const struct berth_endpoint *endpoint, const char *path
 	return g_strdup(found + strlen(endpoint->base));
 }
 
-static bool take_page(const struct berth_http_response *response, const struct berth_listing *listing, GPtrArray *into,
-		      GError **error)
+static bool take_page(const struct berth_http_response *response, const struct berth_registry_list *listing,
+		      GPtrArray *into, GError **error)
 {
 	BERTH_AUTO_JSON json_t *json = berth_json_parse(response->body->str, response->body->len, listing->what, error);
 	const json_t *entries = json_object_get(json, listing->member), *entry;
@@ -76,14 +76,14 @@ static bool take_page(const struct berth_http_response *response, const struct b
 	return true;
 }
 
-bool berth_list(struct berth_client *client, struct berth_endpoint *endpoint, const struct berth_listing *listing,
-		GPtrArray *into, GError **error)
+bool berth_registry_list_all(struct berth_registry_client *client, struct berth_endpoint *endpoint,
+			     const struct berth_registry_list *listing, GPtrArray *into, GError **error)
 {
 	g_autofree char *path = g_strdup(listing->path);
 
 	for (int page = 0; page < BERTH_LIMIT_PAGES; page++) {
 		struct berth_http_response response = {0};
-		struct berth_call call = {
+		struct berth_registry_call call = {
 			.method = "GET",
 			.path = path,
 			.scope = listing->scope,
@@ -91,7 +91,7 @@ bool berth_list(struct berth_client *client, struct berth_endpoint *endpoint, co
 			.limit = BERTH_LIMIT_MANIFEST,
 			.what = listing->what,
 		};
-		bool good = berth_client_send(client, endpoint, &call, &response, error);
+		bool good = berth_registry_client_send(client, endpoint, &call, &response, error);
 		if (good && response.status != 200)
 			good = berth_response_error(client, &response, listing->what, error);
 		g_autofree char *link = good ? next_link(berth_http_header(&response, "link")) : NULL;
@@ -125,7 +125,7 @@ char **berth_repository_tags(struct berth_repository *repository, GError **error
 	g_autoptr(GPtrArray) sources = berth_repository_sources(repository, error), tags = NULL;
 	g_autofree char *path = g_strdup_printf("/v2/%s/tags/list?n=%d", repository->path, PAGE);
 	g_autofree char *what = g_strdup_printf("tags of %s/%s", repository->domain, repository->path);
-	struct berth_listing listing = {
+	struct berth_registry_list listing = {
 		.path = path, .member = "tags", .scope = repository->scope, .limit = BERTH_LIMIT_TAGS, .what = what};
 	bool good = false;
 
@@ -133,7 +133,8 @@ char **berth_repository_tags(struct berth_repository *repository, GError **error
 		bool last = i + 1 == sources->len;
 		g_clear_pointer(&tags, g_ptr_array_unref);
 		tags = g_ptr_array_new_with_free_func(g_free);
-		good = berth_list(&repository->client, sources->pdata[i], &listing, tags, last ? error : NULL);
+		good = berth_registry_list_all(&repository->client, sources->pdata[i], &listing, tags,
+					       last ? error : NULL);
 	}
 	for (guint i = 0; good && i < tags->len; i++)
 		good = check_tag(tags->pdata[i], what, error);

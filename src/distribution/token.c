@@ -73,7 +73,7 @@ static bool has_password(const struct berth_credentials *credentials)
 	       *credentials->password;
 }
 
-static const struct berth_credentials *credentials_for(const struct berth_client *client,
+static const struct berth_credentials *credentials_for(const struct berth_registry_client *client,
 						       const struct berth_endpoint *endpoint)
 {
 	return endpoint->own ? client->credentials : NULL;
@@ -134,8 +134,8 @@ static bool is_token(const char *text)
 	return text && *text;
 }
 
-static bool take_answer(struct berth_client *client, const struct berth_http_response *response, const char *what,
-			struct token *ret, GError **error)
+static bool take_answer(struct berth_registry_client *client, const struct berth_http_response *response,
+			const char *what, struct token *ret, GError **error)
 {
 	BERTH_AUTO_JSON json_t *json = berth_json_parse(response->body->str, response->body->len, what, error);
 	const char *text = json_string_value(json_object_get(json, "token"));
@@ -158,7 +158,7 @@ static bool take_answer(struct berth_client *client, const struct berth_http_res
 }
 
 // The endpoint of the token server at `realm`, which is as trusted as what named it.
-static struct berth_endpoint *open_server(struct berth_client *client, const char *origin, const char *realm,
+static struct berth_endpoint *open_server(struct berth_registry_client *client, const char *origin, const char *realm,
 					  GError **error)
 {
 	struct berth_endpoint *server;
@@ -192,7 +192,7 @@ struct question {
 };
 
 // GET with Basic, or POST with a refresh token (OAuth 2).
-static bool send_question(struct berth_client *client, const struct question *question, bool post,
+static bool send_question(struct berth_registry_client *client, const struct question *question, bool post,
 			  struct berth_http_response *response, GError **error)
 {
 	static const char *const form[] = {"Content-Type: application/x-www-form-urlencoded", NULL};
@@ -200,12 +200,12 @@ static bool send_question(struct berth_client *client, const struct question *qu
 	bool named = !post && has_password(credentials);
 	g_autoptr(GString) query = g_string_new(NULL);
 	g_autofree char *authorization = named ? basic(credentials) : NULL, *url = NULL;
-	struct berth_call call = {.method = post ? "POST" : "GET",
-				  .bare = true,
-				  .authorization = authorization,
-				  .body_fd = -1,
-				  .limit = TOKEN_LIMIT,
-				  .what = question->what};
+	struct berth_registry_call call = {.method = post ? "POST" : "GET",
+					   .bare = true,
+					   .authorization = authorization,
+					   .body_fd = -1,
+					   .limit = TOKEN_LIMIT,
+					   .what = question->what};
 
 	if (question->service)
 		add_text(query, "service", question->service);
@@ -228,10 +228,10 @@ static bool send_question(struct berth_client *client, const struct question *qu
 	else
 		url = g_strconcat(question->realm, strchr(question->realm, '?') ? "&" : "?", query->str + 1, NULL);
 	call.path = url;
-	return berth_client_send(client, question->server, &call, response, error);
+	return berth_registry_client_send(client, question->server, &call, response, error);
 }
 
-static bool put_question(struct berth_client *client, const struct question *question, struct token *ret,
+static bool put_question(struct berth_registry_client *client, const struct question *question, struct token *ret,
 			 GError **error)
 {
 	const struct berth_credentials *credentials = question->credentials;
@@ -252,7 +252,7 @@ static bool put_question(struct berth_client *client, const struct question *que
 }
 
 // ret->expires is in how many seconds.
-static bool ask_server(struct berth_client *client, const struct berth_endpoint *endpoint, const char *origin,
+static bool ask_server(struct berth_registry_client *client, const struct berth_endpoint *endpoint, const char *origin,
 		       const struct berth_challenge *challenge, const char *scope, struct token *ret, GError **error)
 {
 	struct question question = {
@@ -296,7 +296,7 @@ static void wait_a_while(struct berth_tokens *tokens)
 }
 
 // The entry of `key`, which this thread has to fill (asking), or NULL with *ret_text when it is there. With the lock.
-static struct token *claim(struct berth_client *client, const char *key, char **ret_text, GError **error)
+static struct token *claim(struct berth_registry_client *client, const char *key, char **ret_text, GError **error)
 {
 	struct berth_tokens *tokens = client->registries->tokens;
 	struct token *token;
@@ -325,15 +325,15 @@ static struct token *claim(struct berth_client *client, const char *key, char **
 	return token;
 }
 
-static char *key_of(const struct berth_client *client, const struct berth_endpoint *endpoint, const char *origin,
-		    const struct berth_challenge *challenge, const char *scope)
+static char *key_of(const struct berth_registry_client *client, const struct berth_endpoint *endpoint,
+		    const char *origin, const struct berth_challenge *challenge, const char *scope)
 {
 	return g_strjoin("\n", origin, challenge->realm ? challenge->realm : "",
 			 challenge->service ? challenge->service : "", scope ? scope : "",
 			 endpoint->own ? client->key : "", NULL);
 }
 
-static char *bearer(struct berth_client *client, const struct berth_endpoint *endpoint, const char *origin,
+static char *bearer(struct berth_registry_client *client, const struct berth_endpoint *endpoint, const char *origin,
 		    const struct berth_challenge *challenge, const char *scope, GError **error)
 {
 	struct berth_tokens *tokens = client->registries->tokens;
@@ -359,7 +359,7 @@ static char *bearer(struct berth_client *client, const struct berth_endpoint *en
 	return text ? g_strconcat("Bearer ", text, NULL) : NULL;
 }
 
-bool berth_authorize(struct berth_client *client, const struct berth_endpoint *endpoint, const char *origin,
+bool berth_authorize(struct berth_registry_client *client, const struct berth_endpoint *endpoint, const char *origin,
 		     const char *scope, char **ret, GError **error)
 {
 	const struct berth_credentials *credentials = credentials_for(client, endpoint);
@@ -412,8 +412,8 @@ static const struct berth_challenge *choose(GPtrArray *challenges)
 	return chosen;
 }
 
-bool berth_take_challenge(struct berth_client *client, const struct berth_endpoint *endpoint, const char *origin,
-			  const struct berth_http_response *response, const char *sent)
+bool berth_take_challenge(struct berth_registry_client *client, const struct berth_endpoint *endpoint,
+			  const char *origin, const struct berth_http_response *response, const char *sent)
 {
 	struct berth_tokens *tokens = client->registries->tokens;
 	const struct berth_credentials *credentials = credentials_for(client, endpoint);

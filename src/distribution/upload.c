@@ -42,10 +42,10 @@ bool berth_repository_has_blob(struct berth_repository *repository, const char *
 	g_autofree char *what = describe(repository, digest);
 	g_autofree char *path = g_strdup_printf("/v2/%s/blobs/%s", repository->path, digest);
 	struct berth_endpoint *own = check_digest(digest, error) ? berth_repository_own(repository, error) : NULL;
-	struct berth_call call = {
+	struct berth_registry_call call = {
 		.method = "HEAD", .path = path, .scope = repository->scope, .body_fd = -1, .what = what};
 	struct berth_http_response response = {0};
-	bool good = own && berth_client_send(&repository->client, own, &call, &response, error);
+	bool good = own && berth_registry_client_send(&repository->client, own, &call, &response, error);
 
 	if (good && response.status != 200 && response.status != 404)
 		good = berth_response_error(&repository->client, &response, what, error);
@@ -78,9 +78,9 @@ static bool open_session(struct berth_repository *repository, const char *path, 
 			 char **ret_url, int64_t *ret_minimum, GError **error)
 {
 	struct berth_endpoint *own = berth_repository_own(repository, error);
-	struct berth_call call = {.method = "POST", .path = path, .scope = scope, .body_fd = -1, .what = what};
+	struct berth_registry_call call = {.method = "POST", .path = path, .scope = scope, .body_fd = -1, .what = what};
 	struct berth_http_response response = {0};
-	bool good = own && berth_client_send(&repository->client, own, &call, &response, error);
+	bool good = own && berth_registry_client_send(&repository->client, own, &call, &response, error);
 
 	*ret_url = NULL;
 	if (good && response.status == 202) {
@@ -177,7 +177,7 @@ static enum berth_http_outcome send_part(struct upload *upload, bool last, int64
 	g_autofree char *range = g_strdup_printf("Content-Range: %" G_GINT64_FORMAT "-%" G_GINT64_FORMAT,
 						 upload->offset, upload->offset + length - 1);
 	const char *const headers[] = {"Content-Type: application/octet-stream", last ? NULL : range, NULL};
-	struct berth_call call = {
+	struct berth_registry_call call = {
 		.method = last ? "PUT" : "PATCH",
 		.path = url,
 		.scope = repository->scope,
@@ -191,7 +191,7 @@ static enum berth_http_outcome send_part(struct upload *upload, bool last, int64
 	};
 
 	upload->base = upload->offset;
-	return berth_client_send_once(&repository->client, upload->endpoint, &call, response, error);
+	return berth_registry_client_send_once(&repository->client, upload->endpoint, &call, response, error);
 }
 
 // How many bytes the registry has by the header Range ("0-1023"), or -1. "0-0" stands for none.
@@ -211,14 +211,14 @@ static int64_t received(const struct berth_http_response *response)
 static bool look_up(struct upload *upload, GError **error)
 {
 	struct berth_repository *repository = upload->repository;
-	struct berth_call call = {.method = "GET",
-				  .path = upload->url,
-				  .scope = repository->scope,
-				  .body_fd = -1,
-				  .limit = 65536,
-				  .what = upload->what};
+	struct berth_registry_call call = {.method = "GET",
+					   .path = upload->url,
+					   .scope = repository->scope,
+					   .body_fd = -1,
+					   .limit = 65536,
+					   .what = upload->what};
 	struct berth_http_response response = {0};
-	bool good = berth_client_send(&repository->client, upload->endpoint, &call, &response, error);
+	bool good = berth_registry_client_send(&repository->client, upload->endpoint, &call, &response, error);
 	int64_t offset = good && (response.status == 204 || response.status == 202 || response.status == 200)
 				 ? received(&response)
 				 : -1;
@@ -303,7 +303,7 @@ static bool is_there(struct upload *upload)
 
 static bool run(struct upload *upload, GError **error)
 {
-	struct berth_client *client = &upload->repository->client;
+	struct berth_registry_client *client = &upload->repository->client;
 	unsigned fruitless = 0;
 
 	for (unsigned interruptions = 0; interruptions <= INTERRUPTIONS;) {
@@ -325,8 +325,8 @@ static bool run(struct upload *upload, GError **error)
 		}
 		fruitless++;
 		interruptions++;
-		if (verdict == GIVE_UP || !berth_client_may_retry(client, upload->endpoint, fruitless) ||
-		    !berth_client_back_off(client, fruitless - 1, retry_after, &cause)) {
+		if (verdict == GIVE_UP || !berth_registry_client_may_retry(client, upload->endpoint, fruitless) ||
+		    !berth_registry_client_back_off(client, fruitless - 1, retry_after, &cause)) {
 			g_propagate_error(error, g_steal_pointer(&cause));
 			return false;
 		}
@@ -381,7 +381,7 @@ bool berth_repository_put_manifest(struct berth_repository *repository, const ch
 	g_autofree char *type = g_strconcat("Content-Type: ", manifest->media_type, NULL);
 	const char *const headers[] = {type, NULL};
 	struct berth_endpoint *own = berth_repository_own(repository, error);
-	struct berth_call call = {
+	struct berth_registry_call call = {
 		.method = "PUT",
 		.path = path,
 		.scope = repository->scope,
@@ -392,7 +392,7 @@ bool berth_repository_put_manifest(struct berth_repository *repository, const ch
 		.what = what,
 	};
 	struct berth_http_response response = {0};
-	bool good = own && berth_client_send(&repository->client, own, &call, &response, error);
+	bool good = own && berth_registry_client_send(&repository->client, own, &call, &response, error);
 
 	if (good && response.status != 201 && response.status != 200)
 		good = berth_response_error(&repository->client, &response, what, error);
