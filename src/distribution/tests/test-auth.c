@@ -173,6 +173,30 @@ static void test_token_shared(void)
 	scene_free(scene);
 }
 
+static void mounting(struct request *request, void *data)
+{
+	if (has(request, "Bearer token-1"))
+		answer_text(request, 201, "", "");
+	else
+		bearer(request, data);
+}
+
+// To take a blob from another repository needs the right to read there.
+static void test_mount_scope(void)
+{
+	struct scene *scene = scene_new(&(struct scene_options){
+		.handler = mounting, .other_handler = token_server, .credentials = &alice, .push = true});
+	g_autofree char *digest = digest_of("", 0);
+	bool mounted = false;
+
+	g_assert_true(berth_repository_mount_blob(scene->repository, digest, "lib/from", &mounted, NULL));
+	g_assert_true(mounted);
+	g_autofree char *other = scene_other_log(scene);
+	g_assert_nonnull(
+		strstr(other, "&scope=repository%3Alib%2Ftest%3Apull%2Cpush&scope=repository%3Alib%2Ffrom%3Apull&"));
+	scene_free(scene);
+}
+
 // The body of a POST is what it must be.
 static void oauth(struct request *request, void *data)
 {
@@ -338,6 +362,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/auth/token", test_token);
 	g_test_add_func("/auth/token-expires", test_token_expires);
 	g_test_add_func("/auth/token-shared", test_token_shared);
+	g_test_add_func("/auth/mount-scope", test_mount_scope);
 	g_test_add_func("/auth/identity-token", test_identity_token);
 	g_test_add_func("/auth/token-redirected", test_token_redirected);
 	g_test_add_func("/auth/bad-tokens", test_bad_tokens);

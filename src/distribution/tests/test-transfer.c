@@ -354,6 +354,37 @@ static void test_cancel(void)
 	tear_down(&blob);
 }
 
+static void *fetch_one(void *data)
+{
+	struct blob *blob = data;
+	g_autofree char *name = g_strdup_printf("%p", (void *) g_thread_self());
+	struct berth_ingest *ingest = berth_blob_ingest(blob->blobs, name, NULL, NULL);
+	int64_t last = 0;
+
+	g_assert_true(
+		berth_repository_fetch(blob->scene->repository, &blob->descriptor, ingest, count_up, &last, NULL));
+	g_assert_true(berth_ingest_commit(ingest, blob->digest, SIZE, NULL, NULL));
+	return NULL;
+}
+
+// Several threads with one repository; later ones find the connections of earlier ones.
+static void test_parallel(void)
+{
+	struct blob blob;
+	GThread *threads[5];
+
+	set_up(&blob, &(struct scene_options){.handler = whole}, SIZE);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+			threads[i] = g_thread_new("fetch", fetch_one, &blob);
+		for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+			g_thread_join(threads[i]);
+	}
+	g_assert_cmpint(server_requests(blob.scene->server), ==, 15);
+	g_assert_cmpint(server_connections(blob.scene->server), <=, 5);
+	tear_down(&blob);
+}
+
 // A mirror that breaks in the middle: the registry gives the rest.
 static void test_mirror_breaks(void)
 {
@@ -619,6 +650,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/transfer/stall", test_stall);
 	g_test_add_func("/transfer/trickle", test_trickle);
 	g_test_add_func("/transfer/cancel", test_cancel);
+	g_test_add_func("/transfer/parallel", test_parallel);
 	g_test_add_func("/transfer/mirror-breaks", test_mirror_breaks);
 	g_test_add_func("/transfer/uploads", test_uploads);
 	g_test_add_func("/transfer/has-blob", test_has_blob);
