@@ -166,7 +166,10 @@ int berth_packet_receive(int socket, struct berth_packet *ret, GError **error)
 	struct iovec content = {buffer, room};
 	struct msghdr message = {
 		.msg_iov = &content, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-	length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	// The reset may come in between, too: the packet is still there.
+	do
+		length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	while (length < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (length < 0) {
 		berth_error_set_errno(error, errno, "receive a packet");
 		return -1;

@@ -54,6 +54,35 @@ static void test_last_words(void)
 	close(pair[1]);
 }
 
+static void *answer_and_close(void *data)
+{
+	int *fd = data;
+
+	berth_packet_send(*fd, "last", 4, NULL, 0, NULL);
+	close(*fd);
+	return NULL;
+}
+
+// The same while the receiver is at it: the reset comes at any moment.
+static void test_last_words_at_once(void)
+{
+	for (int i = 0; i < 3000; i++) {
+		g_autoptr(GError) error = NULL;
+		BERTH_AUTO_PACKET packet = {0}, end = {0};
+		int pair[2];
+
+		g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), ==, 0);
+		g_assert_true(berth_packet_send(pair[1], "unread", 6, NULL, 0, &error));
+		GThread *thread = g_thread_new("peer", answer_and_close, &pair[0]);
+		int received = berth_packet_receive(pair[1], &packet, &error);
+		g_assert_no_error(error);
+		g_assert_cmpint(received, ==, 1);
+		g_assert_cmpint(berth_packet_receive(pair[1], &end, &error), ==, 0);
+		g_thread_join(thread);
+		close(pair[1]);
+	}
+}
+
 static void test_limits(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -109,6 +138,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/packet/descriptors-travel", test_descriptors_travel);
 	g_test_add_func("/packet/limits", test_limits);
 	g_test_add_func("/packet/last-words", test_last_words);
+	g_test_add_func("/packet/last-words-at-once", test_last_words_at_once);
 	g_test_add_func("/packet/sockets-in-deep-folders", test_sockets_in_deep_folders);
 	return g_test_run();
 }
