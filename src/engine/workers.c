@@ -70,8 +70,8 @@ static bool wait_for_work(struct berth_workers *workers, int64_t idle_since)
 	if (workers->closing)
 		return false;
 	workers->waiting++;
-	bool woken = berth_engine__cond_wait(&workers->changed, &workers->lock,
-					     next && workers->waiting == 1 ? next->due : end);
+	bool until_due = next && (workers->waiting == 1 || next->due < end);
+	bool woken = berth_engine__cond_wait(&workers->changed, &workers->lock, until_due ? next->due : end);
 	workers->waiting--;
 	if (woken || g_get_monotonic_time() < end)
 		return true;
@@ -134,7 +134,11 @@ void berth_workers_add(struct berth_workers *workers, berth_work_fn *work, void 
 	g_queue_insert_sorted(&workers->queue, item, by_due, NULL);
 	if (g_queue_get_length(&workers->queue) > workers->waiting && workers->count < workers->most)
 		start_thread(workers);
-	pthread_cond_signal(&workers->changed);
+	// Whoever waits does so until the first work is due: all have to know of another first one.
+	if (g_queue_peek_head(&workers->queue) == item)
+		pthread_cond_broadcast(&workers->changed);
+	else
+		pthread_cond_signal(&workers->changed);
 	pthread_mutex_unlock(&workers->lock);
 }
 

@@ -6,6 +6,7 @@
 #include "base/packet.h"
 #include "monitor/protocol.h"
 #include "sys/namespace.h"
+#include "sys/self.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -52,6 +53,7 @@ bool berth_monitor_await_order(char **argv, int *ret_network)
 
 	if (!make_network(ret_network))
 		return false;
+	berth_self_wake();
 	if (berth_packet_receive(BERTH_MONITOR_FD_ORDER, &order, NULL) != 1)
 		return false;
 	const char *id = order.data, *folder = id + strlen(id) + 1;

@@ -85,6 +85,38 @@ bool berth_self_protect(char *const *argv)
 	return false;
 }
 
+#ifndef MADV_POPULATE_READ // Linux 5.14
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+static int map_segments(struct dl_phdr_info *object, G_GNUC_UNUSED size_t size, G_GNUC_UNUSED void *data)
+{
+	const uintptr_t page = (uintptr_t) getpagesize();
+	uintptr_t constant = 0; // the end of what nobody writes to any more
+
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		if (segment->p_type == PT_GNU_RELRO)
+			constant = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+	}
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		bool writable = segment->p_flags & PF_W;
+		uintptr_t begin = object->dlpi_addr + segment->p_vaddr;
+		uintptr_t end = begin + segment->p_memsz;
+		begin = (writable ? MAX(begin, constant) : begin) & ~(page - 1);
+		if (segment->p_type == PT_LOAD && begin < end)
+			madvise((void *) begin, end - begin, writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+	}
+	return 0;
+}
+
+void berth_self_wake(void)
+{
+	dl_iterate_phdr(map_segments, NULL);
+}
+
 static int release_code(struct dl_phdr_info *object, G_GNUC_UNUSED size_t size, G_GNUC_UNUSED void *data)
 {
 	const uintptr_t page = (uintptr_t) getpagesize();

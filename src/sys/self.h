@@ -22,6 +22,9 @@ bool berth_self_protected(void);
 // program finds itself protected. -1 with errno if the kernel does not let it.
 int berth_self_clone(const char *program);
 
+// Maps all of the program at once, for one that has time now and will have none later.
+void berth_self_wake(void);
+
 // Gives back what the program's code and constants occupy of this process's memory; the kernel maps again from its page
 // cache what is used again. For a program that has done its work and now mostly sleeps.
 void berth_self_rest(void);

@@ -384,6 +384,38 @@ static void test_workers(void)
 	g_assert_cmpuint(order->len, ==, 204);
 }
 
+static void linger(void *data, G_GNUC_UNUSED bool canceled)
+{
+	g_usleep(30000);
+	g_atomic_int_inc((int *) data);
+}
+
+// However many threads have nothing to do, what comes later is done when it is due.
+static void test_idle_workers(void)
+{
+	g_autoptr(GString) order = g_string_new(NULL);
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct berth_workers *workers = berth_workers_new(4);
+	int lingered = 0;
+
+	for (int i = 0; i < 4; i++)
+		berth_workers_add(workers, linger, &lingered, 0);
+	while (g_atomic_int_get(&lingered) < 4)
+		g_usleep(1000);
+	g_usleep(20000); // all of them wait now
+	add_work(workers, &lock, order, 'a', 100);
+	for (int i = 0; i < 50; i++) { // half a second, in which threads without work do not end
+		g_usleep(10000);
+		pthread_mutex_lock(&lock);
+		bool done = order->len;
+		pthread_mutex_unlock(&lock);
+		if (done)
+			break;
+	}
+	g_assert_cmpstr(order->str, ==, "a");
+	berth_workers_free(workers);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -399,5 +431,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/life/start-exit-codes", test_start_exit_codes);
 	g_test_add_func("/life/table", test_table);
 	g_test_add_func("/life/workers", test_workers);
+	g_test_add_func("/life/idle-workers", test_idle_workers);
 	return g_test_run();
 }
