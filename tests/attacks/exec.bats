@@ -39,13 +39,15 @@ running() {
 
 # While the container watches, processes are put into it; $1: how many; further arguments go to exec.
 watched() {
-	local count=$1
+	local count=$1 made=0
 	shift
 	running "exec attacker watch ${seconds:-4}"
 	eventually grep -q watching "$work/said"
-	for _ in $(seq "$count"); do
-		HOST_SECRET=secret runtime exec "$@" "$id" true </dev/null >/dev/null 2>&1
+	# As many as there is time for while it watches.
+	while [ $made -lt "$count" ] && HOST_SECRET=secret runtime exec "$@" "$id" true </dev/null >/dev/null 2>&1; do
+		made=$((made + 1))
 	done
+	[ $made -ge 10 ]
 	eventually grep -q 'at the runtime' "$work/said"
 	sort "$work/said" | uniq -c | sort -rn | cut -c1-200 | head -30
 	grep -q '[1-9][0-9]* looks' "$work/said"
