@@ -82,6 +82,8 @@ berth_handler berth_handle_container_attach, berth_handle_container_attach_raw;
 berth_handler berth_handle_image_list, berth_handle_image_inspect, berth_handle_image_history, berth_handle_image_tag,
 	berth_handle_image_remove, berth_handle_image_create, berth_handle_image_load, berth_handle_image_save,
 	berth_handle_images_save, berth_handle_image_prune;
+// store.c
+berth_handler berth_handle_check, berth_handle_image_tree;
 // registry.c
 berth_handler berth_handle_image_pull, berth_handle_image_push, berth_handle_auth, berth_handle_image_search,
 	berth_handle_distribution, berth_handle_manifest, berth_handle_manifest_push;

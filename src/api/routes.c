@@ -13,6 +13,16 @@ static const struct berth_parameter container_list_query[] = {
 	{0},
 };
 
+static const struct berth_parameter check_query[] = {
+	{"repair", BERTH_PARAMETER_SWITCH, "what can be, without touching what is in use"},
+	{0},
+};
+
+static const struct berth_parameter image_tree_query[] = {
+	{"names", BERTH_PARAMETER_LIST, "only of these images"},
+	{0},
+};
+
 static const struct berth_parameter container_create_query[] = {
 	{"name", BERTH_PARAMETER_TEXT, "of the container; made up if it is missing"},
 	{"platform", BERTH_PARAMETER_TEXT, "os/architecture, which must be the host's"},
@@ -183,6 +193,10 @@ const struct berth_route berth_routes[] = {
 	{"GET", "/events", 124, berth_handle_events, events_query, STREAM,
 	 "Streams what happens, one JSON object per line"},
 	{"GET", "/system/df", 125, berth_handle_disk_usage, NULL, 0, "Disk usage"},
+	{"POST", "/berth/check", 124, berth_handle_check, check_query, 0,
+	 "Checks every blob, snapshot and reference of the store (Berth's own)"},
+	{"GET", "/berth/images/tree", 124, berth_handle_image_tree, image_tree_query, 0,
+	 "Tells which layers images share, and what deleting each would free (Berth's own)"},
 	{"GET", "/containers/json", 124, berth_handle_container_list, container_list_query, 0, "Lists containers"},
 	{"POST", "/containers/create", 124, berth_handle_container_create, container_create_query, JSON,
 	 "Makes a container"},

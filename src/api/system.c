@@ -29,6 +29,17 @@ bool berth_handle_info(struct berth_request *request, GError **error)
 	return info && berth_reply_document(request, 200, &api_info_document, info);
 }
 
+static void share(struct api_image_summary *summary, const struct api_image_tree *tree)
+{
+	for (guint i = 0; i < tree->images->len; i++) {
+		const struct api_tree_image *image = tree->images->pdata[i];
+		if (strcmp(image->id, summary->id) == 0) {
+			summary->shared_size = image->shared;
+			summary->containers = image->containers;
+		}
+	}
+}
+
 bool berth_handle_disk_usage(struct berth_request *request, GError **error)
 {
 	GPtrArray *images = berth_images_list(berth_request_images(request), NULL, false, error);
@@ -36,22 +47,24 @@ bool berth_handle_disk_usage(struct berth_request *request, GError **error)
 		images ? berth_engine_container_list(berth_request_engine(request),
 						     &(struct berth_list_query){.all = true, .size = true}, error)
 		       : NULL;
-	int64_t layers = 0;
+	g_autoptr(api_image_tree) tree =
+		containers ? berth_images_tree(berth_request_images(request), NULL, error) : NULL;
 
-	for (guint i = 0; containers && i < images->len; i++)
-		layers += ((const struct api_image_summary *) images->pdata[i])->size;
-	if (containers) {
+	for (guint i = 0; tree && i < images->len; i++)
+		share(images->pdata[i], tree);
+	if (tree) {
 		BERTH_AUTO_JSON json_t *usage = json_pack(
-			"{s:I, s:o, s:o, s:[], s:[]}", "LayersSize", (json_int_t) layers, "Images",
+			"{s:I, s:o, s:o, s:[], s:[]}", "LayersSize", (json_int_t) tree->layers_size, "Images",
 			berth_request_print_documents(request, &api_image_summary_document, images), "Containers",
 			berth_request_print_documents(request, &api_container_summary_document, containers), "Volumes",
 			"BuildCache");
 		berth_reply_json(request, 200, usage);
-		berth_objects_free(containers, &api_container_summary_document);
 	}
+	if (containers)
+		berth_objects_free(containers, &api_container_summary_document);
 	if (images)
 		berth_objects_free(images, &api_image_summary_document);
-	return containers;
+	return tree;
 }
 
 // Networks

@@ -41,6 +41,7 @@ static const struct berth_command_entry image_commands[] = {
 	{"rm", &berth_command_rmi, false},
 	{"save", &berth_command_save, false},
 	{"tag", &berth_command_tag, false},
+	{"tree", &berth_command_image_tree, false},
 	{0},
 };
 
@@ -54,6 +55,7 @@ static const struct berth_command_entry manifest_commands[] = {
 };
 
 static const struct berth_command_entry system_commands[] = {
+	{"check", &berth_command_system_check, false},
 	{"df", &berth_command_df, false},
 	{"events", &berth_command_events, false},
 	{"info", &berth_command_info, false},

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "image/reference.h"
+#include "spec/api-store.h"
 #include "spec/api.h"
 #include "spec/oci-image.h"
 #include "store/store.h"
@@ -67,3 +68,10 @@ struct oci_image *berth_images_config(struct berth_images *images, const char *i
 // The snapshot id (chain id) of its top layer; NULL with no error for an image without layers.
 char *berth_images_top_snapshot(struct berth_images *images, const char *id, GError **error);
 int64_t berth_images_count(struct berth_images *images, GError **error);
+
+// Which layers are shared by which images, and what deleting each would free. `names` NULL or empty: all images; else
+// those, with all layers that they have.
+struct api_image_tree *berth_images_tree(struct berth_images *images, char *const *names, GError **error);
+// Checks the store (store/check.h) and the images in it. With `repair` images that have lost something are dropped, if
+// no container uses them, so that a pull fetches them again.
+struct api_check_report *berth_images_check(struct berth_images *images, bool repair, GError **error);

@@ -8,6 +8,16 @@
 
 #define BERTH_SNAPSHOT_COPIED "copied"
 
+struct berth_snapshot_driver;
+
+struct berth_snapshots {
+	const struct berth_snapshot_driver *driver;
+	struct berth_database *database;
+	int folder;
+	berth_commit_fn *commit;
+	void *commit_data;
+};
+
 struct berth_snapshot_driver {
 	const char *name;
 	enum berth_whiteouts whiteouts;

@@ -23,14 +23,6 @@
 
 #define KIND "snapshot"
 
-struct berth_snapshots {
-	const struct berth_snapshot_driver *driver;
-	struct berth_database *database;
-	int folder;
-	berth_commit_fn *commit;
-	void *commit_data;
-};
-
 struct snapshot_record {
 	char *parent;
 	bool committed;

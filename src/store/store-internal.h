@@ -36,3 +36,14 @@ char **berth_record_chain(struct berth_transaction *transaction, const char *kin
 // Writes all committed transactions to the disk: a crash of the machine does not lose them any more. For what cannot be
 // undone.
 bool berth_database_sync(struct berth_database *database, GError **error);
+
+// Removes a blob that no record refers to and no lease holds; *ret_removed tells.
+bool berth_store_remove_unused_blob(struct berth_store *store, const char *digest, bool *ret_removed, GError **error);
+
+// Compares snapshots' records with their folders: `found` is told of "snapshot <id>" that has not the folders that it
+// should have, and of leftovers, "folder <name>", which are removed with `repair`.
+enum berth_snapshot_fault { BERTH_FAULT_LAYER, BERTH_FAULT_WRITABLE, BERTH_FAULT_LEFTOVER };
+typedef void berth_snapshot_broken_fn(void *data, const char *object, const char *cause,
+				      enum berth_snapshot_fault fault);
+bool berth_snapshots_check(struct berth_snapshots *snapshots, bool repair, berth_snapshot_broken_fn *found, void *data,
+			   int64_t *ret_count, GError **error);

@@ -350,6 +350,19 @@ static bool remove_blob(struct berth_store *store, const char *digest, int64_t s
 	return true;
 }
 
+// Within a transaction: no record that refers to the blob can be written between the question and the removal.
+bool berth_store_remove_unused_blob(struct berth_store *store, const char *digest, bool *ret_removed, GError **error)
+{
+	struct berth_collected removed = {0};
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(store->database, error);
+	g_auto(GStrv) users = transaction ? berth_record_users(transaction, "blob", digest, error) : NULL;
+
+	if (!users || (!*users && !remove_blob(store, digest, 0, &removed, error)))
+		return false;
+	*ret_removed = removed.blobs > 0;
+	return true;
+}
+
 static bool remove_garbage(struct collection *collection, struct berth_collected *result, GError **error)
 {
 	struct berth_store *store = collection->store;

@@ -512,6 +512,26 @@ struct api_image_inspect *berth_images_inspect(struct berth_images *images, cons
 	return image;
 }
 
+struct api_image_tree *berth_images_tree(struct berth_images *images, char *const *names, GError **error)
+{
+	struct api_image_tree *tree = berth_document_new(&api_image_tree_document);
+
+	(void) images, (void) names, (void) error;
+	tree->images = berth_objects_new();
+	tree->layers = berth_objects_new();
+	return tree;
+}
+
+struct api_check_report *berth_images_check(struct berth_images *images, bool repair, GError **error)
+{
+	struct api_check_report *report = berth_document_new(&api_check_report_document);
+
+	(void) images, (void) error;
+	report->problems = berth_objects_new();
+	report->whole = repair;
+	return report;
+}
+
 GPtrArray *berth_images_history(struct berth_images *images, const char *name_or_id, GError **error)
 {
 	g_autofree char *id = berth_images_resolve(images, name_or_id, error);

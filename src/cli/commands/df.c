@@ -43,24 +43,21 @@ static void add_row(json_t *rows, const char *type, size_t total, size_t active,
 					      busy, "Size", shown, "Reclaimable", share));
 }
 
+// Layers that images share are counted once. What an image in use has to itself stays, and so does what it shares.
 static void add_images(json_t *rows, const json_t *usage)
 {
-	const json_t *images = json_object_get(usage, "Images"), *containers = json_object_get(usage, "Containers");
-	const json_t *image, *container;
-	int64_t size = 0, used = 0;
-	size_t i, j, active = 0;
+	const json_t *images = json_object_get(usage, "Images"), *image;
+	int64_t size = number(usage, "LayersSize"), free_size = 0;
+	size_t i, active = 0;
 
 	json_array_foreach(images, i, image)
 	{
-		const char *id = json_string_value(json_object_get(image, "Id"));
-		bool in_use = false;
-		json_array_foreach(containers, j, container) in_use =
-			in_use || g_strcmp0(id, json_string_value(json_object_get(container, "ImageID"))) == 0;
-		size += number(image, "Size");
-		used += in_use ? number(image, "Size") : 0;
+		bool in_use = number(image, "Containers") > 0;
+		free_size += in_use ? 0 : number(image, "Size") - MAX(number(image, "SharedSize"), 0);
 		active += in_use;
 	}
-	add_row(rows, "Images", json_array_size(images), active, size, size - used);
+	// With no image in use the shared layers go, too.
+	add_row(rows, "Images", json_array_size(images), active, size, active == 0 ? size : free_size);
 }
 
 static void add_containers(json_t *rows, const json_t *usage)
