@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define DEFAULT_DOMAIN "docker.io"
+#define ID_LENGTH 64
 
 void berth_reference_parse(const char *text, struct berth_reference *ret)
 {
@@ -26,6 +27,11 @@ void berth_reference_parse(const char *text, struct berth_reference *ret)
 	ret->domain = g_strdup(!host || strcmp(first, "index.docker.io") == 0 ? DEFAULT_DOMAIN : first);
 	bool official = strcmp(ret->domain, DEFAULT_DOMAIN) == 0 && !strchr(rest, '/');
 	ret->path = g_strconcat(official ? "library/" : "", rest, NULL);
+}
+
+bool berth_reference_is_id(const char *text)
+{
+	return strlen(text) == ID_LENGTH && strspn(text, "0123456789abcdef") == ID_LENGTH;
 }
 
 void berth_reference_clear(struct berth_reference *reference)

@@ -12,6 +12,8 @@ struct berth_reference {
 	char *digest; // NULL if none was given
 };
 void berth_reference_parse(const char *text, struct berth_reference *ret);
+// Whether the text can only be an image's id: no image may have such a name.
+bool berth_reference_is_id(const char *text);
 void berth_reference_clear(struct berth_reference *reference);
 // "docker.io/library/redis:latest"; without tag and digest as it is. The caller frees it.
 char *berth_reference_full(const struct berth_reference *reference);

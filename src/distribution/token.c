@@ -380,7 +380,13 @@ bool berth_authorize(struct berth_registry_client *client, const struct berth_en
 	}
 	*ret = bearer(client, endpoint, origin, challenge, scope, error);
 	berth_challenge_free(challenge);
-	return *ret != NULL;
+	if (*ret)
+		return true;
+	// Its registry may name another token server by now: the next request asks again.
+	pthread_mutex_lock(&client->registries->tokens->lock);
+	g_hash_table_remove(client->registries->tokens->challenges, origin);
+	pthread_mutex_unlock(&client->registries->tokens->lock);
+	return false;
 }
 
 // Forgets the token that was just refused.

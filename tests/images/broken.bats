@@ -144,7 +144,7 @@ refused_manifest() {
 	refused_manifest application/vnd.oci.image.manifest.v1+json \
 		"$(jq -c '.mediaType = "application/vnd.oci.image.index.v1+json"' <<<"$manifest")" "but it says itself that it is"
 	refused_manifest text/html '<html>Sign in</html>' "test/image:bad: "
-	refused_manifest application/vnd.docker.distribution.manifest.v1+json '{"schemaVersion": 1}' "manifest.v1"
+	refused_manifest application/vnd.docker.distribution.manifest.v1+json '{"schemaVersion": 1}' "schema 1 is not supported"
 }
 
 @test "manifests that are too large" {

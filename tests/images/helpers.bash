@@ -12,7 +12,7 @@
 load ../helpers
 
 # Not loopback, where TLS is not verified.
-OWN_ADDRESS=192.0.2.$((1 + $$ % 250))
+OWN_ADDRESS=${OWN_ADDRESS:-192.0.2.$((1 + $$ % 250))}
 
 images_setup() {
 	REGISTRIES=$(mktemp -d "${TMPDIR:-/tmp}/berth-test-XXXXXX")
@@ -39,6 +39,7 @@ images_teardown() {
 }
 
 own_address() {
+	export OWN_ADDRESS
 	ip addr add "$OWN_ADDRESS/32" dev lo
 	echo "$OWN_ADDRESS" >"$REGISTRIES/own-address"
 }
@@ -105,7 +106,9 @@ fake_registry() {
 		>"$REGISTRIES/$name.log" 2>&1 </dev/null 3>&- 4>&- &
 	echo $! >"$REGISTRIES/$name.pid"
 	eventually test -s "$REGISTRIES/$name.port" || { cat "$REGISTRIES/$name.log" >&2; return 1; }
-	export "${name^^}=localhost:$(cat "$REGISTRIES/$name.port")"
+	local address=localhost
+	[[ " $* " != *" --bind $OWN_ADDRESS "* ]] || address=$OWN_ADDRESS
+	export "${name^^}=$address:$(cat "$REGISTRIES/$name.port")"
 }
 
 # fake ADDRESS PUT|GET|DELETE _rules|_auth|_log [JSON]
@@ -162,6 +165,12 @@ forget_images() {
 		sed 's/^\(.*<none>.*\) \(.*\)$/\2/; s/ .*//') || true
 	# shellcheck disable=SC2086
 	[ -z "$names" ] || berth rmi -f $names >/dev/null
+}
+
+# An engine without certificates of its own, which reaches only by TLS that it can verify: restarts it with more flags.
+engine_with() {
+	engine_stop
+	engine_again "$@"
 }
 
 # The lines of a log in which one of the words is.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A registry on loopback that misbehaves as it is told, with a token server beside it, for tests.
 
-    registry.py PORT_FILE [--tls CERTIFICATE KEY] [--bind ADDRESS] [--layers N] [--size BYTES]
+    registry.py PORT_FILE [--tls CERTIFICATE KEY] [--client-authority CERTIFICATE] [--bind ADDRESS] [--layers N] [--size BYTES]
 
 It listens on a port of its own choosing, which it writes into PORT_FILE, and has one image, test/image:1, of N layers
 of BYTES incompressible bytes each, test/index:1, an index of the same for linux/amd64 and linux/arm64, and test/forty:1
@@ -353,6 +353,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("port_file")
     parser.add_argument("--tls", nargs=2)
+    parser.add_argument("--client-authority", help="of the certificates that clients must have")
     parser.add_argument("--bind", default="127.0.0.1")
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--size", type=int, default=100000)
@@ -369,6 +370,9 @@ def main():
     if options.tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*options.tls)
+        if options.client_authority:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(options.client_authority)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     with open(options.port_file + ".new", "w", encoding="ascii") as file:
         file.write(f"{server.server_address[1]}\n")

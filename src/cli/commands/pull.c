@@ -42,6 +42,9 @@ static const struct berth_flag push_flags[] = {
 // Sends the request with the credentials of the image's registry and prints its progress.
 static bool transfer(struct berth_cli *cli, const char *path, const char *image, bool quiet, FILE *out, GError **error)
 {
+	if (berth_reference_is_id(image))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "invalid reference format: %s is an image's id, which no name may be", image);
 	char *auth = berth_registry_auth(cli, image);
 	g_autoptr(berth_answer) answer = berth_client_call(
 		cli->client, &(struct berth_call){.method = "POST", .path = path, .registry_auth = auth}, error);
