@@ -154,7 +154,8 @@ static bool fetch_from(struct berth_repository *repository, struct berth_endpoin
 			verdict = judge(repository, fetch, &response, what, &cause);
 		else if (outcome == BERTH_HTTP_FAILED)
 			verdict = GIVE_UP;
-		if (verdict == DONE || fetch->offset == fetch->descriptor->size) {
+		// Broken behind the last byte is good enough; more bytes than there should be are not.
+		if (verdict == DONE || (verdict == AGAIN && fetch->offset == fetch->descriptor->size)) {
 			berth_http_response_clear(&response);
 			return true;
 		}

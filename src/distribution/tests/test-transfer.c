@@ -238,6 +238,18 @@ static void endless(struct request *request, void *data)
 	request->close = true;
 }
 
+// All is there when it goes on.
+static void one_more_later(struct request *request, void *data)
+{
+	const struct scene *scene = data;
+
+	answer_raw(request, "HTTP/1.1 200 x\r\n\r\n", strlen("HTTP/1.1 200 x\r\n\r\n"));
+	answer_raw(request, ((const struct blob *) scene->data)->bytes, SIZE);
+	g_usleep(100000);
+	answer_raw(request, "x", 1);
+	request->close = true;
+}
+
 static void not_there(struct request *request, G_GNUC_UNUSED void *data)
 {
 	answer_text(request, 404, "", "{\"errors\":[{\"code\":\"BLOB_UNKNOWN\",\"message\":\"blob unknown\"}]}");
@@ -250,10 +262,10 @@ static void test_bad_bodies(void)
 		int kind;
 		int requests;
 	} rows[] = {
-		{later_range, BERTH_ERROR_INVALID, 1}, {no_content_range, BERTH_ERROR_INVALID, 1},
-		{other_total, BERTH_ERROR_INVALID, 1}, {shorter, BERTH_ERROR_INVALID, 1},
-		{longer, BERTH_ERROR_INVALID, 1},      {endless, BERTH_ERROR_INVALID, 1},
-		{not_there, BERTH_ERROR_NOT_FOUND, 1},
+		{later_range, BERTH_ERROR_INVALID, 1},    {no_content_range, BERTH_ERROR_INVALID, 1},
+		{other_total, BERTH_ERROR_INVALID, 1},    {shorter, BERTH_ERROR_INVALID, 1},
+		{longer, BERTH_ERROR_INVALID, 1},         {endless, BERTH_ERROR_INVALID, 1},
+		{one_more_later, BERTH_ERROR_INVALID, 1}, {not_there, BERTH_ERROR_NOT_FOUND, 1},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
