@@ -318,12 +318,33 @@ static bool record(struct pull *this, bool *ret_newer, GError **error)
 	       berth_transaction_commit(transaction, error);
 }
 
+// In the words that Docker's users and scripts know.
+static void explain(const struct pull *this, GError *failure, GError **error)
+{
+	struct berth_image_name repository = this->name;
+	g_autofree char *familiar = berth_image_name_familiar(&this->name);
+
+	repository.tag = repository.digest = NULL;
+	g_autofree char *name = berth_image_name_familiar(&repository);
+	if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		g_prefix_error(&failure, "manifest for %s not found: ", familiar);
+	else if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_UNAUTHORIZED) ||
+		 g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_FORBIDDEN))
+		g_prefix_error(
+			&failure,
+			"pull access denied for %s, repository does not exist or may require 'docker login': ", name);
+	g_propagate_error(error, failure);
+}
+
 static bool resolve(struct pull *this, struct berth_manifest *ret, GError **error)
 {
 	const char *reference = this->name.digest ? this->name.digest : this->name.tag;
+	GError *failure = NULL;
 
-	if (!berth_repository_resolve(this->transfer->repository, reference, ret, error))
+	if (!berth_repository_resolve(this->transfer->repository, reference, ret, &failure)) {
+		explain(this, failure, error);
 		return false;
+	}
 	this->digest = g_strdup(ret->digest);
 	this->by_digest = g_strconcat(this->name.domain, "/", this->name.path, "@", this->digest, NULL);
 	g_autofree char *line = g_strconcat("Pulling from ", this->name.path, NULL);

@@ -349,7 +349,11 @@ void registry_go_on(struct registry *registry)
 static void add_layer(struct registry *registry, const struct registry_image *image, guint i, GString *layers,
 		      GString *diff_ids)
 {
-	g_autoptr(GByteArray) bytes = tarball_compress(image->layers[i], "gzip");
+	g_autoptr(GByteArray) bytes = NULL;
+	if (image->filter && !*image->filter)
+		bytes = g_byte_array_ref((GByteArray *) image->layers[i]);
+	else
+		bytes = tarball_compress(image->layers[i], image->filter ? image->filter : "gzip");
 	g_autofree char *digest = registry_blob(registry, image->repository, bytes->data, bytes->len);
 	g_autofree char *diff_id = tarball_digest(image->layers[i]->data, image->layers[i]->len);
 	const char *comma = i > 0 ? "," : "";

@@ -46,10 +46,11 @@ void registry_go_on(struct registry *registry);
 // An image of layers (compressed archives of their content), as a Docker or OCI manifest's text.
 struct registry_image {
 	const char *repository, *tag;
-	const GByteArray *const *layers; // plain archives; they are compressed by gzip
+	const GByteArray *const *layers; // plain archives
 	guint count;
 	const char *os, *architecture, *variant; // NULL: linux, this machine's, none
 	const char *diff_id; // instead of the first layer's
+	const char *filter; // that they are compressed by; NULL: gzip, "": none
 	const char *layer_type; // instead of OCI's gzip one
 	const char *url; // of the layers
 	guint more_diff_ids;

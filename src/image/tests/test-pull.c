@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.h"
 #include "image/images-internal.h"
+#include "image/origin.h"
 #include "image/platform.h"
 #include "image/tests/fixture.h"
 #include "image/tests/registry.h"
@@ -215,6 +216,44 @@ static void test_resume(void)
 	end(&scene);
 }
 
+static void test_compressions(void)
+{
+	static const char *const types[][2] = {{"zstd", OCI_MEDIA_LAYER_ZSTD}, {"", OCI_MEDIA_LAYER}, {"xz", NULL}};
+	struct scene scene;
+
+	begin(&scene, NULL);
+	for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
+		g_free(put_image(&scene, (struct registry_image){.filter = types[i][0], .layer_type = types[i][1]}));
+		g_autofree char *name = g_strconcat(scene.registry->host, "/test/image:1", NULL);
+		pull(&scene, "test/image:1");
+		g_assert_cmpuint(fixture_count_files(scene.fixture.folder, "snapshots"), ==, 3);
+		g_free(fixture_remove(&scene.fixture, name, false)); // the next one unpacks, too
+		fixture_assert_nothing(&scene.fixture);
+	}
+	end(&scene);
+}
+
+// What a pull brought goes with its image.
+static void test_removed(void)
+{
+	struct scene scene;
+
+	begin(&scene, NULL);
+	g_autofree char *digest = put_image(&scene, (struct registry_image){0}), *blob = blob_of(scene.layers[0], NULL);
+	pull(&scene, "test/image:1");
+	g_autofree char *name = g_strconcat(scene.registry->host, "/test/image:1", NULL);
+	g_autofree char *removed =
+		g_strdup_printf("-%s;-%s/test/image@%s;image;layer;layer;layer;", name, scene.registry->host, digest);
+	assert_text(fixture_remove(&scene.fixture, name, false), removed);
+	fixture_assert_nothing(&scene.fixture);
+	g_autoptr(berth_transaction) transaction =
+		berth_transaction_begin(berth_store_database(scene.fixture.store), NULL);
+	g_auto(GStrv) paths = berth_origin_paths(transaction, blob, scene.registry->host, NULL);
+	g_assert_null(paths[0]);
+	g_clear_pointer(&transaction, berth_transaction_free);
+	end(&scene);
+}
+
 static void test_cancel(void)
 {
 	struct scene scene;
@@ -274,7 +313,7 @@ static void test_refused(void)
 		"\"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\",\"size\":2},"
 		"\"layers\":[]}"));
 	pull_fails(&scene, "test/image:artifact", "this is no image: its configuration is a application/vnd.oci.empty");
-	pull_fails(&scene, "test/image:none", "404");
+	pull_fails(&scene, "test/image:none", "/test/image:none not found: ");
 	assert_text(pull_as(&scene, "test/image:1", "windows/amd64", false),
 		    "platform \"windows/amd64\": only images for the operating system linux run here");
 	end(&scene);
@@ -479,6 +518,8 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/image/pull/overlay", NULL, test_pull);
 	g_test_add_data_func("/image/pull/copy", "copy", test_pull);
 	g_test_add_func("/image/pull/resume", test_resume);
+	g_test_add_func("/image/pull/compressions", test_compressions);
+	g_test_add_func("/image/pull/removed", test_removed);
 	g_test_add_func("/image/pull/cancel", test_cancel);
 	g_test_add_func("/image/pull/refused", test_refused);
 	g_test_add_func("/image/pull/foreign", test_foreign);
