@@ -13,7 +13,7 @@
 	with(global_init) with(easy_init) with(easy_setopt) with(easy_getinfo) with(easy_cleanup) with(easy_reset)     \
 		with(easy_strerror) with(multi_init) with(multi_setopt) with(multi_add_handle)                         \
 			with(multi_remove_handle) with(multi_perform) with(multi_poll) with(multi_info_read)           \
-				with(multi_cleanup) with(slist_append) with(slist_free_all)
+				with(multi_cleanup) with(slist_append) with(slist_free_all) with(getdate)
 
 #define BERTH_CURL_MEMBER(name) __typeof__(curl_##name) *name;
 struct berth_curl {

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define SESSIONS_KEPT 16
 #define SESSION_SECONDS 90 // an idle session is closed after that
@@ -210,15 +211,25 @@ static bool is_wanted(const char *name)
 	return false;
 }
 
-static void keep_header(struct berth_http_response *response, const char *line)
+// Retry-After may be a date: then it becomes the seconds until then.
+static char *seconds_until(const struct berth_curl *curl, const char *value)
+{
+	time_t date = g_ascii_isdigit(*value) ? -1 : curl->getdate(value, NULL);
+
+	return date < 0 ? g_strdup(value) : g_strdup_printf("%" G_GINT64_FORMAT, MAX((int64_t) date - time(NULL), 0));
+}
+
+static void keep_header(const struct exchange *exchange, const char *line)
 {
 	const char *colon = strchr(line, ':');
 	g_autofree char *name = colon ? g_ascii_strdown(line, colon - line) : NULL;
 
 	if (!name || !is_wanted(name))
 		return;
-	g_autofree char *value = g_strstrip(g_strdup(colon + 1));
-	g_ptr_array_add(response->headers, g_strdup_printf("%s: %s", name, value));
+	g_autofree char *raw = g_strstrip(g_strdup(colon + 1));
+	g_autofree char *value =
+		g_str_equal(name, "retry-after") ? seconds_until(exchange->curl, raw) : g_steal_pointer(&raw);
+	g_ptr_array_add(exchange->response->headers, g_strdup_printf("%s: %s", name, value));
 }
 
 // "HTTP/1.1 200 OK" begins an answer; of several (100 Continue) the last one counts.
@@ -241,7 +252,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *data)
 		g_ptr_array_set_size(response->headers, 0);
 		response->status = space ? atoi(space + 1) : 0;
 	} else if (response->received == 0) {
-		keep_header(response, line);
+		keep_header(exchange, line);
 	}
 	return size * count;
 }

@@ -228,7 +228,7 @@ static int64_t pause_of(const struct berth_registry_client *client, unsigned att
 	guint64 seconds;
 
 	pause = pause / 2 + g_random_int_range(0, (gint32) pause / 2 + 1);
-	if (!retry_after || !g_ascii_string_to_unsigned(retry_after, 10, 0, G_MAXUINT32, &seconds, NULL))
+	if (!retry_after || !g_ascii_string_to_unsigned(retry_after, 10, 0, G_MAXINT64, &seconds, NULL))
 		return pause;
 	return seconds > RETRY_AFTER_MAXIMUM ? -1 : MAX(pause, (int64_t) seconds * 1000);
 }

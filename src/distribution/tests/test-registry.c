@@ -244,22 +244,29 @@ static void test_second_tries(void)
 	scene_free(scene);
 }
 
-static void much_later(struct request *request, G_GNUC_UNUSED void *data)
+static void much_later(struct request *request, void *data)
 {
-	answer_text(request, 429, "Retry-After: 3600\r\n",
+	const struct scene *scene = data;
+
+	answer_text(request, 429, scene->data,
 		    "{\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"slow down\"}]}");
 }
 
 static void test_no_endless_wait(void)
 {
+	static const char *const headers[] = {"Retry-After: 3600\r\n",
+					      "Retry-After: Fri, 31 Dec 2999 23:59:59 GMT\r\n"};
 	struct scene *scene = scene_new(&(struct scene_options){.handler = much_later});
-	struct berth_manifest manifest = {0};
-	g_autoptr(GError) error = NULL;
 
-	g_assert_false(berth_repository_manifest(scene->repository, "1", &manifest, &error));
-	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE);
-	g_assert_nonnull(strstr(error->message, "TOOMANYREQUESTS"));
-	g_assert_cmpint(server_requests(scene->server), ==, 1);
+	for (size_t i = 0; i < G_N_ELEMENTS(headers); i++) {
+		struct berth_manifest manifest = {0};
+		g_autoptr(GError) error = NULL;
+		scene->data = headers[i];
+		g_assert_false(berth_repository_manifest(scene->repository, "1", &manifest, &error));
+		g_assert_error(error, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE);
+		g_assert_nonnull(strstr(error->message, "TOOMANYREQUESTS"));
+		g_assert_cmpint(server_requests(scene->server), ==, i + 1);
+	}
 	scene_free(scene);
 }
 
