@@ -268,7 +268,7 @@ compare_with_umoci() {
 	since=$(date +%s)
 	run berth pull -q "$FAKE/test/image:1"
 	[ "$output" = "$FAKE/test/image:1" ]
-	events=$(berth events --since "$since" --until "$(($(date +%s) + 1))" --filter event=pull --format '{{.Action}} {{.Actor.Attributes.name}}')
-	grep -qx "pull $FAKE/test/image:1" <<<"$events"
+	events=$(berth events --since "$since" --until "$(($(date +%s) + 1))" --filter event=pull --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}}')
+	grep -qx "pull $FAKE/test/image:1 $FAKE/test/image" <<<"$events"
 	[ "$(berth image pull -q "$FAKE/test/image:1")" = "$FAKE/test/image:1" ]
 }
