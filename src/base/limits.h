@@ -24,6 +24,7 @@
 #define BERTH_LIMIT_LAYERS 127 // of one image
 #define BERTH_LIMIT_IMAGE_ARCHIVE_FILES 65536 // of what `load` reads
 #define BERTH_LIMIT_IMAGE_ARCHIVE_BYTES ((int64_t) 1 << 40) // uncompressed
+#define BERTH_LIMIT_IMAGE_ARCHIVE_PADDING (64 << 20) // behind its end
 
 // Registries
 #define BERTH_LIMIT_TAGS 100000 // of one repository

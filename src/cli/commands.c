@@ -27,22 +27,14 @@ static const struct berth_command_entry container_commands[] = {
 };
 
 static const struct berth_command_entry image_commands[] = {
-	{"bootstrap", &berth_command_bootstrap, false},
-	{"history", &berth_command_history, false},
-	{"import", &berth_command_import, false},
-	{"inspect", &berth_command_image_inspect, false},
-	{"list", &berth_command_images, true},
-	{"load", &berth_command_load, false},
-	{"ls", &berth_command_images, false},
-	{"prune", &berth_command_image_prune, false},
-	{"pull", &berth_command_pull, false},
-	{"push", &berth_command_push, false},
-	{"remove", &berth_command_rmi, true},
-	{"rm", &berth_command_rmi, false},
-	{"save", &berth_command_save, false},
-	{"tag", &berth_command_tag, false},
-	{"tree", &berth_command_image_tree, false},
-	{0},
+	{"bootstrap", &berth_command_bootstrap, false}, {"history", &berth_command_history, false},
+	{"import", &berth_command_import, false},       {"inspect", &berth_command_image_inspect, false},
+	{"list", &berth_command_images, true},          {"load", &berth_command_load, false},
+	{"ls", &berth_command_images, false},           {"prune", &berth_command_image_prune, false},
+	{"pull", &berth_command_pull, false},           {"push", &berth_command_push, false},
+	{"remove", &berth_command_rmi, true},           {"rm", &berth_command_rmi, false},
+	{"save", &berth_command_save, false},           {"tag", &berth_command_tag, false},
+	{"tree", &berth_command_image_tree, false},     {0},
 };
 
 static const struct berth_command_entry manifest_commands[] = {
@@ -55,12 +47,9 @@ static const struct berth_command_entry manifest_commands[] = {
 };
 
 static const struct berth_command_entry system_commands[] = {
-	{"check", &berth_command_system_check, false},
-	{"df", &berth_command_df, false},
-	{"events", &berth_command_events, false},
-	{"info", &berth_command_info, false},
-	{"prune", &berth_command_system_prune, false},
-	{0},
+	{"check", &berth_command_system_check, false}, {"df", &berth_command_df, false},
+	{"events", &berth_command_events, false},      {"info", &berth_command_info, false},
+	{"prune", &berth_command_system_prune, false}, {0},
 };
 
 static const struct berth_command container_group = {.summary = "Manage containers", .commands = container_commands};

@@ -195,6 +195,21 @@ static bool read_entries(struct berth_image_archive *this, struct berth_tar *tar
 	return more == 0;
 }
 
+// What follows its end is padding, which a bomb has much of.
+static bool read_padding(struct berth_tar *tar, GError **error)
+{
+	const void *block;
+	int64_t total = 0;
+	gssize length;
+
+	while ((length = berth_layer_stream_next(tar->stream, &block, error)) > 0)
+		if ((total += length) > BERTH_LIMIT_IMAGE_ARCHIVE_PADDING)
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "the archive has more than %d bytes behind its end",
+					       BERTH_LIMIT_IMAGE_ARCHIVE_PADDING);
+	return length == 0;
+}
+
 struct berth_image_archive *berth_image_archive_read(struct berth_blobs *blobs, int fd, GError **error)
 {
 	g_autoptr(berth_image_archive) this = g_new0(struct berth_image_archive, 1);
@@ -203,7 +218,7 @@ struct berth_image_archive *berth_image_archive_read(struct berth_blobs *blobs, 
 	this->blobs = blobs;
 	this->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, file_free);
 	bool done = berth_tar_open(&tar, berth_source_of_fd(fd), BERTH_LIMIT_IMAGE_ARCHIVE_BYTES, false, error) &&
-		    read_entries(this, &tar, error) && berth_tar_finish(&tar, NULL, error);
+		    read_entries(this, &tar, error) && read_padding(&tar, error);
 	berth_tar_close(&tar);
 	return done ? g_steal_pointer(&this) : NULL;
 }

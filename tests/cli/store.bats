@@ -14,7 +14,7 @@ twin() {
 	mkdir "$BATS_TEST_TMPDIR/twin"
 	berth save busybox | tar -C "$BATS_TEST_TMPDIR/twin" -x
 	(
-		cd "$BATS_TEST_TMPDIR/twin"
+		cd "$BATS_TEST_TMPDIR/twin" || exit
 		rm index.json oci-layout
 		config=$(jq -r '.[0].Config' manifest.json)
 		jq -c '.config.Cmd = ["twin"]' "$config" >twin.json
