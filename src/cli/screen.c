@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define DRAW_INTERVAL 80000 // microseconds between two drawings that only counts make necessary
-#define RATE_INTERVAL 500000 // microseconds over which a rate is taken
+#define RATE_INTERVAL 300000 // microseconds over which a rate is taken
 #define BAR_WIDTH 30
 #define BAR_MIN 8
 #define NUMBERS_WIDTH 40 // of bytes, rate and time left
@@ -261,22 +261,32 @@ void berth_screen_set(struct berth_screen *screen, const char *id, const char *s
 		draw(screen);
 }
 
-void berth_screen_say(struct berth_screen *screen, const char *line)
-{
-	unsigned rows, columns = 0;
-
-	screen->options.size(screen->options.data, &rows, &columns);
-	rewind_block(screen, MAX(columns, 20));
-	fprintf(screen->options.out, "%s\n", line);
-	draw(screen);
-}
-
 void berth_screen_settle(struct berth_screen *screen)
 {
 	draw(screen);
 	g_array_set_size(screen->widths, 0);
 	g_ptr_array_set_size(screen->entries, 0);
 	screen->meter = (struct meter){0};
+}
+
+static bool all_done(const struct berth_screen *screen)
+{
+	for (guint i = 0; i < screen->entries->len; i++)
+		if (!((const struct entry *) screen->entries->pdata[i])->done)
+			return false;
+	return screen->entries->len > 0;
+}
+
+void berth_screen_say(struct berth_screen *screen, const char *line)
+{
+	unsigned rows, columns = 0;
+
+	if (all_done(screen))
+		berth_screen_settle(screen);
+	screen->options.size(screen->options.data, &rows, &columns);
+	rewind_block(screen, MAX(columns, 20));
+	fprintf(screen->options.out, "%s\n", line);
+	draw(screen);
 }
 
 void berth_screen_free(struct berth_screen *screen)

@@ -23,7 +23,7 @@ void berth_screen_free(struct berth_screen *screen);
 // The state of one object. `current` and `total` 0: there are no counts. The states of work whose bytes count as
 // transferred ("Downloading", "Pushing") have a rate.
 void berth_screen_set(struct berth_screen *screen, const char *id, const char *status, int64_t current, int64_t total);
-// A line that stays, above the block.
+// A line that stays: above the block, or below it when all of its objects are done.
 void berth_screen_say(struct berth_screen *screen, const char *line);
 // Leaves the block as it is; what comes is a new one.
 void berth_screen_settle(struct berth_screen *screen);

@@ -71,8 +71,8 @@ INDEX=application/vnd.oci.image.index.v1+json
 	old=$(berth image inspect -f '{{.Id}}' "$FAKE/test/image:1")
 	# the tag has moved: what is here is not taken for it
 	first=$(fake "$FAKE" GET v2/test/image/manifests/1)
-	other=$(fake "$FAKE" GET v2/test/index/manifests/1 | jq -r '.manifests[0].digest')
-	second=$(fake "$FAKE" GET "v2/test/index/manifests/$other")
+	moved=$(fake "$FAKE" GET v2/test/index/manifests/1 | jq -r '.manifests[0].digest')
+	second=$(fake "$FAKE" GET "v2/test/index/manifests/$moved")
 	for digest in $(jq -r '.config.digest, .layers[].digest' <<<"$second"); do
 		curl -sf "http://$FAKE/v2/test/index/blobs/$digest" | curl -sf -X PUT --data-binary @- "http://$FAKE/_blob" >/dev/null
 	done
@@ -254,9 +254,9 @@ INDEX=application/vnd.oci.image.index.v1+json
 	index=$(fake "$FAKE" GET v2/test/index/manifests/1)
 	both=$(jq -c --argjson index "$index" '.manifests = $index.manifests' <<<"$manifest")
 	for type in $MANIFEST $INDEX application/vnd.docker.distribution.manifest.v2+json; do
-		put_manifest $type "$(jq -c ".mediaType = \"$type\"" <<<"$both")"
+		put_manifest "$type" "$(jq -c ".mediaType = \"$type\"" <<<"$both")"
 		refused "both"
-		put_manifest $type "$(jq -c 'del(.mediaType)' <<<"$both")"
+		put_manifest "$type" "$(jq -c 'del(.mediaType)' <<<"$both")"
 		refused "both"
 	done
 	# not to be had in two steps either
