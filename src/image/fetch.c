@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/fd.h"
 
 // What was there may be what a crash of the machine left of unsynced bytes, or longer than the blob can be.
 static struct berth_ingest *open_ingest(struct berth_blobs *blobs, const struct oci_descriptor *descriptor, bool afresh,
@@ -48,14 +49,26 @@ static bool fetch_once(struct berth_transfer *transfer, struct berth_repository 
 	return !failure;
 }
 
+int64_t berth_transfer_size_here(struct berth_transfer *transfer, const char *digest)
+{
+	int64_t size = -1;
+	berth_fd fd = berth_blob_open(berth_store_blobs(transfer->images->store), digest, &size, NULL);
+
+	return fd < 0 ? -1 : size;
+}
+
 static bool fetch_missing(struct berth_transfer *transfer, struct berth_repository *from,
 			  const struct berth_fetch *fetch, GError **error)
 {
 	g_autoptr(GError) failure = NULL;
+	int64_t here = berth_transfer_size_here(transfer, fetch->descriptor->digest);
 	bool again;
 
-	if (berth_blob_exists(berth_store_blobs(transfer->images->store), fetch->descriptor->digest) ||
-	    fetch_once(transfer, from, fetch, false, &again, &failure))
+	if (here >= 0 && here != fetch->descriptor->size)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "blob %s: has %" G_GINT64_FORMAT " bytes, its manifest says %" G_GINT64_FORMAT,
+				       fetch->descriptor->digest, here, fetch->descriptor->size);
+	if (here >= 0 || fetch_once(transfer, from, fetch, false, &again, &failure))
 		return true;
 	if (again)
 		return fetch_once(transfer, from, fetch, true, &again, error);

@@ -91,7 +91,8 @@ static bool is_here(const struct pulling *this, const struct layer *layer)
 
 	berth_lease_add(this->transfer->lease, BERTH_RECORD_BLOB, layer->descriptor->digest);
 	berth_lease_add(this->transfer->lease, BERTH_RECORD_SNAPSHOT, layer->chain_id);
-	return is_known(this, layer) && berth_blob_exists(berth_store_blobs(store), layer->descriptor->digest) &&
+	return is_known(this, layer) &&
+	       berth_transfer_size_here(this->transfer, layer->descriptor->digest) == layer->descriptor->size &&
 	       berth_snapshot_exists(berth_store_snapshots(store), layer->chain_id);
 }
 

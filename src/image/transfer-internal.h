@@ -62,6 +62,8 @@ struct berth_fetch {
 };
 bool berth_transfer_fetch(struct berth_transfer *transfer, struct berth_repository *from,
 			  const struct berth_fetch *fetch, GError **error);
+// The size of a blob that is here, or -1. A manifest that says another one is false, whatever its digest.
+int64_t berth_transfer_size_here(struct berth_transfer *transfer, const char *digest);
 
 // pull-layers.c. Fetches and unpacks the manifest's layers. Returns a new array of struct berth_image_layer.
 GPtrArray *berth_pull_layers(struct berth_transfer *transfer, const struct oci_manifest *manifest,
