@@ -204,8 +204,11 @@ bool berth_repository_fetch(struct berth_repository *repository, const struct oc
 		g_autoptr(GError) cause = NULL;
 		if (fetch_from(repository, sources->pdata[i], &fetch, what, &cause))
 			return true;
-		if (i + 1 < sources->len && !g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_CANCELED))
+		if (i + 1 < sources->len && !g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_CANCELED)) {
+			if (!g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+				berth_endpoint_give_up(&repository->client, sources->pdata[i]);
 			continue;
+		}
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return false;
 	}

@@ -130,10 +130,7 @@ struct berth_repository {
 // The endpoints to ask for reading, best first; the array is new, the endpoints are the repository's. NULL with *error.
 GPtrArray *berth_repository_sources(struct berth_repository *repository, GError **error);
 struct berth_endpoint *berth_repository_own(struct berth_repository *repository, GError **error);
-// Asks the mirrors, then the registry. True when there is an answer, whatever its status.
-bool berth_repository_ask(struct berth_repository *repository, const struct berth_registry_call *call,
-			  struct berth_http_response *response, GError **error);
-// A mirror that cannot be reached is not asked again by this repository.
+// A mirror that does not help is not asked again by this repository.
 void berth_endpoint_give_up(struct berth_registry_client *client, struct berth_endpoint *mirror);
 
 bool berth_manifest_known(const char *type); // NULL is not

@@ -85,8 +85,9 @@ void berth_endpoint_give_up(struct berth_registry_client *client, struct berth_e
 	pthread_mutex_unlock(&client->lock);
 }
 
-bool berth_repository_ask(struct berth_repository *repository, const struct berth_registry_call *call,
-			  struct berth_http_response *response, GError **error)
+// Asks the mirrors, then the registry. True when there is an answer, whatever its status; *ret_source is whose.
+static bool ask(struct berth_repository *repository, const struct berth_registry_call *call,
+		struct berth_http_response *response, struct berth_endpoint **ret_source, GError **error)
 {
 	g_autoptr(GPtrArray) sources = berth_repository_sources(repository, error);
 
@@ -95,7 +96,8 @@ bool berth_repository_ask(struct berth_repository *repository, const struct bert
 	for (guint i = 0; i + 1 < sources->len; i++) {
 		enum berth_http_outcome outcome =
 			berth_registry_client_send_once(&repository->client, sources->pdata[i], call, response, NULL);
-		if (outcome == BERTH_HTTP_ANSWERED && (response->status == 200 || response->status == 206))
+		*ret_source = sources->pdata[i];
+		if (outcome == BERTH_HTTP_ANSWERED && response->status == 200)
 			return true;
 		if (outcome != BERTH_HTTP_ANSWERED)
 			berth_endpoint_give_up(&repository->client, sources->pdata[i]);
@@ -103,7 +105,8 @@ bool berth_repository_ask(struct berth_repository *repository, const struct bert
 		if (repository->client.canceled && repository->client.canceled(repository->client.data))
 			return berth_error_set(error, BERTH_ERROR_CANCELED, "canceled");
 	}
-	return berth_registry_client_send(&repository->client, sources->pdata[sources->len - 1], call, response, error);
+	*ret_source = sources->pdata[sources->len - 1];
+	return berth_registry_client_send(&repository->client, *ret_source, call, response, error);
 }
 
 void berth_manifest_clear(struct berth_manifest *manifest)
@@ -139,7 +142,8 @@ static char *describe(const struct berth_repository *repository, const char *ref
 }
 
 static bool fetch_manifest(struct berth_repository *repository, const char *method, const char *reference,
-			   const char *what, struct berth_http_response *response, GError **error)
+			   const char *what, struct berth_http_response *response, struct berth_endpoint **ret_source,
+			   GError **error)
 {
 	static const char *const headers[] = {ACCEPT, NULL};
 	g_autofree char *path = g_strdup_printf("/v2/%s/manifests/%s", repository->path, reference);
@@ -153,7 +157,7 @@ static bool fetch_manifest(struct berth_repository *repository, const char *meth
 		.what = what,
 	};
 
-	return berth_repository_ask(repository, &call, response, error);
+	return ask(repository, &call, response, ret_source, error);
 }
 
 static bool take_text(const char *reference, const char *what, struct berth_http_response *response,
@@ -182,24 +186,39 @@ static bool take_text(const char *reference, const char *what, struct berth_http
 	return true;
 }
 
+// From the best source that is left; *ret_source is which.
+static bool try_manifest(struct berth_repository *repository, const char *reference, const char *what,
+			 struct berth_manifest *ret, struct berth_endpoint **ret_source, GError **error)
+{
+	struct berth_http_response response = {0};
+	bool good = fetch_manifest(repository, "GET", reference, what, &response, ret_source, error);
+
+	if (good && response.status == 200)
+		good = take_text(reference, what, &response, ret, error);
+	else if (good)
+		good = berth_response_error(&repository->client, &response, what, error);
+	berth_http_response_clear(&response);
+	return good;
+}
+
 bool berth_repository_manifest(struct berth_repository *repository, const char *reference, struct berth_manifest *ret,
 			       GError **error)
 {
 	g_autofree char *what = describe(repository, reference);
-	struct berth_http_response response = {0};
-	bool good;
 
-	if (!check_reference(repository, reference, error) ||
-	    !fetch_manifest(repository, "GET", reference, what, &response, error)) {
-		berth_http_response_clear(&response);
+	if (!check_reference(repository, reference, error))
 		return false;
+	for (;;) {
+		struct berth_endpoint *source = NULL;
+		g_autoptr(GError) cause = NULL;
+		if (try_manifest(repository, reference, what, ret, &source, &cause))
+			return true;
+		if (!source || source->own || g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_CANCELED)) {
+			g_propagate_error(error, g_steal_pointer(&cause));
+			return false;
+		}
+		berth_endpoint_give_up(&repository->client, source); // a mirror that sends what cannot be it
 	}
-	if (response.status == 200)
-		good = take_text(reference, what, &response, ret, error);
-	else
-		good = berth_response_error(&repository->client, &response, what, error);
-	berth_http_response_clear(&response);
-	return good;
 }
 
 // What a HEAD tells is enough when it has digest and type.
@@ -224,11 +243,12 @@ bool berth_repository_resolve(struct berth_repository *repository, const char *r
 {
 	g_autofree char *what = describe(repository, reference);
 	struct berth_http_response response = {0};
+	struct berth_endpoint *source;
 	bool good = false, again = false;
 
 	if (!check_reference(repository, reference, error))
 		return false;
-	if (fetch_manifest(repository, "HEAD", reference, what, &response, error)) {
+	if (fetch_manifest(repository, "HEAD", reference, what, &response, &source, error)) {
 		good = take_head(reference, &response, ret);
 		// A HEAD that is refused does not say why, and some registries do not know HEAD.
 		again = !good && !berth_status_is_passing(response.status);

@@ -401,6 +401,31 @@ static void test_mirror(void)
 	scene_free(scene);
 }
 
+static void other_manifest(struct request *request, G_GNUC_UNUSED void *data)
+{
+	answer_text(request, 200, "Content-Type: " OCI_MEDIA_MANIFEST "\r\n", "{\"schemaVersion\":2,\"layers\":[]}");
+}
+
+// A mirror that sends another manifest than was asked for is left alone.
+static void test_lying_mirror(void)
+{
+	struct scene *scene = scene_new(
+		&(struct scene_options){.handler = good_manifest, .other_handler = other_manifest, .mirror = "other"});
+	g_autofree char *digest = digest_of(MANIFEST, strlen(MANIFEST));
+	g_autoptr(GError) error = NULL;
+
+	for (int i = 1; i <= 2; i++) {
+		struct berth_manifest manifest = {0};
+		g_assert_true(berth_repository_manifest(scene->repository, digest, &manifest, &error));
+		g_assert_no_error(error);
+		g_assert_cmpstr(manifest.text, ==, MANIFEST);
+		berth_manifest_clear(&manifest);
+		g_assert_cmpint(server_requests(scene->other), ==, 1);
+		g_assert_cmpint(server_requests(scene->server), ==, i);
+	}
+	scene_free(scene);
+}
+
 static void test_dead_mirror(void)
 {
 	struct scene *scene = scene_new(&(struct scene_options){.handler = good_manifest, .mirror = "127.0.0.1:1"});
@@ -526,6 +551,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/registry/redirect", test_redirect);
 	g_test_add_func("/registry/bad-redirects", test_bad_redirects);
 	g_test_add_func("/registry/mirror", test_mirror);
+	g_test_add_func("/registry/lying-mirror", test_lying_mirror);
 	g_test_add_func("/registry/dead-mirror", test_dead_mirror);
 	g_test_add_func("/registry/tags", test_tags);
 	g_test_add_func("/registry/search", test_search);
