@@ -6,15 +6,13 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "base/json.h"
-#include "base/limits.h"
+#include "image/manifest-read.h"
 #include "image/origin.h"
 #include "image/platform.h"
 
 #include <string.h>
 
 #define INDEX_DEPTH 4 // of indexes in indexes
-#define MEDIA_ANY "application/octet-stream" // of configurations that old programs pushed
 
 // One image in the course of its pull.
 struct pull {
@@ -76,91 +74,13 @@ static bool is_up_to_date(const struct pull *this, bool *ret, GError **error)
 	return true;
 }
 
-static bool check_descriptor(const struct oci_descriptor *descriptor, int64_t limit, GError **error)
-{
-	if (!berth_digest_valid(descriptor->digest))
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "invalid digest \"%s\": expected sha256: and 64 hexadecimal digits",
-				       descriptor->digest);
-	if (descriptor->size < 0 || descriptor->size > limit)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "%s has %" G_GINT64_FORMAT " bytes; at most %" G_GINT64_FORMAT " are possible",
-				       descriptor->digest, descriptor->size, limit);
-	return true;
-}
-
-static bool is_image_config(const char *media_type)
-{
-	return g_str_equal(media_type, OCI_MEDIA_CONFIG) || g_str_equal(media_type, DOCKER_MEDIA_CONFIG) ||
-	       g_str_equal(media_type, MEDIA_ANY);
-}
-
-static bool is_layer(const char *media_type)
-{
-	static const char *const kinds[] = {
-		OCI_MEDIA_LAYER,
-		OCI_MEDIA_LAYER_GZIP,
-		OCI_MEDIA_LAYER_ZSTD,
-		DOCKER_MEDIA_LAYER_GZIP,
-		"application/vnd.docker.image.rootfs.diff.tar",
-		"application/vnd.docker.image.rootfs.diff.tar.zstd",
-		"application/vnd.docker.image.rootfs.foreign.diff.tar",
-		"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-		"application/vnd.oci.image.layer.nondistributable.v1.tar",
-		"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-		"application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-		NULL,
-	};
-
-	return g_strv_contains(kinds, media_type);
-}
-
-static bool check_manifest(const struct oci_manifest *manifest, GError **error)
-{
-	if (manifest->schema_version != 2)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "schema version %" G_GINT64_FORMAT " is not supported: expected 2",
-				       manifest->schema_version);
-	if (!is_image_config(manifest->config->media_type))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "this is no image: its configuration is a %s",
-				       manifest->config->media_type);
-	if (manifest->layers->len > BERTH_LIMIT_LAYERS)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "it has %u layers; at most %d are possible",
-				       manifest->layers->len, BERTH_LIMIT_LAYERS);
-	if (!check_descriptor(manifest->config, BERTH_LIMIT_MANIFEST, error))
-		return false;
-	for (guint i = 0; i < manifest->layers->len; i++) {
-		const struct oci_descriptor *layer = manifest->layers->pdata[i];
-		if (!check_descriptor(layer, BERTH_LIMIT_LAYER_BYTES, error))
-			return false;
-		if (!is_layer(layer->media_type))
-			return berth_error_set(error, BERTH_ERROR_INVALID, "layer %u has the unknown media type %s",
-					       i + 1, layer->media_type);
-	}
-	return true;
-}
-
-static bool read_document(struct pull *this, const char *digest, int64_t size, const struct berth_manifest *resolved,
-			  int depth, GError **error);
-
-static bool choose(struct pull *this, const char *text, size_t length, int depth, GError **error)
-{
-	g_autoptr(oci_index) index = berth_document_parse_text(&oci_index_document, text, length, "index", error);
-	const struct oci_descriptor *chosen = index ? berth_platform_choose(index, this->platform, error) : NULL;
-
-	if (!chosen || !check_descriptor(chosen, BERTH_LIMIT_MANIFEST, error))
-		return false;
-	if (depth == 0)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "indexes are nested too deep");
-	return read_document(this, chosen->digest, chosen->size, NULL, depth - 1, error);
-}
-
-// Reads a manifest, or the one for the platform through an index. `size` -1: unknown.
+// Reads a manifest, or the one for the platform through indexes. `size` -1: unknown.
 static bool read_document(struct pull *this, const char *digest, int64_t size, const struct berth_manifest *resolved,
 			  int depth, GError **error)
 {
 	size_t length;
 	g_autofree char *text = berth_transfer_document(this->transfer, digest, resolved, &length, error);
+	g_autoptr(oci_descriptor) chosen = NULL;
 
 	if (!text)
 		return false;
@@ -168,48 +88,29 @@ static bool read_document(struct pull *this, const char *digest, int64_t size, c
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "manifest %s has %zu bytes, its index says %" G_GINT64_FORMAT, digest, length,
 				       size);
-	BERTH_AUTO_JSON json_t *json = berth_json_parse(text, length, digest, error);
-	if (!json)
+	if (!berth_manifest_read(text, length, digest, this->platform, &this->manifest, &chosen, error))
 		return false;
-	bool index = json_object_get(json, "manifests") != NULL;
-	if (index && json_object_get(json, "layers"))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "%s is both a manifest and an index", digest);
-	if (index)
-		return choose(this, text, length, depth, error);
-	this->manifest = berth_document_parse(&oci_manifest_document, json, error);
-	this->manifest_digest = g_strdup(digest);
-	if (this->manifest && check_manifest(this->manifest, error))
+	if (this->manifest) {
+		this->manifest_digest = g_strdup(digest);
 		return true;
-	g_prefix_error(error, "manifest %s: ", digest);
-	return false;
+	}
+	if (depth == 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "indexes are nested too deep");
+	return read_document(this, chosen->digest, chosen->size, NULL, depth - 1, error);
 }
 
-static bool check_image(const struct pull *this, GError **error)
+static bool check_platform(const struct pull *this, GError **error)
 {
 	const struct oci_image *image = this->image;
-	guint layers = this->manifest->layers->len;
-	char *const *diff_ids = image->rootfs->diff_ids;
 
-	if (!g_str_equal(image->os, "linux"))
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "it is for the operating system \"%s\", not for linux", image->os);
-	if (g_strv_length(image->rootfs->diff_ids) != layers)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "the manifest has %u layers, the configuration says %u", layers,
-				       g_strv_length(image->rootfs->diff_ids));
-	for (; *diff_ids; diff_ids++)
-		if (!berth_digest_valid(*diff_ids))
-			return berth_error_set(error, BERTH_ERROR_INVALID, "the configuration has the diff id \"%s\"",
-					       *diff_ids);
-	if (this->transfer->options->platform && !runs(this, image)) {
-		g_autofree char *wanted = berth_platform_string(this->platform);
-		return berth_error_set(error, BERTH_ERROR_NOT_FOUND,
-				       "image was found but does not match the specified platform: wanted %s, actual: "
-				       "%s/%s%s%s",
-				       wanted, image->os, image->architecture, image->variant ? "/" : "",
-				       image->variant ? image->variant : "");
-	}
-	return true;
+	if (!this->transfer->options->platform || runs(this, image))
+		return true;
+	g_autofree char *wanted = berth_platform_string(this->platform);
+	return berth_error_set(error, BERTH_ERROR_NOT_FOUND,
+			       "image was found but does not match the specified platform: wanted %s, actual: "
+			       "%s/%s%s%s",
+			       wanted, image->os, image->architecture, image->variant ? "/" : "",
+			       image->variant ? image->variant : "");
 }
 
 static bool read_config(struct pull *this, GError **error)
@@ -220,11 +121,8 @@ static bool read_config(struct pull *this, GError **error)
 		return false;
 	BERTH_FAILPOINT("image.pull.config-fetched");
 	this->image = berth_images_config(this->transfer->images, this->manifest->config->digest, error);
-	if (!this->image)
-		return false;
-	if (!this->image->rootfs->diff_ids)
-		this->image->rootfs->diff_ids = g_new0(char *, 1);
-	return check_image(this, error);
+	return this->image && berth_manifest_check_image(this->manifest, this->image, error) &&
+	       check_platform(this, error);
 }
 
 // The image may be here, from another place or another manifest: then all that it needs is, and stays.
