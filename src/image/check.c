@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/json.h"
 #include "store/check.h"
 
 #include <string.h>
@@ -42,7 +43,10 @@ static bool used_by_container(struct berth_transaction *transaction, const char 
 static bool forget_image(struct berth_images *images, struct berth_transaction *transaction, const char *id)
 {
 	g_auto(GStrv) names = berth_image_record_names(transaction, id, NULL);
+	BERTH_AUTO_JSON json_t *record = berth_record_get(transaction, BERTH_RECORD_IMAGE, id, NULL);
 
+	if (!record) // it was dropped for something else that it has lost
+		return true;
 	if (!names || used_by_container(transaction, id))
 		return false;
 	for (char **name = names; *name; name++) {

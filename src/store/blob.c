@@ -255,6 +255,12 @@ static bool check_content(struct berth_ingest *ingest, const char *expected, int
 	return true;
 }
 
+// Also where the blob was there already: another thread may have renamed it and not synced the folder yet.
+static bool sync_folder(struct berth_blobs *blobs, GError **error)
+{
+	return fsync(blobs->folder) == 0 || berth_error_set_errno(error, errno, "sync the folder of blobs");
+}
+
 static bool publish(struct berth_ingest *ingest, const char *digest, GError **error)
 {
 	struct berth_blobs *blobs = ingest->blobs;
@@ -262,7 +268,7 @@ static bool publish(struct berth_ingest *ingest, const char *digest, GError **er
 	announce(blobs, digest);
 	if (berth_blob_exists(blobs, digest)) {
 		drop(ingest);
-		return true;
+		return sync_folder(blobs, error);
 	}
 	if (fchmod(ingest->fd, 0400) < 0 || fdatasync(ingest->fd) < 0)
 		return berth_error_set_errno(error, errno, "sync the blob of %s", ingest->reference);
@@ -270,9 +276,7 @@ static bool publish(struct berth_ingest *ingest, const char *digest, GError **er
 	if (renameat(blobs->ingests, hex_of(ingest->name), blobs->folder, hex_of(digest)) < 0)
 		return berth_error_set_errno(error, errno, "rename the blob of %s", ingest->reference);
 	BERTH_FAILPOINT("blob.commit.renamed");
-	if (fsync(blobs->folder) < 0)
-		return berth_error_set_errno(error, errno, "sync the folder of the blob of %s", ingest->reference);
-	return true;
+	return sync_folder(blobs, error);
 }
 
 bool berth_ingest_commit(struct berth_ingest *ingest, const char *digest, int64_t size, char **ret_digest,
@@ -319,8 +323,9 @@ char *berth_blob_put(struct berth_blobs *blobs, const void *data, size_t length,
 	berth_hash_update(hash, data, length);
 	berth_hash_digest(hash, digest);
 	announce(blobs, digest);
-	if (!berth_blob_exists(blobs, digest) &&
-	    !berth_write_file_at(blobs->folder, hex_of(digest), data, length, 0400, true, error)) {
+	if (berth_blob_exists(blobs, digest)
+		    ? !sync_folder(blobs, error)
+		    : !berth_write_file_at(blobs->folder, hex_of(digest), data, length, 0400, true, error)) {
 		g_prefix_error(error, "write blob %s: ", digest);
 		return NULL;
 	}

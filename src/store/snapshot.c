@@ -247,16 +247,20 @@ static bool refuse_users(struct berth_transaction *transaction, const char *id, 
 }
 
 // Renames a folder together with the commit of the transaction that says so. A folder that is missing is no error:
-// then a crash of the machine took it, and the record is what is left to be mended.
+// then a crash of the machine took it, and the record is what is left to be mended. With `sync` the rename is on the
+// disk before anybody can see the record: who builds on it may be on the disk before us.
 static bool rename_with(struct berth_snapshots *snapshots, struct berth_transaction *transaction, const char *from,
-			const char *to, GError **error)
+			const char *to, bool sync, GError **error)
 {
-	bool renamed = renameat(snapshots->folder, from, snapshots->folder, to) == 0;
+	bool renamed = renameat(snapshots->folder, from, snapshots->folder, to) == 0, good = true;
 
 	if (!renamed && errno != ENOENT)
 		return berth_error_set_errno(error, errno, "rename the snapshot folder %s to %s", from, to);
 	BERTH_FAILPOINT("snapshot.rename.renamed");
-	if (berth_transaction_commit(transaction, error))
+	if (sync && fsync(snapshots->folder) < 0)
+		good = berth_error_set_errno(error, errno, "sync the folder of snapshots");
+	BERTH_FAILPOINT("snapshot.rename.synced");
+	if (good && berth_transaction_commit(transaction, error))
 		return true;
 	if (renamed)
 		renameat(snapshots->folder, to, snapshots->folder, from);
@@ -287,7 +291,7 @@ static bool become_layer(struct berth_snapshots *snapshots, const char *id, cons
 	record->committed = true;
 	return refuse_users(transaction, id, error) && put(transaction, chain_id, record, error) &&
 	       berth_record_remove(transaction, KIND, id, error) &&
-	       rename_with(snapshots, transaction, from, to, error);
+	       rename_with(snapshots, transaction, from, to, true, error);
 }
 
 bool berth_snapshot_commit(struct berth_snapshots *snapshots, const char *id, const char *chain_id, GError **error)
@@ -308,11 +312,7 @@ bool berth_snapshot_commit(struct berth_snapshots *snapshots, const char *id, co
 		return false;
 	}
 	BERTH_FAILPOINT("snapshot.commit.committed");
-	if (exists)
-		return berth_snapshot_remove(snapshots, id, error);
-	if (fsync(snapshots->folder) < 0)
-		return berth_error_set_errno(error, errno, "sync the folder of snapshot %s", chain_id);
-	return true;
+	return !exists || berth_snapshot_remove(snapshots, id, error);
 }
 
 bool berth_snapshot_exists(struct berth_snapshots *snapshots, const char *id)
@@ -478,7 +478,7 @@ bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, be
 	prefix = g_strdup_printf(".gone-%" G_GINT64_FORMAT "-", berth_moment_now());
 	gone = folder_of(prefix, id);
 	if (!berth_record_remove(transaction, KIND, id, error) ||
-	    !rename_with(snapshots, transaction, name, gone, error))
+	    !rename_with(snapshots, transaction, name, gone, false, error))
 		return false;
 	*ret_name = g_steal_pointer(&gone);
 	return true;

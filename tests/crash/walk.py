@@ -53,6 +53,7 @@ class Walk:
         self.known = {}  # name -> the states that it may be in; "" is: does not exist
         self.ids = {}
         self.registry = None
+        self.damaged = False  # by us
 
     # Requests
 
@@ -289,6 +290,21 @@ def images(walk):
     walk.ask("POST", "/images/load", archive, ["Content-Type: application/x-tar"])
 
 
+    walk.damaged = True
+    blobs = f"{walk.engine.folder}/data/blobs/sha256"
+    for name in os.listdir(blobs):
+        if os.path.getsize(f"{blobs}/{name}") < 4096:  # the configuration and the manifest
+            os.unlink(f"{blobs}/{name}")
+    assert json.loads(walk.ask("POST", "/berth/check?repair=1"))["Whole"]
+    walk.damaged = False
+
+
+def check_store(walk):
+    """Every blob, snapshot and reference is whole, but what we damaged ourselves, which is repaired."""
+    report = json.loads(walk.ask("POST", "/berth/check?repair=1" if walk.damaged else "/berth/check"))
+    assert report["Whole"], report["Problems"]
+
+
 def check_images(walk):
     """Every image that is there is whole; without images nothing is stored."""
     walk.import_image()
@@ -396,6 +412,7 @@ def walk_point(scenario, point, trace=None):
         if scenario == "recovery":
             assert b"end\n" in walk.ask("GET", "/containers/ends/logs?stdout=1")
             assert json.loads(walk.ask("GET", "/containers/ends/json"))["State"]["ExitCode"] == 5
+        check_store(walk)
         if scenario == "pulls":
             walk.pull()  # goes on where it was
         if scenario in ("images", "pulls"):
