@@ -11,8 +11,7 @@
 
 load ../helpers
 
-# Not loopback, where TLS is not verified.
-OWN_ADDRESS=${OWN_ADDRESS:-192.0.2.$((1 + $$ % 250))}
+OWN_ADDRESS=${OWN_ADDRESS:-}
 
 images_setup() {
 	REGISTRIES=$(mktemp -d "${TMPDIR:-/tmp}/berth-test-XXXXXX")
@@ -38,9 +37,14 @@ images_teardown() {
 	return $left
 }
 
+# An address of this file's own, which is not loopback: TLS is verified there.
 own_address() {
+	local last
+	for last in $(shuf -i 1-250); do
+		OWN_ADDRESS=192.0.2.$last
+		! ip addr add "$OWN_ADDRESS/32" dev lo 2>/dev/null || break
+	done
 	export OWN_ADDRESS
-	ip addr add "$OWN_ADDRESS/32" dev lo
 	echo "$OWN_ADDRESS" >"$REGISTRIES/own-address"
 }
 
