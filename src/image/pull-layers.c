@@ -377,19 +377,16 @@ static bool unpack_layers(struct pulling *this, GError **error)
 
 static void run(struct pulling *this)
 {
-	g_autoptr(GPtrArray) threads = g_ptr_array_new();
 	guint missing = 0;
 	GError *failure = NULL;
 
 	for (guint i = 0; i < this->count; i++)
 		missing += !this->layers[i].here;
 	missing = MIN(missing, (guint) berth_registries_downloads(this->transfer->options->registries));
-	for (guint i = 0; i < missing; i++)
-		g_ptr_array_add(threads, g_thread_new("download", fetch_layers, this));
+	GPtrArray *threads = berth_transfer_threads(this->transfer, "download", missing, fetch_layers, this);
 	if (!unpack_layers(this, &failure) && failure)
 		berth_transfer_fail(this->transfer, failure);
-	for (guint i = 0; i < threads->len; i++)
-		g_thread_join(threads->pdata[i]);
+	berth_transfer_join(threads);
 }
 
 static GPtrArray *describe(struct pulling *this, GError **error)

@@ -134,13 +134,9 @@ static void plan(struct pushing *this, const struct oci_manifest *manifest, char
 
 static void run(struct pushing *this)
 {
-	g_autoptr(GPtrArray) threads = g_ptr_array_new();
 	guint uploads = MIN(this->count, (guint) berth_registries_uploads(this->transfer->options->registries));
 
-	for (guint i = 0; i < uploads; i++)
-		g_ptr_array_add(threads, g_thread_new("upload", push_items, this));
-	for (guint i = 0; i < threads->len; i++)
-		g_thread_join(threads->pdata[i]);
+	berth_transfer_join(berth_transfer_threads(this->transfer, "upload", uploads, push_items, this));
 }
 
 bool berth_push_blobs(struct berth_transfer *transfer, const struct oci_manifest *manifest, char *const *diff_ids,

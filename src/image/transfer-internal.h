@@ -33,6 +33,12 @@ bool berth_transfer_stopped(void *transfer);
 // The same as an error: BERTH_ERROR_CANCELED.
 bool berth_transfer_check(struct berth_transfer *transfer, GError **error);
 
+// Runs `work` in up to `count` threads of that name, fewer if the system has no more; none at all is the transfer's
+// failure. They end by themselves; berth_transfer_join() waits for it.
+GPtrArray *berth_transfer_threads(struct berth_transfer *transfer, const char *name, guint count, GThreadFunc work,
+				  void *data);
+void berth_transfer_join(GPtrArray *threads); // and frees it
+
 // transfer-progress.c
 void berth_transfer_tell(struct berth_transfer *transfer, const char *id, const char *status);
 // A line of a layer, with an empty detail as Docker has it.

@@ -61,3 +61,31 @@ bool berth_transfer_check(struct berth_transfer *transfer, GError **error)
 {
 	return !berth_transfer_stopped(transfer) || berth_error_set(error, BERTH_ERROR_CANCELED, "canceled");
 }
+
+GPtrArray *berth_transfer_threads(struct berth_transfer *transfer, const char *name, guint count, GThreadFunc work,
+				  void *data)
+{
+	GPtrArray *threads = g_ptr_array_new();
+	GError *failure = NULL;
+
+	while (threads->len < count) {
+		GThread *thread = g_thread_try_new(name, work, data, &failure);
+		if (!thread)
+			break;
+		g_ptr_array_add(threads, thread);
+	}
+	if (failure && threads->len == 0) {
+		GError *shown = NULL;
+		berth_error_set(&shown, BERTH_ERROR_RESOURCE_EXHAUSTED, "no thread to work in: %s", failure->message);
+		berth_transfer_fail(transfer, shown);
+	}
+	g_clear_error(&failure);
+	return threads;
+}
+
+void berth_transfer_join(GPtrArray *threads)
+{
+	for (guint i = 0; i < threads->len; i++)
+		g_thread_join(threads->pdata[i]);
+	g_ptr_array_unref(threads);
+}
