@@ -33,9 +33,12 @@ __asm__(".text\n"
 	"	jmp	_start\n"
 	".size berth_self_start, . - berth_self_start\n");
 
+// A guarded stack takes its canary from the thread's memory.
+#define EARLY __attribute__((no_stack_protector))
+
 void berth_self_start_at(uintptr_t *stack);
 
-static long call(long number, long a, long b, long c, long d, long e)
+EARLY static long call(long number, long a, long b, long c, long d, long e)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
@@ -48,7 +51,7 @@ static long call(long number, long a, long b, long c, long d, long e)
 	return result;
 }
 
-static bool is_mark(const char *variable)
+EARLY static bool is_mark(const char *variable)
 {
 	const char *mark = BERTH_SELF_MARK "=";
 
@@ -59,7 +62,7 @@ static bool is_mark(const char *variable)
 	return !*mark;
 }
 
-static int clone_mount(void)
+EARLY static int clone_mount(void)
 {
 	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, .propagation = MS_PRIVATE};
 	struct statfs fs;
@@ -75,7 +78,7 @@ static int clone_mount(void)
 	return (int) fd;
 }
 
-__attribute__((used)) void berth_self_start_at(uintptr_t *stack)
+__attribute__((used)) EARLY void berth_self_start_at(uintptr_t *stack)
 {
 	char **argv = (char **) (stack + 1), **envp = argv + *stack + 1, **end = envp;
 
