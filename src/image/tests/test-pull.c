@@ -423,6 +423,56 @@ static void test_at_once(void)
 	end(&scene);
 }
 
+struct giving_up {
+	struct scene *scene;
+	int canceled; // by atomics
+};
+
+static bool has_given_up(void *data)
+{
+	return __atomic_load_n(&((struct giving_up *) data)->canceled, __ATOMIC_RELAXED);
+}
+
+static void *run_giving_up(void *data)
+{
+	struct giving_up *this = data;
+	struct berth_transfer_options options = {
+		.registries = this->scene->client, .canceled = has_given_up, .data = this};
+	g_autofree char *name = g_strconcat(this->scene->registry->host, "/test/image:1", NULL);
+	g_autoptr(GError) error = NULL;
+
+	g_assert_false(berth_images_pull(this->scene->fixture.images, name, &options, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_CANCELED);
+	return NULL;
+}
+
+// Who waits for another's download takes it over when the other gives up.
+static void test_taken_over(void)
+{
+	struct scene scene;
+	struct giving_up first = {.scene = &scene};
+	pthread_t giving_up, staying;
+
+	begin(&scene, NULL);
+	g_free(put_image(&scene, (struct registry_image){.count = 1}));
+	g_autofree char *blob = blob_of(scene.layers[0], NULL);
+	g_autofree char *path = g_strconcat("/v2/test/image/blobs/", blob, NULL);
+	registry_wait(scene.registry, path);
+	g_assert_cmpint(pthread_create(&giving_up, NULL, run_giving_up, &first), ==, 0);
+	while (registry_count(scene.registry, blob) == 0)
+		g_usleep(1000);
+	struct puller second = {&scene, "test/image:1"};
+	g_assert_cmpint(pthread_create(&staying, NULL, run_pull, &second), ==, 0);
+	g_usleep(50000); // it comes to where it waits
+	__atomic_store_n(&first.canceled, 1, __ATOMIC_RELAXED);
+	pthread_join(giving_up, NULL);
+	registry_go_on(scene.registry);
+	pthread_join(staying, NULL);
+	g_assert_cmpuint(registry_count(scene.registry, blob), ==, 2);
+	g_assert_cmpint(berth_images_count(scene.fixture.images, NULL), ==, 1);
+	end(&scene);
+}
+
 // A layer is fetched when its content is here but its blob is not, and its content is looked at.
 static void test_other_blob(void)
 {
@@ -525,6 +575,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/image/pull/foreign", test_foreign);
 	g_test_add_func("/image/pull/index", test_index);
 	g_test_add_func("/image/pull/at-once", test_at_once);
+	g_test_add_func("/image/pull/taken-over", test_taken_over);
 	g_test_add_func("/image/pull/other-blob", test_other_blob);
 	g_test_add_func("/image/pull/moved", test_moved);
 	g_test_add_func("/image/pull/all-tags", test_all_tags);
