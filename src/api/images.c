@@ -133,15 +133,22 @@ bool berth_handle_image_load(struct berth_request *request, GError **error)
 	return berth_progress_end(&stream, failure, error);
 }
 
+static gssize read_save(void *save, void *buffer, size_t size, GError **error)
+{
+	return berth_image_save_read(save, buffer, size, error);
+}
+
+static void free_save(void *save)
+{
+	berth_image_save_free(save);
+}
+
 static bool save(struct berth_request *request, char *const *names, GError **error)
 {
-	for (char *const *name = names; *name; name++) {
-		g_autofree char *id = berth_images_resolve(berth_request_images(request), *name, error);
-		if (!id)
-			return false;
-	}
-	berth_stream_begin(request, "application/x-tar");
-	return berth_images_save(berth_request_images(request), names, berth_stream_fd(request), error);
+	int64_t size;
+	struct berth_image_save *archive = berth_images_save(berth_request_images(request), names, &size, error);
+
+	return archive && berth_reply_read(request, "application/x-tar", size, read_save, archive, free_save);
 }
 
 bool berth_handle_image_save(struct berth_request *request, GError **error)

@@ -28,6 +28,10 @@ struct berth_request {
 	unsigned status;
 	char *reply_type, *reply;
 	size_t reply_length;
+	berth_read_fn *read; // instead of `reply`
+	void *read_data;
+	GDestroyNotify free_data;
+	int64_t read_size;
 	GPtrArray *headers; // names and values by turns
 	berth_upgrade_fn *upgrade;
 	bool raw;

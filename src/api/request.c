@@ -47,6 +47,8 @@ void berth_request_unref(struct berth_request *request)
 	g_free(request->argument);
 	g_free(request->content_type);
 	g_free(request->registry_auth);
+	if (request->free_data)
+		request->free_data(request->read_data);
 	g_free(request->reply_type);
 	g_free(request->reply);
 	pthread_mutex_destroy(&request->lock);
@@ -206,6 +208,16 @@ bool berth_reply_documents(struct berth_request *request, const struct berth_doc
 	BERTH_AUTO_JSON json_t *array = berth_request_print_documents(request, document, objects);
 
 	return berth_reply_json(request, 200, array);
+}
+
+bool berth_reply_read(struct berth_request *request, const char *content_type, int64_t size, berth_read_fn *read,
+		      void *data, GDestroyNotify free_data)
+{
+	request->read = read;
+	request->read_size = size;
+	request->read_data = data;
+	request->free_data = free_data;
+	return reply(request, 200, content_type, NULL, 0);
 }
 
 void berth_reply_upgrade(struct berth_request *request, const char *content_type, berth_upgrade_fn *upgrade)

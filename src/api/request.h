@@ -62,6 +62,12 @@ int berth_stream_fd(const struct berth_request *request); // the descriptor behi
 // True when the client has left or the API stops; any thread may ask.
 bool berth_request_gone(const struct berth_request *request);
 
+// A body of `size` bytes that is read piece by piece, on the connection's thread, as the client takes it: `read` gives
+// up to `size` bytes, or -1 with *error, which cuts the connection off. `data` is freed in the end.
+typedef gssize berth_read_fn(void *data, void *buffer, size_t size, GError **error);
+bool berth_reply_read(struct berth_request *request, const char *content_type, int64_t size, berth_read_fn *read,
+		      void *data, GDestroyNotify free_data);
+
 // Answers 101: when the head is out `upgrade` is called with the connection's socket, which it may duplicate, and with
 // what the client sent after its request already.
 typedef void berth_upgrade_fn(struct berth_request *request, int socket, const char *early, size_t length);

@@ -24,6 +24,7 @@
 #define STACK_SIZE (256 << 10)
 #endif
 #define STREAM_BLOCK (32 << 10)
+#define READ_BLOCK (256 << 10) // of a body whose size is known
 #define DRAIN_LIMIT (1 << 20) // of a body that is read only to be thrown away
 #define STOP_SECONDS 2
 #define CONNECTION_MEMORY (BERTH_LIMIT_REQUEST_HEADER + (32 << 10)) // the head's limit and room for the answer's
@@ -208,6 +209,17 @@ static ssize_t read_stream(void *data, G_GNUC_UNUSED uint64_t position, char *bu
 	return length > 0 ? length : length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+static ssize_t read_body(void *data, G_GNUC_UNUSED uint64_t position, char *buffer, size_t size)
+{
+	struct berth_request *request = data;
+	g_autoptr(GError) error = NULL;
+	gssize length = request->read(request->read_data, buffer, size, &error);
+
+	if (length < 0)
+		g_warning("%s %s: cut off: %s", request->method, request->path, error->message);
+	return length > 0 ? length : length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static void unref_request(void *data)
 {
 	berth_request_unref(data);
@@ -236,6 +248,9 @@ static struct MHD_Response *make_response(struct berth_request *request, bool st
 							     berth_request_ref(request), unref_request);
 		if (request->raw)
 			MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+	} else if (request->read) {
+		response = MHD_create_response_from_callback((uint64_t) request->read_size, READ_BLOCK, read_body,
+							     berth_request_ref(request), unref_request);
 	} else {
 		char *text = request->reply ? request->reply : g_strdup("");
 		response = MHD_create_response_from_buffer_with_free_callback(request->reply_length, text, g_free);

@@ -549,6 +549,23 @@ static bool next_chunk(struct berth_answer *answer, GError **error)
 	return line != NULL;
 }
 
+// A long body of known length goes straight to who wants it.
+static ssize_t read_past_buffer(struct berth_answer *answer, void *data, size_t size, GError **error)
+{
+	ssize_t count;
+
+	do
+		count = read(answer->connection->fd, data, (size_t) MIN((uint64_t) size, answer->left));
+	while (count < 0 && errno == EINTR);
+	if (count <= 0) {
+		broken(answer, (int) count, error);
+		return -1;
+	}
+	answer->left -= (uint64_t) count;
+	answer->over = answer->left == 0;
+	return count;
+}
+
 ssize_t berth_answer_read(struct berth_answer *answer, void *data, size_t size, GError **error)
 {
 	struct connection *connection = answer->connection;
@@ -557,6 +574,9 @@ ssize_t berth_answer_read(struct berth_answer *answer, void *data, size_t size, 
 		return -1;
 	if (answer->over)
 		return 0;
+	if (connection->start == connection->end && answer->framing == FRAMING_LENGTH &&
+	    size > sizeof connection->buffer)
+		return read_past_buffer(answer, data, size, error);
 	if (connection->start == connection->end) {
 		int result = fill(connection);
 		if (result < 0 || (result == 0 && answer->framing != FRAMING_CLOSE)) {

@@ -38,9 +38,15 @@ char *berth_images_import(struct berth_images *images, int fd, const char *name,
 // the archive is broken: images become visible together, at the end.
 bool berth_images_load(struct berth_images *images, int fd, berth_progress_fn *progress, void *data, GError **error);
 
-// Writes an archive that is both docker-archive (manifest.json) and OCI layout (index.json) of the images named.
-// Reproducible: the same images give the same bytes.
-bool berth_images_save(struct berth_images *images, char *const *names, int fd, GError **error);
+// An archive that is both docker-archive (manifest.json) and OCI layout (index.json) of the images named, to be read
+// from start to end; *ret_size is how long it is. Reproducible: the same images give the same bytes. What it needs is
+// leased until it is freed.
+struct berth_image_save;
+struct berth_image_save *berth_images_save(struct berth_images *images, char *const *names, int64_t *ret_size,
+					   GError **error);
+void berth_image_save_free(struct berth_image_save *save);
+// Up to `size` bytes, 0 at the end, -1 with *error.
+gssize berth_image_save_read(struct berth_image_save *save, void *data, size_t size, GError **error);
 
 // Finds an image by name, id, or unique prefix of its id (with or without "sha256:"). Returns its id. NOT_FOUND: "No
 // such image: x:latest"; an ambiguous prefix is BERTH_ERROR_INVALID.

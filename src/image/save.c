@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The archive is an OCI layout that has Docker's manifest.json beside index.json; both name the same blobs. Its order
-// is fixed (the documents, then the blobs by digest), owners and times are zero.
+// is fixed (the documents, then the blobs by digest), owners and times are zero. All but the blobs' content is made
+// first, so the size is known before the first byte is read.
 #include "image/images-internal.h"
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "image/tar-header.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <string.h>
 
-#define CHUNK (256 << 10)
+#define BLOCK 512
 #define NAMES_MAX 10000 // tags of one repository
 
 struct saved {
@@ -21,14 +21,22 @@ struct saved {
 	struct berth_image_record *record;
 };
 
-struct saving {
+// A piece of the archive: bytes, then the content of a blob if there is one.
+struct part {
+	GByteArray *bytes;
+	char *digest;
+	int64_t size; // of the blob
+};
+
+struct berth_image_save {
 	struct berth_images *images;
 	struct berth_lease *lease;
 	GPtrArray *saved; // of struct saved
-	struct archive *archive;
-	int fd;
-	GError *failure; // of writing, inside libarchive's callback
-	bool over; // nothing more is written, so no end that would look whole
+	GArray *parts; // of struct part
+	int64_t size;
+	guint part; // where reading is: in this one,
+	int64_t offset; // behind so many of its bytes and its blob's
+	int blob; // open while one is read, else -1
 };
 
 static void saved_free(gpointer data)
@@ -52,7 +60,7 @@ static int compare_saved(gconstpointer left, gconstpointer right)
 }
 
 // Adds an image, and the name by which it was asked for if it was by one.
-static bool add(struct saving *this, struct berth_transaction *transaction, const char *id, const char *name,
+static bool add(struct berth_image_save *this, struct berth_transaction *transaction, const char *id, const char *name,
 		GError **error)
 {
 	struct saved *saved = NULL;
@@ -81,7 +89,7 @@ static bool add(struct saving *this, struct berth_transaction *transaction, cons
 }
 
 // A repository without a tag stands for all its tags.
-static bool add_repository(struct saving *this, struct berth_transaction *transaction, const char *text,
+static bool add_repository(struct berth_image_save *this, struct berth_transaction *transaction, const char *text,
 			   bool *ret_found, GError **error)
 {
 	struct berth_image_name name;
@@ -102,7 +110,8 @@ static bool add_repository(struct saving *this, struct berth_transaction *transa
 	return tags != NULL;
 }
 
-static bool add_named(struct saving *this, struct berth_transaction *transaction, const char *text, GError **error)
+static bool add_named(struct berth_image_save *this, struct berth_transaction *transaction, const char *text,
+		      GError **error)
 {
 	g_autofree char *name = NULL, *id = NULL;
 	bool found;
@@ -113,7 +122,7 @@ static bool add_named(struct saving *this, struct berth_transaction *transaction
 			 add(this, transaction, id, name, error));
 }
 
-static bool collect(struct saving *this, char *const *names, GError **error)
+static bool collect(struct berth_image_save *this, char *const *names, GError **error)
 {
 	g_autoptr(berth_transaction) transaction =
 		berth_transaction_begin(berth_store_database(this->images->store), error);
@@ -129,58 +138,65 @@ static bool collect(struct saving *this, char *const *names, GError **error)
 	return true;
 }
 
-static la_ssize_t take(G_GNUC_UNUSED struct archive *archive, void *data, const void *bytes, size_t length)
+static void part_clear(gpointer data)
 {
-	struct saving *this = data;
+	struct part *part = data;
 
-	// libarchive is not told of a failure: it would not free what it has then.
-	this->over = this->over || !berth_write_all(this->fd, bytes, length, "the archive", &this->failure);
-	return (la_ssize_t) length;
+	g_byte_array_unref(part->bytes);
+	g_free(part->digest);
 }
 
-static bool write_failed(struct saving *this, GError **error)
+// The part that bytes are added to.
+static struct part *last_part(struct berth_image_save *this)
 {
-	if (this->failure)
-		g_propagate_error(error, g_steal_pointer(&this->failure));
-	else
-		berth_error_set(error, BERTH_ERROR_INTERNAL, "write the archive: %s",
-				archive_error_string(this->archive));
-	return false;
+	struct part *last =
+		this->parts->len > 0 ? &g_array_index(this->parts, struct part, this->parts->len - 1) : NULL;
+
+	if (!last || last->digest) {
+		struct part part = {.bytes = g_byte_array_new()};
+		g_array_append_val(this->parts, part);
+		last = &g_array_index(this->parts, struct part, this->parts->len - 1);
+	}
+	return last;
 }
 
-static bool write_header(struct saving *this, const char *name, mode_t type, int64_t size, GError **error)
+static bool add_header(struct berth_image_save *this, const char *name, char type, int64_t size, GError **error)
 {
-	struct archive_entry *entry = archive_entry_new();
+	struct berth_tar_header header = {.name = name, .type = type, .mode = type == '5' ? 0755 : 0644, .size = size};
 
-	archive_entry_set_pathname(entry, name);
-	archive_entry_set_filetype(entry, type);
-	archive_entry_set_perm(entry, type == AE_IFDIR ? 0755 : 0644);
-	archive_entry_set_size(entry, size);
-	archive_entry_set_mtime(entry, 0, 0);
-	bool done = (archive_write_header(this->archive, entry) == ARCHIVE_OK && !this->failure) ||
-		    write_failed(this, error);
-	archive_entry_free(entry);
-	return done;
+	return berth_tar_header_append(last_part(this)->bytes, &header, error);
 }
 
-static bool write_data(struct saving *this, const void *data, size_t length, GError **error)
+static void add_zeros(struct berth_image_save *this, size_t count)
 {
-	return (archive_write_data(this->archive, data, length) == (la_ssize_t) length && !this->failure) ||
-	       write_failed(this, error);
+	static const guint8 zeros[2 * BLOCK];
+
+	g_byte_array_append(last_part(this)->bytes, zeros, (guint) count);
 }
 
-static bool write_text(struct saving *this, const char *name, const char *text, GError **error)
+// Fills the last block of an entry.
+static void add_padding(struct berth_image_save *this, int64_t size)
 {
-	return write_header(this, name, AE_IFREG, (int64_t) strlen(text), error) &&
-	       write_data(this, text, strlen(text), error);
+	add_zeros(this, (size_t) (-size & (BLOCK - 1)));
 }
 
-static bool write_json(struct saving *this, const char *name, json_t *json, GError **error)
+static bool add_text(struct berth_image_save *this, const char *name, const char *text, GError **error)
+{
+	size_t length = strlen(text);
+
+	if (!add_header(this, name, '0', (int64_t) length, error))
+		return false;
+	g_byte_array_append(last_part(this)->bytes, (const guint8 *) text, (guint) length);
+	add_padding(this, (int64_t) length);
+	return true;
+}
+
+static bool add_json(struct berth_image_save *this, const char *name, json_t *json, GError **error)
 {
 	g_autofree char *text = berth_json_text(json);
 
 	json_decref(json);
-	return write_text(this, name, text, error);
+	return add_text(this, name, text, error);
 }
 
 static char *blob_path(const char *digest)
@@ -188,28 +204,23 @@ static char *blob_path(const char *digest)
 	return g_strconcat("blobs/sha256/", digest + strlen("sha256:"), NULL);
 }
 
-static bool write_blob(struct saving *this, const char *digest, GError **error)
+static bool add_blob(struct berth_image_save *this, const char *digest, GError **error)
 {
-	g_autofree char *path = blob_path(digest), *chunk = g_malloc(CHUNK);
-	int64_t size, done = 0;
-	ssize_t length;
+	g_autofree char *path = blob_path(digest);
+	int64_t size;
 
 	berth_fd fd = berth_blob_open(berth_store_blobs(this->images->store), digest, &size, error);
-	if (fd < 0 || !write_header(this, path, AE_IFREG, size, error))
+	if (fd < 0 || !add_header(this, path, '0', size, error))
 		return false;
-	while ((length = berth_read_full(fd, chunk, CHUNK)) > 0) {
-		if (!write_data(this, chunk, (size_t) length, error))
-			return false;
-		done += length;
-	}
-	if (length < 0)
-		return berth_error_set_errno(error, errno, "read blob %s", digest);
-	return done == size ||
-	       berth_error_set(error, BERTH_ERROR_INTERNAL, "blob %s changed while it was read", digest);
+	struct part *part = last_part(this);
+	part->digest = g_strdup(digest);
+	part->size = size;
+	add_padding(this, size);
+	return true;
 }
 
 // Each blob once, in the order of digests.
-static bool write_blobs(struct saving *this, GError **error)
+static bool add_blobs(struct berth_image_save *this, GError **error)
 {
 	g_autoptr(GPtrArray) digests = g_ptr_array_new();
 
@@ -224,12 +235,13 @@ static bool write_blobs(struct saving *this, GError **error)
 	g_ptr_array_sort(digests, compare);
 	for (guint i = 0; i < digests->len; i++)
 		if ((i == 0 || !g_str_equal(digests->pdata[i - 1], digests->pdata[i])) &&
-		    !write_blob(this, digests->pdata[i], error))
+		    !add_blob(this, digests->pdata[i], error))
 			return false;
 	return true;
 }
 
-static struct oci_descriptor *describe(struct saving *this, const struct saved *saved, const char *name, GError **error)
+static struct oci_descriptor *describe(struct berth_image_save *this, const struct saved *saved, const char *name,
+				       GError **error)
 {
 	struct berth_blobs *blobs = berth_store_blobs(this->images->store);
 	size_t length;
@@ -260,7 +272,7 @@ static struct oci_descriptor *describe(struct saving *this, const struct saved *
 }
 
 // index.json: a descriptor for each name, or one for an image without.
-static bool write_index(struct saving *this, GError **error)
+static bool add_index(struct berth_image_save *this, GError **error)
 {
 	g_autoptr(oci_index) index = berth_document_new(&oci_index_document);
 
@@ -277,7 +289,7 @@ static bool write_index(struct saving *this, GError **error)
 			g_ptr_array_add(index->manifests, descriptor);
 		}
 	}
-	return write_json(this, "index.json", berth_document_print(&oci_index_document, index, 0), error);
+	return add_json(this, "index.json", berth_document_print(&oci_index_document, index, 0), error);
 }
 
 static json_t *docker_image(const struct saved *saved)
@@ -295,40 +307,92 @@ static json_t *docker_image(const struct saved *saved)
 	return berth_document_print(&oci_docker_archive_image_document, image, 0);
 }
 
-static bool write_docker_manifest(struct saving *this, GError **error)
+static bool add_docker_manifest(struct berth_image_save *this, GError **error)
 {
 	json_t *images = json_array();
 
 	for (guint i = 0; i < this->saved->len; i++)
 		json_array_append_new(images, docker_image(this->saved->pdata[i]));
-	return write_json(this, "manifest.json", images, error);
+	return add_json(this, "manifest.json", images, error);
 }
 
-static bool write_archive(struct saving *this, GError **error)
+static bool plan(struct berth_image_save *this, GError **error)
 {
-	this->archive = archive_write_new();
-	archive_write_set_format_pax_restricted(this->archive);
-	archive_write_set_bytes_per_block(this->archive, CHUNK);
-	archive_write_set_bytes_in_last_block(this->archive, 1);
-	if (archive_write_open(this->archive, this, NULL, take, NULL) != ARCHIVE_OK)
-		return write_failed(this, error);
-	return write_text(this, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", error) &&
-	       write_index(this, error) && write_docker_manifest(this, error) &&
-	       write_header(this, "blobs/", AE_IFDIR, 0, error) &&
-	       write_header(this, "blobs/sha256/", AE_IFDIR, 0, error) && write_blobs(this, error) &&
-	       ((archive_write_close(this->archive) == ARCHIVE_OK && !this->failure) || write_failed(this, error));
+	if (!add_text(this, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", error) || !add_index(this, error) ||
+	    !add_docker_manifest(this, error) || !add_header(this, "blobs/", '5', 0, error) ||
+	    !add_header(this, "blobs/sha256/", '5', 0, error) || !add_blobs(this, error))
+		return false;
+	add_zeros(this, 2 * BLOCK);
+	for (guint i = 0; i < this->parts->len; i++) {
+		const struct part *part = &g_array_index(this->parts, struct part, i);
+		this->size += part->bytes->len + part->size;
+	}
+	return true;
 }
 
-bool berth_images_save(struct berth_images *images, char *const *names, int fd, GError **error)
+struct berth_image_save *berth_images_save(struct berth_images *images, char *const *names, int64_t *ret_size,
+					   GError **error)
 {
-	struct saving this = {.images = images, .lease = berth_lease_new(images->store), .fd = fd};
+	struct berth_image_save *this = g_new0(struct berth_image_save, 1);
 
-	this.saved = g_ptr_array_new_with_free_func(saved_free);
-	bool done = collect(&this, names, error) && write_archive(&this, error);
-	this.over = true;
-	archive_write_free(this.archive);
-	g_clear_error(&this.failure);
-	g_ptr_array_unref(this.saved);
-	berth_lease_release(this.lease);
-	return done;
+	this->images = images;
+	this->lease = berth_lease_new(images->store);
+	this->saved = g_ptr_array_new_with_free_func(saved_free);
+	this->parts = g_array_new(false, false, sizeof(struct part));
+	g_array_set_clear_func(this->parts, part_clear);
+	this->blob = -1;
+	if (collect(this, names, error) && plan(this, error)) {
+		*ret_size = this->size;
+		return this;
+	}
+	berth_image_save_free(this);
+	return NULL;
+}
+
+void berth_image_save_free(struct berth_image_save *this)
+{
+	if (!this)
+		return;
+	berth_fd_clear(&this->blob);
+	g_array_unref(this->parts);
+	g_ptr_array_unref(this->saved);
+	berth_lease_release(this->lease);
+	g_free(this);
+}
+
+static gssize read_blob(struct berth_image_save *this, const struct part *part, void *data, size_t size, GError **error)
+{
+	int64_t at = this->offset - part->bytes->len, left = part->size - at;
+	ssize_t length;
+
+	if (this->blob < 0 &&
+	    (this->blob = berth_blob_open(berth_store_blobs(this->images->store), part->digest, NULL, error)) < 0)
+		return -1;
+	do
+		length = pread(this->blob, data, (size_t) MIN(left, (int64_t) size), at);
+	while (length < 0 && errno == EINTR);
+	if (length < 0)
+		berth_error_set_errno(error, errno, "read blob %s", part->digest);
+	else if (length == 0)
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "blob %s became shorter while it was read", part->digest);
+	return length > 0 ? length : -1;
+}
+
+gssize berth_image_save_read(struct berth_image_save *this, void *data, size_t size, GError **error)
+{
+	for (; this->part < this->parts->len; this->part++, this->offset = 0, berth_fd_clear(&this->blob)) {
+		const struct part *part = &g_array_index(this->parts, struct part, this->part);
+		gssize length = 0;
+		if (this->offset < part->bytes->len) {
+			length = (gssize) MIN(size, part->bytes->len - (size_t) this->offset);
+			memcpy(data, part->bytes->data + this->offset, (size_t) length);
+		} else if (this->offset < part->bytes->len + part->size) {
+			length = read_blob(this, part, data, size, error);
+		}
+		if (length != 0) {
+			this->offset += MAX(length, 0);
+			return length;
+		}
+	}
+	return 0;
 }

@@ -453,15 +453,45 @@ bool berth_images_load(struct berth_images *images, int fd, berth_progress_fn *p
 	return true;
 }
 
-bool berth_images_save(struct berth_images *images, char *const *names, int fd, GError **error)
+#define SAVED_SIZE (1 << 20)
+
+struct berth_image_save {
+	int64_t given;
+	bool broken;
+};
+
+struct berth_image_save *berth_images_save(struct berth_images *images, char *const *names, int64_t *ret_size,
+					   GError **error)
 {
 	g_autofree char *list = g_strjoinv(" ", (char **) names);
-	g_autofree char *block = g_malloc0(1 << 20);
 
+	for (char *const *name = names; *name; name++) {
+		g_autofree char *id = berth_images_resolve(images, *name, error);
+		if (!id)
+			return NULL;
+	}
+	struct berth_image_save *save = g_new0(struct berth_image_save, 1);
 	fake_note((struct berth_engine *) images, "save %s", list);
-	if (!berth_write_all(fd, block, 1 << 20, "archive", error))
-		return false;
-	return !strchr(list, '@') || berth_error_set(error, BERTH_ERROR_INTERNAL, "blob: broken");
+	save->broken = strchr(list, '@');
+	*ret_size = SAVED_SIZE;
+	return save;
+}
+
+void berth_image_save_free(struct berth_image_save *save)
+{
+	g_free(save);
+}
+
+gssize berth_image_save_read(struct berth_image_save *save, void *data, size_t size, GError **error)
+{
+	if (save->broken && save->given > SAVED_SIZE / 2) {
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "blob: broken");
+		return -1;
+	}
+	size = MIN(size, (size_t) (SAVED_SIZE - save->given));
+	memset(data, 0, size);
+	save->given += (int64_t) size;
+	return (gssize) size;
 }
 
 char *berth_images_resolve(G_GNUC_UNUSED struct berth_images *images, const char *name_or_id, GError **error)

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER (64 << 10)
+#define BUFFER (256 << 10)
 
 struct options {
 	char *file, *platform;
