@@ -124,12 +124,3 @@ teardown() { remove_containers; }
 	[[ "${lines[0]}" =~ ^TYPE\ +TOTAL\ +ACTIVE\ +SIZE\ +RECLAIMABLE$ ]]
 	[[ "${lines[1]}" =~ ^Images\ +1\ +0 ]]
 }
-
-@test "image bootstrap debian makes a base image from the distribution's mirror" {
-	mirror=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | head -n 1)
-	curl -sfI --max-time 20 "$mirror/dists/bookworm/InRelease" >/dev/null || skip "the mirror $mirror does not answer"
-	berth image bootstrap debian:bookworm
-	berth run --rm --network none debian:bookworm grep -q '^VERSION_CODENAME=bookworm' /etc/os-release
-	berth run --rm --network none debian:bookworm dpkg -l apt >/dev/null
-	[ "$(berth image inspect -f '{{.Os}}' debian:bookworm)" = linux ]
-}
