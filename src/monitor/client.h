@@ -93,6 +93,21 @@ struct berth_monitor_attach {
 bool berth_monitor_attach(struct berth_monitor *monitor, int socket, const struct berth_monitor_attach *attach,
 			  GError **error);
 
+// What 127.0.0.11 answers in the container.
+struct berth_monitor_resolver {
+	char **names; // paths of names files (spec/names.h), in the order in which they are asked; read anew as they
+		      // change
+	GHashTable *aliases; // of links: alias -> name, in this container only; NULL: none
+	char **servers; // who is asked for other names; NULL: those of the host's /etc/resolv.conf, followed as it
+			// changes
+	bool forward; // false: nobody is, as on an internal network
+};
+extern const struct berth_document berth_monitor_resolver_document;
+// Takes the place of what was said before. `udp` and `tcp` (berth_sandbox_resolver()) are given the first time, -1
+// afterwards; the caller closes its copies. The monitor answers until the container has ended, with or without engine.
+bool berth_monitor_resolve(struct berth_monitor *monitor, const struct berth_monitor_resolver *resolver, int udp,
+			   int tcp, GError **error);
+
 struct berth_monitor_status {
 	char *status; // created running paused stopped
 	int64_t pid; // 0 when stopped

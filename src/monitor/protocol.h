@@ -20,6 +20,7 @@
 // thaw      -                                       -            -
 // stat      -                                       -            status: an object
 // pids      -                                       -            pids: an array of integers
+// resolve   resolver: an object                     UDP, TCP     -
 // watch     -                                       -            -; from here on the connection gives events only
 //
 // The connection that the one who spawned the monitor holds carries, after the hello, the answer to a request `create`

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// nftables, in process: tables, chains and rules as text through libnftables (loaded at the first use, so that who
+// needs no network does without it); elements of sets and maps, which come and go with containers and ports, as netlink
+// messages of our own, whose cost does not depend on how many there are.
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Carries out nft(8)'s commands in the caller's network namespace, all or none. The error has nft's own words.
+bool berth_nft_run(const char *commands, GError **error);
+// The same, and gives what they print ("list table …"); `json` for nft -j. The caller frees it.
+char *berth_nft_list(const char *commands, bool json, GError **error);
+
+// Elements. `key` and `data` are in the kernel's own form: in network byte order, each part of a concatenation padded
+// to four bytes. No data for a set.
+struct berth_nft_element {
+	bool remove; // removing what is not there is no error; adding what is there with other data replaces it
+	const char *set; // its name in the table
+	uint8_t key[64], data[32];
+	size_t key_length, data_length;
+};
+
+struct berth_nft; // a socket; one thread at a time
+struct berth_nft *berth_nft_open(GError **error);
+void berth_nft_close(struct berth_nft *nft);
+typedef struct berth_nft berth_nft;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_nft, berth_nft_close)
+
+// Changes elements of sets of one table, all or none. `family` is NFPROTO_INET, NFPROTO_BRIDGE …. NOT_FOUND: there is
+// no such table or set (any more).
+bool berth_nft_elements(struct berth_nft *nft, int family, const char *table, const struct berth_nft_element *elements,
+			size_t count, GError **error);
+
+// A socket that becomes readable when anybody changes a table; for poll(2). -1 on failure. _changed() reads what is
+// there and says whether the table named was removed or changed by another process than ours.
+int berth_nft_watch(GError **error);
+bool berth_nft_changed(int watch, int family, const char *table);
