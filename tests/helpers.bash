@@ -32,8 +32,10 @@ engine_answers() {
 	curl -sf --unix-socket "$WORK/run/berth.sock" http://x/_ping
 }
 
+# $ENGINE_UNDER: words of a command that the engine is run by (tests/network).
 engine_start() {
-	setsid "$BERTH_BUILD/berthd" -D --data-root "$WORK/data" --exec-root "$WORK/run" --cgroup-parent "/$CGROUP" \
+	# shellcheck disable=SC2086
+	setsid ${ENGINE_UNDER:-} "$BERTH_BUILD/berthd" -D --data-root "$WORK/data" --exec-root "$WORK/run" --cgroup-parent "/$CGROUP" \
 		--config-file "$WORK/daemon.json" "$@" >>"$WORK/log" 2>&1 </dev/null 3>&- &
 	echo $! >"$WORK/pid"
 	if ! eventually engine_answers; then
