@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the files of this folder share. From below: http.h (one exchange), hosts.c (how a host is reached), challenge.h
-// and token.c (what a host wants to see), request.c (redirects, authorization, second tries), then one file per subject
-// of registry.h.
+// What the files of this folder share. From below: src/http (one exchange), hosts.c (how a host is reached),
+// challenge.h and token.c (what a host wants to see), request.c (redirects, authorization, second tries), then one file
+// per subject of registry.h.
 #pragma once
 
 #include "distribution/challenge.h"
-#include "distribution/http.h"
 #include "distribution/registry.h"
+#include "http/http.h"
 
 #include <pthread.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One HTTP exchange with one host: a request, its answer. No redirects, no credentials of its own, no second try: those
-// are request.c's. Connections are kept and used again by any thread.
+// are the caller's. Connections are kept and used again by any thread.
 #pragma once
 
-#include "distribution/curl.h"
+#include "http/curl.h"
 
 #include <glib.h>
 #include <stdbool.h>

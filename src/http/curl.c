@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "distribution/curl.h"
+#include "http/curl.h"
 
 #include "base/error.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A session is one libcurl handle with the connections that it keeps. A request takes the session that spoke to its
 // host last, so that it finds a connection there; libcurl's own sharing of connections between threads is not safe.
-#include "distribution/http.h"
+#include "http/http.h"
 
 #include "base/error.h"
 #include "base/fd.h"
