@@ -173,6 +173,13 @@ static const struct berth_field tmpfs_options_fields[] = {
 const struct berth_document api_tmpfs_options_document = {"tmpfs options", sizeof(struct api_tmpfs_options),
 							  tmpfs_options_fields};
 
+static const struct berth_field image_mount_options_fields[] = {
+	BERTH_STRING(struct api_image_mount_options, subpath, "Subpath", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document api_image_mount_options_document = {"image options", sizeof(struct api_image_mount_options),
+								image_mount_options_fields};
+
 static const struct berth_field mount_fields[] = {
 	BERTH_STRING(struct api_mount, type, "Type", 0),
 	BERTH_STRING(struct api_mount, source, "Source", BERTH_OMIT_EMPTY),
@@ -182,6 +189,10 @@ static const struct berth_field mount_fields[] = {
 	BERTH_OBJECT(struct api_mount, bind_options, "BindOptions", &api_bind_options_document, BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(struct api_mount, volume_options, "VolumeOptions", &api_volume_options_document, BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(struct api_mount, tmpfs_options, "TmpfsOptions", &api_tmpfs_options_document, BERTH_OMIT_EMPTY),
+	BERTH_OBJECT(struct api_mount, image_options, "ImageOptions", &api_image_mount_options_document,
+		     BERTH_OMIT_EMPTY),
+	BERTH_INT64_UNSET(struct api_mount, uid, "UID", BERTH_OMIT_EMPTY),
+	BERTH_INT64_UNSET(struct api_mount, gid, "GID", BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document api_mount_document = {"Mount", sizeof(struct api_mount), mount_fields};
@@ -316,6 +327,7 @@ static const struct berth_field endpoint_settings_fields[] = {
 		.flags = BERTH_NULL_EMPTY,
 		.since = 144,
 	},
+	BERTH_INT64(struct api_endpoint_settings, gw_priority, "GwPriority", BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document api_endpoint_settings_document = {"endpoint settings", sizeof(struct api_endpoint_settings),

@@ -125,8 +125,13 @@ struct api_tmpfs_options {
 };
 extern const struct berth_document api_tmpfs_options_document;
 
+struct api_image_mount_options {
+	char *subpath;
+};
+extern const struct berth_document api_image_mount_options_document;
+
 struct api_mount {
-	char *type; // bind volume tmpfs
+	char *type; // bind volume tmpfs image
 	char *source;
 	char *target;
 	bool read_only;
@@ -134,6 +139,8 @@ struct api_mount {
 	struct api_bind_options *bind_options;
 	struct api_volume_options *volume_options;
 	struct api_tmpfs_options *tmpfs_options;
+	struct api_image_mount_options *image_options;
+	int64_t uid, gid; // Berth's own: whose the files are, as the container sees them; BERTH_UNSET: as they are
 };
 extern const struct berth_document api_mount_document;
 
@@ -234,6 +241,7 @@ struct api_endpoint_settings {
 	char *global_ipv6_address;
 	int64_t global_ipv6_prefix_len;
 	char **dns_names;
+	int64_t gw_priority; // of API 1.48: the highest gives the default gateway
 };
 extern const struct berth_document api_endpoint_settings_document;
 
@@ -631,6 +639,7 @@ BERTH_DOCUMENT_AUTOPTR(api_throttle_device, api_throttle_device_document)
 BERTH_DOCUMENT_AUTOPTR(api_bind_options, api_bind_options_document)
 BERTH_DOCUMENT_AUTOPTR(api_volume_options, api_volume_options_document)
 BERTH_DOCUMENT_AUTOPTR(api_tmpfs_options, api_tmpfs_options_document)
+BERTH_DOCUMENT_AUTOPTR(api_image_mount_options, api_image_mount_options_document)
 BERTH_DOCUMENT_AUTOPTR(api_mount, api_mount_document)
 BERTH_DOCUMENT_AUTOPTR(api_host_config, api_host_config_document)
 BERTH_DOCUMENT_AUTOPTR(api_ipam_config, api_ipam_config_document)
