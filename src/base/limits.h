@@ -59,6 +59,11 @@
 #define BERTH_LIMIT_LOG_LINE (16 << 10) // one json-file record's text; longer lines are split, as Docker does
 #define BERTH_LIMIT_LOG_RECORD (1 << 20) // one line of a log file, as it is read
 
+// Names in containers: what a container or a server on the network can make its monitor keep
+#define BERTH_LIMIT_DNS_FILES 64 // names files, one for each network of a container
+#define BERTH_LIMIT_DNS_SERVERS 16 // that are asked for other names; further ones of the host's file are not used
+#define BERTH_LIMIT_DNS_ALIASES 1024 // of links
+
 // Engine API
 #define BERTH_LIMIT_REQUEST_HEADER (64 << 10)
 #define BERTH_LIMIT_CONNECTIONS 4096

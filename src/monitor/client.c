@@ -172,6 +172,16 @@ bool berth_monitor_attach(struct berth_monitor *monitor, int socket, const struc
 	return reply != NULL;
 }
 
+bool berth_monitor_resolve(struct berth_monitor *monitor, const struct berth_monitor_resolver *resolver, int udp,
+			   int tcp, GError **error)
+{
+	struct berth_monitor_request request = {.resolver = (struct berth_monitor_resolver *) resolver};
+	const int fds[] = {udp, tcp};
+	g_autoptr(berth_monitor_reply) reply =
+		ask(monitor, BERTH_MONITOR_RESOLVE, &request, fds, udp < 0 ? 0 : G_N_ELEMENTS(fds), error);
+	return reply != NULL;
+}
+
 struct berth_monitor_status *berth_monitor_stat(struct berth_monitor *monitor, GError **error)
 {
 	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_STAT, NULL, NULL, 0, error);

@@ -98,13 +98,16 @@ struct berth_monitor_resolver {
 	char **names; // paths of names files (spec/names.h), in the order in which they are asked; read anew as they
 		      // change
 	GHashTable *aliases; // of links: alias -> name, in this container only; NULL: none
-	char **servers; // who is asked for other names; NULL: those of the host's /etc/resolv.conf, followed as it
-			// changes
+	char **servers; // addresses of who is asked for other names, from the monitor's network namespace (the host's);
+			// NULL or empty: those of the host's /etc/resolv.conf, followed as it changes
 	bool forward; // false: nobody is, as on an internal network
 };
 extern const struct berth_document berth_monitor_resolver_document;
+BERTH_DOCUMENT_AUTOPTR(berth_monitor_resolver, berth_monitor_resolver_document)
 // Takes the place of what was said before. `udp` and `tcp` (berth_sandbox_resolver()) are given the first time, -1
 // afterwards; the caller closes its copies. The monitor answers until the container has ended, with or without engine.
+// BERTH_ERROR_INVALID: a server that is no address, more than the limits (base/limits.h, DNS), no sockets yet.
+// BERTH_ERROR_NOT_IMPLEMENTED: a monitor of before there were names.
 bool berth_monitor_resolve(struct berth_monitor *monitor, const struct berth_monitor_resolver *resolver, int udp,
 			   int tcp, GError **error);
 

@@ -162,12 +162,12 @@ static const struct berth_monitor_exit *ended(void *data)
 	return monitor->over ? &monitor->exit : NULL;
 }
 
-static bool start(struct monitor *monitor, const struct berth_monitor_request *request, int fd,
+static bool start(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 		  struct berth_monitor_reply *reply, GError **error)
 {
 	GError *failure = NULL;
 	(void) request;
-	(void) fd;
+	(void) fds;
 
 	if (monitor->started_at)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s: it was started before", monitor->id);
@@ -185,52 +185,52 @@ static bool start(struct monitor *monitor, const struct berth_monitor_request *r
 	return true;
 }
 
-static bool send_signal(struct monitor *monitor, const struct berth_monitor_request *request, int fd,
+static bool send_signal(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 			struct berth_monitor_reply *reply, GError **error)
 {
-	(void) fd;
+	(void) fds;
 	(void) reply;
 	return berth_container_signal(monitor->container, (int) request->signal, request->all, error);
 }
 
-static bool resize(struct monitor *monitor, const struct berth_monitor_request *request, int fd,
+static bool resize(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 		   struct berth_monitor_reply *reply, GError **error)
 {
-	(void) fd;
+	(void) fds;
 	(void) reply;
 	return berth_streams_resize(monitor->streams, (unsigned) request->width, (unsigned) request->height, error);
 }
 
-static bool attach(struct monitor *monitor, const struct berth_monitor_request *request, int fd,
+static bool attach(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 		   struct berth_monitor_reply *reply, GError **error)
 {
 	(void) reply;
-	return berth_streams_attach(monitor->streams, fd, request, error);
+	return berth_streams_attach(monitor->streams, berth_fd_steal(&fds[0]), request, error);
 }
 
-static bool freeze(struct monitor *monitor, const struct berth_monitor_request *request, int fd,
+static bool freeze(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 		   struct berth_monitor_reply *reply, GError **error)
 {
 	(void) request;
-	(void) fd;
+	(void) fds;
 	(void) reply;
 	return berth_container_freeze(monitor->container, error);
 }
 
-static bool thaw(struct monitor *monitor, const struct berth_monitor_request *request, int fd,
+static bool thaw(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 		 struct berth_monitor_reply *reply, GError **error)
 {
 	(void) request;
-	(void) fd;
+	(void) fds;
 	(void) reply;
 	return berth_container_thaw(monitor->container, error);
 }
 
-static bool stat_container(struct monitor *monitor, const struct berth_monitor_request *request, int fd,
+static bool stat_container(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 			   struct berth_monitor_reply *reply, GError **error)
 {
 	(void) request;
-	(void) fd;
+	(void) fds;
 	g_autoptr(oci_state) state = monitor->over ? NULL : berth_container_state(monitor->container, error);
 	if (!state && !monitor->over)
 		return false;
@@ -243,11 +243,11 @@ static bool stat_container(struct monitor *monitor, const struct berth_monitor_r
 	return true;
 }
 
-static bool list_pids(struct monitor *monitor, const struct berth_monitor_request *request, int fd,
+static bool list_pids(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 		      struct berth_monitor_reply *reply, GError **error)
 {
 	(void) request;
-	(void) fd;
+	(void) fds;
 	g_autoptr(GArray) pids = berth_container_pids(monitor->container, error);
 	if (!pids)
 		return false;
@@ -257,11 +257,21 @@ static bool list_pids(struct monitor *monitor, const struct berth_monitor_reques
 	return true;
 }
 
-static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request, int fd,
+static bool resolve(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
+		    struct berth_monitor_reply *reply, GError **error)
+{
+	(void) request;
+	(void) fds;
+	(void) reply;
+	return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "container %s: its monitor has no resolver",
+			       monitor->id);
+}
+
+static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request, int *fds,
 		   struct berth_monitor_reply *reply, GError **error)
 {
 	static const struct {
-		bool (*handle)(struct monitor *, const struct berth_monitor_request *, int,
+		bool (*handle)(struct monitor *, const struct berth_monitor_request *, int *,
 			       struct berth_monitor_reply *, GError **);
 		bool any_time; // also when the container is over
 	} handlers[BERTH_MONITOR_VERBS] = {
@@ -273,12 +283,13 @@ static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_
 		[BERTH_MONITOR_THAW] = {thaw},
 		[BERTH_MONITOR_STAT] = {stat_container, true},
 		[BERTH_MONITOR_PIDS] = {list_pids},
+		[BERTH_MONITOR_RESOLVE] = {resolve},
 	};
 	struct monitor *monitor = data;
 
 	if (monitor->over && !handlers[verb].any_time)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s: it has ended", monitor->id);
-	return handlers[verb].handle(monitor, request, fd, reply, error);
+	return handlers[verb].handle(monitor, request, fds, reply, error);
 }
 
 // The beginning

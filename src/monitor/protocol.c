@@ -4,7 +4,9 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/keys.h"
+#include "base/limits.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <string.h>
 
@@ -67,6 +69,16 @@ static const struct berth_field reply_fields[] = {
 const struct berth_document berth_monitor_reply_document = {"monitor's packet", sizeof(struct berth_monitor_reply),
 							    reply_fields};
 
+static const struct berth_field resolver_fields[] = {
+	BERTH_STRINGS(struct berth_monitor_resolver, names, "names", BERTH_OMIT_EMPTY),
+	BERTH_MAP(struct berth_monitor_resolver, aliases, "aliases", BERTH_OMIT_EMPTY),
+	BERTH_STRINGS(struct berth_monitor_resolver, servers, "servers", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_resolver, forward, "forward", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document berth_monitor_resolver_document = {"resolver", sizeof(struct berth_monitor_resolver),
+							       resolver_fields};
+
 #define NAME BERTH_STRING(struct berth_monitor_request, request, "request", BERTH_REQUIRED)
 static const struct berth_field bare_fields[] = {NAME, {0}};
 static const struct berth_field signal_fields[] = {
@@ -88,6 +100,12 @@ static const struct berth_field attach_fields[] = {
 	BERTH_BOOL(struct berth_monitor_request, err, "err", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(struct berth_monitor_request, frames, "frames", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_monitor_request, keys, "keys", BERTH_OMIT_EMPTY),
+	{0},
+};
+static const struct berth_field resolve_fields[] = {
+	NAME,
+	BERTH_OBJECT(struct berth_monitor_request, resolver, "resolver", &berth_monitor_resolver_document,
+		     BERTH_REQUIRED),
 	{0},
 };
 
@@ -113,6 +131,37 @@ static bool check_keys(const struct berth_monitor_request *request, GError **err
 	return berth_keys_parse(request->keys, &keys, error);
 }
 
+static bool check_server(const char *text, GError **error)
+{
+	g_auto(GStrv) parts = g_strsplit(text, "%", 2); // fe80::1%eth0
+	uint8_t bytes[sizeof(struct in6_addr)];
+
+	return (parts[0] && inet_pton(AF_INET6, parts[0], bytes) == 1) || inet_pton(AF_INET, text, bytes) == 1 ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "DNS server %.64s: not an IP address", text);
+}
+
+static bool check_resolver(const struct berth_monitor_request *request, GError **error)
+{
+	const struct berth_monitor_resolver *resolver = request->resolver;
+
+	if (resolver->names && g_strv_length(resolver->names) > BERTH_LIMIT_DNS_FILES)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "names of more than %d networks",
+				       BERTH_LIMIT_DNS_FILES);
+	if (resolver->servers && g_strv_length(resolver->servers) > BERTH_LIMIT_DNS_SERVERS)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "more than %d DNS servers", BERTH_LIMIT_DNS_SERVERS);
+	if (resolver->aliases && g_hash_table_size(resolver->aliases) > BERTH_LIMIT_DNS_ALIASES)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "more than %d aliases of links",
+				       BERTH_LIMIT_DNS_ALIASES);
+	for (char **name = resolver->names; name && *name; name++)
+		if (**name != '/')
+			return berth_error_set(error, BERTH_ERROR_INVALID, "names file %.64s: not an absolute path",
+					       *name);
+	for (char **server = resolver->servers; server && *server; server++)
+		if (!check_server(*server, error))
+			return false;
+	return true;
+}
+
 #define DOCUMENT(name, fields)                                                                                         \
 	{                                                                                                              \
 		name, sizeof(struct berth_monitor_request), fields                                                     \
@@ -122,6 +171,7 @@ static const struct verb {
 	struct berth_document document;
 	bool (*check)(const struct berth_monitor_request *request, GError **error);
 	size_t fd_count;
+	bool fds_optional; // all or none
 } verbs[BERTH_MONITOR_VERBS] = {
 	[BERTH_MONITOR_START] = {"start", DOCUMENT("start", bare_fields)},
 	[BERTH_MONITOR_SIGNAL] = {"signal", DOCUMENT("signal", signal_fields), check_signal},
@@ -131,6 +181,7 @@ static const struct verb {
 	[BERTH_MONITOR_THAW] = {"thaw", DOCUMENT("thaw", bare_fields)},
 	[BERTH_MONITOR_STAT] = {"stat", DOCUMENT("stat", bare_fields)},
 	[BERTH_MONITOR_PIDS] = {"pids", DOCUMENT("pids", bare_fields)},
+	[BERTH_MONITOR_RESOLVE] = {"resolve", DOCUMENT("resolve", resolve_fields), check_resolver, 2, true},
 	[BERTH_MONITOR_WATCH] = {"watch", DOCUMENT("watch", bare_fields)},
 };
 
@@ -140,6 +191,7 @@ void berth_monitor_request_free(struct berth_monitor_request *request)
 		return;
 	g_free(request->request);
 	g_free(request->keys);
+	berth_document_free(&berth_monitor_resolver_document, request->resolver);
 	g_free(request);
 }
 
@@ -168,7 +220,7 @@ struct berth_monitor_request *berth_monitor_request_parse(const char *text, size
 		g_autoptr(berth_monitor_request) request = berth_document_parse(&verbs[i].document, json, error);
 		if (!request || (verbs[i].check && !verbs[i].check(request, error)))
 			return NULL;
-		if (fd_count != verbs[i].fd_count) {
+		if (fd_count != verbs[i].fd_count && (fd_count > 0 || !verbs[i].fds_optional)) {
 			berth_error_set(error, BERTH_ERROR_INVALID,
 					"request %s: came with %zu descriptors in place of %zu", name, fd_count,
 					verbs[i].fd_count);

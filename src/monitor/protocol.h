@@ -20,7 +20,9 @@
 // thaw      -                                       -            -
 // stat      -                                       -            status: an object
 // pids      -                                       -            pids: an array of integers
-// resolve   resolver: an object                     UDP, TCP     -
+// resolve   resolver: an object                     UDP and TCP, -
+//                                                   or none: as
+//                                                   before
 // watch     -                                       -            -; from here on the connection gives events only
 //
 // The connection that the one who spawned the monitor holds carries, after the hello, the answer to a request `create`
@@ -62,6 +64,7 @@ enum berth_monitor_verb {
 	BERTH_MONITOR_THAW,
 	BERTH_MONITOR_STAT,
 	BERTH_MONITOR_PIDS,
+	BERTH_MONITOR_RESOLVE,
 	BERTH_MONITOR_WATCH,
 	BERTH_MONITOR_VERBS,
 };
@@ -74,6 +77,7 @@ struct berth_monitor_request {
 	int64_t width, height;
 	bool in, out, err, frames;
 	char *keys;
+	struct berth_monitor_resolver *resolver;
 };
 typedef struct berth_monitor_request berth_monitor_request;
 void berth_monitor_request_free(struct berth_monitor_request *request);

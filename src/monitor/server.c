@@ -77,9 +77,8 @@ static void serve(struct connection *connection, struct berth_packet *packet)
 		return;
 	}
 	g_autoptr(berth_monitor_reply) reply = berth_document_new(&berth_monitor_reply_document);
-	int fd = request && packet->fd_count > 0 ? berth_fd_steal(&packet->fds[0]) : -1;
 	if (!request ||
-	    (verb != BERTH_MONITOR_WATCH && !setup->handle(setup->data, verb, request, fd, reply, &error))) {
+	    (verb != BERTH_MONITOR_WATCH && !setup->handle(setup->data, verb, request, packet->fds, reply, &error))) {
 		send_error(connection, error);
 		return;
 	}

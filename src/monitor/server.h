@@ -8,10 +8,10 @@
 
 struct berth_server;
 
-// Carries a request out: fills in the answer's fields (`reply` is freed by the server), or fails. `fd` is the
-// descriptor that came along, which the handler takes over; -1: none.
+// Carries a request out: fills in the answer's fields (`reply` is freed by the server), or fails. `fds` are the
+// BERTH_LIMIT_PACKET_FDS descriptors that came along, -1 beyond them; the handler takes one over by setting it to -1.
 typedef bool berth_server_handler(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request,
-				  int fd, struct berth_monitor_reply *reply, GError **error);
+				  int *fds, struct berth_monitor_reply *reply, GError **error);
 struct berth_server_setup {
 	int listening; // taken over
 	berth_server_handler *handle;

@@ -33,6 +33,16 @@ static void test_requests(void)
 		{"{\"request\":\"attach\",\"out\":true}", 0, -1, BERTH_ERROR_INVALID, false},
 		{"{\"request\":\"attach\",\"keys\":\"ctrl-1\"}", 1, -1, BERTH_ERROR_INVALID, false},
 		{"{\"request\":\"start\"}", 1, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"resolve\",\"resolver\":{\"names\":[\"/n\"],\"forward\":true}}", 2,
+		 BERTH_MONITOR_RESOLVE, 0, false},
+		{"{\"request\":\"resolve\",\"resolver\":{\"servers\":[\"10.0.0.1\",\"fd::1\",\"fe80::1%lo\"]}}", 0,
+		 BERTH_MONITOR_RESOLVE, 0, false},
+		{"{\"request\":\"resolve\",\"resolver\":{}}", 1, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"resolve\"}", 0, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"resolve\",\"resolver\":{\"names\":[\"n\"]}}", 0, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"resolve\",\"resolver\":{\"servers\":[\"dns.test\"]}}", 0, -1, BERTH_ERROR_INVALID,
+		 false},
+		{"{\"request\":\"resolve\",\"resolver\":{\"servers\":[\"\"]}}", 0, -1, BERTH_ERROR_INVALID, false},
 		{"{\"request\":\"teleport\"}", 0, -1, BERTH_ERROR_NOT_IMPLEMENTED, false},
 		{"{\"request\":7}", 0, -1, BERTH_ERROR_INVALID, true},
 		{"[]", 0, -1, BERTH_ERROR_INVALID, true},
@@ -141,7 +151,7 @@ struct fake {
 	int stop; // set by the main thread
 };
 
-static bool fake_handle(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request, int fd,
+static bool fake_handle(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request, int *fds,
 			struct berth_monitor_reply *reply, GError **error)
 {
 	struct fake *fake = data;
@@ -159,9 +169,14 @@ static bool fake_handle(void *data, enum berth_monitor_verb verb, const struct b
 		berth_server_tell(fake->server, "exited", &fake->exit);
 		return true;
 	case BERTH_MONITOR_ATTACH:
-		g_assert_cmpint(write(fd, "attached", 8), ==, 8);
-		close(fd);
-		return true;
+		g_assert_cmpint(write(fds[0], "attached", 8), ==, 8);
+		return true; // the server closes it
+	case BERTH_MONITOR_RESOLVE:
+		if (fds[0] < 0)
+			return berth_error_set(error, BERTH_ERROR_INVALID, "no sockets");
+		g_assert_cmpint(write(fds[1], request->resolver->names[0], 5), ==, 5);
+		g_assert_cmpstr(g_hash_table_lookup(request->resolver->aliases, "db"), ==, "postgres");
+		return request->resolver->forward;
 	case BERTH_MONITOR_PIDS:
 		reply->pids = json_pack("[iii]", 1, 2, 3);
 		return true;
@@ -247,6 +262,16 @@ static void test_answers(struct fake *fake, const void *data)
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
 	g_assert_true(berth_monitor_attach(monitor, pair[0], &(struct berth_monitor_attach){.out = true}, &error));
 	g_assert_cmpint(read(pair[1], text, sizeof text), ==, 8);
+	g_autoptr(berth_monitor_resolver) resolver = berth_document_new(&berth_monitor_resolver_document);
+	resolver->names = g_strsplit("/name", " ", 0);
+	resolver->aliases = berth_map_new();
+	g_hash_table_insert(resolver->aliases, g_strdup("db"), g_strdup("postgres"));
+	resolver->forward = true;
+	g_assert_true(berth_monitor_resolve(monitor, resolver, pair[1], pair[0], &error));
+	g_assert_cmpint(read(pair[1], text, sizeof text), ==, 5);
+	g_assert_cmpmem(text, 5, "/name", 5);
+	g_assert_false(berth_monitor_resolve(monitor, resolver, -1, -1, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
 	close(pair[0]);
 	close(pair[1]);
 }
