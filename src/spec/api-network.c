@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fields of the API's documents of networks.
+#include "spec/api-network.h"
+
+#define POOL struct api_ipam_pool
+static const struct berth_field ipam_pool_fields[] = {
+	BERTH_STRING(POOL, subnet, "Subnet", BERTH_OMIT_EMPTY),
+	BERTH_STRING(POOL, ip_range, "IPRange", BERTH_OMIT_EMPTY),
+	BERTH_STRING(POOL, gateway, "Gateway", BERTH_OMIT_EMPTY),
+	BERTH_MAP(POOL, auxiliary_addresses, "AuxiliaryAddresses", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document api_ipam_pool_document = {"IPAM config", sizeof(POOL), ipam_pool_fields};
+
+#define IPAM struct api_ipam
+static const struct berth_field ipam_fields[] = {
+	BERTH_STRING(IPAM, driver, "Driver", 0),
+	BERTH_MAP(IPAM, options, "Options", BERTH_NULL_EMPTY),
+	BERTH_OBJECTS(IPAM, config, "Config", &api_ipam_pool_document, 0),
+	{0},
+};
+const struct berth_document api_ipam_document = {"IPAM", sizeof(IPAM), ipam_fields};
+
+static const struct berth_field config_reference_fields[] = {
+	BERTH_STRING(struct api_config_reference, network, "Network", 0),
+	{0},
+};
+const struct berth_document api_config_reference_document = {"config reference", sizeof(struct api_config_reference),
+							     config_reference_fields};
+
+#define CREATE struct api_network_create
+static const struct berth_field network_create_fields[] = {
+	BERTH_STRING(CREATE, name, "Name", 0),
+	BERTH_BOOL(CREATE, check_duplicate, "CheckDuplicate", BERTH_OMIT_EMPTY),
+	BERTH_STRING(CREATE, driver, "Driver", 0),
+	BERTH_STRING(CREATE, scope, "Scope", BERTH_OMIT_EMPTY),
+	BERTH_TRISTATE(CREATE, enable_ipv4, "EnableIPv4", BERTH_OMIT_EMPTY),
+	BERTH_TRISTATE(CREATE, enable_ipv6, "EnableIPv6", BERTH_OMIT_EMPTY),
+	BERTH_OBJECT(CREATE, ipam, "IPAM", &api_ipam_document, BERTH_OMIT_EMPTY),
+	BERTH_BOOL(CREATE, internal, "Internal", 0),
+	BERTH_BOOL(CREATE, attachable, "Attachable", 0),
+	BERTH_BOOL(CREATE, ingress, "Ingress", 0),
+	BERTH_BOOL(CREATE, config_only, "ConfigOnly", 0),
+	BERTH_OBJECT(CREATE, config_from, "ConfigFrom", &api_config_reference_document, BERTH_OMIT_EMPTY),
+	BERTH_MAP(CREATE, options, "Options", 0),
+	BERTH_MAP(CREATE, labels, "Labels", 0),
+	{0},
+};
+const struct berth_document api_network_create_document = {"network", sizeof(CREATE), network_create_fields};
+
+static const struct berth_field network_created_fields[] = {
+	BERTH_STRING(struct api_network_created, id, "Id", 0),
+	BERTH_STRING(struct api_network_created, warning, "Warning", 0),
+	{0},
+};
+const struct berth_document api_network_created_document = {"created network", sizeof(struct api_network_created),
+							    network_created_fields};
+
+#define CONTAINER struct api_network_container
+static const struct berth_field network_container_fields[] = {
+	BERTH_STRING(CONTAINER, name, "Name", 0),
+	BERTH_STRING(CONTAINER, endpoint_id, "EndpointID", 0),
+	BERTH_STRING(CONTAINER, mac_address, "MacAddress", 0),
+	BERTH_STRING(CONTAINER, ipv4_address, "IPv4Address", 0),
+	BERTH_STRING(CONTAINER, ipv6_address, "IPv6Address", 0),
+	{0},
+};
+const struct berth_document api_network_container_document = {"container of a network", sizeof(CONTAINER),
+							      network_container_fields};
+
+static const struct berth_field network_connect_fields[] = {
+	BERTH_STRING(struct api_network_connect, container, "Container", 0),
+	BERTH_OBJECT(struct api_network_connect, endpoint_config, "EndpointConfig", &api_endpoint_settings_document,
+		     BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document api_network_connect_document = {"connect", sizeof(struct api_network_connect),
+							    network_connect_fields};
+
+static const struct berth_field network_disconnect_fields[] = {
+	BERTH_STRING(struct api_network_disconnect, container, "Container", 0),
+	BERTH_BOOL(struct api_network_disconnect, force, "Force", 0),
+	{0},
+};
+const struct berth_document api_network_disconnect_document = {"disconnect", sizeof(struct api_network_disconnect),
+							       network_disconnect_fields};
+
+static const struct berth_field network_prune_report_fields[] = {
+	BERTH_STRINGS(struct api_network_prune_report, networks_deleted, "NetworksDeleted", BERTH_NULL_EMPTY),
+	{0},
+};
+const struct berth_document api_network_prune_report_document = {
+	"prune report", sizeof(struct api_network_prune_report), network_prune_report_fields};
+
+static const struct berth_field container_update_fields[] = {
+	BERTH_MAP_OBJECTS(struct api_container_update, publish_add, "PublishAdd", &api_port_binding_document,
+			  BERTH_OMIT_EMPTY),
+	BERTH_MAP_OBJECTS(struct api_container_update, publish_rm, "PublishRm", &api_port_binding_document,
+			  BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document api_container_update_document = {"container update", sizeof(struct api_container_update),
+							     container_update_fields};
+
+static const struct berth_field container_updated_fields[] = {
+	BERTH_STRINGS(struct api_container_updated, warnings, "Warnings", BERTH_NULL_EMPTY),
+	{0},
+};
+const struct berth_document api_container_updated_document = {"updated container", sizeof(struct api_container_updated),
+							      container_updated_fields};
