@@ -52,6 +52,7 @@ struct berth_endpoint {
 	char *network_name;
 	char *container; // its id
 	int64_t slot; // its number in the container, from 0: eth<slot>, and part of its name on the host
+	int64_t gateway_priority; // the highest one's gateway is the container's default route
 	char *interface; // in the container: "eth0"
 	char *host_interface; // on the host; NULL where the driver makes none
 	char *mac; // "02:42:ac:12:00:02"; NULL in a request: made from the address

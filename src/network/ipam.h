@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where addresses come from that we do not choose ourselves: a network whose ipam_driver is not "default" asks an IPAM
+// plugin. What has to be remembered of its pools is in the network's `state`, in the order of `pools`.
+#pragma once
+
+#include "network/network.h"
+
+struct berth_plugins;
+
+// Asks for the pools of a network that is being made: what is NULL of a pool (subnet, gateway) is filled in, and pools
+// that are missing for its families are added. Nothing is kept by the plugin when it fails.
+bool berth_ipam_request_pools(struct berth_plugins *plugins, struct berth_network *network, GError **error);
+// Gives them back, when the network is removed.
+bool berth_ipam_release_pools(struct berth_plugins *plugins, const struct berth_network *network, GError **error);
+
+// Asks for an address out of the pool of that number (of network->pools): `wanted` (NULL: any), without prefix length.
+// *ret has a prefix length; the caller frees it.
+bool berth_ipam_request_address(struct berth_plugins *plugins, const struct berth_network *network, guint pool,
+				const char *wanted, const char *mac, char **ret, GError **error);
+bool berth_ipam_release_address(struct berth_plugins *plugins, const struct berth_network *network, guint pool,
+				const char *address, GError **error);
