@@ -23,18 +23,30 @@ struct berth_nft_element {
 	size_t key_length, data_length;
 };
 
-struct berth_nft; // a socket; one thread at a time
+struct berth_nft; // a socket in the network namespace that it was opened in; one thread at a time
 struct berth_nft *berth_nft_open(GError **error);
 void berth_nft_close(struct berth_nft *nft);
 typedef struct berth_nft berth_nft;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_nft, berth_nft_close)
 
-// Changes elements of sets of one table, all or none. `family` is NFPROTO_INET, NFPROTO_BRIDGE …. NOT_FOUND: there is
-// no such table or set (any more).
+// Changes elements of sets of one table, all or none, in this order. `family` is NFPROTO_INET, NFPROTO_BRIDGE ….
+// NOT_FOUND: there is no such table or set (any more).
 bool berth_nft_elements(struct berth_nft *nft, int family, const char *table, const struct berth_nft_element *elements,
 			size_t count, GError **error);
 
-// A socket that becomes readable when anybody changes a table; for poll(2). -1 on failure. _changed() reads what is
-// there and says whether the table named was removed or changed by another process than ours.
+// A socket that becomes readable when anybody changes the rules of this network namespace, ourselves included; for
+// poll(2). -1 on failure.
 int berth_nft_watch(GError **error);
-bool berth_nft_changed(int watch, int family, const char *table);
+// What has been told there since it was last read. Who has just changed something reads it in the same critical section
+// and knows how many of the changes were its own.
+struct berth_nft_changes {
+	unsigned all; // transactions
+	unsigned table; // those that touched a table of the name asked for, in any family
+	bool lost; // there were more than the socket holds
+};
+void berth_nft_changed(int watch, const char *table, struct berth_nft_changes *ret);
+
+// Whether there is a table of that name.
+bool berth_nft_exists(struct berth_nft *nft, int family, const char *table);
+// Removes it with all that is in it; that there is none is no error.
+bool berth_nft_remove(struct berth_nft *nft, int family, const char *table, GError **error);
