@@ -32,6 +32,14 @@
 #define BERTH_LIMIT_REDIRECTS 10 // of one request
 #define BERTH_LIMIT_TRANSFERS 64 // at once of one pull or push
 
+// Plugins: Docker's, and CNI's
+#define BERTH_LIMIT_PLUGIN_NAME 128
+#define BERTH_LIMIT_PLUGIN_FILE (64 << 10) // that says where one is; its authority's certificate
+#define BERTH_LIMIT_PLUGIN_ANSWER (4 << 20)
+#define BERTH_LIMIT_PLUGIN_WORDS 1024 // of what it says about a failure
+#define BERTH_LIMIT_PLUGIN_SECONDS 120 // for one call
+#define BERTH_LIMIT_PLUGINS 256 // that a list names
+
 // Containers
 #define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for
 #define BERTH_LIMIT_ENVIRONMENT 10000 // variables

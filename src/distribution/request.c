@@ -50,6 +50,7 @@ static enum berth_http_outcome exchange(struct berth_registry_client *client, co
 	struct berth_http_request request = {
 		.method = call->method,
 		.url = url,
+		.trust = "certs.d/<host>/<name>.crt",
 		.tls = foreign ? &tls : &endpoint->tls,
 		.proxy = berth_hosts_proxy(registries->hosts, url),
 		.authorization = authorization,

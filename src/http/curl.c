@@ -22,7 +22,7 @@ bool berth_curl_load(struct berth_curl *curl, GError **error)
 
 	if (!loaded.library)
 		return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
-				       "registries cannot be reached without libcurl: %s", dlerror());
+				       "nothing can be asked by HTTP without libcurl: %s", dlerror());
 #define BERTH_CURL_FIND(name)                                                                                          \
 	if (!find(loaded.library, "curl_" #name, (void **) &loaded.name, error))                                       \
 		return false;

@@ -22,7 +22,7 @@
 struct session {
 	CURLM *multi;
 	CURL *easy;
-	char *origin; // scheme, host and port that it spoke to last
+	char *origin; // scheme, host and port, or the socket, that it spoke to last
 	int64_t used; // monotonic seconds
 };
 
@@ -119,10 +119,14 @@ static int64_t seconds_now(void)
 	return g_get_monotonic_time() / G_USEC_PER_SEC;
 }
 
-// Scheme, host and port: a URL up to its path.
-static char *origin_of(const char *url)
+// Scheme, host and port: a URL up to its path. Or the socket that leads there.
+static char *origin_of(const struct berth_http_request *request)
 {
+	const char *url = request->url;
 	const char *host = strstr(url, "://");
+
+	if (request->socket)
+		return g_strdup(request->socket);
 	const char *end = host ? host + 3 + strcspn(host + 3, "/?#") : url + strlen(url);
 
 	return g_strndup(url, (gsize) (end - url));
@@ -139,9 +143,9 @@ static struct session *find_session(struct berth_http *http, const char *origin)
 	return NULL;
 }
 
-static struct session *take_session(struct berth_http *http, const char *url, GError **error)
+static struct session *take_session(struct berth_http *http, const struct berth_http_request *request, GError **error)
 {
-	g_autofree char *origin = origin_of(url);
+	g_autofree char *origin = origin_of(request);
 	struct session *session = NULL;
 	bool loaded;
 
@@ -370,6 +374,10 @@ static void set_options(struct exchange *exchange, CURL *easy)
 	curl->easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); // do not wait for a name that is being resolved
 	curl->easy_setopt(easy, CURLOPT_PROXY, request->proxy ? request->proxy : "");
 	curl->easy_setopt(easy, CURLOPT_NOPROXY, "");
+	if (request->socket)
+		curl->easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->socket);
+	curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->alone ? 1L : 0L);
+	curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, request->alone ? 1L : 0L);
 	curl->easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) request->handshake);
 	curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, (long) BUFFER);
@@ -481,7 +489,8 @@ static bool is_lasting(const struct exchange *exchange, CURLcode code)
 static enum berth_http_outcome conclude(struct exchange *exchange, CURLcode code, GError **error)
 {
 	const char *text = exchange->message[0] ? exchange->message : exchange->curl->easy_strerror(code);
-	g_autofree char *origin = origin_of(exchange->request->url);
+	g_autofree char *origin = origin_of(exchange->request);
+	const char *trust = exchange->request->trust;
 
 	if (exchange->error) {
 		g_propagate_error(error, g_steal_pointer(&exchange->error));
@@ -489,6 +498,7 @@ static enum berth_http_outcome conclude(struct exchange *exchange, CURLcode code
 	}
 	if (code == CURLE_OK || exchange->cut)
 		return BERTH_HTTP_ANSWERED;
+	exchange->response->late = code == CURLE_AGAIN || code == CURLE_OPERATION_TIMEDOUT;
 	exchange->response->other_protocol = is_other_protocol(exchange, code);
 	if (code == CURLE_AGAIN)
 		text = exchange->response->status ? "the answer stalled" : "no answer in time";
@@ -497,8 +507,9 @@ static enum berth_http_outcome conclude(struct exchange *exchange, CURLcode code
 		g_prefix_error(error, "the server does not speak TLS as it should (one that speaks plain HTTP must be "
 				      "configured as insecure): ");
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
-		g_prefix_error(error, "its certificate is not trusted (an authority of its own belongs into "
-				      "certs.d/<host>/<name>.crt): ");
+		g_prefix_error(error, "its certificate is not trusted%s%s%s: ",
+			       trust ? " (an authority of its own belongs into " : "", trust ? trust : "",
+			       trust ? ")" : "");
 	return is_lasting(exchange, code) ? BERTH_HTTP_FAILED : BERTH_HTTP_BROKEN;
 }
 
@@ -512,7 +523,7 @@ enum berth_http_outcome berth_http_perform(struct berth_http *http, const struct
 	response->headers = g_ptr_array_new_with_free_func(g_free);
 	response->body = g_string_new(NULL);
 	exchange.position = request->body_fd < 0 ? request->length : 0;
-	exchange.session = take_session(http, request->url, error);
+	exchange.session = take_session(http, request, error);
 	if (!exchange.session)
 		return BERTH_HTTP_FAILED;
 	CURL *easy = exchange.session->easy;

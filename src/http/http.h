@@ -29,7 +29,10 @@ struct berth_http_request {
 	const char *method;
 	const char *url; // https://… or http://…
 	const struct berth_tls *tls; // may be NULL
+	const char *trust; // where a host's own authority belongs, for messages; NULL: they say nothing of it
 	const char *proxy; // its URL; NULL: none
+	const char *socket; // a unix socket that leads to the host; NULL: none
+	bool alone; // on a connection of its own: libcurl repeats a request when a kept connection breaks
 	const char *authorization; // the header's value; NULL: none
 	const char *const *headers; // "Name: value", NULL-terminated; may be NULL
 	const char *body; // of `length` bytes; or, when body_fd is one,
@@ -58,6 +61,7 @@ struct berth_http_response {
 	GPtrArray *headers; // "name: value", of those that matter
 	GString *body; // NUL-terminated
 	int64_t received; // bytes of the body
+	bool late; // BROKEN because the time was up
 	bool other_protocol; // BROKEN or FAILED because the other side does not seem to speak this URL's protocol
 };
 void berth_http_response_clear(struct berth_http_response *response);

@@ -18,6 +18,8 @@ struct berth_plugins;
 // `folders` (NULL: Docker's) is where plugins are looked for, sockets in the first. Any thread may call.
 struct berth_plugins *berth_plugins_new(char *const *folders);
 void berth_plugins_free(struct berth_plugins *plugins);
+// Ends the calls that are under way, and all later ones, with CANCELED: the engine stops.
+void berth_plugins_stop(struct berth_plugins *plugins);
 
 // Finds and activates a plugin: it is there, answers, and implements the interface. Remembered afterwards. NOT_FOUND:
 // 'plugin "x" not found'; NOT_IMPLEMENTED: it has not that interface; UNAVAILABLE: it does not answer (with a socket's
@@ -28,7 +30,7 @@ bool berth_plugin_activate(struct berth_plugins *plugins, const char *name, cons
 // Calls a method: `request` (taken; NULL: none) is its document. Returns the answer's, which the caller owns (an empty
 // object if there is none). A plugin's refusal ({"Err": …}, status 4xx and 5xx) is INTERNAL with its words, a method
 // that it does not have (404) NOT_IMPLEMENTED. A connection that broke is made again once: a plugin may have been
-// restarted.
+// restarted, and gets some seconds for that. A call has BERTH_LIMIT_PLUGIN_SECONDS.
 json_t *berth_plugin_call(struct berth_plugins *plugins, const char *name, const char *interface, const char *method,
 			  json_t *request, GError **error);
 
