@@ -35,6 +35,16 @@ static const struct berth_field network_fields[] = {
 };
 const struct berth_document berth_network_document = {"network", sizeof(NETWORK), network_fields};
 
+#define PORT struct berth_endpoint_port
+static const struct berth_field port_fields[] = {
+	BERTH_STRING(PORT, protocol, "protocol", BERTH_REQUIRED),
+	BERTH_STRING(PORT, host_address, "hostAddress", BERTH_OMIT_EMPTY),
+	BERTH_INT64(PORT, host_port, "hostPort", BERTH_REQUIRED),
+	BERTH_INT64(PORT, port, "port", BERTH_REQUIRED),
+	{0},
+};
+const struct berth_document berth_endpoint_port_document = {"endpoint port", sizeof(PORT), port_fields};
+
 #define ENDPOINT struct berth_endpoint
 static const struct berth_field endpoint_fields[] = {
 	BERTH_STRING(ENDPOINT, id, "id", BERTH_REQUIRED),
@@ -55,6 +65,7 @@ static const struct berth_field endpoint_fields[] = {
 	BERTH_BOOL(ENDPOINT, is_default6, "default6", BERTH_OMIT_EMPTY),
 	BERTH_STRINGS(ENDPOINT, names, "names", BERTH_OMIT_EMPTY),
 	BERTH_MAP(ENDPOINT, options, "options", BERTH_OMIT_EMPTY),
+	BERTH_OBJECTS(ENDPOINT, ports, "ports", &berth_endpoint_port_document, BERTH_OMIT_EMPTY),
 	BERTH_JSON(ENDPOINT, state, "state", BERTH_OMIT_EMPTY),
 	{0},
 };

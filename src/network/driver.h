@@ -9,6 +9,8 @@
 struct berth_network_driver {
 	const char *name;
 	bool addresses; // we allocate them; else the driver fills in the endpoint's at attach
+	bool chooses_mac; // an endpoint that asks for none has none until attach
+	bool publishes; // see berth_network_publishes()
 	bool shares_host; // host: there is no sandbox
 	bool (*check)(struct berth_networks *networks, struct berth_network *network, GError **error);
 	bool (*up)(struct berth_networks *networks, const struct berth_network *network, GError **error);

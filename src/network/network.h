@@ -44,6 +44,16 @@ struct berth_network {
 extern const struct berth_document berth_network_document;
 BERTH_DOCUMENT_AUTOPTR(berth_network, berth_network_document)
 
+// A port of the host's that leads to one of an endpoint's, where the network's driver sees to it.
+struct berth_endpoint_port {
+	char *protocol; // tcp, udp, sctp
+	char *host_address; // NULL: all
+	int64_t host_port;
+	int64_t port; // of the container
+};
+extern const struct berth_document berth_endpoint_port_document;
+BERTH_DOCUMENT_AUTOPTR(berth_endpoint_port, berth_endpoint_port_document)
+
 // A container's place on a network, for as long as the container runs: <run folder>/network.json keeps it, and is gone
 // at reboot like the interface that it describes.
 struct berth_endpoint {
@@ -62,6 +72,7 @@ struct berth_endpoint {
 	bool is_default, is_default6; // the container's default route is by this gateway
 	char **names; // that it is found by on this network; the first is the container's name
 	GHashTable *options; // the driver's, of this endpoint
+	GPtrArray *ports; // of struct berth_endpoint_port: what its driver publishes; NULL: nothing
 	json_t *state; // what the driver needs to detach it (a CNI result)
 };
 extern const struct berth_document berth_endpoint_document;
@@ -113,6 +124,11 @@ void berth_endpoint_adopt(struct berth_networks *networks, const struct berth_ne
 			  const struct berth_endpoint *endpoint);
 void berth_endpoint_release(struct berth_networks *networks, const struct berth_network *network,
 			    const struct berth_endpoint *endpoint);
+
+// Whether the driver of the network publishes ports itself (CNI, plugins). Then the ports, once they are taken by
+// berth_firewall_port_take(), are put into the endpoint before it is attached (of several such endpoints, into the
+// first), and not given to berth_firewall_publish(); they cannot be changed while it is attached.
+bool berth_network_publishes(const struct berth_network *network);
 
 struct berth_sandbox;
 // Puts the endpoint into the container's network namespace: interface, addresses, routes, rules against spoofing. The
