@@ -100,7 +100,8 @@ struct berth_plugins;
 // Makes nothing yet. `plugins` is borrowed.
 struct berth_networks *berth_networks_new(const struct berth_networks_options *options, struct berth_plugins *plugins,
 					  GError **error);
-void berth_networks_free(struct berth_networks *networks); // kernel state stays
+// Kernel state of networks stays; the firewall's tables do if `keep` (berth_firewall_free()).
+void berth_networks_free(struct berth_networks *networks, bool keep);
 struct berth_firewall *berth_networks_firewall(struct berth_networks *networks); // borrowed
 
 // A network that is to be made, or was loaded from the database: checks driver, options, subnets (for themselves,
