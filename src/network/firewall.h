@@ -61,7 +61,7 @@ bool berth_firewall_port_remove(struct berth_firewall *firewall, const char *int
 
 struct berth_published {
 	int protocol; // IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP
-	char *host_address; // NULL: all of the host's, of the container address's family
+	char *host_address; // NULL, and "0.0.0.0" or "::": all of the host's, of the container address's family
 	uint16_t host_port;
 	char *address; // of the container
 	uint16_t port;
@@ -73,7 +73,7 @@ void berth_published_free(struct berth_published *published);
 // is taken is ours until it is given back by berth_firewall_port_release(). CONFLICT names who has it: another
 // container
 // ("Bind for 0.0.0.0:80 failed: port is already allocated: by container web") or a process of the host ("… by nginx
-// (pid 812)").
+// (pid 812)"). `host_address` is one of the host's, "0.0.0.0" (all of IPv4), "::" (all of IPv6) or NULL (all of both).
 bool berth_firewall_port_take(struct berth_firewall *firewall, const char *owner, int protocol,
 			      const char *host_address, uint16_t first, uint16_t last, uint16_t *ret, GError **error);
 void berth_firewall_port_release(struct berth_firewall *firewall, const char *owner, int protocol,
