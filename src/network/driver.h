@@ -19,10 +19,13 @@ struct berth_network_driver {
 		       struct berth_endpoint *endpoint, struct berth_sandbox *sandbox, GError **error);
 	bool (*detach)(struct berth_networks *networks, const struct berth_network *network,
 		       const struct berth_endpoint *endpoint, struct berth_sandbox *sandbox, GError **error);
+	// After the engine's restart: an endpoint that is there. NULL: nothing is to be done.
+	bool (*adopt)(struct berth_networks *networks, const struct berth_network *network,
+		      const struct berth_endpoint *endpoint, GError **error);
 };
 
 // driver.c: the table. A name that is in none of its rows is a plugin's. A row for `overlay` goes here, too.
 const struct berth_network_driver *berth_network_driver_find(const char *name, GError **error);
 
 extern const struct berth_network_driver berth_network_bridge, berth_network_host, berth_network_null,
-	berth_network_macvlan, berth_network_cni, berth_network_remote;
+	berth_network_macvlan, berth_network_ipvlan, berth_network_cni, berth_network_remote;

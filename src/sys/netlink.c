@@ -172,6 +172,11 @@ static void reset(struct berth_netlink *netlink)
 	g_array_set_size(netlink->forgiven, 0);
 }
 
+void berth_netlink_discard(struct berth_netlink *netlink)
+{
+	reset(netlink);
+}
+
 static bool transmit(struct berth_netlink *netlink, GError **error)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};

@@ -53,6 +53,8 @@ bool berth_netlink_send(struct berth_netlink *netlink, size_t *ret_failed, GErro
 // A dump: calls `each` for every message of the answer until it returns false.
 typedef bool berth_netlink_fn(void *data, const struct nlmsghdr *message);
 bool berth_netlink_ask(struct berth_netlink *netlink, berth_netlink_fn *each, void *data, GError **error);
+// Forgets what was put into the batch.
+void berth_netlink_discard(struct berth_netlink *netlink);
 // The errno of the last batch's refusal; 0: it was carried out.
 int berth_netlink_errno(const struct berth_netlink *netlink);
 
