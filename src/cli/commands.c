@@ -11,6 +11,7 @@ static const struct berth_command_entry container_commands[] = {
 	{"logs", &berth_command_logs, false},
 	{"ls", &berth_command_ps, false},
 	{"pause", &berth_command_pause, false},
+	{"port", &berth_command_port, false},
 	{"prune", &berth_command_container_prune, false},
 	{"ps", &berth_command_ps, true},
 	{"remove", &berth_command_rm, true},
@@ -22,6 +23,7 @@ static const struct berth_command_entry container_commands[] = {
 	{"stop", &berth_command_stop, false},
 	{"top", &berth_command_top, false},
 	{"unpause", &berth_command_unpause, false},
+	{"update", &berth_command_update, false},
 	{"wait", &berth_command_wait, false},
 	{0},
 };
@@ -46,6 +48,33 @@ static const struct berth_command_entry manifest_commands[] = {
 	{0},
 };
 
+static const struct berth_command_entry network_commands[] = {
+	{"connect", &berth_command_network_connect, false},
+	{"create", &berth_command_network_create, false},
+	{"disconnect", &berth_command_network_disconnect, false},
+	{"inspect", &berth_command_network_inspect, false},
+	{"list", &berth_command_network_ls, true},
+	{"ls", &berth_command_network_ls, false},
+	{"prune", &berth_command_network_prune, false},
+	{"remove", &berth_command_network_rm, true},
+	{"rm", &berth_command_network_rm, false},
+	{0},
+};
+
+static const struct berth_command_entry volume_commands[] = {
+	{"clone", &berth_command_volume_clone, false},
+	{"create", &berth_command_volume_create, false},
+	{"export", &berth_command_volume_export, false},
+	{"import", &berth_command_volume_import, false},
+	{"inspect", &berth_command_volume_inspect, false},
+	{"list", &berth_command_volume_ls, true},
+	{"ls", &berth_command_volume_ls, false},
+	{"prune", &berth_command_volume_prune, false},
+	{"remove", &berth_command_volume_rm, true},
+	{"rm", &berth_command_volume_rm, false},
+	{0},
+};
+
 static const struct berth_command_entry system_commands[] = {
 	{"check", &berth_command_system_check, false}, {"df", &berth_command_df, false},
 	{"events", &berth_command_events, false},      {"info", &berth_command_info, false},
@@ -56,13 +85,17 @@ static const struct berth_command container_group = {.summary = "Manage containe
 static const struct berth_command image_group = {.summary = "Manage images", .commands = image_commands};
 static const struct berth_command manifest_group = {.summary = "Manage image manifests and manifest lists",
 						    .commands = manifest_commands};
+static const struct berth_command network_group = {.summary = "Manage networks", .commands = network_commands};
+static const struct berth_command volume_group = {.summary = "Manage volumes", .commands = volume_commands};
 static const struct berth_command system_group = {.summary = "Manage the engine", .commands = system_commands};
 
 const struct berth_command_entry berth_commands[] = {
 	{"container", &container_group, false},
 	{"image", &image_group, false},
 	{"manifest", &manifest_group, false},
+	{"network", &network_group, false},
 	{"system", &system_group, false},
+	{"volume", &volume_group, false},
 	{"attach", &berth_command_attach, false},
 	{"completion", &berth_command_completion, false},
 	{"create", &berth_command_create, false},
@@ -80,6 +113,7 @@ const struct berth_command_entry berth_commands[] = {
 	{"logs", &berth_command_logs, false},
 	{"man", &berth_command_man, false},
 	{"pause", &berth_command_pause, false},
+	{"port", &berth_command_port, false},
 	{"ps", &berth_command_ps, false},
 	{"pull", &berth_command_pull, false},
 	{"push", &berth_command_push, false},
@@ -95,6 +129,7 @@ const struct berth_command_entry berth_commands[] = {
 	{"tag", &berth_command_tag, false},
 	{"top", &berth_command_top, false},
 	{"unpause", &berth_command_unpause, false},
+	{"update", &berth_command_update, false},
 	{"version", &berth_command_version, false},
 	{"wait", &berth_command_wait, false},
 	{"__complete", &berth_command_complete, true},

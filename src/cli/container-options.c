@@ -175,7 +175,6 @@ static const struct move host_texts[] = {
 	HOST(volume_driver, volume_driver),
 };
 static const struct move host_lists[] = {
-	HOST(add_hosts, extra_hosts),
 	HOST(cap_add, cap_add),
 	HOST(cap_drop, cap_drop),
 	HOST(device_rules, device_cgroup_rules),
@@ -366,7 +365,10 @@ static bool set_host(const struct berth_container_options *options, struct api_c
 		TO(host, host_switches[i], bool) = FROM(options, host_switches[i], bool);
 	set_tmpfs(options, host);
 	set_resources(options, host);
-	return set_log(options, host, error) && berth_parse_restart(options->restart, &host->restart_policy, error) &&
+	return set_log(options, host, error) && berth_check_dns(options->dns, options->dns_search, error) &&
+	       berth_check_links(options->links, error) &&
+	       berth_parse_hosts(options->add_hosts, &host->extra_hosts, error) &&
+	       berth_parse_restart(options->restart, &host->restart_policy, error) &&
 	       berth_parse_pairs(options->annotations, &host->annotations, error) &&
 	       berth_parse_pairs(options->storage_options, &host->storage_opt, error) &&
 	       berth_parse_pairs(options->sysctls, &host->sysctls, error) &&
@@ -384,35 +386,6 @@ static bool set_host(const struct berth_container_options *options, struct api_c
 				 error);
 }
 
-// The first network is the mode; the addresses and aliases are for it, further networks stand beside it.
-static void set_networks(const struct berth_container_options *options, struct api_container_create *create)
-{
-	char *const *networks = options->networks;
-	bool detailed = options->ip || options->ip6 || options->network_aliases || options->link_local_ips;
-
-	create->host_config->network_mode = g_strdup(networks ? networks[0] : "default");
-	if (!detailed && !(networks && networks[1]))
-		return;
-	struct api_networking_config *config = create->networking_config =
-		berth_document_new(&api_networking_config_document);
-	config->endpoints_config = berth_map_object_new(&api_endpoint_settings_document);
-	for (size_t i = 0; i == 0 || (networks && networks[i]); i++) {
-		struct api_endpoint_settings *endpoint = berth_document_new(&api_endpoint_settings_document);
-		g_hash_table_insert(config->endpoints_config, g_strdup(networks ? networks[i] : "default"), endpoint);
-		if (i > 0 || !detailed)
-			continue;
-		endpoint->aliases = g_strdupv(options->network_aliases);
-		endpoint->ipam_config = berth_document_new(&api_ipam_config_document);
-		endpoint->ipam_config->ipv4_address = g_strdup(options->ip);
-		endpoint->ipam_config->ipv6_address = g_strdup(options->ip6);
-		for (char *const *address = options->link_local_ips; address && *address; address++) {
-			if (!endpoint->ipam_config->link_local_ips)
-				endpoint->ipam_config->link_local_ips = json_array();
-			json_array_append_new(endpoint->ipam_config->link_local_ips, json_string(*address));
-		}
-	}
-}
-
 struct api_container_create *berth_container_request(const struct berth_container_options *options,
 						     char *const *arguments, GError **error)
 {
@@ -420,8 +393,7 @@ struct api_container_create *berth_container_request(const struct berth_containe
 
 	create->host_config = berth_document_new(&api_host_config_document);
 	if (!check(options, error) || !set_config(options, arguments, create, error) ||
-	    !set_host(options, create, error))
+	    !set_host(options, create, error) || !berth_parse_endpoints(options, create, error))
 		return NULL;
-	set_networks(options, create);
 	return g_steal_pointer(&create);
 }

@@ -48,17 +48,52 @@ extern const struct berth_flag berth_run_flags[];
 struct api_container_create *berth_container_request(const struct berth_container_options *options,
 						     char *const *arguments, GError **error);
 
-// The parsers behind single options (container-parse.c).
+// The parsers behind single options: container-parse.c
 bool berth_parse_env(char *const *values, char *const *files, char ***ret, GError **error);
 bool berth_parse_labels(char *const *values, char *const *files, GHashTable **ret, GError **error);
 bool berth_parse_pairs(char *const *values, GHashTable **ret, GError **error); // key=value; NULL if there are none
+bool berth_parse_pair(void *data, const char *text, GError **error); // adds "key=value" or "key" to GHashTable **data
 bool berth_parse_volumes(char *const *values, char ***ret_binds, char ***ret_volumes, GError **error);
-bool berth_parse_mounts(char *const *values, GPtrArray **ret, GError **error); // of struct api_mount
 bool berth_parse_ulimits(char *const *values, GPtrArray **ret, GError **error); // of struct api_ulimit
 bool berth_parse_devices(char *const *values, GPtrArray **ret, GError **error);
 bool berth_parse_throttles(char *const *values, bool bytes, GPtrArray **ret, GError **error);
 bool berth_parse_weights(char *const *values, GPtrArray **ret, GError **error);
 bool berth_parse_restart(const char *text, struct api_restart_policy **ret, GError **error);
 bool berth_parse_security(char *const *values, struct api_host_config *host, GError **error);
-bool berth_parse_ports(char *const *publish, char *const *expose, char ***ret_exposed, GHashTable **ret_bindings,
+
+// option-text.c
+void berth_list_add(char ***list, char *text); // takes `text`
+// The fields of a line of CSV, as Go's reader takes them apart.
+char **berth_split_csv(const char *text, GError **error);
+// Lists of pflag's kind "strings": each value may be several, separated by commas.
+char **berth_split_values(char *const *values);
+// A source that begins with "." is one of our working folder.
+char *berth_absolute_source(const char *source);
+
+// option-mount.c
+bool berth_parse_mounts(char *const *values, GPtrArray **ret, GError **error); // of struct api_mount
+
+// option-ports.c. `publishes` and `exposes` may be NULL.
+bool berth_parse_ports(char *const *publishes, char *const *exposes, char ***ret_exposed, GHashTable **ret_bindings,
 		       GError **error);
+
+// option-network.c
+
+struct berth_network_option {
+	char *name, *ip, *ip6, *mac_address;
+	char **aliases, **link_local_ips, **links;
+	GHashTable *driver_options;
+	int64_t priority;
+};
+void berth_network_option_free(struct berth_network_option *option);
+bool berth_parse_networks(char *const *values, GPtrArray **ret, GError **error); // of struct berth_network_option
+struct api_endpoint_settings *berth_network_endpoint(const struct berth_network_option *option, GError **error);
+// The network's mode and endpoints of a request, from all options that concern them.
+bool berth_parse_endpoints(const struct berth_container_options *options, struct api_container_create *create,
+			   GError **error);
+bool berth_network_is_user_defined(const char *name); // not bridge, host, none, container:…
+bool berth_parse_driver_option(const char *text, GHashTable **ret, GError **error); // adds "key=value"
+bool berth_mac_check(const char *text, GError **error);
+bool berth_check_dns(char *const *addresses, char *const *search, GError **error);
+bool berth_parse_hosts(char *const *values, char ***ret, GError **error); // "name:address"
+bool berth_check_links(char *const *links, GError **error);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/moment.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,4 +167,104 @@ bool berth_object_print(const char *format, const json_t *object, bool missing, 
 	if (fine)
 		fputs(out->str, stdout);
 	return fine;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+char *berth_labels_text(const json_t *labels)
+{
+	g_autoptr(GPtrArray) pairs = g_ptr_array_new_with_free_func(g_free);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *) (uintptr_t) labels, key, value)
+	{
+		const char *text = json_string_value(value);
+		g_ptr_array_add(pairs, g_strconcat(key, "=", text ? text : "", NULL));
+	}
+	g_ptr_array_sort(pairs, compare_texts);
+	g_ptr_array_add(pairs, NULL);
+	return g_strjoinv(",", (char **) pairs->pdata);
+}
+
+char *berth_created_format(const char *moment)
+{
+	int64_t nanoseconds;
+	char text[BERTH_MOMENT_SIZE], fraction[16];
+
+	if (!berth_moment_parse(moment, &nanoseconds, NULL))
+		return g_strdup(moment);
+	berth_moment_format(nanoseconds, text);
+	int64_t rest = ((nanoseconds % 1000000000) + 1000000000) % 1000000000;
+	g_snprintf(fraction, sizeof fraction, ".%09d", (int) rest);
+	for (size_t end = strlen(fraction); end > 0 && (fraction[end - 1] == '0' || fraction[end - 1] == '.'); end--)
+		fraction[end - 1] = 0;
+	return g_strdup_printf("%.10s %.8s%s +0000 UTC", text, text + 11, fraction);
+}
+
+// Runs of digits are numbers.
+static int compare_natural(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++) {
+		if (g_ascii_isdigit(*a) && g_ascii_isdigit(*b)) {
+			a += strspn(a, "0");
+			b += strspn(b, "0");
+			size_t left = strspn(a, "0123456789"), right = strspn(b, "0123456789");
+			if (left != right)
+				return left < right ? -1 : 1;
+			int order = strncmp(a, b, left);
+			if (order)
+				return order;
+			a += left;
+			b += right;
+			if (!*a || !*b)
+				break;
+		}
+		if (*a != *b)
+			return (unsigned char) *a - (unsigned char) *b;
+	}
+	return (unsigned char) *a - (unsigned char) *b;
+}
+
+static int compare_members(const void *a, const void *b, void *member)
+{
+	const char *left = json_string_value(json_object_get(*(json_t *const *) a, member));
+	const char *right = json_string_value(json_object_get(*(json_t *const *) b, member));
+
+	return compare_natural(left ? left : "", right ? right : "");
+}
+
+void berth_listing_sort(json_t *array, const char *member)
+{
+	g_autoptr(GPtrArray) objects = g_ptr_array_new();
+	json_t *object;
+	size_t i;
+
+	json_array_foreach(array, i, object) g_ptr_array_add(objects, json_incref(object));
+	g_ptr_array_sort_with_data(objects, compare_members, (void *) (uintptr_t) member);
+	json_array_clear(array);
+	for (guint j = 0; j < objects->len; j++)
+		json_array_append_new(array, objects->pdata[j]);
+}
+
+json_t *berth_pairs_json(char *const *values, const char *flag, bool alone, GError **error)
+{
+	BERTH_AUTO_JSON json_t *map = json_object();
+
+	for (; values && *values; values++) {
+		const char *equals = strchr(*values, '=');
+		g_autofree char *key = equals ? g_strndup(*values, (size_t) (equals - *values)) : g_strdup(*values);
+		bool fine = (equals || alone) && *key &&
+			    json_object_set_new(map, key, json_string(equals ? equals + 1 : "")) == 0;
+		if (!fine) {
+			berth_error_set(error, BERTH_ERROR_INVALID,
+					"invalid argument \"%s\" for \"--%s\" flag: %s must be formatted as key=value",
+					*values, flag, *values);
+			return NULL;
+		}
+	}
+	return g_steal_pointer(&map);
 }

@@ -27,6 +27,16 @@ bool berth_listing_print(const struct berth_listing *listing, const char *format
 // "labels" of the row.
 json_t *berth_listing_label(const json_t *row, char *const *arguments, GError **error);
 
+// Labels of an object as lists show them: "a=1,b=2", in the order of their names.
+char *berth_labels_text(const json_t *labels);
+// A moment that an engine told ("2024-05-01T10:00:00.5Z") as Go prints it: "2024-05-01 10:00:00.5 +0000 UTC".
+char *berth_created_format(const char *moment);
+// Sorts an array of objects by a member as people count: "web9" is before "web10".
+void berth_listing_sort(json_t *array, const char *member);
+
+// "key=value" of a flag given several times, as an object. `alone`: a key may stand without a value. NULL with *error.
+json_t *berth_pairs_json(char *const *values, const char *flag, bool alone, GError **error);
+
 // Prints one object by a template ("json" is the whole of it) and a line's end. `missing`: a field that is not there is
 // an error.
 bool berth_object_print(const char *format, const json_t *object, bool missing, GError **error);

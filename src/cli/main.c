@@ -41,9 +41,9 @@ const struct berth_flag berth_global_flags[] = {
 
 // Docker's commands that this version does not have.
 static const char *const missing[] = {
-	"attach-ws", "build", "builder", "buildx", "checkpoint", "commit", "compose", "config",     "context",
-	"cp",        "diff",  "exec",    "export", "network",    "node",   "plugin",  "port",       "secret",
-	"service",   "stack", "stats",   "swarm",  "trust",      "update", "volume",  "dial-stdio",
+	"attach-ws", "build", "builder", "buildx", "checkpoint", "commit",     "compose", "config",
+	"context",   "cp",    "diff",    "exec",   "export",     "node",       "plugin",  "secret",
+	"service",   "stack", "stats",   "swarm",  "trust",      "dial-stdio",
 };
 
 static unsigned terminal_width(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `inspect`, `container inspect` and `image inspect`.
+// `inspect` and `inspect` of each kind of objects.
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/client.h"
@@ -13,7 +13,7 @@
 
 struct options {
 	char *format, *type, *platform;
-	bool size;
+	bool size, verbose;
 };
 
 #define AT(member) offsetof(struct options, member)
@@ -33,6 +33,12 @@ static const struct berth_flag image_flags[] = {
 	{0},
 };
 
+static const struct berth_flag network_flags[] = {
+	{"format", 'f', BERTH_FLAG_TEXT, AT(format), NULL, BERTH_OBJECT_FORMAT_HELP},
+	{"verbose", 'v', BERTH_FLAG_SWITCH, AT(verbose), NULL, "Verbose output for diagnostics"},
+	{0},
+};
+
 static const struct kind {
 	const char *name, *path;
 	const struct berth_document *document; // NULL: shown as it is
@@ -40,6 +46,7 @@ static const struct kind {
 	{"container", "/containers/%s/json", &api_container_inspect_document},
 	{"image", "/images/%s/json", &api_image_inspect_document},
 	{"network", "/networks/%s", &api_network_summary_document},
+	{"volume", "/volumes/%s", NULL},
 };
 
 static json_t *zero_of(const struct berth_field *field)
@@ -71,23 +78,25 @@ static void complete(const struct berth_document *document, json_t *object)
 	}
 }
 
-static json_t *find(struct berth_cli *cli, const struct kind *kind, const char *name, bool size, GError **error)
+static json_t *find(struct berth_cli *cli, const struct kind *kind, const char *name, const struct options *options,
+		    GError **error)
 {
 	g_autoptr(GString) path = berth_path_new(kind->path, name, strcmp(kind->name, "image") == 0);
 
-	berth_path_add_switch(path, "size", size && strcmp(kind->name, "container") == 0);
+	berth_path_add_switch(path, "size", options->size && strcmp(kind->name, "container") == 0);
+	berth_path_add_switch(path, "verbose", options->verbose);
 	return berth_client_json(cli->client, "GET", path->str, NULL, error);
 }
 
 // The first object of that name, of any kind or of the kind `type`.
-static json_t *find_any(struct berth_cli *cli, const char *type, const char *name, bool size,
+static json_t *find_any(struct berth_cli *cli, const char *type, const char *name, const struct options *options,
 			const struct kind **ret_kind, GError **error)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
 		g_autoptr(GError) failure = NULL;
 		if (type && *type && strcmp(type, kinds[i].name) != 0)
 			continue;
-		json_t *object = find(cli, &kinds[i], name, size, &failure);
+		json_t *object = find(cli, &kinds[i], name, options, &failure);
 		*ret_kind = &kinds[i];
 		if (object)
 			return object;
@@ -119,7 +128,7 @@ static int inspect(struct berth_cli *cli, const struct options *options, const c
 
 	for (; *arguments; arguments++) {
 		g_autoptr(GError) failure = NULL;
-		BERTH_AUTO_JSON json_t *object = find_any(cli, type, *arguments, options->size, &kind, &failure);
+		BERTH_AUTO_JSON json_t *object = find_any(cli, type, *arguments, options, &kind, &failure);
 		if (!object) {
 			bool told = g_str_has_prefix(failure->message, BERTH_CLIENT_ERROR_PREFIX);
 			g_string_append_printf(failures, "%s%s\n", told ? "" : "Error: ", failure->message);
@@ -127,7 +136,8 @@ static int inspect(struct berth_cli *cli, const struct options *options, const c
 		} else if (!options->format || !*options->format) {
 			json_array_append(objects, object);
 		} else {
-			complete(kind->document, object);
+			if (kind->document)
+				complete(kind->document, object);
 			if (!berth_object_print(options->format, object, true, error))
 				return 1;
 		}
@@ -163,9 +173,19 @@ static int image_inspect_main(struct berth_cli *cli, const void *data, char **ar
 	return inspect(cli, data, "image", arguments, error);
 }
 
+static int network_inspect_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)
+{
+	return inspect(cli, data, "network", arguments, error);
+}
+
+static int volume_inspect_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)
+{
+	return inspect(cli, data, "volume", arguments, error);
+}
+
 const struct berth_command berth_command_inspect = {
 	.arguments = "NAME|ID [NAME|ID...]",
-	.summary = "Return low-level information on containers and images",
+	.summary = "Return low-level information on containers, images, networks and volumes",
 	.flags = flags,
 	.options_size = sizeof(struct options),
 	.min_arguments = 1,
@@ -194,4 +214,26 @@ const struct berth_command berth_command_image_inspect = {
 	.max_arguments = -1,
 	.completes = "image",
 	.main = image_inspect_main,
+};
+
+const struct berth_command berth_command_network_inspect = {
+	.arguments = "NETWORK [NETWORK...]",
+	.summary = "Display detailed information on one or more networks",
+	.flags = network_flags,
+	.options_size = sizeof(struct options),
+	.min_arguments = 1,
+	.max_arguments = -1,
+	.completes = "network",
+	.main = network_inspect_main,
+};
+
+const struct berth_command berth_command_volume_inspect = {
+	.arguments = "VOLUME [VOLUME...]",
+	.summary = "Display detailed information on one or more volumes",
+	.flags = image_flags,
+	.options_size = sizeof(struct options),
+	.min_arguments = 1,
+	.max_arguments = -1,
+	.completes = "volume",
+	.main = volume_inspect_main,
 };

@@ -4,15 +4,12 @@
 #include "base/fd.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define BUFFER (256 << 10)
 
 struct options {
 	char *file, *platform;
@@ -54,53 +51,6 @@ static int load_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 	return answer && berth_progress_print(answer, options->quiet, stdout, error) ? 0 : 1;
 }
 
-static bool copy(struct berth_answer *answer, int fd, const char *name, GError **error)
-{
-	g_autofree char *buffer = g_malloc(BUFFER);
-	ssize_t count;
-
-	while ((count = berth_answer_read(answer, buffer, BUFFER, error)) > 0)
-		if (!berth_write_all(fd, buffer, (size_t) count, name, error))
-			return false;
-	return count == 0;
-}
-
-// Writes beside the file and renames, so that the file is the whole archive or what it was before.
-static bool copy_to_file(struct berth_answer *answer, const char *path, GError **error)
-{
-	g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
-	berth_fd fd = mkostemp(temporary, O_CLOEXEC);
-
-	if (fd < 0)
-		return berth_error_set_errno(error, errno, "invalid output path \"%s\"", path);
-	fchmod(fd, 0600);
-	if (!copy(answer, fd, path, error)) {
-		unlink(temporary);
-		return false;
-	}
-	if (rename(temporary, path) == 0)
-		return true;
-	berth_error_set_errno(error, errno, "writing %s", path);
-	unlink(temporary);
-	return false;
-}
-
-static bool is_special(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-}
-
-// A pipe or a device is written as it is.
-static bool copy_to_special(struct berth_answer *answer, const char *path, GError **error)
-{
-	berth_fd fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	return fd >= 0 ? copy(answer, fd, path, error)
-		       : berth_error_set_errno(error, errno, "invalid output path \"%s\"", path);
-}
-
 static int save_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)
 {
 	const struct options *options = data;
@@ -117,10 +67,7 @@ static int save_main(struct berth_cli *cli, const void *data, char **arguments, 
 		berth_client_call(cli->client, &(struct berth_call){.method = "GET", .path = path->str}, error);
 	if (!answer)
 		return 1;
-	bool fine = !options->file              ? copy(answer, STDOUT_FILENO, "standard output", error)
-		    : is_special(options->file) ? copy_to_special(answer, options->file, error)
-						: copy_to_file(answer, options->file, error);
-	return fine ? 0 : 1;
+	return berth_output_copy(answer, options->file, error) ? 0 : 1;
 }
 
 const struct berth_command berth_command_load = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `container prune`, `image prune` and `system prune`.
+// `container prune`, `image prune`, `network prune`, `volume prune` and `system prune`.
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/client.h"
@@ -27,11 +27,22 @@ static const struct berth_flag image_flags[] = {
 	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Do not prompt for confirmation"},
 	{0},
 };
+static const struct berth_flag network_flags[] = {
+	{"filter", 0, BERTH_FLAG_LIST, AT(filters), "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
+	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Do not prompt for confirmation"},
+	{0},
+};
+static const struct berth_flag volume_flags[] = {
+	{"all", 'a', BERTH_FLAG_SWITCH, AT(all), NULL, "Remove all unused volumes, not just anonymous ones"},
+	{"filter", 0, BERTH_FLAG_LIST, AT(filters), "filter", "Provide filter values (e.g. \"label=<label>\")"},
+	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Do not prompt for confirmation"},
+	{0},
+};
 static const struct berth_flag system_flags[] = {
 	{"all", 'a', BERTH_FLAG_SWITCH, AT(all), NULL, "Remove all unused images not just dangling ones"},
 	{"filter", 0, BERTH_FLAG_LIST, AT(filters), "filter", "Provide filter values (e.g. \"label=<key>=<value>\")"},
 	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Do not prompt for confirmation"},
-	{"volumes", 0, BERTH_FLAG_SWITCH, AT(volumes), NULL, "Prune anonymous volumes (not supported)"},
+	{"volumes", 0, BERTH_FLAG_SWITCH, AT(volumes), NULL, "Prune anonymous volumes"},
 	{0},
 };
 
@@ -86,9 +97,50 @@ static bool prune_images(struct berth_cli *cli, const struct options *options, i
 	return true;
 }
 
-static int end(bool fine, int64_t total)
+// What networks and volumes tell has only names.
+static bool prune_named(struct berth_cli *cli, const char *what, const char *member, const char *title,
+			char *const *filters, int64_t *total, GError **error)
 {
-	g_autofree char *size = berth_size_format(total, false);
+	g_autoptr(GString) path = berth_path_new(what, NULL, false);
+
+	if (!berth_path_add_filters(path, filters, error))
+		return false;
+	BERTH_AUTO_JSON json_t *report = berth_client_json(cli->client, "POST", path->str, NULL, error);
+	const json_t *names = json_object_get(report, member), *name;
+	size_t i;
+	if (!report)
+		return false;
+	if (json_array_size(names) > 0) {
+		printf("Deleted %s:\n", title);
+		json_array_foreach(names, i, name) puts(json_string_value(name));
+		puts("");
+	}
+	*total += json_integer_value(json_object_get(report, "SpaceReclaimed"));
+	return true;
+}
+
+static bool prune_networks(struct berth_cli *cli, const struct options *options, int64_t *total, GError **error)
+{
+	return prune_named(cli, "/networks/prune", "NetworksDeleted", "Networks", options->filters, total, error);
+}
+
+static bool prune_volumes(struct berth_cli *cli, const struct options *options, bool all, int64_t *total,
+			  GError **error)
+{
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+	if (options->filters)
+		g_strv_builder_addv(builder, (const char **) (uintptr_t) options->filters);
+	if (all)
+		g_strv_builder_add(builder, "all=true");
+	g_auto(GStrv) filters = g_strv_builder_end(builder);
+	return prune_named(cli, "/volumes/prune", "VolumesDeleted", "Volumes", filters, total, error);
+}
+
+// `total` is read when all has been done: the order in which arguments are evaluated is open.
+static int end(bool fine, const int64_t *total)
+{
+	g_autofree char *size = berth_size_format(*total, false);
 
 	if (fine)
 		printf("Total reclaimed space: %s\n", size);
@@ -109,7 +161,7 @@ static int container_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED
 
 	if (!agreed(options, "This will remove all stopped containers."))
 		return 0;
-	return end(prune_containers(cli, options, &total, error), total);
+	return end(prune_containers(cli, options, &total, error), &total);
 }
 
 static int image_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
@@ -121,7 +173,28 @@ static int image_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED cha
 					    "them."
 					  : "This will remove all dangling images."))
 		return 0;
-	return end(prune_images(cli, options, &total, error), total);
+	return end(prune_images(cli, options, &total, error), &total);
+}
+
+static int network_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
+{
+	int64_t total = 0;
+
+	if (!agreed(data, "This will remove all custom networks not used by at least one container."))
+		return 0;
+	return prune_networks(cli, data, &total, error) ? 0 : 1;
+}
+
+static int volume_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
+{
+	const struct options *options = data;
+	int64_t total = 0;
+
+	if (!agreed(options, options->all ? "This will remove all local volumes not used by at least one container."
+					  : "This will remove anonymous local volumes not used by at least one "
+					    "container."))
+		return 0;
+	return end(prune_volumes(cli, options, options->all, &total, error), &total);
 }
 
 static int system_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
@@ -129,16 +202,25 @@ static int system_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED ch
 	const struct options *options = data;
 	int64_t total = 0;
 
-	if (options->volumes) {
-		berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				"--volumes: volumes are not supported by this version");
-		return 1;
-	}
-	if (!agreed(options, options->all ? "This will remove:\n  - all stopped containers\n  - all images without at "
-					    "least one container associated to them\n"
-					  : "This will remove:\n  - all stopped containers\n  - all dangling images\n"))
+	for (char **filter = options->filters; options->volumes && filter && *filter; filter++)
+		if (g_str_has_prefix(*filter, "until=")) {
+			berth_error_set(error, BERTH_ERROR_INVALID,
+					"The \"until\" filter is not supported with \"--volumes\"");
+			return 1;
+		}
+	g_autofree char *warning =
+		g_strconcat("This will remove:\n  - all stopped containers\n  - all networks not used by at least one "
+			    "container\n",
+			    options->volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
+			    options->all ? "  - all images without at least one container associated to them\n"
+					 : "  - all dangling images\n",
+			    NULL);
+	if (!agreed(options, warning))
 		return 0;
-	return end(prune_containers(cli, options, &total, error) && prune_images(cli, options, &total, error), total);
+	return end(prune_containers(cli, options, &total, error) && prune_networks(cli, options, &total, error) &&
+			   (!options->volumes || prune_volumes(cli, options, false, &total, error)) &&
+			   prune_images(cli, options, &total, error),
+		   &total);
 }
 
 const struct berth_command berth_command_container_prune = {
@@ -155,6 +237,22 @@ const struct berth_command berth_command_image_prune = {
 	.flags = image_flags,
 	.options_size = sizeof(struct options),
 	.main = image_main,
+};
+
+const struct berth_command berth_command_network_prune = {
+	.arguments = "",
+	.summary = "Remove all unused networks",
+	.flags = network_flags,
+	.options_size = sizeof(struct options),
+	.main = network_main,
+};
+
+const struct berth_command berth_command_volume_prune = {
+	.arguments = "",
+	.summary = "Remove unused local volumes",
+	.flags = volume_flags,
+	.options_size = sizeof(struct options),
+	.main = volume_main,
 };
 
 const struct berth_command berth_command_system_prune = {

@@ -110,8 +110,10 @@ static int create_main(struct berth_cli *cli, const void *data, char **arguments
 {
 	const struct berth_container_options *options = data;
 	g_autoptr(api_container_create) request = berth_container_request(options, arguments, error);
-	g_autofree char *id = request ? create(cli, options, request, error) : NULL;
 
+	if (!request)
+		return BERTH_CLI_FAILURE;
+	g_autofree char *id = create(cli, options, request, error);
 	if (!id)
 		return 1;
 	puts(id);
