@@ -39,6 +39,13 @@
 #define BERTH_LIMIT_PLUGIN_WORDS 1024 // of what it says about a failure
 #define BERTH_LIMIT_PLUGIN_SECONDS 120 // for one call
 #define BERTH_LIMIT_PLUGINS 256 // that a list names
+#define BERTH_LIMIT_CNI_CONFIG (1 << 20) // one configuration list
+#define BERTH_LIMIT_CNI_FILES 1024 // of configuration in a folder
+#define BERTH_LIMIT_CNI_CHAIN 32 // plugins of one list
+#define BERTH_LIMIT_CNI_OUTPUT (1 << 20) // what a plugin prints
+#define BERTH_LIMIT_CNI_WORDS (16 << 10) // of what it writes to its standard error
+#define BERTH_LIMIT_CNI_SECONDS 60 // for one plugin
+#define BERTH_LIMIT_CNI_ADDRESSES 256 // of one result
 
 // Containers
 #define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for

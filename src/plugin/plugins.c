@@ -11,6 +11,7 @@
 
 #define MIME "application/vnd.docker.plugins.v1.2+json"
 #define RESTART 3000 // milliseconds that a plugin which was there gets to come back
+#define GONE 5000 // milliseconds in which one that did not come back is not waited for again
 #define LIST 2000 // milliseconds for one that is only listed
 #define HANDSHAKE 10000 // milliseconds until a connection stands
 #define FIRST_PAUSE 50 // milliseconds between two tries, doubled up to
@@ -23,8 +24,9 @@ struct plugin {
 };
 
 struct berth_plugins {
-	pthread_mutex_t lock; // of `known`
+	pthread_mutex_t lock; // of `known` and `gone`
 	GHashTable *known; // name -> struct plugin
+	GHashTable *gone; // name -> int64_t *, when it was waited for in vain
 	char **folders;
 	struct berth_http *http;
 	gint stopped;
@@ -55,6 +57,7 @@ struct berth_plugins *berth_plugins_new(char *const *folders)
 
 	pthread_mutex_init(&plugins->lock, NULL);
 	plugins->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unref);
+	plugins->gone = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	plugins->folders = g_strdupv((char **) (folders ? folders : (char *const *) docker));
 	plugins->http = berth_http_new();
 	return plugins;
@@ -65,6 +68,7 @@ void berth_plugins_free(struct berth_plugins *plugins)
 	if (!plugins)
 		return;
 	g_hash_table_unref(plugins->known);
+	g_hash_table_unref(plugins->gone);
 	g_strfreev(plugins->folders);
 	berth_http_free(plugins->http);
 	pthread_mutex_destroy(&plugins->lock);
@@ -98,6 +102,7 @@ static void remember(struct berth_plugins *plugins, const char *name, struct plu
 {
 	pthread_mutex_lock(&plugins->lock);
 	g_hash_table_insert(plugins->known, g_strdup(name), ref(plugin));
+	g_hash_table_remove(plugins->gone, name);
 	pthread_mutex_unlock(&plugins->lock);
 }
 
@@ -108,6 +113,30 @@ static void forget(struct berth_plugins *plugins, const char *name, const struct
 	if (g_hash_table_lookup(plugins->known, name) == plugin)
 		g_hash_table_remove(plugins->known, name);
 	pthread_mutex_unlock(&plugins->lock);
+}
+
+// So that a list of many things of a plugin that is gone does not wait for it with each of them.
+static bool is_gone(struct berth_plugins *plugins, const char *name)
+{
+	pthread_mutex_lock(&plugins->lock);
+	const int64_t *moment = g_hash_table_lookup(plugins->gone, name);
+	bool gone = moment && g_get_monotonic_time() < *moment + (int64_t) GONE * 1000;
+	if (moment && !gone)
+		g_hash_table_remove(plugins->gone, name);
+	pthread_mutex_unlock(&plugins->lock);
+	return gone;
+}
+
+static void note_gone(struct berth_plugins *plugins, const char *name)
+{
+	int64_t *moment = g_new(int64_t, 1);
+
+	*moment = g_get_monotonic_time();
+	pthread_mutex_lock(&plugins->lock);
+	if (g_hash_table_size(plugins->gone) < BERTH_LIMIT_PLUGINS)
+		g_hash_table_insert(plugins->gone, g_strdup(name), g_steal_pointer(&moment));
+	pthread_mutex_unlock(&plugins->lock);
+	g_free(moment);
 }
 
 // One exchange. *ret_broken: the plugin went away, and trying again may help. `whole`: milliseconds.
@@ -202,6 +231,8 @@ static struct plugin *activate(struct berth_plugins *plugins, const char *name, 
 		}
 		bool again = broken || (expected && g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_NOT_FOUND));
 		if (!again || g_get_monotonic_time() + pause * 1000 > until || is_stopped(plugins)) {
+			if (again)
+				note_gone(plugins, name);
 			g_propagate_error(error, g_steal_pointer(&cause));
 			return NULL;
 		}
@@ -247,7 +278,8 @@ json_t *berth_plugin_call(struct berth_plugins *plugins, const char *name, const
 {
 	g_autofree char *full = g_strdup_printf("%s.%s", interface, method);
 	g_autofree char *body = request ? berth_json_text(request) : NULL;
-	struct plugin *plugin = get(plugins, name, interface, RESTART, false, error);
+	int patience = is_gone(plugins, name) ? 0 : RESTART;
+	struct plugin *plugin = get(plugins, name, interface, patience, false, error);
 	g_autoptr(GError) cause = NULL;
 	bool broken = false;
 	json_t *answer;

@@ -103,11 +103,13 @@ bool berth_volume_name_check(const char *name, GError **error)
 			       shown);
 }
 
-const struct berth_volume_driver *berth_volume_driver_find(G_GNUC_UNUSED struct berth_volumes *volumes,
-							   const char *name, GError **error)
+const struct berth_volume_driver *berth_volume_driver_find(struct berth_volumes *volumes, const char *name,
+							   GError **error)
 {
 	if (strcmp(name, berth_volume_local.name) == 0)
 		return &berth_volume_local;
+	if (volumes->plugins)
+		return &berth_volume_remote; // whose check() looks for the plugin
 	berth_error_set(error, BERTH_ERROR_NOT_FOUND, "error looking up volume plugin %s: plugin \"%s\" not found",
 			name, name);
 	return NULL;

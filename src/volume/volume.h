@@ -73,6 +73,15 @@ const struct berth_volume_driver *berth_volume_driver_find(struct berth_volumes 
 							   GError **error);
 extern const struct berth_volume_driver berth_volume_local, berth_volume_remote;
 
+// remote.c
+// Whether the volumes of a plugin are the same on every host that has it ("Scope": "global"). False: it does not say.
+bool berth_volume_is_global(struct berth_volumes *volumes, const char *driver);
+// What plugins have that can be reached now (struct berth_volume, without labels and options; created may be 0),
+// whether there is a record of it or not.
+GPtrArray *berth_volumes_foreign(struct berth_volumes *volumes);
+// The volume of that name that a plugin has; NULL: none. The caller frees it.
+struct berth_volume *berth_volumes_foreign_find(struct berth_volumes *volumes, const char *name);
+
 // One operation at a time on one volume: waits for the others. Not for a second one of the same thread.
 void berth_volume_lock(struct berth_volumes *volumes, const char *name);
 void berth_volume_unlock(struct berth_volumes *volumes, const char *name);
