@@ -78,6 +78,15 @@
 #define BERTH_LIMIT_DNS_FILES 64 // names files, one for each network of a container
 #define BERTH_LIMIT_DNS_SERVERS 16 // that are asked for other names; further ones of the host's file are not used
 #define BERTH_LIMIT_DNS_ALIASES 1024 // of links
+#define BERTH_LIMIT_DNS_NAMES (64 << 20) // a names file
+#define BERTH_LIMIT_DNS_ADDRESSES 1024 // of one name in one answer
+#define BERTH_LIMIT_DNS_QUERY 4096 // one query
+#define BERTH_LIMIT_DNS_FORWARDS 256 // queries that wait for a server; the next one gets SERVFAIL
+#define BERTH_LIMIT_DNS_PATIENCE 30 // seconds that one of them waits, whatever the host's file says
+#define BERTH_LIMIT_DNS_CLIENTS 64 // TCP connections; further ones wait until one is closed
+#define BERTH_LIMIT_DNS_IDLE 10 // seconds after which one on which nothing happens is closed
+#define BERTH_LIMIT_DNS_OUTPUT (128 << 10) // answers waiting for one of them, above which no more queries are read
+#define BERTH_LIMIT_DNS_HOST_FILE (64 << 10) // the host's resolv.conf
 
 // Engine API
 #define BERTH_LIMIT_REQUEST_HEADER (64 << 10)

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/moment.h"
 #include "monitor/protocol.h"
+#include "monitor/resolver.h"
 #include "monitor/server.h"
 #include "monitor/streams.h"
 #include "runtime/container.h"
@@ -43,6 +44,7 @@ struct monitor {
 	struct berth_loop loop;
 	struct berth_streams *streams;
 	struct berth_server *server;
+	struct berth_resolver *resolver; // NULL: nobody asked for one
 	struct berth_source init; // its pidfd
 	struct berth_source linger;
 	pid_t pid;
@@ -135,6 +137,7 @@ static void drained(void *data)
 		berth_server_tell(monitor->server, "oom", NULL);
 	berth_server_tell(monitor->server, "exited", &monitor->exit);
 	berth_streams_let_go(monitor->streams);
+	g_clear_pointer(&monitor->resolver, berth_resolver_free);
 	BERTH_FAILPOINT("monitor.exit.told");
 	close(BERTH_MONITOR_FD_ROOTFS);
 	remove_container(monitor);
@@ -260,11 +263,12 @@ static bool list_pids(struct monitor *monitor, const struct berth_monitor_reques
 static bool resolve(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 		    struct berth_monitor_reply *reply, GError **error)
 {
-	(void) request;
-	(void) fds;
+	static const struct berth_resolver_setup setup = {.host_file = "/etc/resolv.conf", .port = 53};
 	(void) reply;
-	return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "container %s: its monitor has no resolver",
-			       monitor->id);
+
+	if (!monitor->resolver)
+		monitor->resolver = berth_resolver_new(&monitor->loop, &setup);
+	return berth_resolver_set(monitor->resolver, request->resolver, fds, error);
 }
 
 static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request, int *fds,
@@ -439,6 +443,7 @@ static void ignore_signals(void)
 static void monitor_clear(struct monitor *monitor)
 {
 	berth_server_free(monitor->server);
+	berth_resolver_free(monitor->resolver);
 	berth_streams_free(monitor->streams);
 	berth_log_writer_free(monitor->log);
 	berth_container_free(monitor->container);
