@@ -3,11 +3,14 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "sys/netlink.h"
 #include "sys/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -61,14 +64,27 @@ int berth_namespace_open(const char *path, unsigned flag, GError **error)
 	return berth_fd_steal(&fd);
 }
 
+// Its loopback interface, which is its first, is made up. Where that fails whoever works in there finds it down.
+static void make_loopback_up(void)
+{
+	struct ifinfomsg header = {.ifi_index = 1, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+	g_autoptr(berth_netlink) netlink = berth_netlink_open(NETLINK_ROUTE, NULL);
+
+	if (!netlink)
+		return;
+	berth_netlink_begin(netlink, RTM_NEWLINK, 0, &header, sizeof header);
+	berth_netlink_send(netlink, NULL, NULL);
+}
+
 bool berth_namespace_new_network(int *ret)
 {
-	berth_fd own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	berth_fd own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 
 	*ret = -1;
 	if (own < 0 || unshare(CLONE_NEWNET) < 0)
 		return true;
-	*ret = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	*ret = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	make_loopback_up();
 	return setns(own, CLONE_NEWNET) == 0;
 }
 

@@ -23,9 +23,9 @@ bool berth_namespace_differing(pid_t pid, unsigned *ret_flags, GError **error);
 // the caller's own. *ret_user: its user namespace was among them.
 bool berth_namespace_join(int pidfd, pid_t pid, unsigned except, bool *ret_user, GError **error);
 
-// Makes a network namespace that nobody is in, for a process that is to come; that takes a millisecond. *ret is its
-// descriptor, -1 where the kernel does not let the caller make one. False: the caller, which made it by entering it,
-// could not come back, and should end.
+// Makes a network namespace that nobody is in, for a process that is to come, with its loopback interface up; that
+// takes a millisecond. *ret is its descriptor, -1 where the kernel does not let the caller make one. False: the caller,
+// which made it by entering it, could not come back, and should end.
 bool berth_namespace_new_network(int *ret);
 
 struct berth_idmap {

@@ -3,6 +3,7 @@
 #include "sys/netlink.h"
 
 #include "base/error.h"
+#include "sys/namespace.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -139,6 +140,30 @@ static void test_ask(void)
 	g_assert_cmpint(berth_netlink_errno(netlink), ==, ENODEV);
 }
 
+static bool note_flags(void *data, const struct nlmsghdr *message)
+{
+	*(unsigned *) data = ((const struct ifinfomsg *) NLMSG_DATA(message))->ifi_flags;
+	return true;
+}
+
+// That a container needs nobody to make its loopback interface up.
+static void test_loopback(void)
+{
+	struct ifinfomsg header = {.ifi_index = 1};
+	unsigned flags = 0;
+	int made;
+
+	if (!enter())
+		return;
+	g_assert_true(berth_namespace_new_network(&made));
+	g_assert_cmpint(setns(made, CLONE_NEWNET), ==, 0);
+	close(made);
+	g_autoptr(berth_netlink) netlink = berth_netlink_open(NETLINK_ROUTE, NULL);
+	berth_netlink_begin(netlink, RTM_GETLINK, 0, &header, sizeof header);
+	g_assert_true(berth_netlink_ask(netlink, note_flags, &flags, NULL));
+	g_assert_cmpuint(flags & IFF_UP, ==, IFF_UP);
+}
+
 static void test_find(void)
 {
 	struct {
@@ -165,6 +190,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/netlink/batch", test_batch);
 	g_test_add_func("/netlink/large", test_large);
 	g_test_add_func("/netlink/ask", test_ask);
+	g_test_add_func("/netlink/loopback", test_loopback);
 	g_test_add_func("/netlink/find", test_find);
 	return g_test_run();
 }
