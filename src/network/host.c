@@ -5,8 +5,6 @@
 
 #include "base/error.h"
 
-#define LOOPBACK 1 // the index of every namespace's
-
 static bool check(G_GNUC_UNUSED struct berth_networks *networks, struct berth_network *network, GError **error)
 {
 	return network->predefined ||
@@ -26,17 +24,6 @@ static bool attach_nothing(G_GNUC_UNUSED struct berth_networks *networks,
 			   G_GNUC_UNUSED GError **error)
 {
 	return true;
-}
-
-static bool attach_loopback(G_GNUC_UNUSED struct berth_networks *networks,
-			    G_GNUC_UNUSED const struct berth_network *network,
-			    G_GNUC_UNUSED struct berth_endpoint *endpoint, struct berth_sandbox *sandbox,
-			    GError **error)
-{
-	struct berth_netlink *route = berth_sandbox_route(sandbox);
-
-	berth_links__put_up(route, LOOPBACK);
-	return berth_netlink_send(route, NULL, error);
 }
 
 static bool detach_nothing(G_GNUC_UNUSED struct berth_networks *networks,
@@ -62,6 +49,6 @@ const struct berth_network_driver berth_network_null = {
 	.check = check,
 	.up = nothing,
 	.down = nothing,
-	.attach = attach_loopback,
+	.attach = attach_nothing,
 	.detach = detach_nothing,
 };

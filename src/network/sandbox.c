@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #define DISABLE_IPV6 "/proc/sys/net/ipv6/conf/default/disable_ipv6"
+#define LOOPBACK 1 // its index in every namespace
 #define RETURN_TRIES 1000 // of a millisecond each
 
 struct berth_sandbox {
@@ -61,6 +62,9 @@ struct berth_sandbox *berth_sandbox_open(int network_namespace, GError **error)
 	leave(sandbox);
 	if (!sandbox->route)
 		return NULL;
+	berth_links__put_up(sandbox->route, LOOPBACK);
+	if (!berth_netlink_send(sandbox->route, NULL, error))
+		return g_prefix_error(error, "the container's loopback interface: "), NULL;
 	if (sandbox->disable_ipv6 >= 0 && pread(sandbox->disable_ipv6, &sandbox->disabled, 1, 0) != 1)
 		sandbox->disabled = '0';
 	sandbox->indices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

@@ -8,7 +8,7 @@
 
 struct berth_sandbox;
 
-// `network_namespace` is borrowed and must stay open as long as the sandbox.
+// `network_namespace` is borrowed and must stay open as long as the sandbox. Its loopback interface is made up.
 struct berth_sandbox *berth_sandbox_open(int network_namespace, GError **error);
 void berth_sandbox_close(struct berth_sandbox *sandbox);
 typedef struct berth_sandbox berth_sandbox;
