@@ -96,5 +96,9 @@ berth_handler berth_handle_image_pull, berth_handle_image_push, berth_handle_aut
 // system.c
 berth_handler berth_handle_ping, berth_handle_version, berth_handle_info, berth_handle_disk_usage,
 	berth_handle_network_list, berth_handle_network_inspect, berth_handle_network_remove,
-	berth_handle_network_prune, berth_handle_build_prune, berth_handle_volume_list, berth_handle_volume_missing,
-	berth_handle_volume_prune, berth_handle_plugin_list, berth_handle_no_swarm, berth_handle_refused;
+	berth_handle_network_prune, berth_handle_build_prune, berth_handle_plugin_list, berth_handle_no_swarm,
+	berth_handle_refused;
+// volumes.c
+berth_handler berth_handle_volume_list, berth_handle_volume_create, berth_handle_volume_inspect,
+	berth_handle_volume_remove, berth_handle_volume_prune, berth_handle_volume_export, berth_handle_volume_import,
+	berth_handle_volume_clone;

@@ -179,6 +179,27 @@ static const struct berth_parameter network_list_query[] = {
 	{0},
 };
 
+static const struct berth_parameter volume_list_query[] = {
+	{"filters", BERTH_PARAMETER_FILTERS, "dangling, driver, label, name"},
+	{"size", BERTH_PARAMETER_SWITCH, "with how much is in them (Berth's own)"},
+	{0},
+};
+
+static const struct berth_parameter volume_prune_query[] = {
+	{"filters", BERTH_PARAMETER_FILTERS, "all, label; before 1.42 all is true if it is missing"},
+	{0},
+};
+
+static const struct berth_parameter volume_remove_query[] = {
+	{"force", BERTH_PARAMETER_SWITCH, "one that is not there is fine"},
+	{0},
+};
+
+static const struct berth_parameter volume_clone_query[] = {
+	{"to", BERTH_PARAMETER_TEXT, "name of the new volume", .required = true},
+	{0},
+};
+
 #define STREAM BERTH_ROUTE_STREAM
 #define UPLOAD BERTH_ROUTE_UPLOAD
 #define UPGRADE BERTH_ROUTE_UPGRADE
@@ -256,14 +277,20 @@ const struct berth_route berth_routes[] = {
 	{"POST", "/networks/{id}/connect", 124, berth_handle_refused, NULL, 0, "Connecting a container to a network"},
 	{"POST", "/networks/{id}/disconnect", 124, berth_handle_refused, NULL, 0,
 	 "Disconnecting a container from a network"},
-	{"GET", "/volumes", 124, berth_handle_volume_list, NULL, 0, "Lists volumes: there are none in this version"},
-	{"POST", "/volumes/create", 124, berth_handle_refused, NULL, 0, "Making volumes"},
-	{"POST", "/volumes/prune", 125, berth_handle_volume_prune, NULL, 0,
-	 "Removes nothing: there are no volumes in this version"},
-	{"GET", "/volumes/{name:.*}", 124, berth_handle_volume_missing, NULL, 0,
-	 "Finds nothing: there are no volumes in this version"},
-	{"DELETE", "/volumes/{name:.*}", 124, berth_handle_volume_missing, NULL, 0,
-	 "Finds nothing: there are no volumes in this version"},
+	{"GET", "/volumes", 124, berth_handle_volume_list, volume_list_query, 0, "Lists volumes"},
+	{"POST", "/volumes/create", 124, berth_handle_volume_create, NULL, JSON,
+	 "Makes a volume; one that is there already is answered as it is"},
+	{"POST", "/volumes/prune", 125, berth_handle_volume_prune, volume_prune_query, 0,
+	 "Removes volumes that no container uses: anonymous ones, or all"},
+	{"GET", "/volumes/{name}/archive", 124, berth_handle_volume_export, NULL, STREAM,
+	 "What is in a volume, as a tar archive (Berth's own)"},
+	{"PUT", "/volumes/{name}/archive", 124, berth_handle_volume_import, NULL, UPLOAD,
+	 "Unpacks a tar archive into a volume (Berth's own)"},
+	{"POST", "/volumes/{name}/clone", 124, berth_handle_volume_clone, volume_clone_query, 0,
+	 "Makes a volume with a copy of what is in this one (Berth's own)"},
+	{"GET", "/volumes/{name:.*}", 124, berth_handle_volume_inspect, NULL, 0, "All about a volume"},
+	{"DELETE", "/volumes/{name:.*}", 124, berth_handle_volume_remove, volume_remove_query, 0,
+	 "Removes a volume that no container uses"},
 	{"POST", "/containers/{id}/exec", 124, berth_handle_refused, NULL, 0,
 	 "Running a further command in a container (exec)"},
 	{"POST", "/exec/{id}/start", 124, berth_handle_refused, NULL, 0,

@@ -3,6 +3,7 @@
 #include "api/request.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "engine/volumes.h"
 
 #include <string.h>
 
@@ -47,19 +48,22 @@ bool berth_handle_disk_usage(struct berth_request *request, GError **error)
 		images ? berth_engine_container_list(berth_request_engine(request),
 						     &(struct berth_list_query){.all = true, .size = true}, error)
 		       : NULL;
-	g_autoptr(api_image_tree) tree =
-		containers ? berth_images_tree(berth_request_images(request), NULL, error) : NULL;
+	GPtrArray *volumes =
+		containers ? berth_engine_volume_list(berth_request_engine(request), NULL, true, error) : NULL;
+	g_autoptr(api_image_tree) tree = volumes ? berth_images_tree(berth_request_images(request), NULL, error) : NULL;
 
 	for (guint i = 0; tree && i < images->len; i++)
 		share(images->pdata[i], tree);
 	if (tree) {
 		BERTH_AUTO_JSON json_t *usage = json_pack(
-			"{s:I, s:o, s:o, s:[], s:[]}", "LayersSize", (json_int_t) tree->layers_size, "Images",
+			"{s:I, s:o, s:o, s:o, s:[]}", "LayersSize", (json_int_t) tree->layers_size, "Images",
 			berth_request_print_documents(request, &api_image_summary_document, images), "Containers",
 			berth_request_print_documents(request, &api_container_summary_document, containers), "Volumes",
-			"BuildCache");
+			berth_request_print_documents(request, &api_volume_document, volumes), "BuildCache");
 		berth_reply_json(request, 200, usage);
 	}
+	if (volumes)
+		berth_objects_free(volumes, &api_volume_document);
 	if (containers)
 		berth_objects_free(containers, &api_container_summary_document);
 	if (images)
@@ -169,29 +173,10 @@ bool berth_handle_network_remove(struct berth_request *request, GError **error)
 	return false;
 }
 
-// Networks, volumes and plugins that nobody could make do not exist: their lists are empty and nothing is pruned.
+// Networks and plugins that nobody could make do not exist: their lists are empty and nothing is pruned.
 bool berth_handle_network_prune(struct berth_request *request, G_GNUC_UNUSED GError **error)
 {
 	BERTH_AUTO_JSON json_t *report = json_pack("{s:n}", "NetworksDeleted");
-
-	return berth_reply_json(request, 200, report);
-}
-
-bool berth_handle_volume_list(struct berth_request *request, G_GNUC_UNUSED GError **error)
-{
-	BERTH_AUTO_JSON json_t *list = json_pack("{s:[], s:n}", "Volumes", "Warnings");
-
-	return berth_reply_json(request, 200, list);
-}
-
-bool berth_handle_volume_missing(struct berth_request *request, GError **error)
-{
-	return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "get %s: no such volume", berth_request_argument(request));
-}
-
-bool berth_handle_volume_prune(struct berth_request *request, G_GNUC_UNUSED GError **error)
-{
-	BERTH_AUTO_JSON json_t *report = json_pack("{s:[], s:i}", "VolumesDeleted", "SpaceReclaimed", 0);
 
 	return berth_reply_json(request, 200, report);
 }

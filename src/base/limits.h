@@ -21,6 +21,7 @@
 #define BERTH_LIMIT_ARCHIVE_DEPTH 256 // components of one path
 #define BERTH_LIMIT_LAYER_BYTES ((int64_t) 64 << 30) // unpacked content of one layer
 #define BERTH_LIMIT_XATTR_BYTES (64 << 10) // one attribute's value
+#define BERTH_LIMIT_VOLUME_BYTES ((int64_t) 16 << 40) // of an archive that is unpacked into a volume
 #define BERTH_LIMIT_LAYERS 127 // of one image
 #define BERTH_LIMIT_IMAGE_ARCHIVE_FILES 65536 // of what `load` reads
 #define BERTH_LIMIT_IMAGE_ARCHIVE_BYTES ((int64_t) 1 << 40) // uncompressed

@@ -5,6 +5,9 @@
 
 #include "base/failpoint.h"
 #include "base/moment.h"
+#include "volume/volume.h"
+
+#include <string.h>
 
 struct berth_container_state *berth_engine__state_copy(const struct berth_engine_container *container)
 {
@@ -17,16 +20,46 @@ void berth_engine__set_status(struct berth_container_state *state, const char *s
 	state->status = g_strdup(status);
 }
 
+static void add_reference(GArray *references, const char *kind, const char *id)
+{
+	const struct berth_reference reference = {kind, id};
+
+	for (guint i = 0; i < references->len; i++) {
+		const struct berth_reference *other = &g_array_index(references, struct berth_reference, i);
+		if (strcmp(other->kind, kind) == 0 && strcmp(other->id, id) == 0)
+			return;
+	}
+	g_array_append_val(references, reference);
+}
+
+// What the container needs: its image and snapshot, volumes, and the images that it has mounted.
+static GArray *references_of(const struct berth_container_record *record)
+{
+	GArray *references = g_array_new(FALSE, FALSE, sizeof(struct berth_reference));
+
+	add_reference(references, "image", record->image);
+	add_reference(references, "snapshot", record->id);
+	for (guint i = 0; record->mounts && i < record->mounts->len; i++) {
+		const struct berth_container_mount *mount = record->mounts->pdata[i];
+		if (mount->driver)
+			add_reference(references, BERTH_RECORD_VOLUME, mount->name);
+		if (mount->image)
+			add_reference(references, "image", mount->image);
+	}
+	return references;
+}
+
 bool berth_engine__record_put(struct berth_transaction *transaction, const struct berth_container_record *record,
 			      GError **error)
 {
-	const struct berth_reference references[] = {{"image", record->image}, {"snapshot", record->id}};
+	g_autoptr(GArray) references = references_of(record);
 	bool removing = g_strcmp0(record->state->status, BERTH_STATUS_REMOVING) == 0;
 
-	// What is being removed holds neither its name nor its image.
+	// What is being removed holds neither its name nor its image and volumes.
 	return berth_record_put_document(transaction, BERTH_RECORD_CONTAINER, record->id,
 					 removing ? NULL : record->name, &berth_container_record_document, record,
-					 references, removing ? 0 : G_N_ELEMENTS(references), error);
+					 (const struct berth_reference *) references->data,
+					 removing ? 0 : references->len, error);
 }
 
 static bool write_change(struct berth_engine *engine, const struct berth_container_record *record, const json_t *events,

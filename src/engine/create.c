@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making a container: its snapshot and folder first, then its record, with which it exists. What a crash leaves before
 // that has no record and is removed at the next start.
-#include "engine/internal.h"
+#include "engine/volumes-internal.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
@@ -86,7 +86,10 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 	g_autoptr(oci_image) image = image_id ? berth_images_config(engine->images, image_id, error) : NULL;
 	if (!image || !make_id(id, error))
 		return NULL;
-	g_autofree char *folder = g_build_filename(engine->containers_path, id, NULL);
+	g_autoptr(GPtrArray) from = berth_engine__volumes_from(
+		engine, create->host_config ? create->host_config->volumes_from : NULL, error);
+	if (!from)
+		return NULL;
 	const struct berth_plan_input input = {
 		.create = create,
 		.id = id,
@@ -94,7 +97,7 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 		.created = berth_moment_now(),
 		.image_id = image_id,
 		.image = image,
-		.folder = folder,
+		.volumes_from = from,
 		.log_driver = engine->options.log_driver,
 		.log_options = engine->options.log_options,
 		.cgroup_parent = engine->options.cgroup_parent,
@@ -143,6 +146,7 @@ static bool write_record(struct berth_engine *engine, struct berth_engine_contai
 	if (!image)
 		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such image: %s", container->record->image);
 	if (!berth_engine__record_put(transaction, container->record, error) ||
+	    !berth_engine__volumes_settle(transaction, container->record, events, error) ||
 	    !berth_engine__events_put(transaction, events, error) || !berth_transaction_commit(transaction, error))
 		return false;
 	BERTH_FAILPOINT("container.create.recorded");
@@ -180,10 +184,15 @@ struct api_container_created *berth_engine_container_create(struct berth_engine 
 	berth_lease_add(lease, "snapshot", container->id);
 	if (!reserve(engine, container, error))
 		return NULL;
-	if (!make_parts(engine, container->id, top, error) || !write_record(engine, container, error)) {
+	bool prepared =
+		make_parts(engine, container->id, top, error) && berth_engine__volumes_prepare(engine, record, error);
+	if (!prepared || !write_record(engine, container, error)) {
+		if (prepared)
+			berth_engine__volumes_undo(engine, record);
 		undo(engine, container);
 		return NULL;
 	}
+	berth_engine__volumes_let_go(engine, record);
 	pthread_mutex_lock(&engine->lock);
 	container->ready = true;
 	pthread_mutex_unlock(&engine->lock);

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "monitor/log.h"
 #include "sys/self.h"
+#include "volume/volume.h"
 
 #include <string.h>
 
@@ -69,6 +70,15 @@ static bool read_id(struct berth_engine *engine, GError **error)
 	return berth_write_file_at(folder, ID_FILE, engine->id, strlen(engine->id), 0600, false, error);
 }
 
+static bool open_volumes(struct berth_engine *engine, GError **error)
+{
+	g_autofree char *root = g_build_filename(engine->options.data_root, "volumes", NULL);
+	g_autofree char *run = g_build_filename(engine->options.exec_root, "volumes", NULL);
+
+	engine->volumes = berth_volumes_new(&(struct berth_volumes_options){root, run}, NULL, error);
+	return engine->volumes != NULL;
+}
+
 static bool open_parts(struct berth_engine *engine, GError **error)
 {
 	const struct berth_engine_options *options = &engine->options;
@@ -83,6 +93,8 @@ static bool open_parts(struct berth_engine *engine, GError **error)
 	engine->snapshots = berth_store_snapshots(engine->store);
 	engine->images = berth_images_new(engine->store);
 	berth_images_on_change(engine->images, berth_engine__image_changed, engine);
+	if (!open_volumes(engine, error))
+		return false;
 	engine->containers_path = g_build_filename(options->data_root, "containers", NULL);
 	engine->cache_path = g_build_filename(options->exec_root, SECCOMP_CACHE, NULL);
 	engine->exec_folder = berth_open_folder(options->exec_root, true, 0711, error);
@@ -110,6 +122,7 @@ static struct berth_engine *new_engine(const struct berth_engine_options *option
 	engine->by_id =
 		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) berth_engine__container_unref);
 	engine->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+	engine->volumes_held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	engine->workers = berth_workers_new(WORKERS);
 	return engine;
 }
@@ -171,6 +184,8 @@ void berth_engine_close(struct berth_engine *engine)
 	g_clear_pointer(&engine->spare, berth_monitor_spare_free);
 	g_hash_table_unref(engine->by_name);
 	g_hash_table_unref(engine->by_id);
+	g_hash_table_unref(engine->volumes_held);
+	g_clear_pointer(&engine->volumes, berth_volumes_free);
 	g_clear_pointer(&engine->seccomp, berth_seccomp_profile_free);
 	g_clear_pointer(&engine->images, berth_images_free);
 	g_clear_pointer(&engine->registries, berth_registries_free);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events are rows of the database, written in the transaction of the change that they tell of, and read from there by
 // whoever listens: nothing is lost between two reads, nor when the engine restarts.
-#include "engine/internal.h"
+#include "engine/volumes-internal.h"
 
 #include "base/error.h"
 #include "base/json.h"
@@ -61,6 +61,24 @@ void berth_engine__event_add(json_t *events, const struct berth_engine_container
 	va_end(more);
 	g_autoptr(api_event) event = new_event("container", action, container->id, attributes);
 	event->from = copy(container->record->config->image);
+	json_array_append_new(events, berth_document_print(&api_event_document, event, 0));
+}
+
+void berth_engine__volume_event(json_t *events, const char *name, const char *driver, const char *action, ...)
+{
+	GHashTable *attributes = berth_map_new();
+	const char *attribute;
+	va_list more;
+
+	if (driver)
+		g_hash_table_insert(attributes, g_strdup("driver"), g_strdup(driver));
+	va_start(more, action);
+	while ((attribute = va_arg(more, const char *)))
+		g_hash_table_insert(attributes, g_strdup(attribute), copy(va_arg(more, const char *)));
+	va_end(more);
+	g_autoptr(api_event) event = new_event("volume", action, name, attributes);
+	g_clear_pointer(&event->status, g_free); // these are of containers and images
+	g_clear_pointer(&event->id, g_free);
 	json_array_append_new(events, berth_document_print(&api_event_document, event, 0));
 }
 

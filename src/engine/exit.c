@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The end of a container's process and what follows from it.
-#include "engine/internal.h"
+#include "engine/volumes-internal.h"
 
 #include "base/failpoint.h"
 #include "base/json.h"
@@ -44,6 +44,7 @@ static json_t *events_of(const struct berth_engine_container *container, const s
 	g_autofree char *duration = g_strdup_printf("%" PRId64, MAX(ran, 0));
 
 	berth_engine__event_add(events, container, "die", "execDuration", duration, "exitCode", code, NULL);
+	berth_engine__volume_mount_events(events, container->record, false);
 	if (container->stopping)
 		berth_engine__event_add(events, container, "stop", NULL);
 	return events;
@@ -71,11 +72,18 @@ static void note_in_memory(struct berth_engine *engine, struct berth_engine_cont
 	berth_container_state_free(old);
 }
 
+// With --rm go the anonymous volumes.
+static bool auto_removed(const struct berth_engine_container *container)
+{
+	return container->record->host_config->auto_remove && !container->keep;
+}
+
 static bool record_exit(struct berth_engine *engine, struct berth_engine_container *container, enum outcome outcome,
 			struct berth_container_state *state, json_t *events, GError **error)
 {
 	struct berth_container_change change = {.state = state, .events = events};
 
+	state->remove_volumes = outcome == REMOVED && (container->remove_volumes || auto_removed(container));
 	if (outcome == REMOVED)
 		return berth_engine__mark_removed(engine, container, state, events, error);
 	if (outcome == RESTARTS) {

@@ -34,8 +34,8 @@ GPtrArray *berth_engine__mount_points(const struct berth_container_record *recor
 		point->rw = mount->writable;
 		point->propagation = g_strdup(mount->propagation ? mount->propagation : "");
 		if (strcmp(mount->type, "volume") == 0) {
-			point->name = g_path_get_basename(point->source);
-			point->driver = g_strdup("local");
+			point->name = mount->name ? g_strdup(mount->name) : g_path_get_basename(point->source);
+			point->driver = g_strdup(mount->driver ? mount->driver : "local");
 		}
 		g_ptr_array_add(points, point);
 	}

@@ -23,6 +23,7 @@
 
 #define BERTH_CONTAINER_ID_LENGTH 64
 
+struct berth_volumes;
 struct berth_workers;
 struct berth_supervisor;
 struct berth_log_reader;
@@ -36,6 +37,7 @@ struct berth_engine {
 	struct berth_images *images;
 	struct berth_registries *registries;
 	struct berth_seccomp_profile *seccomp;
+	struct berth_volumes *volumes;
 	char *containers_path, *cache_path;
 	int exec_folder, containers_folder;
 	struct berth_monitor_spare *spare;
@@ -43,6 +45,7 @@ struct berth_engine {
 
 	pthread_mutex_t lock;
 	GHashTable *by_id, *by_name; // of struct berth_engine_container; by_id holds a reference
+	GHashTable *volumes_held; // how often, by name: volumes-record.c
 	bool closing;
 
 	pthread_mutex_t events_lock;
@@ -80,6 +83,7 @@ struct berth_engine_container {
 	bool stopping; // on request: its end is no reason to start it again, and is told by `stop`
 	bool keep; // its end is part of a restart on request: neither policy nor AutoRemove look at it
 	bool remove_at_exit; // forced removal
+	bool remove_volumes; // with that, the anonymous volumes
 	int64_t backoff; // milliseconds before the policy starts it again
 	uint64_t run; // counts starts, so that what was meant for an earlier one is known
 };

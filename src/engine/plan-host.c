@@ -33,9 +33,6 @@ static bool check_unsupported(const struct api_host_config *host, GError **error
 		const char *what;
 	} table[] = {
 		{host->publish_all_ports, "publishing ports (-P)"},
-		{berth_plan_is_set(host->volumes_from), "volumes of other containers (--volumes-from)"},
-		{is_text(host->volume_driver) && !g_str_equal(host->volume_driver, "local"),
-		 "volume drivers (--volume-driver)"},
 		{berth_plan_is_set(host->links), "links (--link)"},
 		{is_text(host->cgroup), "the control group of another container (Cgroup)"},
 		{host->storage_opt && g_hash_table_size(host->storage_opt), "storage options (--storage-opt)"},

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "volume/volume.h"
 
 #include <limits.h>
 #include <string.h>
@@ -94,27 +95,32 @@ static void set_bind_options(struct berth_container_mount *mount, const char *pr
 	mount->propagation = g_strdup(propagation);
 }
 
-// An anonymous volume: a folder of the container, named by what it is for, so that planning again gives the same.
-static bool add_volume(struct berth_plan *plan, const char *destination, bool read_only, const char *mode, bool no_copy,
-		       GError **error)
+// A volume, which is made with the container if it is not there. One without a name gets one from what it is for, so
+// that planning again gives the same.
+static struct berth_container_mount *add_volume(struct berth_plan *plan, const char *name, const char *destination,
+						bool read_only, GError **error)
 {
 	struct berth_container_mount *mount = add(plan, "volume", destination, error);
 
 	if (!mount)
-		return false;
-	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-	g_checksum_update(sum, (const unsigned char *) plan->input->id, -1);
-	g_checksum_update(sum, (const unsigned char *) mount->destination, -1);
-	mount->name = g_strdup(g_checksum_get_string(sum));
-	mount->source = g_build_filename(plan->input->folder, "volumes", mount->name, NULL);
+		return NULL;
+	if (name && *name) {
+		mount->name = g_strdup(name);
+	} else {
+		g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+		g_checksum_update(sum, (const unsigned char *) plan->input->id, -1);
+		g_checksum_update(sum, (const unsigned char *) mount->destination, -1);
+		mount->name = g_strdup(g_checksum_get_string(sum));
+		mount->anonymous = true;
+	}
+	const char *driver = plan->host->volume_driver;
+	// Empty: whichever has it, and local if it is to be made.
+	mount->driver = g_strdup(driver ? driver : "");
 	mount->writable = !read_only;
-	mount->no_copy = no_copy;
-	g_free(mount->mode);
-	mount->mode = g_strdup(mode);
 	set_bind_options(mount, "rprivate", true, true);
 	g_clear_pointer(&mount->propagation, g_free);
 	mount->propagation = g_strdup("");
-	return true;
+	return mount;
 }
 
 struct bind_mode {
@@ -184,6 +190,22 @@ static bool add_bind_source(struct berth_plan *plan, const char *source, const c
 	return true;
 }
 
+static bool add_bind_volume(struct berth_plan *plan, const char *name, const char *destination, const char *text,
+			    const struct bind_mode *mode, GError **error)
+{
+	if (!berth_volume_name_check(name, error))
+		return g_prefix_error(error, "create %s: ", name), false;
+	if (mode->propagation)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid mode: %s: propagation is of binds", text);
+	struct berth_container_mount *mount = add_volume(plan, name, destination, mode->read_only, error);
+	if (!mount)
+		return false;
+	mount->no_copy = mode->no_copy;
+	g_free(mount->mode);
+	mount->mode = g_strdup(*text ? text : "z"); // as Docker shows it
+	return true;
+}
+
 static bool parse_bind(struct berth_plan *plan, const char *bind, GError **error)
 {
 	g_auto(GStrv) parts = g_strsplit(bind, ":", 0);
@@ -197,12 +219,9 @@ static bool parse_bind(struct berth_plan *plan, const char *bind, GError **error
 	if ((count == 3 && !parse_mode(text, &mode, error)) || !check_label(plan, mode.label, bind, error))
 		return false;
 	if (count == 1)
-		return add_volume(plan, parts[0], false, "", false, error);
+		return add_volume(plan, NULL, parts[0], false, error) != NULL;
 	if (*parts[0] != '/')
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "volume %s: named volumes are not in this version; bind a folder by its "
-				       "absolute path",
-				       parts[0]);
+		return add_bind_volume(plan, parts[0], parts[1], text, &mode, error);
 	return add_bind_source(plan, parts[0], parts[1], text, &mode, error);
 }
 
@@ -309,6 +328,22 @@ static bool extra_field(const char *name, GError **error)
 	return berth_error_set(error, BERTH_ERROR_INVALID, "field %s must not be specified", name);
 }
 
+static bool check_owner(int64_t id, const char *field, GError **error)
+{
+	return id == BERTH_UNSET || (id >= 0 && id < G_MAXUINT32) ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "field %s: %" G_GINT64_FORMAT " is no id", field, id);
+}
+
+// Whose the files are, as the container sees them: the mount maps ids, and nothing of the files changes.
+static bool set_owner(struct berth_container_mount *mount, const struct api_mount *wanted, GError **error)
+{
+	if (!check_owner(wanted->uid, "UID", error) || !check_owner(wanted->gid, "GID", error))
+		return false;
+	mount->uid = wanted->uid;
+	mount->gid = wanted->gid;
+	return true;
+}
+
 static bool add_mount_bind(struct berth_plan *plan, const struct api_mount *wanted, GError **error)
 {
 	static const struct api_bind_options nothing = {0};
@@ -319,6 +354,8 @@ static bool add_mount_bind(struct berth_plan *plan, const struct api_mount *want
 		return extra_field("VolumeOptions", error);
 	if (wanted->tmpfs_options)
 		return extra_field("TmpfsOptions", error);
+	if (wanted->image_options)
+		return extra_field("ImageOptions", error);
 	if (!wanted->source || !*wanted->source)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "field Source must not be empty");
 	if (*wanted->source != '/')
@@ -343,34 +380,110 @@ static bool add_mount_bind(struct berth_plan *plan, const struct api_mount *want
 	mount->writable = !wanted->read_only;
 	mount->make_source = options->create_mountpoint;
 	set_bind_options(mount, propagation, !options->non_recursive, !options->read_only_non_recursive);
+	return set_owner(mount, wanted, error);
+}
+
+// VolumeOptions.DriverConfig: {"Name": "local", "Options": {"type": "tmpfs"}}
+static bool set_driver(struct berth_container_mount *mount, const json_t *config, GError **error)
+{
+	const char *name = json_string_value(json_object_get(config, "Name")), *key;
+	json_t *options = json_object_get(config, "Options"), *value;
+
+	if (name && *name) {
+		g_free(mount->driver);
+		mount->driver = g_strdup(name);
+	}
+	if (!json_object_size(options))
+		return true;
+	mount->driver_options = berth_map_new();
+	json_object_foreach(options, key, value)
+	{
+		if (!json_is_string(value))
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "VolumeOptions.DriverConfig.Options.%s: expected a string", key);
+		g_hash_table_insert(mount->driver_options, g_strdup(key), g_strdup(json_string_value(value)));
+	}
 	return true;
 }
 
-static bool has_driver(const json_t *config)
+static void set_labels(struct berth_container_mount *mount, GHashTable *labels)
 {
-	const char *name = json_string_value(json_object_get(config, "Name"));
+	GHashTableIter iter;
+	void *key, *value;
 
-	return (name && *name && !g_str_equal(name, "local")) || json_object_size(json_object_get(config, "Options"));
+	if (!labels || !g_hash_table_size(labels))
+		return;
+	mount->labels = berth_map_new();
+	g_hash_table_iter_init(&iter, labels);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_hash_table_insert(mount->labels, g_strdup(key), g_strdup(value));
+}
+
+// Beneath the volume or image: that it stays there is seen to when it is opened.
+static bool set_subpath(struct berth_container_mount *mount, const char *subpath, GError **error)
+{
+	if (!subpath || !*subpath)
+		return true;
+	g_auto(GStrv) parts = g_strsplit(subpath, "/", 0);
+	if (*subpath == '/' || g_strv_contains((const char *const *) parts, ".."))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "subpath %s: must be a relative path within the volume", subpath);
+	if (strlen(subpath) >= PATH_MAX || !berth_plan_is_plain(subpath))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "subpath: is longer than %d bytes or has control characters", PATH_MAX - 1);
+	mount->subpath = g_strdup(subpath);
+	return true;
 }
 
 static bool add_mount_volume(struct berth_plan *plan, const struct api_mount *wanted, GError **error)
 {
-	const struct api_volume_options *options = wanted->volume_options;
+	static const struct api_volume_options nothing = {0};
+	const struct api_volume_options *options = wanted->volume_options ? wanted->volume_options : &nothing;
 
 	if (wanted->bind_options)
 		return extra_field("BindOptions", error);
 	if (wanted->tmpfs_options)
 		return extra_field("TmpfsOptions", error);
-	if (wanted->source && *wanted->source)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "volume %s: named volumes are not in this version; bind a folder by its "
-				       "absolute path",
-				       wanted->source);
-	if (options && ((options->subpath && *options->subpath) || has_driver(options->driver_config) ||
-			(options->labels && g_hash_table_size(options->labels))))
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "labels, drivers and subpaths of volumes are not in this version");
-	return add_volume(plan, wanted->target, wanted->read_only, "", options && options->no_copy, error);
+	if (wanted->image_options)
+		return extra_field("ImageOptions", error);
+	if (wanted->source && *wanted->source && !berth_volume_name_check(wanted->source, error))
+		return g_prefix_error(error, "create %s: ", wanted->source), false;
+	struct berth_container_mount *mount =
+		add_volume(plan, wanted->source, wanted->target, wanted->read_only, error);
+	if (!mount)
+		return false;
+	mount->no_copy = options->no_copy;
+	g_free(mount->mode);
+	mount->mode = g_strdup("z"); // as Docker shows it
+	g_free(mount->driver);
+	mount->driver = g_strdup("");
+	set_labels(mount, options->labels);
+	return set_driver(mount, options->driver_config, error) && set_subpath(mount, options->subpath, error) &&
+	       set_owner(mount, wanted, error);
+}
+
+// What an image has, to be read.
+static bool add_mount_image(struct berth_plan *plan, const struct api_mount *wanted, GError **error)
+{
+	if (wanted->bind_options)
+		return extra_field("BindOptions", error);
+	if (wanted->volume_options)
+		return extra_field("VolumeOptions", error);
+	if (wanted->tmpfs_options)
+		return extra_field("TmpfsOptions", error);
+	if (wanted->uid != BERTH_UNSET || wanted->gid != BERTH_UNSET)
+		return extra_field(wanted->uid != BERTH_UNSET ? "UID" : "GID", error);
+	if (!wanted->source || !*wanted->source)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "field Source must not be empty");
+	struct berth_container_mount *mount = add(plan, "image", wanted->target, error);
+	if (!mount)
+		return false;
+	mount->source = g_strdup(wanted->source);
+	mount->writable = false;
+	set_bind_options(mount, "rprivate", true, true);
+	g_clear_pointer(&mount->propagation, g_free);
+	mount->propagation = g_strdup("");
+	return set_subpath(mount, wanted->image_options ? wanted->image_options->subpath : NULL, error);
 }
 
 // [["exec"], ["uid", "1000"]]
@@ -401,6 +514,11 @@ static bool add_mount_tmpfs(struct berth_plan *plan, const struct api_mount *wan
 		return extra_field("BindOptions", error);
 	if (wanted->volume_options)
 		return extra_field("VolumeOptions", error);
+	if (wanted->image_options)
+		return extra_field("ImageOptions", error);
+	if (wanted->uid != BERTH_UNSET || wanted->gid != BERTH_UNSET)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "UID and GID are of binds and volumes: a tmpfs has the options uid= and gid=");
 	if (wanted->source && *wanted->source)
 		return extra_field("Source", error);
 	if (tmpfs && (tmpfs->size_bytes < 0 || tmpfs->mode < 0 || tmpfs->mode > 07777))
@@ -424,7 +542,7 @@ static bool add_mount_tmpfs(struct berth_plan *plan, const struct api_mount *wan
 
 static bool add_mount(struct berth_plan *plan, const struct api_mount *wanted, GError **error)
 {
-	static const char *const later[] = {"npipe", "cluster", "image", NULL};
+	static const char *const later[] = {"npipe", "cluster", NULL};
 	const char *type = wanted->type ? wanted->type : "";
 
 	if (!wanted->target || !*wanted->target)
@@ -435,6 +553,8 @@ static bool add_mount(struct berth_plan *plan, const struct api_mount *wanted, G
 		return add_mount_volume(plan, wanted, error);
 	if (g_str_equal(type, "tmpfs"))
 		return add_mount_tmpfs(plan, wanted, error);
+	if (g_str_equal(type, "image"))
+		return add_mount_image(plan, wanted, error);
 	if (g_strv_contains(later, type))
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 				       "mounts of this type are not in this version");
@@ -460,8 +580,24 @@ static bool add_volumes(struct berth_plan *plan, GError **error)
 {
 	for (char **volume = plan->config->volumes; volume && *volume; volume++) {
 		g_autofree char *clean = check_destination(*volume, error);
-		if (!clean || (!has_destination(plan, clean) && !add_volume(plan, clean, false, "", false, error)))
+		if (!clean || (!has_destination(plan, clean) && !add_volume(plan, NULL, clean, false, error)))
 			return g_prefix_error(error, "volume '%s': ", *volume), false;
+	}
+	return true;
+}
+
+// What other containers have: where the request itself mounts nothing.
+static bool add_from(struct berth_plan *plan, GError **error)
+{
+	const GPtrArray *from = plan->input->volumes_from;
+
+	for (guint i = 0; from && i < from->len; i++) {
+		const struct berth_container_mount *mount = from->pdata[i];
+		if (has_destination(plan, mount->destination))
+			continue;
+		if (plan->record->mounts->len >= BERTH_LIMIT_MOUNTS)
+			return berth_error_set(error, BERTH_ERROR_INVALID, "more than %d mounts", BERTH_LIMIT_MOUNTS);
+		g_ptr_array_add(plan->record->mounts, berth_document_copy(&berth_container_mount_document, mount));
 	}
 	return true;
 }
@@ -469,5 +605,5 @@ static bool add_volumes(struct berth_plan *plan, GError **error)
 bool berth_plan_mounts(struct berth_plan *plan, GError **error)
 {
 	return add_binds(plan, error) && add_mounts(plan, error) && add_tmpfs_map(plan, error) &&
-	       add_volumes(plan, error);
+	       add_from(plan, error) && add_volumes(plan, error);
 }

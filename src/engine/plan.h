@@ -13,7 +13,7 @@ struct berth_plan_input {
 	int64_t created; // nanoseconds since 1970
 	const char *image_id; // sha256:<hex>
 	const struct oci_image *image;
-	const char *folder; // <data root>/containers/<id>: where anonymous volumes will lie
+	const GPtrArray *volumes_from; // of struct berth_container_mount: what --volumes-from brings; may be NULL
 	const char *log_driver; // the engine's defaults
 	char *const *log_options; // "max-size=20m"; may be NULL
 	const char *cgroup_parent;
@@ -23,7 +23,7 @@ struct berth_plan_input {
 // maybe empty) are what the answer's Warnings say ("Your kernel does not support swap limit capabilities …"). Errors
 // are BERTH_ERROR_INVALID in Docker's words ("invalid restart policy 'x'", "invalid mount config …", "No command
 // specified") and BERTH_ERROR_NOT_IMPLEMENTED for what this version cannot do (networks but none and host, published
-// ports, named volumes, devices by request …): a setting is honoured or refused, never dropped in silence. A bind whose
+// ports, devices by request …): a setting is honoured or refused, never dropped in silence. A bind whose
 // source does not exist is made by `binds` and refused by `mounts`, as Docker does; making is the caller's.
 struct berth_container_record *berth_plan_make(const struct berth_plan_input *input, char ***ret_warnings,
 					       GError **error);

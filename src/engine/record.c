@@ -13,6 +13,7 @@ static const struct berth_field state_fields[] = {
 	BERTH_BOOL(STATE, started_before, "startedBefore", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(STATE, manually_stopped, "manuallyStopped", BERTH_OMIT_EMPTY),
 	BERTH_STRING(STATE, error, "error", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(STATE, remove_volumes, "removeVolumes", BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_container_state_document = {"container state", sizeof(STATE), state_fields};
@@ -21,6 +22,14 @@ const struct berth_document berth_container_state_document = {"container state",
 static const struct berth_field mount_fields[] = {
 	BERTH_STRING(MOUNT, type, "type", BERTH_REQUIRED),
 	BERTH_STRING(MOUNT, name, "name", BERTH_OMIT_EMPTY),
+	BERTH_STRING(MOUNT, driver, "driver", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(MOUNT, anonymous, "anonymous", BERTH_OMIT_EMPTY),
+	BERTH_MAP(MOUNT, driver_options, "driverOptions", BERTH_OMIT_EMPTY),
+	BERTH_MAP(MOUNT, labels, "labels", BERTH_OMIT_EMPTY),
+	BERTH_STRING(MOUNT, image, "image", BERTH_OMIT_EMPTY),
+	BERTH_STRING(MOUNT, subpath, "subpath", BERTH_OMIT_EMPTY),
+	BERTH_INT64_UNSET(MOUNT, uid, "uid", BERTH_OMIT_EMPTY),
+	BERTH_INT64_UNSET(MOUNT, gid, "gid", BERTH_OMIT_EMPTY),
 	BERTH_STRING(MOUNT, source, "source", BERTH_OMIT_EMPTY),
 	BERTH_STRING(MOUNT, destination, "destination", BERTH_REQUIRED),
 	BERTH_STRING(MOUNT, mode, "mode", BERTH_OMIT_EMPTY),

@@ -28,14 +28,21 @@ struct berth_container_state {
 	bool started_before;
 	bool manually_stopped;
 	char *error; // why the last start failed
+	bool remove_volumes; // of one that is being removed: its anonymous volumes, too
 };
 extern const struct berth_document berth_container_state_document;
 
 // A mount that the user or the image asked for, decided at create.
 struct berth_container_mount {
-	char *type; // bind, tmpfs or volume (an anonymous folder of the container)
+	char *type; // bind, image, tmpfs or volume
 	char *name; // of a volume
-	char *source; // path on the host; NULL for tmpfs
+	char *driver; // of a volume; NULL: a folder of the container, which earlier versions made for anonymous ones
+	bool anonymous; // nobody named the volume: it goes with `rm -v` and --rm
+	GHashTable *driver_options, *labels; // of a volume that is made with the container
+	char *image; // id of an image's
+	char *subpath; // what of a volume or an image is mounted; NULL: all
+	int64_t uid, gid; // who the source's owner is in the container; BERTH_UNSET: as on the host
+	char *source; // path on the host, of an image its name; NULL for tmpfs
 	char *destination; // absolute, in the container
 	char *mode; // as the user wrote it ("ro,z"), for inspect
 	char *propagation;

@@ -2,7 +2,7 @@
 // What an engine finds when it starts, after an orderly stop as well as after a crash: records, run folders with or
 // without monitors, and folders of containers. What runs is adopted; what has ended is recorded; what was half made or
 // half removed is undone or finished.
-#include "engine/internal.h"
+#include "engine/volumes-internal.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
@@ -362,5 +362,5 @@ bool berth_engine__recover(struct berth_engine *engine, GError **error)
 	for (guint i = 0; i < removing->len; i++)
 		finish_removal(engine, removing->pdata[i]);
 	recover_containers(engine);
-	return remove_strangers(engine, error);
+	return remove_strangers(engine, error) && berth_engine__volumes_recover(engine, error);
 }

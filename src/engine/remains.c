@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run, or a whole container, leaves behind and how it is removed. Everything here can be done again: what is
 // gone already is fine.
-#include "engine/internal.h"
+#include "engine/volumes-internal.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "sys/cgroup.h"
 
 #include <fcntl.h>
@@ -34,7 +35,7 @@ static bool remove_cgroup(const char *parent, const char *id, GError **error)
 	return berth_cgroup_signal(cgroup, SIGKILL, error) && berth_cgroup_remove(cgroup, CGROUP_PATIENCE, error);
 }
 
-bool berth_engine__run_clear(struct berth_engine *engine, const char *id, const char *cgroup, GError **error)
+static bool clear_run_folder(struct berth_engine *engine, const char *id, const char *cgroup, GError **error)
 {
 	berth_fd folder = openat(engine->exec_folder, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -52,6 +53,11 @@ bool berth_engine__run_clear(struct berth_engine *engine, const char *id, const 
 		return false;
 	BERTH_FAILPOINT("run.clear.folder");
 	return true;
+}
+
+bool berth_engine__run_clear(struct berth_engine *engine, const char *id, const char *cgroup, GError **error)
+{
+	return clear_run_folder(engine, id, cgroup, error) && berth_volumes_release(engine->volumes, id, error);
 }
 
 bool berth_engine__run_kill(struct berth_monitor *monitor, GError **error)
@@ -84,6 +90,22 @@ static bool remove_record(struct berth_engine *engine, const char *id, const cha
 	       berth_transaction_commit(transaction, error);
 }
 
+// What its record says is to go with it.
+static bool remove_volumes(struct berth_engine *engine, const char *id, GError **error)
+{
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(engine->database, error);
+
+	if (!transaction)
+		return false;
+	BERTH_AUTO_JSON json_t *json = berth_record_get(transaction, BERTH_RECORD_CONTAINER, id, NULL);
+	g_clear_pointer(&transaction, berth_transaction_free);
+	g_autoptr(berth_container_record) record =
+		json ? berth_document_parse(&berth_container_record_document, json, NULL) : NULL;
+	if (record && record->state->remove_volumes)
+		berth_engine__volumes_remove_of(engine, record);
+	return true;
+}
+
 bool berth_engine__remains_clear(struct berth_engine *engine, const char *id, const char *cgroup, const char *image,
 				 GError **error)
 {
@@ -95,6 +117,8 @@ bool berth_engine__remains_clear(struct berth_engine *engine, const char *id, co
 	if (!berth_remove_tree_at(engine->containers_folder, id, error))
 		return false;
 	BERTH_FAILPOINT("container.remove.folder");
+	if (!remove_volumes(engine, id, error))
+		return false;
 	if (!remove_record(engine, id, image, &image_gone, error))
 		return false;
 	BERTH_FAILPOINT("container.remove.recorded");

@@ -15,12 +15,15 @@
 #define REMOVE_PATIENCE 30 // seconds in which a killed container must be gone
 
 // Removes a claimed container that is not up.
-static bool remove_claimed(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
+static bool remove_claimed(struct berth_engine *engine, struct berth_engine_container *container, bool volumes,
+			   GError **error)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
 	g_autofree char *cgroup = berth_engine__cgroup_path(engine, container->record->host_config);
 
-	if (!berth_engine__mark_removed(engine, container, berth_engine__state_copy(container), events, error))
+	struct berth_container_state *state = berth_engine__state_copy(container);
+	state->remove_volumes = volumes;
+	if (!berth_engine__mark_removed(engine, container, state, events, error))
 		return false;
 	berth_engine__remains_clear_later(engine, container->id, cgroup, container->record->image);
 	return true;
@@ -43,13 +46,15 @@ static bool wait_removed(struct berth_engine *engine, struct berth_engine_contai
 }
 
 // Kills a claimed container; its end removes it.
-static bool kill_and_remove(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
+static bool kill_and_remove(struct berth_engine *engine, struct berth_engine_container *container, bool volumes,
+			    GError **error)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
 	g_autofree char *number = g_strdup_printf("%d", SIGKILL);
 	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, NULL);
 
 	container->remove_at_exit = true;
+	container->remove_volumes = volumes;
 	berth_engine__event_add(events, container, "kill", "signal", number, NULL);
 	bool told = berth_engine__tell(engine, events, error);
 	BERTH_FAILPOINT("container.remove.told");
@@ -60,8 +65,8 @@ static bool kill_and_remove(struct berth_engine *engine, struct berth_engine_con
 	return told;
 }
 
-bool berth_engine_container_remove(struct berth_engine *engine, const char *text, bool force,
-				   G_GNUC_UNUSED bool volumes, GError **error)
+bool berth_engine_container_remove(struct berth_engine *engine, const char *text, bool force, bool volumes,
+				   GError **error)
 {
 	g_autoptr(berth_engine_container) container = berth_engine__claim(engine, text, error);
 	bool done = false, wait = false;
@@ -70,9 +75,9 @@ bool berth_engine_container_remove(struct berth_engine *engine, const char *text
 		return false;
 	const char *status = container->record->state->status;
 	if (!berth_engine__is_up(container) && (force || strcmp(status, BERTH_STATUS_RESTARTING) != 0))
-		done = remove_claimed(engine, container, error);
+		done = remove_claimed(engine, container, volumes, error);
 	else if (force)
-		done = wait = kill_and_remove(engine, container, error);
+		done = wait = kill_and_remove(engine, container, volumes, error);
 	else
 		berth_error_set(error, BERTH_ERROR_CONFLICT,
 				"cannot remove container \"/%s\": container is %s: stop the container before removing "
@@ -111,7 +116,7 @@ static bool prune_one(struct berth_engine *engine, struct berth_engine_container
 		return false;
 	if (!berth_engine__is_up(container) && !berth_engine__status_is(container, BERTH_STATUS_RESTARTING)) {
 		berth_snapshot_usage(engine->snapshots, container->id, &usage, NULL);
-		removed = remove_claimed(engine, container, error);
+		removed = remove_claimed(engine, container, false, error);
 	}
 	pthread_mutex_unlock(&container->operation);
 	*reclaimed += removed ? usage.bytes : 0;

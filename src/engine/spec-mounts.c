@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MOUNTINFO_MAX (16 << 20)
 
@@ -172,18 +173,79 @@ static bool check_propagation(const struct berth_container_mount *mount, GError 
 	return right;
 }
 
+static void add_mapping(GPtrArray *list, int64_t on_disk, int64_t seen, int64_t count)
+{
+	if (count <= 0)
+		return;
+	struct oci_id_mapping *mapping = berth_document_new(&oci_id_mapping_document);
+	mapping->container_id = on_disk;
+	mapping->host_id = seen;
+	mapping->size = count;
+	g_ptr_array_add(list, mapping);
+}
+
+// The two ids change places, and all others stay: so whatever is there has an owner, and each owner one id.
+static GPtrArray *exchange(int64_t one, int64_t other)
+{
+	GPtrArray *list = berth_objects_new();
+	int64_t low = MIN(one, other), high = MAX(one, other);
+
+	add_mapping(list, 0, 0, low);
+	add_mapping(list, low, high, 1);
+	add_mapping(list, low + 1, low + 1, high - low - 1);
+	if (high > low)
+		add_mapping(list, high, low, 1);
+	add_mapping(list, high + 1, high + 1, (int64_t) G_MAXUINT32 - high - 1);
+	return list;
+}
+
+// Who owns the source on its file system is who was asked for, in the container.
+static bool map_owner(const struct berth_container_mount *own, const char *source, struct oci_mount *mount,
+		      GError **error)
+{
+	struct stat status;
+
+	if (own->uid == BERTH_UNSET && own->gid == BERTH_UNSET)
+		return true;
+	if (stat(source, &status) < 0)
+		return berth_error_set_errno(error, errno, "source %s of the mount at %s", source, own->destination);
+	mount->uid_mappings = exchange(status.st_uid, own->uid == BERTH_UNSET ? status.st_uid : own->uid);
+	mount->gid_mappings = exchange(status.st_gid, own->gid == BERTH_UNSET ? status.st_gid : own->gid);
+	return true;
+}
+
+// Volumes that are file systems are mounted on the host without what is dangerous there.
+static void undo_host(struct oci_mount *mount)
+{
+	g_autoptr(GStrvBuilder) options = g_strv_builder_new();
+
+	g_strv_builder_addv(options, (const char **) mount->options);
+	g_strv_builder_add(options, "suid");
+	g_strfreev(mount->options);
+	mount->options = g_strv_builder_end(options);
+}
+
 static bool add_own(struct berth_spec *spec, GPtrArray *list, GError **error)
 {
+	static const struct berth_spec_source own_source = {0};
 	const GPtrArray *mounts = spec->record->mounts;
+	const GArray *sources = spec->input->sources;
 	struct oci_linux_section *section = spec->config->os_linux;
 
 	for (guint i = 0; mounts && i < mounts->len; i++) {
 		const struct berth_container_mount *own = mounts->pdata[i];
 		bool tmpfs = g_str_equal(own->type, "tmpfs");
 		const char *propagation = own->propagation ? own->propagation : "";
+		const struct berth_spec_source *other =
+			sources ? &g_array_index(sources, struct berth_spec_source, i) : &own_source;
+		const char *source = other->path ? other->path : own->source;
 		struct oci_mount *mount =
-			new_mount(list, own->destination, tmpfs ? "tmpfs" : "bind", tmpfs ? "tmpfs" : own->source);
+			new_mount(list, own->destination, tmpfs ? "tmpfs" : "bind", tmpfs ? "tmpfs" : source);
 		mount->options = g_strdupv(own->options);
+		if (other->suid)
+			undo_host(mount);
+		if (!map_owner(own, source, mount, error))
+			return false;
 		if (!tmpfs && own->propagation && !check_propagation(own, error))
 			return false;
 		// The root must let through what its mounts receive.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folders on the host that a container's mounts need. An anonymous volume begins with what the image has in its place:
-// the copy is made beside it and renamed when it is whole, so a volume that exists is never filled again and never half
-// filled. What the image's path names is opened beneath the root (CVE-2022-23648), and below that links are copied, not
-// followed.
+// Folders on the host that a container's mounts need. Anonymous volumes of containers that earlier versions made are
+// folders of the container, and stay what they are: they go with it. Such a volume begins with what the image has in
+// its place: the copy is made beside it and renamed when it is whole, so a volume that exists is never filled again and
+// never half filled. What the image's path names is opened beneath the root (CVE-2022-23648), and below that links are
+// copied, not followed.
 #include "engine/spec.h"
 
 #include "base/error.h"
@@ -63,7 +64,7 @@ bool berth_spec_make_volumes(int root_fd, const struct berth_container_record *r
 {
 	for (guint i = 0; record->mounts && i < record->mounts->len; i++) {
 		const struct berth_container_mount *mount = record->mounts->pdata[i];
-		if (g_str_equal(mount->type, "volume") && !make_volume(root_fd, mount, error))
+		if (g_str_equal(mount->type, "volume") && !mount->driver && !make_volume(root_fd, mount, error))
 			return g_prefix_error(error, "volume of %s: ", mount->destination), false;
 	}
 	return true;

@@ -6,6 +6,12 @@
 #include "engine/record.h"
 #include "engine/seccomp.h"
 
+// Where a mount of the record comes from, if that is not its own source.
+struct berth_spec_source {
+	char *path; // NULL: its own source
+	bool suid; // the host has it mounted without set-user-id programs, the container may have them
+};
+
 struct berth_spec_input {
 	const struct berth_container_record *record;
 	int root_fd; // the container's root file system, mounted; for users and groups
@@ -13,6 +19,7 @@ struct berth_spec_input {
 	const char *cgroup_parent; // of the engine; the record's own wins
 	const char *init_program; // berth-init, bound into the container for HostConfig.Init
 	const struct berth_seccomp_profile *seccomp; // the built-in one
+	const GArray *sources; // of struct berth_spec_source, by the mount's index; NULL: none
 };
 
 // The OCI configuration with Docker's defaults: namespaces, mounts, devices, masked and read-only paths, capabilities,
@@ -22,7 +29,7 @@ struct oci_config *berth_spec_make(const struct berth_spec_input *input, GError 
 // Writes hostname, hosts and resolv.conf into the run folder, as the record's network and host options say.
 bool berth_spec_write_files(int folder_fd, const struct berth_container_record *record, GError **error);
 
-// Makes the folders of the record's anonymous volumes (in the container's folder) and, while they are empty, copies
+// Of records of earlier versions: makes the folders of anonymous volumes (in the container's folder) and copies
 // into them what the image has at their destination, with owners, modes, times and xattrs. Links are never followed out
 // of `root_fd`.
 bool berth_spec_make_volumes(int root_fd, const struct berth_container_record *record, GError **error);

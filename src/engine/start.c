@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starting a container: root file system, configuration, monitor, program. Until the record says that it runs, a crash
 // leaves a monitor that the next engine ends, or adopts if its program was started.
-#include "engine/internal.h"
+#include "engine/volumes-internal.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
@@ -58,7 +58,7 @@ static bool make_files(const struct berth_container_record *record, int root, in
 }
 
 static bool write_config(struct berth_engine *engine, const struct berth_container_record *record, int root,
-			 int run_folder, GError **error)
+			 int run_folder, const GArray *sources, GError **error)
 {
 	g_autofree char *folder = g_build_filename(engine->options.exec_root, record->id, NULL);
 	const struct berth_spec_input input = {
@@ -68,6 +68,7 @@ static bool write_config(struct berth_engine *engine, const struct berth_contain
 		.cgroup_parent = engine->options.cgroup_parent,
 		.init_program = engine->options.init_program,
 		.seccomp = engine->seccomp,
+		.sources = sources,
 	};
 	g_autoptr(oci_config) config = berth_spec_make(&input, error);
 
@@ -127,11 +128,16 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 	    !make_files(container->record, root, run_folder, error))
 		return NULL;
 	BERTH_FAILPOINT("container.start.files");
-	if (!write_config(engine, container->record, root, run_folder, error))
+	g_autoptr(GArray) sources = NULL;
+	if (!berth_engine__volumes_mount(engine, container->record, &sources, error))
 		return NULL;
-	BERTH_FAILPOINT("container.start.configured");
-	struct berth_monitor *monitor = spawn(engine, container, root, run_folder, error);
-	BERTH_FAILPOINT("container.start.spawned");
+	struct berth_monitor *monitor = NULL;
+	if (write_config(engine, container->record, root, run_folder, sources, error)) {
+		BERTH_FAILPOINT("container.start.configured");
+		monitor = spawn(engine, container, root, run_folder, error);
+		BERTH_FAILPOINT("container.start.spawned");
+	}
+	berth_engine__volumes_made(engine, container->record);
 	return monitor;
 }
 
@@ -151,6 +157,7 @@ static bool record_start(struct berth_engine *engine, struct berth_engine_contai
 	state->oom_killed = state->manually_stopped = false;
 	state->started_before = true;
 	g_clear_pointer(&state->error, g_free);
+	berth_engine__volume_mount_events(events, container->record, true);
 	berth_engine__event_add(events, container, "start", NULL);
 	return berth_engine__change(engine, container, &change, error);
 }
@@ -207,6 +214,7 @@ static void record_failure(struct berth_engine *engine, struct berth_engine_cont
 	state->error = g_strdup(why->message);
 	if (container->record->host_config->auto_remove && !container->keep) {
 		g_autofree char *cgroup = berth_engine__cgroup_path(engine, container->record->host_config);
+		state->remove_volumes = true;
 		if (berth_engine__mark_removed(engine, container, state, events, &error))
 			berth_engine__remains_clear_later(engine, container->id, cgroup, container->record->image);
 	} else {

@@ -43,7 +43,7 @@ static bool hide(struct unpacking *this, const char *path, bool *ret_done, GErro
 	const char *name = slash ? slash + 1 : path;
 	g_autofree char *folder = g_strndup(path, slash ? (gsize) (slash - path) : 0);
 
-	if (!g_str_has_prefix(name, WHITEOUT))
+	if (this->tree.whiteouts == BERTH_WHITEOUTS_NONE || !g_str_has_prefix(name, WHITEOUT))
 		return false;
 	if (g_str_equal(name, WHITEOUT_OPAQUE)) {
 		*ret_done = berth_unpack_tree_hide_content(&this->tree, folder, error);
@@ -166,4 +166,18 @@ bool berth_layer_unpack_mapped(struct berth_source source, int content_fd, enum 
 {
 	return berth_layer_unpack_within(source, content_fd, whiteouts, ids, &berth_unpack_default_limits, diff_id,
 					 error);
+}
+
+bool berth_tree_unpack(struct berth_source source, int folder, GError **error)
+{
+	static const struct berth_unpack_limits limits = {
+		.entries = BERTH_LIMIT_ARCHIVE_ENTRIES,
+		.bytes = BERTH_LIMIT_VOLUME_BYTES,
+		.stream = BERTH_LIMIT_VOLUME_BYTES,
+		.path = BERTH_LIMIT_ARCHIVE_PATH,
+		.depth = BERTH_LIMIT_ARCHIVE_DEPTH,
+		.xattr = BERTH_LIMIT_XATTR_BYTES,
+	};
+
+	return berth_layer_unpack_within(source, folder, BERTH_WHITEOUTS_NONE, NULL, &limits, NULL, error);
 }

@@ -17,3 +17,5 @@ bool berth_layer_unpack(struct berth_source source, int content_fd, enum berth_w
 // that `ids` maps it to. An entry whose owner the maps do not have is BERTH_ERROR_INVALID.
 bool berth_layer_unpack_mapped(struct berth_source source, int content_fd, enum berth_whiteouts whiteouts,
 			       const struct berth_id_maps *ids, char *diff_id, GError **error);
+// The same of an archive that is no layer: all names in it are just names. For a volume.
+bool berth_tree_unpack(struct berth_source source, int folder, GError **error);

@@ -23,6 +23,7 @@ struct berth_snapshots;
 enum berth_whiteouts {
 	BERTH_WHITEOUTS_OVERLAY, // character device 0:0, and trusted.overlay.opaque=y on folders
 	BERTH_WHITEOUTS_DELETE, // the folder is the whole tree: delete the file
+	BERTH_WHITEOUTS_NONE, // there are none: ".wh.x" is a name like any other
 };
 
 enum berth_change { BERTH_CHANGE_MODIFIED, BERTH_CHANGE_ADDED, BERTH_CHANGE_DELETED }; // 0, 1, 2 as Docker's API

@@ -14,11 +14,14 @@
 #include <sys/ioctl.h>
 #include <sys/xattr.h>
 
+#define ATTEMPTS 100 // at a file that is exchanged all the time
+
 struct copy {
 	int top; // of the new tree
 	GHashTable *links; // inode of a file with several names -> path of its copy beneath `top`
 	GString *path; // of what is being copied
 	bool no_clone; // the file system cannot share content
+	bool live; // others change what is copied
 };
 
 static bool copy_xattrs(int from, const char *from_name, int to, const char *to_name, GError **error)
@@ -116,15 +119,26 @@ static bool copy_content(struct copy *copy, int from, int to, off_t size, GError
 	return true;
 }
 
-static bool copy_regular(struct copy *copy, int from, int to, const char *name, off_t size, GError **error)
+// The attributes are those of `status`, so the content has to be of the same file.
+static bool is_same(int fd, const struct stat *status)
+{
+	struct stat now;
+
+	return fstat(fd, &now) == 0 && now.st_ino == status->st_ino && now.st_dev == status->st_dev;
+}
+
+static bool copy_regular(struct copy *copy, int from, int to, const char *name, const struct stat *status,
+			 GError **error)
 {
 	berth_fd source = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (source < 0)
 		return berth_error_set_errno(error, errno, "open %s", name);
+	if (copy->live && !is_same(source, status))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "%s is another file by now", name);
 	berth_fd target = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (target < 0)
 		return berth_error_set_errno(error, errno, "make %s", name);
-	return copy_content(copy, source, target, size, error);
+	return copy_content(copy, source, target, status->st_size, error);
 }
 
 static bool copy_link(int from, int to, const char *name, GError **error)
@@ -172,32 +186,67 @@ static bool link_copy(struct copy *copy, int to, const char *name, const struct 
 	       berth_error_set_errno(error, errno, "link %s to %s", name, first);
 }
 
-static bool copy_entry(struct copy *copy, int from, int to, const char *name, GError **error)
+static bool copy_as(struct copy *copy, int from, int to, const char *name, const struct stat *status, GError **error)
 {
-	struct stat status;
 	bool good, linked;
 
-	if (fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-		return berth_error_set_errno(error, errno, "stat %s", name);
-	if (!link_copy(copy, to, name, &status, &linked, error))
+	if (!link_copy(copy, to, name, status, &linked, error))
 		return false;
 	if (linked)
 		return true;
-	switch (status.st_mode & S_IFMT) {
+	switch (status->st_mode & S_IFMT) {
 	case S_IFDIR:
 		good = copy_inner_folder(copy, from, to, name, error);
 		break;
 	case S_IFREG:
-		good = copy_regular(copy, from, to, name, status.st_size, error);
+		good = copy_regular(copy, from, to, name, status, error);
 		break;
 	case S_IFLNK:
 		good = copy_link(from, to, name, error);
 		break;
 	default: // devices, pipes, sockets
-		good = mknodat(to, name, (status.st_mode & S_IFMT) | 0600, status.st_rdev) == 0 ||
+		good = mknodat(to, name, (status->st_mode & S_IFMT) | 0600, status->st_rdev) == 0 ||
 		       berth_error_set_errno(error, errno, "make the node %s", name);
 	}
-	return good && copy_attributes(from, name, to, name, &status, error);
+	return good && copy_attributes(from, name, to, name, status, error);
+}
+
+// Forgets what was copied of it.
+static bool drop(struct copy *copy, int to, const char *name, const struct stat *status, GError **error)
+{
+	gint64 inode = (gint64) status->st_ino;
+	const char *first = g_hash_table_lookup(copy->links, &inode);
+
+	if (first && strcmp(first, copy->path->str) == 0)
+		g_hash_table_remove(copy->links, &inode);
+	return berth_remove_tree_at(to, name, error);
+}
+
+static bool copy_entry(struct copy *copy, int from, int to, const char *name, GError **error)
+{
+	struct stat status, now;
+
+	for (unsigned attempt = 0; attempt <= ATTEMPTS; attempt++) {
+		g_autoptr(GError) failure = NULL;
+		if (fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+			return (copy->live && errno == ENOENT) || berth_error_set_errno(error, errno, "stat %s", name);
+		bool done = copy_as(copy, from, to, name, &status, &failure);
+		if (done && !copy->live)
+			return true;
+		// Gone, or another file: that is no failure of the copy.
+		bool there = fstatat(from, name, &now, AT_SYMLINK_NOFOLLOW) == 0;
+		bool changed = !there || now.st_ino != status.st_ino || now.st_dev != status.st_dev ||
+			       g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_CONFLICT);
+		if (done && (!there || !changed)) // what it was before it went is what was copied
+			return true;
+		if (!done && (!copy->live || !changed || attempt == ATTEMPTS)) {
+			g_propagate_error(error, g_steal_pointer(&failure));
+			return false;
+		}
+		if (!drop(copy, to, name, &status, error))
+			return false;
+	}
+	return berth_error_set(error, BERTH_ERROR_CONFLICT, "%s: is another file each time it is looked at", name);
 }
 
 static bool copy_folder(struct copy *copy, int from, int to, GError **error)
@@ -224,11 +273,21 @@ static bool copy_folder(struct copy *copy, int from, int to, GError **error)
 	return good;
 }
 
-bool berth_tree_copy(int from, int to, GError **error)
+static bool copy_tree(int from, int to, bool live, GError **error)
 {
 	g_autoptr(GHashTable) links = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 	g_autoptr(GString) path = g_string_new(NULL);
-	struct copy copy = {to, links, path, false};
+	struct copy copy = {.top = to, .links = links, .path = path, .live = live};
 
 	return copy_folder(&copy, from, to, error) && berth_tree_copy_attributes(from, to, error);
+}
+
+bool berth_tree_copy(int from, int to, GError **error)
+{
+	return copy_tree(from, to, false, error);
+}
+
+bool berth_tree_copy_live(int from, int to, GError **error)
+{
+	return copy_tree(from, to, true, error);
 }

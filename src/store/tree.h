@@ -10,6 +10,10 @@
 // extended attributes, hard links, device nodes, holes. File content is shared where the file system can (reflinks).
 bool berth_tree_copy(int from, int to, GError **error);
 
+// The same while others change the tree: what is gone when its turn comes is left out, and what turns out to be another
+// file than it was is looked at again.
+bool berth_tree_copy_live(int from, int to, GError **error);
+
 // Gives the folder `to` the owner, mode, times and extended attributes of the folder `from`.
 bool berth_tree_copy_attributes(int from, int to, GError **error);
 

@@ -66,6 +66,20 @@ static const struct {
 	{BIND("/src:/dst:rshared"), NULL, "mounts 0 options", "['rbind','rshared']"},
 	{BIND("/src:/dst:slave,Z,cached,rw"), NULL, "mounts 0 propagation", "'slave'"},
 	{BIND("/vol"), NULL, "mounts 0 type", "'volume'"},
+	{BIND("/vol"), NULL, "mounts 0 anonymous", "true"},
+	{BIND("data:/vol:ro"), NULL, "mounts 0 name", "'data'"},
+	{BIND("data:/vol:ro"), NULL, "mounts 0 options", "['rbind','rro','rprivate']"},
+	{BIND("data:/vol:nocopy"), NULL, "mounts 0 noCopy", "true"},
+	{HOST("'VolumeDriver': 'far', 'Binds': ['data:/v']"), NULL, "mounts 0 driver", "'far'"},
+	{MOUNT("'Type': 'volume', 'Source': 'data', 'Target': '/v', 'VolumeOptions': {'Subpath': 'a/b', 'Labels': "
+	       "{'k': 'v'}, 'DriverConfig': {'Name': 'local', 'Options': {'type': 'tmpfs'}}}"),
+	 NULL, "mounts 0 subpath", "'a/b'"},
+	{MOUNT("'Type': 'volume', 'Source': 'data', 'Target': '/v', 'VolumeOptions': {'DriverConfig': {'Options': "
+	       "{'type': 'tmpfs'}}}"),
+	 NULL, "mounts 0 driverOptions", "{'type':'tmpfs'}"},
+	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/v', 'UID': 1000"), NULL, "mounts 0 uid", "1000"},
+	{MOUNT("'Type': 'image', 'Source': 'busybox', 'Target': '/v', 'ImageOptions': {'Subpath': 'bin'}"), NULL,
+	 "mounts 0 options", "['rbind','rro','rprivate']"},
 	{BIND("/proc/uptime:/proc/uptime"), NULL, "mounts 0 destination", "'/proc/uptime'"},
 	// Mounts
 	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/h', 'ReadOnly': true"), NULL, "mounts 0 options",
@@ -191,8 +205,6 @@ static const struct {
 	{"{'Cmd': ['x'], 'Hostname': 'a', 'HostConfig': {'NetworkMode': 'none', 'UTSMode': 'host'}}",
 	 "conflicting options: hostname and the UTS mode", false},
 	// What this version has not
-	{HOST("'VolumesFrom': ['a']"), "--volumes-from", true},
-	{HOST("'VolumeDriver': 'nfs'"), "--volume-driver", true},
 	{HOST("'Links': ['a:b']"), "--link", true},
 	{HOST("'StorageOpt': {'size': '1G'}"), "--storage-opt", true},
 	{HOST("'DeviceRequests': [{'Count': -1}]"), "--gpus", true},
@@ -292,7 +304,11 @@ static const struct {
 	{BIND("/a:/b:shared,slave"), "invalid mode: shared,slave", false},
 	{BIND("/a:/b:dev"), "invalid mode: dev", false},
 	{BIND("/a:/b:nocopy"), "field VolumeOptions must not be specified", false},
-	{BIND("data:/b"), "volume data: named volumes are not in this version", true},
+	{BIND("d:/b"), "create d: volume name is too short", false},
+	{BIND("-data:/b"), "create -data: \"-data\" includes invalid characters for a local volume name", false},
+	{BIND("a/b:/b"), "use absolute path", false},
+	{BIND("data:/b:rslave"), "invalid mode: rslave", false},
+	{HOST("'Binds': ['data:/b', 'more:/b']"), "Duplicate mount point: /b", false},
 	{BIND("/a:/proc"), "nothing may be mounted over /proc", false},
 	{BIND("/a:/proc/self/attr"), "nothing may be mounted over /proc", false},
 	{BIND("/a:/x/../proc/sys"), "nothing may be mounted over /proc", false},
@@ -319,9 +335,22 @@ static const struct {
 	{MOUNT("'Type': 'tmpfs', 'Target': '/x', 'TmpfsOptions': {'Options': [['size', '1', '2']]}"),
 	 "TmpfsOptions.Options[0]", false},
 	{MOUNT("'Type': 'tmpfs', 'Target': '/x', 'TmpfsOptions': {'Mode': 99999}"), "TmpfsOptions", false},
-	{MOUNT("'Type': 'volume', 'Source': 'data', 'Target': '/x'"), "named volumes are not in this version", true},
-	{MOUNT("'Type': 'volume', 'Target': '/x', 'VolumeOptions': {'Subpath': 'a'}"), "subpaths", true},
-	{MOUNT("'Type': 'image', 'Source': 'a', 'Target': '/x'"), "not in this version", true},
+	{MOUNT("'Type': 'volume', 'Source': '../x', 'Target': '/x'"), "includes invalid characters", false},
+	{MOUNT("'Type': 'volume', 'Target': '/x', 'BindOptions': {}"), "field BindOptions", false},
+	{MOUNT("'Type': 'volume', 'Target': '/x', 'VolumeOptions': {'Subpath': '/a'}"), "must be a relative path",
+	 false},
+	{MOUNT("'Type': 'volume', 'Target': '/x', 'VolumeOptions': {'Subpath': 'a/../../b'}"),
+	 "must be a relative path", false},
+	{MOUNT("'Type': 'volume', 'Target': '/x', 'VolumeOptions': {'DriverConfig': {'Options': {'size': 1}}}"),
+	 "Options.size: expected a string", false},
+	{MOUNT("'Type': 'volume', 'Target': '/x', 'UID': -1"), "field UID: -1 is no id", false},
+	{MOUNT("'Type': 'bind', 'Source': '/', 'Target': '/x', 'GID': 4294967295"), "field GID", false},
+	{MOUNT("'Type': 'tmpfs', 'Target': '/x', 'UID': 1"), "UID and GID are of binds and volumes", false},
+	{MOUNT("'Type': 'image', 'Target': '/x'"), "field Source must not be empty", false},
+	{MOUNT("'Type': 'image', 'Source': 'a', 'Target': '/x', 'VolumeOptions': {}"), "field VolumeOptions", false},
+	{MOUNT("'Type': 'image', 'Source': 'a', 'Target': '/x', 'ImageOptions': {'Subpath': '..'}"),
+	 "must be a relative path", false},
+	{MOUNT("'Type': 'cluster', 'Source': 'a', 'Target': '/x'"), "not in this version", true},
 	{MOUNT("'Type': 'nfs', 'Target': '/x'"), "mount type unknown", false},
 	{CONFIG("'Volumes': {'/proc': {}}"), "nothing may be mounted over /proc", false},
 	{CONFIG("'Volumes': {'data': {}}"), "mount path must be absolute", false},
@@ -438,10 +467,10 @@ static void test_volume_names(void)
 		mounts[2 * i] = records[i]->mounts->pdata[0];
 		mounts[2 * i + 1] = records[i]->mounts->pdata[1];
 	}
-	g_assert_cmpstr(mounts[0]->source, ==, mounts[2]->source);
-	g_assert_cmpstr(mounts[1]->source, ==, mounts[3]->source);
-	g_assert_cmpstr(mounts[0]->source, !=, mounts[1]->source);
-	g_assert_true(g_str_has_prefix(mounts[0]->source, TEST_FOLDER "/volumes/"));
+	g_assert_cmpstr(mounts[0]->name, ==, mounts[2]->name);
+	g_assert_cmpstr(mounts[1]->name, ==, mounts[3]->name);
+	g_assert_cmpstr(mounts[0]->name, !=, mounts[1]->name);
+	g_assert_true(mounts[0]->anonymous && mounts[1]->anonymous);
 	g_assert_cmpuint(strlen(mounts[0]->name), ==, 64);
 	berth_container_record_free(records[0]);
 	berth_container_record_free(records[1]);

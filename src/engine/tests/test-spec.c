@@ -381,6 +381,7 @@ static struct berth_container_record *plan_volume(const struct place *place, con
 	struct berth_container_record *record = plan(request, NULL);
 	struct berth_container_mount *mount = record->mounts->pdata[0];
 
+	g_clear_pointer(&mount->driver, g_free); // as earlier versions wrote it
 	g_free(mount->source);
 	mount->source = g_build_filename(place->path, "volumes", "v", NULL);
 	return record;
