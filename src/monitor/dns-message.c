@@ -126,8 +126,10 @@ int berth_dns_read_query(const uint8_t *message, size_t length, struct berth_dns
 	if (get16(message + AT_QUESTIONS) != 1)
 		return BERTH_DNS_FORMAT_ERROR;
 	size_t end = read_name(message, length, ret->name);
-	if (end == 0 || end + 4 > length)
+	if (end == 0 || end + 4 > length) {
+		ret->name[0] = '\0';
 		return BERTH_DNS_FORMAT_ERROR;
+	}
 	ret->type = get16(message + end);
 	ret->class = get16(message + end + 2);
 	ret->question_end = end + 4;
