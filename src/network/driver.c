@@ -10,7 +10,7 @@ static const struct {
 	const struct berth_network_driver *driver;
 } drivers[] = {
 	{"bridge", &berth_network_bridge},   {"host", &berth_network_host},     {"null", &berth_network_null},
-	{"macvlan", &berth_network_macvlan}, {"ipvlan", &berth_network_ipvlan},
+	{"macvlan", &berth_network_macvlan}, {"ipvlan", &berth_network_ipvlan}, {"cni", &berth_network_cni},
 };
 
 const struct berth_network_driver *berth_network_driver_find(const char *name, GError **error)

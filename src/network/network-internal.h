@@ -109,6 +109,9 @@ bool berth_links__write_setting(const char *path, const char *value, GError **er
 // "1" or the like, without its newline; NULL: there is no such setting.
 char *berth_links__read_setting(const char *path);
 
+// cni.c: DEL for containers that are gone, and GC of the networks that are known.
+bool berth_cni__sweep(struct berth_networks *networks, GError **error);
+
 // forwarding.c: the host forwards packets. Uplinks that learn routes from router advertisements go on doing so.
 bool berth_network__forward(bool ipv4, bool ipv6, GError **error);
 

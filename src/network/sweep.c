@@ -90,6 +90,7 @@ bool berth_networks_sweep(struct berth_networks *networks, GError **error)
 	if (!route)
 		return false;
 	bool swept = remove_unwanted(networks, route, error);
+	swept = berth_cni__sweep(networks, swept ? error : NULL) && swept;
 	berth_networks__route_back(networks, route);
 	for (guint i = 0; i < used->len; i++)
 		swept = restore(networks, used->pdata[i], swept ? error : NULL) && swept;
