@@ -9,7 +9,7 @@
 #define RATE_INTERVAL 300000 // microseconds over which a rate is taken
 #define BAR_WIDTH 30
 #define BAR_MIN 8
-#define NUMBERS_WIDTH 40 // of bytes, rate and time left
+#define NUMBERS_WIDTH 46 // of bytes, rate and time left at their longest, and of what frames the bar
 #define STATUS_WIDTH 18 // of "Verifying Checksum"
 #define HEAD_WIDTH (14 + STATUS_WIDTH) // of an id of twelve digits, and the status
 

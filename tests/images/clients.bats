@@ -16,6 +16,7 @@ teardown() {
 	rm -rf "$DOCKER_CONFIG"
 	forget_images
 	fake_reset "$FAKE"
+	fake_reset "$OTHER"
 }
 
 # All that a docker command line does with registries.
@@ -114,7 +115,8 @@ on_terminal() {
 }
 
 @test "on a terminal: a line per layer with bytes, rate and time left, one for all, no more than fit" {
-	fake_rules "$OTHER" '[{"match": "GET .*/blobs/", "do": "trickle", "bytes": 10000, "seconds": 0.1}]'
+	# long enough for a rate, also where little is drawn
+	fake_rules "$OTHER" '[{"match": "GET .*/blobs/", "do": "trickle", "bytes": 10000, "seconds": 0.25}]'
 	on_terminal "$BERTH_BUILD/berth" pull "$OTHER/test/image:1" >"$BATS_TEST_TMPDIR/out"
 	/usr/bin/python3 - "$BATS_TEST_TMPDIR/out" <<-'EOS'
 		import re
@@ -124,13 +126,14 @@ on_terminal() {
 		# of twelve layers: what is drawn between two clearings fits into the terminal, with the cursor's line
 		assert len(frames) > 5 and max(frame.count("\n") for frame in frames[1:-1]) <= 13, [f.count("\n") for f in frames]
 		assert all(len(line) < 100 for frame in frames for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[\d+A", "", frame)))
-		assert re.search(r"[0-9a-f]{12}: Downloading +\[=+> *\] +[\d.]+kB/100\.\dkB  [\d.]+kB/s  \ds left", text), text
+		assert re.search(r"[0-9a-f]{12}: Downloading +\[=+> *\] +[\d.]+kB/100\.\dkB  [\d.]+kB/s  \d+s left", text), text
 		assert re.search(r"Total: \d+ of 12 done", text)
 		assert "1: Pulling from test/image" in frames[1] or "1: Pulling from test/image" in frames[0], frames[:2]
 		assert re.search(r"Status: Downloaded newer image for", text)
 	EOS
 	# without one: no control characters, each state once
 	forget_images
+	fake_reset "$OTHER"
 	run berth pull "$OTHER/test/image:1"
 	[[ "$output" != *$'\033'* ]]
 	[ "$(grep -c 'Pull complete' <<<"$output")" -eq 12 ]

@@ -226,12 +226,20 @@ start_sleeper() {
 	[ "$(runtime exec "$id" cat /proc/self/cgroup)" = "0::/init" ]
 }
 
+# Standard input for script(1) that gives nothing and does not end: at its end script types a NUL, whose echo stands
+# somewhere in the output.
+silence() {
+	[ -p "$work/silence" ] || mkfifo "$work/silence"
+	exec 8<>"$work/silence"
+}
+
 @test "exec -t has a terminal of the container's own devpts, and is its session's leader" {
 	start_sleeper
+	silence
 	export BERTH_BUILD state id
 	# shellcheck disable=SC2016 # for the inner shells
 	run -3 env script -qec 'stty rows 31 cols 77; "$BERTH_BUILD/berth-runtime" --root "$state" exec -t "$id" \
-		sh -c "tty; stty size; ls -l /proc/self/fd/0; cut -d\" \" -f 1,5,6,7,8 /proc/\$\$/stat; exit 3"' /dev/null </dev/null
+		sh -c "tty; stty size; ls -l /proc/self/fd/0; cut -d\" \" -f 1,5,6,7,8 /proc/\$\$/stat; exit 3"' /dev/null <&8 8<&-
 	[[ "${lines[0]}" == */dev/pts/0* ]]
 	[ "${lines[1]}" = $'31 77\r' ] # one carriage return: the outer terminal adds none
 	[[ "${lines[2]}" == *"-> /dev/pts/0"* ]]
@@ -243,10 +251,11 @@ start_sleeper() {
 
 @test "exec without -t shares no controlling terminal" {
 	start_sleeper
+	silence
 	export BERTH_BUILD state id
 	# shellcheck disable=SC2016
 	run -0 env script -qec '"$BERTH_BUILD/berth-runtime" --root "$state" exec "$id" sh -c "cut -d\" \" -f 7 /proc/\$\$/stat"' \
-		/dev/null </dev/null
+		/dev/null <&8 8<&-
 	[ "${lines[0]%$'\r'}" = 0 ]
 }
 

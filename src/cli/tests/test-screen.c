@@ -117,9 +117,8 @@ static void test_lines(void)
 		show(&terminal);
 	}
 	g_assert_cmpstr(terminal.cells[0], ==, "1: Pulling from test/image");
-	g_assert_cmpstr(
-		terminal.cells[1], ==,
-		"aaaaaaaaaaaa: Downloading        [==============>              ]     20MB/40MB  10MB/s  2s left");
+	g_assert_cmpstr(terminal.cells[1], ==,
+			"aaaaaaaaaaaa: Downloading        [===========>           ]     20MB/40MB  10MB/s  2s left");
 	g_assert_cmpstr(terminal.cells[2], ==, "bbbbbbbbbbbb: Waiting");
 	g_assert_true(g_str_has_prefix(terminal.cells[3], "Total: 0 of 2 done"));
 	g_assert_nonnull(strstr(terminal.cells[3], "20MB/40MB"));
@@ -130,9 +129,29 @@ static void test_lines(void)
 	g_assert_cmpstr(terminal.cells[1], ==, "Digest: sha256:0");
 	g_assert_cmpstr(terminal.cells[2], ==, "aaaaaaaaaaaa: Pull complete");
 	g_assert_cmpstr(terminal.cells[4], ==,
-			"Total: 1 of 2 done               [============================>]     40MB/40MB");
+			"Total: 1 of 2 done               [======================>]     40MB/40MB");
 	g_assert_cmpstr(terminal.cells[5], ==, "");
 	stop(&terminal);
+}
+
+// The longest numbers are shown whole, at the bar's cost.
+static void test_long_numbers(void)
+{
+	struct terminal terminal;
+
+	for (unsigned columns = 80; columns <= 120; columns++) {
+		start(&terminal, 24, columns);
+		struct berth_screen *screen = open_screen(&terminal);
+		for (int i = 0; i <= 10; i++) {
+			terminal.now += 1000000;
+			berth_screen_set(screen, "aaaaaaaaaaaa", "Downloading", 100112000 + i * 123456, 987654321);
+			show(&terminal);
+		}
+		g_assert_true(g_str_has_suffix(terminal.cells[0], " 101.3MB/987.7MB  123.5kB/s  1h59m left"));
+		berth_screen_free(screen);
+		show(&terminal);
+		stop(&terminal);
+	}
 }
 
 // More layers than the terminal has lines: nothing scrolls, and those at work are shown.
@@ -207,6 +226,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/screen/lines", test_lines);
+	g_test_add_func("/screen/long-numbers", test_long_numbers);
 	g_test_add_func("/screen/height", test_height);
 	g_test_add_func("/screen/width", test_width);
 	return g_test_run();
