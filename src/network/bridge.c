@@ -455,7 +455,9 @@ static bool attach_port(struct berth_networks *networks, const struct pair *pair
 	put_port(route, pair);
 	if (is_isolated(pair->network) || pair->known->hairpin)
 		put_port_flags(route, pair);
-	return berth_netlink_send(route, NULL, error);
+	return berth_netlink_send(route, NULL, error) &&
+	       berth_links__settle(route, pair->endpoint->host_interface, error) &&
+	       berth_links__settle(route, pair->network->interface, error);
 }
 
 static bool attach_with(struct berth_networks *networks, const struct pair *pair, struct berth_sandbox *sandbox,
@@ -468,7 +470,8 @@ static bool attach_with(struct berth_networks *networks, const struct pair *pair
 	bool made = make_pair(networks, pair, sandbox, route, error);
 	if (without && !berth_sandbox__with_ipv6_again(sandbox, made ? error : NULL))
 		return false;
-	if (made && attach_port(networks, pair, route, error))
+	if (made && attach_port(networks, pair, route, error) &&
+	    berth_links__settle(berth_sandbox_route(sandbox), pair->endpoint->interface, error))
 		return true;
 	g_prefix_error(error, "attach %s: ", pair->endpoint->interface);
 	return false;

@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define SETTING_SIZE 64
+#define SETTLE_TRIES 100
+#define SETTLE_PAUSE 200 // µs
 
 static size_t address_length(int family)
 {
@@ -48,6 +51,8 @@ static void read_link(const struct nlmsghdr *message, struct berth_link_state *r
 	copy_text(attributes, size, IFLA_IFALIAS, ret->alias, sizeof ret->alias);
 	ret->master = (int) number_of(attributes, size, IFLA_MASTER);
 	ret->mtu = number_of(attributes, size, IFLA_MTU);
+	const uint8_t *state = berth_netlink_data(berth_netlink_find(attributes, size, IFLA_OPERSTATE), &length);
+	ret->state = state && length ? *state : IF_OPER_UNKNOWN;
 	const void *mac = berth_netlink_data(berth_netlink_find(attributes, size, IFLA_ADDRESS), &length);
 	if (mac && length == sizeof ret->mac)
 		memcpy(ret->mac, mac, sizeof ret->mac);
@@ -87,6 +92,23 @@ bool berth_links__get(struct berth_netlink *route, const char *name, struct bert
 	if (berth_netlink_errno(route) != ENODEV)
 		return g_prefix_error(error, "network interface %s: ", name), false;
 	g_clear_error(error);
+	return true;
+}
+
+// Since Linux 6.9 the kernel catches up when it is asked.
+bool berth_links__settle(struct berth_netlink *route, const char *name, GError **error)
+{
+	struct berth_link_state link;
+
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		if (!berth_links__get(route, name, &link, error))
+			return false;
+		if (!link.index)
+			return berth_error_set(error, BERTH_ERROR_CONFLICT, "network interface %s has gone", name);
+		if (link.state != IF_OPER_DOWN && link.state != IF_OPER_LOWERLAYERDOWN)
+			break;
+		g_usleep(SETTLE_PAUSE);
+	}
 	return true;
 }
 

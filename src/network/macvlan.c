@@ -250,6 +250,24 @@ static bool make_interface(struct berth_networks *networks, const struct berth_n
 	return made;
 }
 
+// Removes what an earlier attachment left; what the container made itself under that name stays.
+static bool remove_interface(const struct berth_network *network, const struct berth_endpoint *endpoint,
+			     struct berth_sandbox *sandbox, GError **error)
+{
+	struct berth_netlink *route = berth_sandbox_route(sandbox);
+	struct berth_link_state link;
+	uint8_t mac[6];
+
+	berth_sandbox__forget_index(sandbox, endpoint->interface);
+	if (!berth_links__get(route, endpoint->interface, &link, error))
+		return false;
+	if (!link.index || !g_str_equal(link.kind, network->driver) ||
+	    (is_macvlan(network) &&
+	     (!berth_mac_parse(endpoint->mac, mac, NULL) || memcmp(mac, link.mac, sizeof mac) != 0)))
+		return true;
+	return berth_links__delete(route, endpoint->interface, error);
+}
+
 static bool set_up_interface(const struct berth_endpoint *endpoint, struct berth_sandbox *sandbox, GError **error)
 {
 	struct berth_netlink *route = berth_sandbox_route(sandbox);
@@ -266,7 +284,8 @@ static bool attach_born(struct berth_networks *networks, const struct berth_netw
 {
 	bool without = !endpoint->ipv6;
 
-	berth_sandbox__forget_index(sandbox, endpoint->interface);
+	if (!remove_interface(network, endpoint, sandbox, error))
+		return false;
 	if (without && !berth_sandbox__without_ipv6(sandbox, error))
 		return false;
 	bool made = make_interface(networks, network, parent, endpoint, sandbox, error);
@@ -288,13 +307,12 @@ static bool attach(struct berth_networks *networks, const struct berth_network *
 	return false;
 }
 
-static bool detach(G_GNUC_UNUSED struct berth_networks *networks, G_GNUC_UNUSED const struct berth_network *network,
+static bool detach(G_GNUC_UNUSED struct berth_networks *networks, const struct berth_network *network,
 		   const struct berth_endpoint *endpoint, struct berth_sandbox *sandbox, GError **error)
 {
 	if (!sandbox || !endpoint->interface)
 		return true; // it ended with the namespace
-	berth_sandbox__forget_index(sandbox, endpoint->interface);
-	return berth_links__delete(berth_sandbox_route(sandbox), endpoint->interface, error);
+	return remove_interface(network, endpoint, sandbox, error);
 }
 
 const struct berth_network_driver berth_network_macvlan = {

@@ -80,6 +80,7 @@ struct berth_link_state {
 	int index;
 	unsigned flags; // IFF_UP …
 	int master; // an interface's index, or 0
+	unsigned state; // IF_OPER_UP …
 	uint32_t mtu;
 	uint8_t mac[6];
 	char kind[16]; // "bridge", "veth"; "" where the kernel names none
@@ -96,6 +97,9 @@ void berth_links__put_address(struct berth_netlink *route, int index, const char
 void berth_links__put_route(struct berth_netlink *route, int index, const struct berth_subnet *destination,
 			    const struct berth_address *gateway);
 void berth_links__put_up(struct berth_netlink *route, int index);
+// Waits until an interface that has just got a carrier sends, which takes the kernel some work in the background: what
+// was sent earlier would be lost, and an ARP request is repeated after a second only.
+bool berth_links__settle(struct berth_netlink *route, const char *name, GError **error);
 // Begins RTM_NEWLINK of the interface of that name (create: NLM_F_CREATE | NLM_F_EXCL, change: 0).
 void berth_links__begin(struct berth_netlink *route, const char *name, uint16_t flags, unsigned up);
 void berth_links__put_kind(struct berth_netlink *route, const char *kind);

@@ -191,6 +191,7 @@ static void remove_default(struct berth_netlink *route, int family)
 
 	berth_netlink_begin(route, RTM_DELROUTE, 0, &header, sizeof header);
 	berth_netlink_forgive(route, ESRCH);
+	berth_netlink_forgive(route, ENOENT); // IPv6 has not had any route yet
 }
 
 static bool put_default(struct berth_sandbox *sandbox, const struct berth_endpoint *endpoint, const char *text,
@@ -224,7 +225,7 @@ bool berth_sandbox_default_routes(struct berth_sandbox *sandbox, const GPtrArray
 	}
 	if (!by)
 		remove_default(sandbox->route, AF_INET);
-	if (!by6)
+	if (!by6 && sandbox->disable_ipv6 >= 0)
 		remove_default(sandbox->route, AF_INET6);
 	if ((by && !put_default(sandbox, by, by->gateway, error)) ||
 	    (by6 && !put_default(sandbox, by6, by6->gateway6, error)))

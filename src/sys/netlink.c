@@ -15,13 +15,17 @@
 #define BATCH_SIZE 1024 // of most
 #define SEND_BUFFER (128 << 10) // what a socket takes at once without being told
 
+struct forgiven {
+	int first, second; // errno, or 0
+};
+
 struct berth_netlink {
 	int fd;
 	int protocol;
 	uint32_t first; // sequence number of the batch's first message
 	GByteArray *batch;
 	GArray *offsets; // of its messages (uint32_t)
-	GArray *forgiven; // an errno for each (int), or 0
+	GArray *forgiven; // of each (struct forgiven)
 	int errnum;
 	char *answers; // ANSWER_SIZE
 };
@@ -45,7 +49,7 @@ struct berth_netlink *berth_netlink_open(int protocol, GError **error)
 	netlink->first = 1;
 	netlink->batch = g_byte_array_sized_new(BATCH_SIZE);
 	netlink->offsets = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-	netlink->forgiven = g_array_new(FALSE, FALSE, sizeof(int));
+	netlink->forgiven = g_array_new(FALSE, FALSE, sizeof(struct forgiven));
 	netlink->answers = g_malloc(ANSWER_SIZE);
 	return netlink;
 }
@@ -98,7 +102,7 @@ void berth_netlink_begin(struct berth_netlink *netlink, uint16_t type, uint16_t 
 			 size_t length)
 {
 	struct nlmsghdr message = {.nlmsg_type = type, .nlmsg_flags = (uint16_t) (NLM_F_REQUEST | flags)};
-	int forgiven = 0;
+	struct forgiven forgiven = {0};
 
 	end_message(netlink);
 	uint32_t offset = netlink->batch->len;
@@ -111,7 +115,9 @@ void berth_netlink_begin(struct berth_netlink *netlink, uint16_t type, uint16_t 
 
 void berth_netlink_forgive(struct berth_netlink *netlink, int errnum)
 {
-	g_array_index(netlink->forgiven, int, netlink->forgiven->len - 1) = errnum;
+	struct forgiven *forgiven = &g_array_index(netlink->forgiven, struct forgiven, netlink->forgiven->len - 1);
+
+	*(forgiven->first ? &forgiven->second : &forgiven->first) = errnum;
 }
 
 void berth_netlink_put(struct berth_netlink *netlink, uint16_t type, const void *data, size_t length)
@@ -250,7 +256,8 @@ static void note_answer(struct berth_netlink *netlink, const struct nlmsghdr *an
 	int errnum = -((const struct nlmsgerr *) NLMSG_DATA(answer))->error;
 	if (index == count - 1 || (message_at(netlink, (guint) index)->nlmsg_flags & NLM_F_ACK))
 		outcome->answered = true;
-	if (!errnum || errnum == g_array_index(netlink->forgiven, int, index) ||
+	const struct forgiven *forgiven = &g_array_index(netlink->forgiven, struct forgiven, index);
+	if (!errnum || errnum == forgiven->first || errnum == forgiven->second ||
 	    (outcome->refused && index >= outcome->failed))
 		return;
 	g_clear_error(&outcome->error);

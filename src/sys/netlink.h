@@ -31,7 +31,7 @@ int berth_netlink_fd(const struct berth_netlink *netlink); // borrowed; for poll
 // last one (the kernel says of each refusal by itself); `header` is the family's struct.
 void berth_netlink_begin(struct berth_netlink *netlink, uint16_t type, uint16_t flags, const void *header,
 			 size_t length);
-// That refusal of the message just begun is no error.
+// That refusal of the message just begun is no error. Of each message there may be two such.
 void berth_netlink_forgive(struct berth_netlink *netlink, int errnum);
 void berth_netlink_put(struct berth_netlink *netlink, uint16_t type, const void *data, size_t length);
 // The same where another struct of the family comes before the attributes of a nest (VETH_INFO_PEER): no attribute.
