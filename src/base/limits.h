@@ -53,6 +53,9 @@
 #define BERTH_LIMIT_ENVIRONMENT 10000 // variables
 #define BERTH_LIMIT_MOUNTINFO (16 << 20) // of a process
 
+// Networks
+#define BERTH_LIMIT_PUBLISHED_PORTS 131072 // of one container
+
 // Control groups
 #define BERTH_LIMIT_DEVICE_RULES 1024 // of one container
 #define BERTH_LIMIT_SECCOMP_CACHE 256 // compiled seccomp programs that are kept

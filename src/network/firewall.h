@@ -29,6 +29,8 @@ struct berth_firewall_options {
 	enum berth_publish_policy publish;
 };
 
+// Until the first berth_firewall_sync() only memory changes: tables of an earlier run go on as they are while the
+// engine tells what it knows of.
 struct berth_firewall;
 struct berth_firewall *berth_firewall_new(const struct berth_firewall_options *options, GError **error);
 // The tables stay if `keep` (containers run on), else they are removed.
@@ -52,7 +54,8 @@ bool berth_firewall_network_remove(struct berth_firewall *firewall, const char *
 struct berth_firewall_port {
 	const char *interface; // the bridge port, on the host
 	const char *bridge;
-	const char *mac, *ipv4, *ipv6; // without prefix length; NULL: none
+	const char *mac; // needed
+	const char *ipv4, *ipv6; // without prefix length; NULL: none
 };
 bool berth_firewall_port_set(struct berth_firewall *firewall, const struct berth_firewall_port *port, GError **error);
 bool berth_firewall_port_remove(struct berth_firewall *firewall, const char *interface, GError **error);
@@ -69,18 +72,20 @@ struct berth_published {
 };
 void berth_published_free(struct berth_published *published);
 
-// Takes a port of the host for a container: the first free one of first..last (0, 0: any of the ephemeral range). What
-// is taken is ours until it is given back by berth_firewall_port_release(). CONFLICT names who has it: another
-// container
-// ("Bind for 0.0.0.0:80 failed: port is already allocated: by container web") or a process of the host ("… by nginx
-// (pid 812)"). `host_address` is one of the host's, "0.0.0.0" (all of IPv4), "::" (all of IPv6) or NULL (all of both).
+// Takes a port of the host for a container: the first free one of first..last (0, 0: any of the ephemeral range). NULL
+// for the address: of both families; "0.0.0.0", "::": of all addresses of that family. What is taken is ours, held by a
+// socket that receives nothing, until it is given back by berth_firewall_port_release() with the same arguments.
+// CONFLICT names who has it: another container ("Bind for 0.0.0.0:80 failed: port is already allocated: by container
+// 4c01db0b339c") or a process of the host ("… by nginx (pid 812)"); RESOURCE_EXHAUSTED: none of the ephemeral range is
+// left.
 bool berth_firewall_port_take(struct berth_firewall *firewall, const char *owner, int protocol,
 			      const char *host_address, uint16_t first, uint16_t last, uint16_t *ret, GError **error);
 void berth_firewall_port_release(struct berth_firewall *firewall, const char *owner, int protocol,
 				 const char *host_address, uint16_t port);
 
 // Makes the ports that `owner` (a container's id) has published equal to the list (struct berth_published, copied;
-// NULL: none), in one transaction.
+// NULL: none), in one transaction. What goes through a port that is withdrawn or leads elsewhere now is cut off; what
+// was sent to a port before it was published is led to the container from now on, too.
 bool berth_firewall_publish(struct berth_firewall *firewall, const char *owner, const GPtrArray *ports, GError **error);
 
 // Why published ports are not open to the outside, in words for a warning; NULL: they are. The caller frees it.
@@ -90,7 +95,8 @@ char *berth_firewall_obstacle(struct berth_firewall *firewall);
 
 // Makes the kernel's tables equal to memory, whole.
 bool berth_firewall_sync(struct berth_firewall *firewall, GError **error);
-// A descriptor to poll; when it is readable, berth_firewall_look() finds out whether somebody removed or changed our
-// tables and puts them back. -1: not yet, nothing of ours is there.
+// A descriptor to poll, the same for the firewall's life; when it is readable, berth_firewall_look() finds out whether
+// somebody removed or changed our tables and puts them back, and whether the host's own rules say something else now.
+// Where somebody keeps removing them, they are put back once a second after the first few times.
 int berth_firewall_watch(struct berth_firewall *firewall);
 bool berth_firewall_look(struct berth_firewall *firewall, GError **error);

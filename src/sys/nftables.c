@@ -58,6 +58,8 @@ static void put_element(struct berth_nft *nft, const struct berth_nft_element *e
 	size_t nest = berth_netlink_nest(nft->netlink, NFTA_LIST_ELEM);
 
 	put_value(nft, NFTA_SET_ELEM_KEY, element->key, element->key_length);
+	if (element->interval)
+		put_value(nft, NFTA_SET_ELEM_KEY_END, element->key_end, element->key_length);
 	if (element->data_length && !remove)
 		put_value(nft, NFTA_SET_ELEM_DATA, element->data, element->data_length);
 	berth_netlink_nest_end(nft->netlink, nest);

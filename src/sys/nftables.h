@@ -19,8 +19,9 @@ char *berth_nft_list(const char *commands, bool json, GError **error);
 struct berth_nft_element {
 	bool remove; // removing what is not there is no error; adding what is there with other data replaces it
 	const char *set; // its name in the table
-	uint8_t key[64], data[32];
+	uint8_t key[64], key_end[64], data[32];
 	size_t key_length, data_length;
+	bool interval; // of concatenations: from key to key_end
 };
 
 struct berth_nft; // a socket in the network namespace that it was opened in; one thread at a time

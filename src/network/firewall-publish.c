@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// Published ports: one element of a map each, and the flows that go through them.
+#include "network/firewall-internal.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "sys/conntrack.h"
+
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#define FILTERS_AT_MOST 4
+
+void berth_published_free(struct berth_published *published)
+{
+	if (!published)
+		return;
+	g_free(published->host_address);
+	g_free(published->address);
+	g_free(published->bridge);
+	g_free(published);
+}
+
+static bool is_unspecified(const struct berth_address *address)
+{
+	static const uint8_t zeros[16];
+
+	return memcmp(address->bytes, zeros, sizeof zeros) == 0;
+}
+
+static bool parse_published(const struct berth_published *published, const char *owner,
+			    struct berth_firewall__published *ret, GError **error)
+{
+	const char *host = published->host_address;
+
+	if (published->protocol != IPPROTO_TCP && published->protocol != IPPROTO_UDP &&
+	    published->protocol != IPPROTO_SCTP)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "ports of protocol %d cannot be published",
+				       published->protocol);
+	if (!published->port || !published->host_port)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "port 0 cannot be published");
+	if (!berth_address_parse(published->address, &ret->address, error) ||
+	    (host && !berth_address_parse(host, &ret->host, error)))
+		return false;
+	if (host && ret->host.family != ret->address.family)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "port %u of %s cannot lead to %s: addresses of IPv4 and IPv6 are not translated "
+				       "into each other",
+				       published->host_port, host, published->address);
+	ret->any = !host || is_unspecified(&ret->host);
+	ret->protocol = published->protocol;
+	ret->host_port = published->host_port;
+	ret->port = published->port;
+	g_strlcpy(ret->bridge, published->bridge ? published->bridge : "", sizeof ret->bridge);
+	ret->owner = g_strdup(owner);
+	return true;
+}
+
+static bool parse_list(const char *owner, const GPtrArray *ports, GPtrArray *list, GError **error)
+{
+	if (ports && ports->len > BERTH_LIMIT_PUBLISHED_PORTS)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "%u published ports: at most %d are possible",
+				       ports->len, BERTH_LIMIT_PUBLISHED_PORTS);
+	for (guint i = 0; ports && i < ports->len; i++) {
+		struct berth_firewall__published *published = g_new0(struct berth_firewall__published, 1);
+		g_ptr_array_add(list, published);
+		if (!parse_published(g_ptr_array_index(ports, i), owner, published, error))
+			return false;
+	}
+	return true;
+}
+
+static bool is_same(const struct berth_firewall__published *a, const struct berth_firewall__published *b)
+{
+	return a->port == b->port && memcmp(a->address.bytes, b->address.bytes, 16) == 0 &&
+	       g_str_equal(a->bridge, b->bridge);
+}
+
+// By what of the host they are reached by. The values are borrowed.
+static GHashTable *index_of(const GPtrArray *list)
+{
+	GHashTable *index = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+
+	for (guint i = 0; list && i < list->len; i++)
+		g_hash_table_replace(index, berth_firewall__published_key(g_ptr_array_index(list, i)),
+				     g_ptr_array_index(list, i));
+	return index;
+}
+
+static const struct berth_firewall__published *find_twin(GHashTable *index,
+							 const struct berth_firewall__published *wanted)
+{
+	g_autoptr(GBytes) key = berth_firewall__published_key(wanted);
+
+	return g_hash_table_lookup(index, key);
+}
+
+// What differs: published in the one and not, or otherwise, in the other.
+static bool is_changed(const struct berth_firewall__published *published, GHashTable *other)
+{
+	const struct berth_firewall__published *twin = find_twin(other, published);
+
+	return !twin || !is_same(published, twin);
+}
+
+static void add_difference(struct berth_firewall *firewall, GArray *items, const GPtrArray *list, GHashTable *other,
+			   bool remove)
+{
+	for (guint i = 0; list && i < list->len; i++)
+		if (is_changed(g_ptr_array_index(list, i), other))
+			berth_firewall__add_published(items, firewall, g_ptr_array_index(list, i), remove);
+}
+
+static void note_list(struct berth_firewall *firewall, const GPtrArray *list, bool add)
+{
+	for (guint i = 0; list && i < list->len; i++) {
+		struct berth_firewall__published *published = g_ptr_array_index(list, i);
+		g_autoptr(GBytes) key = berth_firewall__published_key(published);
+		if (add)
+			g_hash_table_replace(firewall->published, g_bytes_ref(key), published);
+		else
+			g_hash_table_remove(firewall->published, key);
+	}
+}
+
+static bool check_conflicts(struct berth_firewall *firewall, const char *owner, const GPtrArray *list,
+			    GHashTable *index, GError **error)
+{
+	for (guint i = 0; i < list->len; i++) {
+		const struct berth_firewall__published *published = g_ptr_array_index(list, i),
+						       *other = find_twin(firewall->published, published);
+		if (other && g_str_equal(other->owner, owner))
+			other = NULL;
+		if (!other && find_twin(index, published) != published)
+			other = published;
+		if (other)
+			return berth_error_set(error, BERTH_ERROR_CONFLICT,
+					       "host port %u is published already: by container %s",
+					       published->host_port, other->owner);
+	}
+	return true;
+}
+
+// What an owner had published and has now.
+struct change {
+	const GPtrArray *before, *now; // `before` may be NULL
+	GHashTable *before_index, *now_index;
+};
+
+// What a flow came by: published for its address, or for any; NULL: nothing of the index.
+static const struct berth_firewall__published *find_flow(GHashTable *index, const struct berth_flow *flow)
+{
+	struct berth_firewall__published wanted = {.protocol = flow->protocol,
+						   .host_port = flow->to.port,
+						   .host.family = flow->family,
+						   .address.family = flow->family};
+
+	memcpy(wanted.host.bytes, flow->to.address, sizeof wanted.host.bytes);
+	const struct berth_firewall__published *found = find_twin(index, &wanted);
+	wanted.any = true;
+	return found ? found : find_twin(index, &wanted);
+}
+
+// Whether a flow goes through a port that is not published like that any more.
+static bool is_withdrawn(void *data, const struct berth_flow *flow)
+{
+	const struct change *change = data;
+	const struct berth_firewall__published *published =
+		flow->status & IPS_DST_NAT ? find_flow(change->before_index, flow) : NULL;
+
+	return published && flow->reply_from.port == published->port &&
+	       memcmp(flow->reply_from.address, published->address.bytes, sizeof published->address.bytes) == 0 &&
+	       is_changed(published, change->now_index);
+}
+
+static bool is_untranslated(void *data, const struct berth_flow *flow)
+{
+	const struct change *change = data;
+
+	return flow->protocol != IPPROTO_TCP && !(flow->status & IPS_DST_NAT) && find_flow(change->now_index, flow);
+}
+
+static bool is_asked(const GArray *filters, const struct berth_flow_filter *filter)
+{
+	for (guint i = 0; i < filters->len; i++) {
+		const struct berth_flow_filter *other = &g_array_index(filters, struct berth_flow_filter, i);
+		if (other->family == filter->family && other->protocol == filter->protocol &&
+		    other->to_port == filter->to_port &&
+		    (other->reply_from == filter->reply_from ||
+		     memcmp(other->reply_from, filter->reply_from, filter->family == AF_INET ? 4 : 16) == 0))
+			return true;
+	}
+	return false;
+}
+
+// Each filter is a walk over the host's flows: of more than a few, one for each family is cheaper.
+static bool forget(const GArray *filters, berth_flow_fn *chosen, struct change *change, GError **error)
+{
+	const struct berth_flow_filter families[] = {{.family = AF_INET}, {.family = AF_INET6}};
+	const struct berth_flow_filter *filter = (const struct berth_flow_filter *) (const void *) filters->data;
+	guint count = filters->len;
+
+	if (count > FILTERS_AT_MOST) {
+		filter = families;
+		count = G_N_ELEMENTS(families);
+	}
+	for (guint i = 0; i < count; i++)
+		if (!berth_flows_forget(&filter[i], chosen, change, NULL, error))
+			return false;
+	return true;
+}
+
+static bool forget_withdrawn(struct change *change, GError **error)
+{
+	g_autoptr(GArray) filters = g_array_new(FALSE, FALSE, sizeof(struct berth_flow_filter));
+
+	for (guint i = 0; change->before && i < change->before->len; i++) {
+		const struct berth_firewall__published *published = g_ptr_array_index(change->before, i);
+		struct berth_flow_filter filter = {.family = published->address.family,
+						   .reply_from = published->address.bytes};
+		if (filters->len <= FILTERS_AT_MOST && is_changed(published, change->now_index) &&
+		    !is_asked(filters, &filter))
+			g_array_append_val(filters, filter);
+	}
+	return forget(filters, is_withdrawn, change, error);
+}
+
+// A flow without connections that began before its port was published would go past the container for as long as it
+// lasts.
+static bool forget_untranslated(struct change *change, GError **error)
+{
+	g_autoptr(GArray) filters = g_array_new(FALSE, FALSE, sizeof(struct berth_flow_filter));
+
+	for (guint i = 0; i < change->now->len; i++) {
+		const struct berth_firewall__published *published = g_ptr_array_index(change->now, i);
+		struct berth_flow_filter filter = {.family = published->address.family,
+						   .protocol = published->protocol,
+						   .to_port = published->host_port};
+		if (filters->len <= FILTERS_AT_MOST && published->protocol != IPPROTO_TCP &&
+		    !find_twin(change->before_index, published))
+			g_array_append_val(filters, filter);
+	}
+	return forget(filters, is_untranslated, change, error);
+}
+
+static bool carry_out(struct berth_firewall *firewall, const struct change *change, GError **error)
+{
+	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct berth_firewall_item));
+
+	note_list(firewall, change->before, false);
+	note_list(firewall, change->now, true);
+	add_difference(firewall, items, change->before, change->now_index, true);
+	add_difference(firewall, items, change->now, change->before_index, false);
+	if ((items->len == 0 || berth_firewall__apply(firewall, items, error)) &&
+	    (!firewall->synced || berth_firewall__allow_loopback(firewall, change->now, error)))
+		return true;
+	note_list(firewall, change->now, false);
+	note_list(firewall, change->before, true);
+	g_array_set_size(items, 0);
+	add_difference(firewall, items, change->now, change->before_index, true);
+	add_difference(firewall, items, change->before, change->now_index, false);
+	berth_firewall__apply(firewall, items, NULL);
+	return false;
+}
+
+bool berth_firewall_publish(struct berth_firewall *firewall, const char *owner, const GPtrArray *ports, GError **error)
+{
+	g_autoptr(GPtrArray) now = berth_firewall__new_list(), before = NULL;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&firewall->lock);
+	(void) locker;
+
+	before = g_hash_table_lookup(firewall->owners, owner);
+	if (before)
+		g_ptr_array_ref(before);
+	if (!parse_list(owner, ports, now, error))
+		return false;
+	g_autoptr(GHashTable) before_index = index_of(before), now_index = index_of(now);
+	struct change change = {before, now, before_index, now_index};
+	if (!check_conflicts(firewall, owner, now, now_index, error) || !carry_out(firewall, &change, error))
+		return false;
+	if (now->len)
+		g_hash_table_replace(firewall->owners, g_strdup(owner), g_ptr_array_ref(now));
+	else
+		g_hash_table_remove(firewall->owners, owner);
+	return !firewall->synced || (forget_withdrawn(&change, error) && forget_untranslated(&change, error));
+}
