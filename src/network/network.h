@@ -109,6 +109,7 @@ struct berth_firewall *berth_networks_firewall(struct berth_networks *networks);
 // open (pools, gateway, interface's name) and knows it from now on. INVALID in Docker's words, CONFLICT for an overlap.
 // `loaded`: nothing is chosen or refused any more; what cannot be honoured is the driver's error at up().
 bool berth_networks_add(struct berth_networks *networks, struct berth_network *network, bool loaded, GError **error);
+// It is removed: its names file and a plugin's pools go, too.
 void berth_networks_forget(struct berth_networks *networks, const char *id);
 
 // Makes the network's interface, addresses and rules, if they are not there.
@@ -136,7 +137,8 @@ struct berth_sandbox;
 // default route is set by berth_sandbox_default_routes(), when all endpoints are there. The network is up.
 bool berth_endpoint_attach(struct berth_networks *networks, const struct berth_network *network,
 			   struct berth_endpoint *endpoint, struct berth_sandbox *sandbox, GError **error);
-// `sandbox` is NULL when the container has ended.
+// `sandbox` is NULL when the container has ended. That takes tens of milliseconds, for the kernel waits until nobody
+// can be using the interface; other calls go on meanwhile.
 bool berth_endpoint_detach(struct berth_networks *networks, const struct berth_network *network,
 			   const struct berth_endpoint *endpoint, struct berth_sandbox *sandbox, GError **error);
 
