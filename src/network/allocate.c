@@ -107,16 +107,21 @@ static bool take(struct berth_network_known *known, int family, char **address, 
 	return true;
 }
 
+static bool check_families(const struct berth_network *network, const struct berth_endpoint *endpoint, bool ours,
+			   GError **error)
+{
+	if (ours && endpoint->ipv4 && !network->ipv4)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "network %s has no IPv4: address %s", network->name,
+				       endpoint->ipv4);
+	return !ours || !endpoint->ipv6 || network->ipv6 ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "network %s has no IPv6: address %s", network->name,
+			       endpoint->ipv6);
+}
+
 static bool take_families(struct berth_network_known *known, struct berth_endpoint *endpoint, GError **error)
 {
 	const struct berth_network *network = known->network;
 
-	if (endpoint->ipv4 && !network->ipv4)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "network %s has no IPv4: address %s", network->name,
-				       endpoint->ipv4);
-	if (endpoint->ipv6 && !network->ipv6)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "network %s has no IPv6: address %s", network->name,
-				       endpoint->ipv6);
 	if (network->ipv4 && !take(known, AF_INET, &endpoint->ipv4, &endpoint->gateway, error))
 		return false;
 	if (network->ipv6 && !take(known, AF_INET6, &endpoint->ipv6, &endpoint->gateway6, error)) {
@@ -172,10 +177,12 @@ bool berth_endpoint_allocate(struct berth_networks *networks, const struct berth
 		return false;
 	if (!known)
 		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "network %s not found", network->name);
-	if (!check_request(endpoint, error))
+	bool foreign = driver->addresses && berth_network__has_ipam(network);
+	if (!check_request(endpoint, error) || !check_families(network, endpoint, driver->addresses, error) ||
+	    (foreign && !berth_ipam__allocate(networks, network, endpoint, error)))
 		return false;
 	g_mutex_lock(&networks->lock);
-	bool taken = !driver->addresses || take_families(known, endpoint, error);
+	bool taken = !driver->addresses || foreign || take_families(known, endpoint, error);
 	if (taken) {
 		if (driver->addresses && !driver->chooses_mac)
 			choose_mac(endpoint);
@@ -218,12 +225,17 @@ void berth_endpoint_release(struct berth_networks *networks, const struct berth_
 
 	if (!known)
 		return;
+	g_autoptr(berth_endpoint) foreign = NULL;
 	g_mutex_lock(&networks->lock);
 	const struct berth_endpoint *given = g_hash_table_lookup(known->endpoints, endpoint->id);
 	if (given) {
 		give_back(known, given->ipv4);
 		give_back(known, given->ipv6);
+		if (berth_network__has_ipam(known->network))
+			foreign = berth_document_copy(&berth_endpoint_document, given);
 		g_hash_table_remove(known->endpoints, endpoint->id);
 	}
 	g_mutex_unlock(&networks->lock);
+	if (foreign)
+		berth_ipam__release(networks, network, foreign);
 }

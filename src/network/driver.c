@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/driver.h"
 
-#include "base/error.h"
+#include "plugin/plugin.h"
 
 #include <string.h>
 
@@ -18,6 +18,5 @@ const struct berth_network_driver *berth_network_driver_find(const char *name, G
 	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++)
 		if (strcmp(drivers[i].name, name) == 0)
 			return drivers[i].driver;
-	berth_error_set(error, BERTH_ERROR_NOT_FOUND, "plugin \"%s\" not found", name);
-	return NULL;
+	return berth_plugin_name_valid(name, error) ? &berth_network_remote : NULL;
 }

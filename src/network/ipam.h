@@ -13,6 +13,8 @@ bool berth_ipam_request_pools(struct berth_plugins *plugins, struct berth_networ
 // Gives them back, when the network is removed.
 bool berth_ipam_release_pools(struct berth_plugins *plugins, const struct berth_network *network, GError **error);
 
+// Whether the plugin wants to know an endpoint's MAC with each request for an address.
+bool berth_ipam_needs_mac(struct berth_plugins *plugins, const struct berth_network *network);
 // Asks for an address out of the pool of that number (of network->pools): `wanted` (NULL: any), without prefix length.
 // *ret has a prefix length; the caller frees it.
 bool berth_ipam_request_address(struct berth_plugins *plugins, const struct berth_network *network, guint pool,

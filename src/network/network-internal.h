@@ -113,6 +113,13 @@ bool berth_links__write_setting(const char *path, const char *value, GError **er
 // "1" or the like, without its newline; NULL: there is no such setting.
 char *berth_links__read_setting(const char *path);
 
+// ipam-endpoint.c: networks whose addresses an IPAM plugin gives. No lock is held while it is asked.
+bool berth_network__has_ipam(const struct berth_network *network);
+bool berth_ipam__allocate(struct berth_networks *networks, const struct berth_network *network,
+			  struct berth_endpoint *endpoint, GError **error);
+void berth_ipam__release(struct berth_networks *networks, const struct berth_network *network,
+			 const struct berth_endpoint *endpoint);
+
 // cni.c: DEL for containers that are gone, and GC of the networks that are known.
 bool berth_cni__sweep(struct berth_networks *networks, GError **error);
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "network/ipam.h"
 #include "network/network-internal.h"
 
 #include <errno.h>
@@ -194,6 +195,9 @@ bool berth_networks_add(struct berth_networks *networks, struct berth_network *n
 	g_clear_error(error);
 	if (!loaded && driver->check && !driver->check(networks, network, error))
 		return false;
+	bool foreign = !loaded && driver->addresses && berth_network__has_ipam(network);
+	if (foreign && !berth_ipam_request_pools(networks->plugins, network, error))
+		return false;
 	g_mutex_lock(&networks->lock);
 	bool planned = loaded || !driver->addresses || berth_network__plan(networks, network, error);
 	if (planned) {
@@ -202,6 +206,8 @@ bool berth_networks_add(struct berth_networks *networks, struct berth_network *n
 		g_hash_table_replace(networks->known, g_strdup(network->id), known);
 	}
 	g_mutex_unlock(&networks->lock);
+	if (!planned && foreign)
+		berth_ipam_release_pools(networks->plugins, network, NULL);
 	return planned;
 }
 
@@ -236,6 +242,18 @@ bool berth_network_up(struct berth_networks *networks, const struct berth_networ
 	return known && bring_up(networks, driver, network, known, error);
 }
 
+// A plugin that is not installed any more need not be told.
+static bool release_pools(struct berth_networks *networks, const struct berth_network *network, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (!berth_network__has_ipam(network) || berth_ipam_release_pools(networks->plugins, network, &cause) ||
+	    g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		return true;
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return false;
+}
+
 bool berth_network_down(struct berth_networks *networks, const struct berth_network *network, GError **error)
 {
 	const struct berth_network_driver *driver = berth_network_driver_find(network->driver, error);
@@ -246,7 +264,7 @@ bool berth_network_down(struct berth_networks *networks, const struct berth_netw
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&known->making);
 	known->up = false;
 	known->index = 0;
-	if (!driver->down(networks, network, error))
+	if (!driver->down(networks, network, error) || !release_pools(networks, network, error))
 		return g_prefix_error(error, "network %s: ", network->name), false;
 	return true;
 }

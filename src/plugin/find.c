@@ -48,7 +48,7 @@ void berth_plugin_place_clear(struct berth_plugin_place *place)
 	*place = (struct berth_plugin_place){0};
 }
 
-bool berth_plugin_name_check(const char *name, GError **error)
+bool berth_plugin_name_valid(const char *name, GError **error)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 	size_t length = strlen(name);
@@ -175,7 +175,7 @@ bool berth_plugin_find(char *const *folders, const char *name, struct berth_plug
 {
 	int found = 0;
 
-	if (!berth_plugin_name_check(name, error))
+	if (!berth_plugin_name_valid(name, error))
 		return false;
 	for (size_t i = 0; folders[i] && found == 0; i++) {
 		if (i == 0) {
@@ -214,7 +214,7 @@ static char *name_of(const char *folder, const char *file, bool sockets)
 		else if (access(inner, F_OK) == 0)
 			name = g_strdup(file);
 	}
-	return name && berth_plugin_name_check(name, NULL) ? g_steal_pointer(&name) : NULL;
+	return name && berth_plugin_name_valid(name, NULL) ? g_steal_pointer(&name) : NULL;
 }
 
 static int compare(gconstpointer a, gconstpointer b)

@@ -16,8 +16,6 @@ void berth_plugin_place_clear(struct berth_plugin_place *place);
 
 // find.c
 
-// INVALID or NOT_FOUND: no plugin can have that name.
-bool berth_plugin_name_check(const char *name, GError **error);
 // Looks for the plugin in the folders. `ret` must be clear before and be cleared afterwards, also after a failure.
 // NOT_FOUND, or INVALID: its file is not as it should be.
 bool berth_plugin_find(char *const *folders, const char *name, struct berth_plugin_place *ret, GError **error);

@@ -21,6 +21,9 @@ void berth_plugins_free(struct berth_plugins *plugins);
 // Ends the calls that are under way, and all later ones, with CANCELED: the engine stops.
 void berth_plugins_stop(struct berth_plugins *plugins);
 
+// Whether a plugin can have that name: INVALID or NOT_FOUND if not.
+bool berth_plugin_name_valid(const char *name, GError **error);
+
 // Finds and activates a plugin: it is there, answers, and implements the interface. Remembered afterwards. NOT_FOUND:
 // 'plugin "x" not found'; NOT_IMPLEMENTED: it has not that interface; UNAVAILABLE: it does not answer (with a socket's
 // file there, it is tried for up to `patience` milliseconds, with growing pauses).
