@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #define NEW ".berth-new"
 #define FULL ".berth-full"
@@ -75,10 +76,20 @@ static bool move_in(int work, int data, GError **error)
 	return berth_tree_copy_attributes(full, data, error) && berth_remove_tree_at(work, FULL, error);
 }
 
+// What cannot be written has nothing of ours, and takes nothing.
+static bool is_read_only(int folder)
+{
+	struct statvfs status;
+
+	return fstatvfs(folder, &status) == 0 && status.f_flag & ST_RDONLY;
+}
+
 bool berth_volume_fill_recover(int work, int data, GError **error)
 {
 	struct stat status;
 
+	if (is_read_only(work))
+		return true;
 	if (!berth_remove_tree_at(work, NEW, error))
 		return false;
 	return fstatat(work, FULL, &status, AT_SYMLINK_NOFOLLOW) < 0 || move_in(work, data, error);
@@ -102,6 +113,10 @@ void berth_volume_fill_cancel(int work)
 
 bool berth_volume_fill_finish(int work, int data, GError **error)
 {
+	if (!berth_quota_check(work, error)) {
+		berth_volume_fill_cancel(work);
+		return false;
+	}
 	BERTH_FAILPOINT("volume.fill.copied");
 	if (renameat2(work, NEW, work, FULL, RENAME_NOREPLACE) < 0)
 		return berth_error_set_errno(error, errno, "rename what the volume begins with");
@@ -115,7 +130,7 @@ bool berth_volume_fill(int work, int data, int image, GError **error)
 
 	if (!berth_volume_fill_recover(work, data, error) || !berth_volume_is_empty(data, &empty, error))
 		return false;
-	if (!empty)
+	if (!empty || is_read_only(data))
 		return true;
 	if (!berth_volume_is_empty(image, &nothing, error))
 		return false;

@@ -115,3 +115,20 @@ bool berth_quota_set(int folder, int64_t bytes, const char *what, GError **error
 		return refuse(folder, errno, what, error);
 	return set_limit(folder, project, bytes, what, error);
 }
+
+// Whoever has CAP_SYS_RESOURCE is not kept from going beyond a limit, and the engine has it.
+bool berth_quota_check(int folder, GError **error)
+{
+	struct fsxattr attributes;
+	struct if_dqblk block = {0};
+
+	if (ioctl(folder, FS_IOC_FSGETXATTR, &attributes) < 0 || attributes.fsx_projid < FIRST_PROJECT ||
+	    attributes.fsx_projid > FIRST_PROJECT + PROJECTS ||
+	    quota_call(folder, Q_GETQUOTA, attributes.fsx_projid, &block) < 0 || !block.dqb_bhardlimit ||
+	    block.dqb_curspace <= block.dqb_bhardlimit * 1024)
+		return true;
+	return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
+			       "%" G_GUINT64_FORMAT
+			       " bytes are more than the volume's size, which is %" G_GUINT64_FORMAT,
+			       (guint64) block.dqb_curspace, (guint64) block.dqb_bhardlimit * 1024);
+}

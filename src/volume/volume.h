@@ -127,3 +127,5 @@ bool berth_volume_usage(int folder, int64_t *ret_bytes, GError **error);
 // quota.c. Limits a folder, and what is made in it from now on, to `bytes`. NOT_IMPLEMENTED, with the cause and the
 // remedy, where the file system has no project quotas. 0 lifts the limit.
 bool berth_quota_set(int folder, int64_t bytes, const char *what, GError **error);
+// RESOURCE_EXHAUSTED if what is in a limited folder is more than its limit.
+bool berth_quota_check(int folder, GError **error);
