@@ -32,8 +32,10 @@ engine_answers() {
 	curl -sf --unix-socket "$WORK/run/berth.sock" http://x/_ping
 }
 
-# $ENGINE_UNDER: words of a command that the engine is run by (tests/network).
+# $ENGINE_UNDER: words of a command that the engine is run by (tests/network). Without them it has no default bridge:
+# nothing of networks is made in this machine's own namespace.
 engine_start() {
+	[ -n "${ENGINE_UNDER:-}" ] || set -- --bridge none "$@"
 	# shellcheck disable=SC2086
 	setsid ${ENGINE_UNDER:-} "$BERTH_BUILD/berthd" -D --data-root "$WORK/data" --exec-root "$WORK/run" --cgroup-parent "/$CGROUP" \
 		--config-file "$WORK/daemon.json" "$@" >>"$WORK/log" 2>&1 </dev/null 3>&- &

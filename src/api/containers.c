@@ -2,6 +2,7 @@
 // Handlers of /containers that answer at once.
 #include "api/request.h"
 #include "base/error.h"
+#include "base/json.h"
 
 #include <string.h>
 #include <sys/utsname.h>
@@ -193,4 +194,54 @@ bool berth_handle_container_prune(struct berth_request *request, GError **error)
 	g_autoptr(api_prune_report) report =
 		berth_engine_container_prune(berth_request_engine(request), filters, error);
 	return report && berth_reply_document(request, 200, &api_prune_report_document, report);
+}
+
+// Clients send all limits that there are, set or not: only those that are set are refused.
+static bool is_unset(const json_t *value)
+{
+	return !value || json_is_null(value) || json_is_false(value) ||
+	       (json_is_number(value) && json_number_value(value) == 0) ||
+	       (json_is_string(value) && !*json_string_value(value)) ||
+	       (json_is_array(value) && json_array_size(value) == 0) ||
+	       (json_is_object(value) && json_object_size(value) == 0);
+}
+
+static bool is_empty_policy(const char *name, const json_t *value)
+{
+	return strcmp(name, "RestartPolicy") == 0 && is_unset(json_object_get(value, "Name")) &&
+	       is_unset(json_object_get(value, "MaximumRetryCount"));
+}
+
+static bool check_update(const json_t *body, GError **error)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(
+		(json_t *) body, name,
+		value) if (strcmp(name, "PublishAdd") != 0 && strcmp(name, "PublishRm") != 0 && !is_unset(value) &&
+			   !is_empty_policy(
+				   name,
+				   value)) return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+								  "changing %s of a container (update) is not "
+								  "supported by this version of "
+								  "Berth: only ports can be published and withdrawn",
+								  name);
+	return true;
+}
+
+bool berth_handle_container_update(struct berth_request *request, GError **error)
+{
+	size_t length;
+	const char *body = berth_request_body(request, &length);
+	BERTH_AUTO_JSON json_t *json = berth_json_parse(body, length, "request body", error);
+
+	if (!json || !check_update(json, error))
+		return false;
+	g_autoptr(api_container_update) update = berth_document_parse(&api_container_update_document, json, error);
+	g_autoptr(api_container_updated) updated =
+		update ? berth_engine_container_update(berth_request_engine(request), berth_request_argument(request),
+						       update, error)
+		       : NULL;
+	return updated && berth_reply_document(request, 200, &api_container_updated_document, updated);
 }

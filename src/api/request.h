@@ -79,7 +79,7 @@ berth_handler berth_handle_container_list, berth_handle_container_create, berth_
 	berth_handle_container_top, berth_handle_container_start, berth_handle_container_stop,
 	berth_handle_container_restart, berth_handle_container_kill, berth_handle_container_pause,
 	berth_handle_container_unpause, berth_handle_container_rename, berth_handle_container_resize,
-	berth_handle_container_remove, berth_handle_container_prune;
+	berth_handle_container_remove, berth_handle_container_prune, berth_handle_container_update;
 // streams.c
 berth_handler berth_handle_container_wait, berth_handle_container_logs, berth_handle_events;
 // attach.c
@@ -93,11 +93,13 @@ berth_handler berth_handle_check, berth_handle_image_tree;
 // registry.c
 berth_handler berth_handle_image_pull, berth_handle_image_push, berth_handle_auth, berth_handle_image_search,
 	berth_handle_distribution, berth_handle_manifest, berth_handle_manifest_push;
+// networks.c
+berth_handler berth_handle_network_list, berth_handle_network_inspect, berth_handle_network_create,
+	berth_handle_network_remove, berth_handle_network_prune, berth_handle_network_connect,
+	berth_handle_network_disconnect;
 // system.c
 berth_handler berth_handle_ping, berth_handle_version, berth_handle_info, berth_handle_disk_usage,
-	berth_handle_network_list, berth_handle_network_inspect, berth_handle_network_remove,
-	berth_handle_network_prune, berth_handle_build_prune, berth_handle_plugin_list, berth_handle_no_swarm,
-	berth_handle_refused;
+	berth_handle_build_prune, berth_handle_plugin_list, berth_handle_no_swarm, berth_handle_refused;
 // volumes.c
 berth_handler berth_handle_volume_list, berth_handle_volume_create, berth_handle_volume_inspect,
 	berth_handle_volume_remove, berth_handle_volume_prune, berth_handle_volume_export, berth_handle_volume_import,

@@ -200,6 +200,12 @@ static const struct berth_parameter volume_clone_query[] = {
 	{0},
 };
 
+static const struct berth_parameter network_inspect_query[] = {
+	{"verbose", BERTH_PARAMETER_SWITCH, "accepted; services, which it would add, are not in this version"},
+	{"scope", BERTH_PARAMETER_TEXT, "of the network; all are local"},
+	{0},
+};
+
 #define STREAM BERTH_ROUTE_STREAM
 #define UPLOAD BERTH_ROUTE_UPLOAD
 #define UPGRADE BERTH_ROUTE_UPGRADE
@@ -268,15 +274,16 @@ const struct berth_route berth_routes[] = {
 	 "Removes a name of an image, and with the last one the image"},
 	{"GET", "/networks", 124, berth_handle_network_list, network_list_query, 0, "Lists networks"},
 	{"GET", "/networks/", 124, berth_handle_network_list, network_list_query, 0, "Lists networks"},
-	{"GET", "/networks/{id}", 124, berth_handle_network_inspect, NULL, 0, "All about a network"},
-	{"DELETE", "/networks/{id}", 124, berth_handle_network_remove, NULL, 0,
-	 "Refused for the networks that are always there"},
-	{"POST", "/networks/create", 124, berth_handle_refused, NULL, 0, "Making networks"},
-	{"POST", "/networks/prune", 125, berth_handle_network_prune, NULL, 0,
-	 "Removes nothing: there are no networks of users in this version"},
-	{"POST", "/networks/{id}/connect", 124, berth_handle_refused, NULL, 0, "Connecting a container to a network"},
-	{"POST", "/networks/{id}/disconnect", 124, berth_handle_refused, NULL, 0,
-	 "Disconnecting a container from a network"},
+	{"GET", "/networks/{id}", 124, berth_handle_network_inspect, network_inspect_query, 0,
+	 "All about a network, and who runs on it"},
+	{"DELETE", "/networks/{id}", 124, berth_handle_network_remove, NULL, 0, "Removes a network"},
+	{"POST", "/networks/create", 124, berth_handle_network_create, NULL, JSON, "Makes a network"},
+	{"POST", "/networks/prune", 125, berth_handle_network_prune, prune_query, 0,
+	 "Removes networks that no container runs on"},
+	{"POST", "/networks/{id}/connect", 124, berth_handle_network_connect, NULL, JSON,
+	 "Connects a container to a network, while it runs, too"},
+	{"POST", "/networks/{id}/disconnect", 124, berth_handle_network_disconnect, NULL, JSON,
+	 "Disconnects a container from a network"},
 	{"GET", "/volumes", 124, berth_handle_volume_list, volume_list_query, 0, "Lists volumes"},
 	{"POST", "/volumes/create", 124, berth_handle_volume_create, NULL, JSON,
 	 "Makes a volume; one that is there already is answered as it is"},
@@ -303,8 +310,10 @@ const struct berth_route berth_routes[] = {
 	{"GET", "/containers/{id}/changes", 124, berth_handle_refused, NULL, 0,
 	 "Showing the changes of a container (diff)"},
 	{"GET", "/containers/{id}/export", 124, berth_handle_refused, NULL, 0, "Exporting a container (export)"},
-	{"POST", "/containers/{id}/update", 124, berth_handle_refused, NULL, 0,
-	 "Changing the limits of a container (update)"},
+	{"POST", "/containers/{id}/update", 124, berth_handle_container_update, NULL, JSON,
+	 "Publishes ports of a container and withdraws them (PublishAdd, PublishRm: Berth's own); limits are not in "
+	 "this "
+	 "version"},
 	{"GET", "/containers/{id}/attach/ws", 124, berth_handle_refused, NULL, 0, "Attaching by WebSocket"},
 	{"HEAD", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},
 	{"GET", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handlers of the engine as a whole, of networks, and of what this version does not have.
+// Handlers of the engine as a whole, and of what this version does not have.
 #include "api/request.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -71,116 +71,7 @@ bool berth_handle_disk_usage(struct berth_request *request, GError **error)
 	return tree;
 }
 
-// Networks
-
-static bool any_value(const char *const *values, const char *text, bool part)
-{
-	for (; values && *values; values++)
-		if (text && (part ? strstr(text, *values) != NULL : strcmp(text, *values) == 0))
-			return true;
-	return false;
-}
-
-static bool network_passes(const struct api_network_summary *network, GHashTable *filters)
-{
-	const struct {
-		const char *name, *text;
-		bool part;
-	} checks[] = {
-		{"name", network->name, true},    {"id", network->id, true},  {"driver", network->driver, false},
-		{"scope", network->scope, false}, {"type", "builtin", false}, {"dangling", "false", false},
-	};
-
-	for (size_t i = 0; filters && i < G_N_ELEMENTS(checks); i++) {
-		const char *const *values = g_hash_table_lookup(filters, checks[i].name);
-		if (values && !any_value(values, checks[i].text, checks[i].part))
-			return false;
-	}
-	// the networks of this version have no labels
-	return !filters || !g_hash_table_contains(filters, "label");
-}
-
-static bool check_network_filters(GHashTable *filters, GError **error)
-{
-	static const char *const known[] = {"name", "id", "driver", "scope", "type", "dangling", "label", NULL};
-	GHashTableIter iter;
-	void *name;
-
-	if (!filters)
-		return true;
-	g_hash_table_iter_init(&iter, filters);
-	while (g_hash_table_iter_next(&iter, &name, NULL))
-		if (!any_value(known, name, false))
-			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid filter '%s'", (char *) name);
-	return true;
-}
-
-bool berth_handle_network_list(struct berth_request *request, GError **error)
-{
-	g_autoptr(GHashTable) filters = NULL;
-
-	if (!berth_request_filters(request, &filters, error) || !check_network_filters(filters, error))
-		return false;
-	GPtrArray *networks = berth_engine_networks(berth_request_engine(request), error);
-	if (!networks)
-		return false;
-	BERTH_AUTO_JSON json_t *array = json_array();
-	for (guint i = 0; i < networks->len; i++)
-		if (network_passes(networks->pdata[i], filters))
-			json_array_append_new(array,
-					      berth_document_print(&api_network_summary_document, networks->pdata[i],
-								   berth_request_version(request)));
-	berth_objects_free(networks, &api_network_summary_document);
-	return berth_reply_json(request, 200, array);
-}
-
-// By name, id or prefix of the id.
-static const struct api_network_summary *find_network(const GPtrArray *networks, const char *name, GError **error)
-{
-	for (guint i = 0; i < networks->len; i++) {
-		const struct api_network_summary *network = networks->pdata[i];
-		if (strcmp(network->name, name) == 0 || (*name && g_str_has_prefix(network->id, name)))
-			return network;
-	}
-	berth_error_set(error, BERTH_ERROR_NOT_FOUND, "network %s not found", name);
-	return NULL;
-}
-
-bool berth_handle_network_inspect(struct berth_request *request, GError **error)
-{
-	GPtrArray *networks = berth_engine_networks(berth_request_engine(request), error);
-
-	if (!networks)
-		return false;
-	const struct api_network_summary *network = find_network(networks, berth_request_argument(request), error);
-	if (network)
-		berth_reply_document(request, 200, &api_network_summary_document, network);
-	berth_objects_free(networks, &api_network_summary_document);
-	return network;
-}
-
-bool berth_handle_network_remove(struct berth_request *request, GError **error)
-{
-	GPtrArray *networks = berth_engine_networks(berth_request_engine(request), error);
-
-	if (!networks)
-		return false;
-	const struct api_network_summary *network = find_network(networks, berth_request_argument(request), error);
-	if (network)
-		berth_error_set(error, BERTH_ERROR_FORBIDDEN, "%s is a pre-defined network and cannot be removed",
-				network->name);
-	berth_objects_free(networks, &api_network_summary_document);
-	return false;
-}
-
-// Networks and plugins that nobody could make do not exist: their lists are empty and nothing is pruned.
-bool berth_handle_network_prune(struct berth_request *request, G_GNUC_UNUSED GError **error)
-{
-	BERTH_AUTO_JSON json_t *report = json_pack("{s:n}", "NetworksDeleted");
-
-	return berth_reply_json(request, 200, report);
-}
-
+// Plugins that nobody could make do not exist: their list is empty and nothing is pruned.
 bool berth_handle_build_prune(struct berth_request *request, G_GNUC_UNUSED GError **error)
 {
 	BERTH_AUTO_JSON json_t *report = json_pack("{s:[], s:i}", "CachesDeleted", "SpaceReclaimed", 0);

@@ -55,6 +55,14 @@
 
 // Networks
 #define BERTH_LIMIT_PUBLISHED_PORTS 131072 // of one container
+// Networks of a container
+#define BERTH_LIMIT_ENDPOINTS 36 // networks; BERTH_ENDPOINT_SLOTS
+#define BERTH_LIMIT_PORT_BINDINGS 65536 // of one container
+#define BERTH_LIMIT_LINKS 256
+#define BERTH_LIMIT_NETWORK_ALIAS 255
+#define BERTH_LIMIT_NETWORK_NAME 255
+#define BERTH_LIMIT_HOSTS (1 << 20) // a container's /etc/hosts, which it may have changed
+#define BERTH_LIMIT_NETWORK_STATE (16 << 20) // network.json of one container
 
 // Control groups
 #define BERTH_LIMIT_DEVICE_RULES 1024 // of one container

@@ -72,36 +72,75 @@ static bool write_change(struct berth_engine *engine, const struct berth_contain
 	       berth_transaction_commit(transaction, error);
 }
 
+static void forget(struct berth_container_change *change)
+{
+	const struct berth_container_record endpoints = {.endpoints = change->endpoints};
+	const struct api_host_config ports = {.port_bindings = change->port_bindings};
+
+	g_clear_pointer(&change->state, berth_container_state_free);
+	berth_document_clear(&berth_container_record_document, (void *) &endpoints);
+	berth_document_clear(&api_host_config_document, (void *) &ports);
+	change->endpoints = NULL;
+	change->port_bindings = NULL;
+}
+
+// Makes a written change visible; what was there before is in `change` afterwards. engine->lock is held.
+static char *exchange(struct berth_engine *engine, struct berth_engine_container *container,
+		      struct berth_container_change *change)
+{
+	struct berth_container_record *record = container->record;
+	char *old_name = NULL;
+
+	if (change->state) {
+		struct berth_container_state *old = record->state;
+		record->state = change->state;
+		change->state = old;
+	}
+	if (change->endpoints) {
+		GPtrArray *old = record->endpoints;
+		record->endpoints = change->endpoints;
+		change->endpoints = old;
+	}
+	if (change->port_bindings) {
+		GHashTable *old = record->host_config->port_bindings;
+		record->host_config->port_bindings = change->port_bindings;
+		change->port_bindings = old;
+	}
+	if (change->name) {
+		old_name = record->name;
+		g_hash_table_remove(engine->by_name, old_name);
+		record->name = g_strdup(change->name);
+		g_hash_table_replace(engine->by_name, record->name, container); // the key, too
+	}
+	return old_name;
+}
+
 bool berth_engine__change(struct berth_engine *engine, struct berth_engine_container *container,
 			  struct berth_container_change *change, GError **error)
 {
 	struct berth_container_record next = *container->record;
+	struct api_host_config host_config = *next.host_config;
 
 	if (change->state)
 		next.state = change->state;
 	if (change->name)
 		next.name = (char *) change->name;
+	if (change->endpoints)
+		next.endpoints = change->endpoints;
+	if (change->port_bindings) {
+		host_config.port_bindings = change->port_bindings;
+		next.host_config = &host_config;
+	}
 	if (!write_change(engine, &next, change->events, error)) {
-		g_clear_pointer(&change->state, berth_container_state_free);
+		forget(change);
 		return false;
 	}
 	BERTH_FAILPOINT("container.change.recorded");
-	struct berth_container_state *old = NULL;
-	g_autofree char *old_name = NULL;
 	pthread_mutex_lock(&engine->lock);
-	if (change->state) {
-		old = container->record->state;
-		container->record->state = g_steal_pointer(&change->state);
-	}
-	if (change->name) {
-		old_name = container->record->name;
-		g_hash_table_remove(engine->by_name, old_name);
-		container->record->name = g_strdup(change->name);
-		g_hash_table_replace(engine->by_name, container->record->name, container); // the key, too
-	}
+	g_autofree char *old_name = exchange(engine, container, change);
 	pthread_cond_broadcast(&container->changed);
 	pthread_mutex_unlock(&engine->lock);
-	berth_container_state_free(old);
+	forget(change);
 	if (change->events)
 		berth_engine__events_told(engine);
 	return true;

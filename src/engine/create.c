@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/moment.h"
 #include "engine/names.h"
+#include "engine/networks.h"
 #include "engine/plan.h"
 
 #include <string.h>
@@ -22,15 +23,18 @@ char *berth_engine__log_path(struct berth_engine *engine, const struct berth_eng
 	return g_strdup_printf("%s/%s/%s-json.log", engine->containers_path, container->id, container->id);
 }
 
-static bool make_id(char *id, GError **error)
+char *berth_engine__make_id(GError **error)
 {
 	uint8_t bytes[BERTH_CONTAINER_ID_LENGTH / 2];
+	char id[BERTH_CONTAINER_ID_LENGTH + 1];
 
-	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t) sizeof bytes)
-		return berth_error_set_errno(error, errno, "making a container's id");
+	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t) sizeof bytes) {
+		berth_error_set_errno(error, errno, "making an id");
+		return NULL;
+	}
 	for (size_t i = 0; i < sizeof bytes; i++)
 		g_snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-	return true;
+	return g_strdup(id);
 }
 
 static bool name_is_free(struct berth_engine *engine, const char *name)
@@ -75,8 +79,6 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 						  const struct api_container_create *create, char **ret_top,
 						  char ***ret_warnings, GError **error)
 {
-	char id[BERTH_CONTAINER_ID_LENGTH + 1];
-
 	if (!create->config.image || !*create->config.image) {
 		berth_error_set(error, BERTH_ERROR_INVALID, "Config.Image: no image was named");
 		return NULL;
@@ -84,7 +86,8 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 	g_autofree char *name = choose_name(engine, wanted_name, error);
 	g_autofree char *image_id = name ? berth_images_resolve(engine->images, create->config.image, error) : NULL;
 	g_autoptr(oci_image) image = image_id ? berth_images_config(engine->images, image_id, error) : NULL;
-	if (!image || !make_id(id, error))
+	g_autofree char *id = image ? berth_engine__make_id(error) : NULL;
+	if (!id)
 		return NULL;
 	g_autoptr(GPtrArray) from = berth_engine__volumes_from(
 		engine, create->host_config ? create->host_config->volumes_from : NULL, error);
@@ -101,9 +104,11 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 		.log_driver = engine->options.log_driver,
 		.log_options = engine->options.log_options,
 		.cgroup_parent = engine->options.cgroup_parent,
+		.default_network = engine->options.network.no_bridge ? "none" : "bridge",
 	};
 	g_autoptr(berth_container_record) record = berth_plan_make(&input, ret_warnings, error);
-	if (!record)
+	if (!record || !berth_engine__endpoints_bind(engine, record, ret_warnings, error) ||
+	    !berth_engine__links_check(engine, record, error))
 		return NULL;
 	GError *failure = NULL;
 	*ret_top = berth_images_top_snapshot(engine->images, image_id, &failure);

@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "engine/networks.h"
 #include "monitor/log.h"
+#include "plugin/plugin.h"
 #include "sys/self.h"
 #include "volume/volume.h"
 
@@ -14,6 +16,34 @@
 #define ID_FILE "engine-id"
 #define ID_LIMIT 64
 #define SECCOMP_CACHE "seccomp" // in the exec root
+
+static void copy_network_options(struct berth_engine_network_options *options)
+{
+	options->bridge_address = g_strdup(options->bridge_address);
+	options->bridge_range = g_strdup(options->bridge_range);
+	options->bridge_subnet6 = g_strdup(options->bridge_subnet6);
+	options->pools = g_strdupv((char **) options->pools);
+	options->host_address = g_strdup(options->host_address);
+	options->dns = g_strdupv((char **) options->dns);
+	options->dns_options = g_strdupv((char **) options->dns_options);
+	options->dns_search = g_strdupv((char **) options->dns_search);
+	options->host_gateway = g_strdupv((char **) options->host_gateway);
+	options->published_ports = g_strdup(options->published_ports);
+}
+
+static void free_network_options(struct berth_engine_network_options *options)
+{
+	g_free((char *) options->bridge_address);
+	g_free((char *) options->bridge_range);
+	g_free((char *) options->bridge_subnet6);
+	g_strfreev((char **) options->pools);
+	g_free((char *) options->host_address);
+	g_strfreev((char **) options->dns);
+	g_strfreev((char **) options->dns_options);
+	g_strfreev((char **) options->dns_search);
+	g_strfreev((char **) options->host_gateway);
+	g_free((char *) options->published_ports);
+}
 
 static void copy_options(struct berth_engine *engine, const struct berth_engine_options *options)
 {
@@ -35,8 +65,10 @@ static void copy_options(struct berth_engine *engine, const struct berth_engine_
 				.downloads = options->registries.downloads,
 				.uploads = options->registries.uploads,
 			},
+		.network = options->network,
 		.debug = options->debug,
 	};
+	copy_network_options(&engine->options.network);
 }
 
 static void free_options(struct berth_engine_options *options)
@@ -53,6 +85,7 @@ static void free_options(struct berth_engine_options *options)
 	g_strfreev((char **) options->registries.insecure);
 	g_strfreev((char **) options->registries.mirrors);
 	g_strfreev((char **) options->registries.certificates);
+	free_network_options(&options->network);
 }
 
 // The engine's id is made once per data root.
@@ -107,7 +140,10 @@ static bool open_parts(struct berth_engine *engine, GError **error)
 	engine->spare = berth_monitor_spare_new(engine->options.monitor_program, engine->monitor_program,
 						engine->options.exec_root);
 	engine->seccomp = berth_seccomp_profile_builtin(error);
-	return engine->seccomp != NULL;
+	if (!engine->seccomp)
+		return false;
+	engine->plugins = berth_plugins_new(NULL);
+	return berth_engine__networks_open(engine, error);
 }
 
 static struct berth_engine *new_engine(const struct berth_engine_options *options)
@@ -123,6 +159,9 @@ static struct berth_engine *new_engine(const struct berth_engine_options *option
 		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) berth_engine__container_unref);
 	engine->by_name = g_hash_table_new(g_str_hash, g_str_equal);
 	engine->volumes_held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	engine->networks_by_id =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) berth_engine__network_unref);
+	engine->networks_by_name = g_hash_table_new(g_str_hash, g_str_equal);
 	engine->workers = berth_workers_new(WORKERS);
 	return engine;
 }
@@ -182,10 +221,14 @@ void berth_engine_close(struct berth_engine *engine)
 	berth_workers_free(engine->workers);
 	berth_supervisor_free(engine->supervisor);
 	g_clear_pointer(&engine->spare, berth_monitor_spare_free);
+	berth_engine__networks_close(engine);
 	g_hash_table_unref(engine->by_name);
 	g_hash_table_unref(engine->by_id);
 	g_hash_table_unref(engine->volumes_held);
 	g_clear_pointer(&engine->volumes, berth_volumes_free);
+	g_hash_table_unref(engine->networks_by_name);
+	g_hash_table_unref(engine->networks_by_id);
+	g_clear_pointer(&engine->plugins, berth_plugins_free);
 	g_clear_pointer(&engine->seccomp, berth_seccomp_profile_free);
 	g_clear_pointer(&engine->images, berth_images_free);
 	g_clear_pointer(&engine->registries, berth_registries_free);

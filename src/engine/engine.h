@@ -8,9 +8,28 @@
 #pragma once
 
 #include "image/transfer.h"
-#include "spec/api.h"
+#include "spec/api-network.h"
 
 struct berth_engine;
+
+// Networks of containers. Zeroed: as they are by default.
+struct berth_engine_network_options {
+	bool no_bridge; // there is no default bridge: containers have the network none where nothing else is said
+	const char *bridge_address; // of the default bridge, with prefix length: "172.17.0.1/16"
+	const char *bridge_range; // its containers' addresses are of this part
+	const char
+		*bridge_subnet6; // the default bridge has IPv6, too: of this subnet, or chosen if `bridge_ipv6` alone
+	bool bridge_ipv6;
+	char *const *pools; // "base=172.18.0.0/15,size=24"
+	const char *host_address; // ports are published on it if nothing else is said; NULL: on all
+	int64_t mtu; // of the default bridge; 0: 1500
+	bool no_icc; // containers on the default bridge do not reach each other
+	bool no_masquerade; // what leaves the default bridge keeps its address
+	bool no_forwarding; // the host's forwarding of packets is left as it is
+	char *const *dns, *const *dns_options, *const *dns_search; // of containers that say nothing of it
+	char *const *host_gateway; // addresses that host-gateway stands for; NULL: of the default bridge
+	const char *published_ports; // firewall, open, local; NULL: firewall
+};
 
 struct berth_engine_options {
 	const char *data_root; // /var/lib/berth
@@ -23,6 +42,7 @@ struct berth_engine_options {
 	char *const *log_options; // "max-size=20m"
 	char *const *labels; // of the engine, for info
 	struct berth_registries_options registries;
+	struct berth_engine_network_options network;
 	bool debug;
 };
 
@@ -127,8 +147,26 @@ typedef bool berth_event_stream_fn(void *data, const struct api_event *event);
 bool berth_engine_events(struct berth_engine *engine, int64_t since, int64_t until, GHashTable *filters,
 			 berth_event_stream_fn *each, void *data, GError **error);
 
-// engine/network.c: the networks that this version has, none and host, as GET /networks shows them.
-GPtrArray *berth_engine_networks(struct berth_engine *engine, GError **error); // struct api_network_summary
+// Networks. `network` is a full id, a name, or a unique prefix of an id. NOT_FOUND: "network x not found".
+// engine/network-list.c
+GPtrArray *berth_engine_network_list(struct berth_engine *engine, GHashTable *filters, GError **error);
+struct api_network_summary *berth_engine_network_inspect(struct berth_engine *engine, const char *network,
+							 GError **error); // with its containers
+// engine/network-create.c
+struct api_network_created *berth_engine_network_create(struct berth_engine *engine,
+							const struct api_network_create *create, GError **error);
+// engine/network-remove.c
+bool berth_engine_network_remove(struct berth_engine *engine, const char *network, GError **error);
+struct api_network_prune_report *berth_engine_network_prune(struct berth_engine *engine, GHashTable *filters,
+							    GError **error);
+// engine/connect.c. Of a running container, too. `force`: also where the container is not known any more.
+bool berth_engine_network_connect(struct berth_engine *engine, const char *network, const char *container,
+				  const struct api_endpoint_settings *settings, GError **error);
+bool berth_engine_network_disconnect(struct berth_engine *engine, const char *network, const char *container,
+				     bool force, GError **error);
+// engine/update.c. Publishes ports of a container and withdraws them, at once if it runs.
+struct api_container_updated *berth_engine_container_update(struct berth_engine *engine, const char *container,
+							    struct api_container_update *update, GError **error);
 
 // Frees a GPtrArray of document structs, as the lists above return them.
 void berth_objects_free(GPtrArray *objects, const struct berth_document *document);

@@ -82,6 +82,17 @@ void berth_engine__volume_event(json_t *events, const char *name, const char *dr
 	json_array_append_new(events, berth_document_print(&api_event_document, event, 0));
 }
 
+void berth_engine__event_add_of(json_t *events, const char *type, const char *action, const char *id,
+				GHashTable *attributes)
+{
+	g_autoptr(api_event) event = new_event(type, action, id, attributes);
+
+	// Docker has these for containers and images alone.
+	g_clear_pointer(&event->status, g_free);
+	g_clear_pointer(&event->id, g_free);
+	json_array_append_new(events, berth_document_print(&api_event_document, event, 0));
+}
+
 bool berth_engine__events_put(struct berth_transaction *transaction, const json_t *events, GError **error)
 {
 	json_t *event;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/moment.h"
 
 #include <string.h>
 
@@ -81,6 +82,22 @@ char *const *berth_engine__filter(GHashTable *filters, const char *name)
 	char *const *values = filters ? g_hash_table_lookup(filters, name) : NULL;
 
 	return values && values[0] ? values : NULL;
+}
+
+bool berth_engine__filter_until(GHashTable *filters, int64_t *ret, GError **error)
+{
+	char *const *values = berth_engine__filter(filters, "until");
+	int64_t duration;
+
+	*ret = G_MAXINT64;
+	if (!values)
+		return true;
+	if (values[1])
+		return berth_error_set(error, BERTH_ERROR_INVALID, "more than one until filter specified");
+	if (!berth_duration_parse(values[0], &duration, NULL))
+		return berth_moment_parse(values[0], ret, error);
+	*ret = berth_moment_now() - duration;
+	return true;
 }
 
 // "key" or "key=value".

@@ -7,17 +7,6 @@
 
 #include <string.h>
 
-GHashTable *berth_engine__endpoints(const struct berth_container_record *record)
-{
-	GHashTable *networks = berth_map_object_new(&api_endpoint_settings_document);
-	struct api_endpoint_settings *endpoint = berth_document_new(&api_endpoint_settings_document);
-	g_autofree char *network_id = berth_engine__network_id(record->network);
-
-	endpoint->network_id = g_strdup(network_id);
-	g_hash_table_insert(networks, g_strdup(record->network), endpoint);
-	return networks;
-}
-
 GPtrArray *berth_engine__mount_points(const struct berth_container_record *record)
 {
 	GPtrArray *points = berth_objects_new();
@@ -92,15 +81,6 @@ static void set_paths(struct berth_engine *engine, struct api_container_inspect 
 	inspect->log_path = logged ? berth_engine__log_path(engine, container) : g_strdup("");
 }
 
-static struct api_network_settings *network_settings(const struct berth_container_record *record)
-{
-	struct api_network_settings *settings = berth_document_new(&api_network_settings_document);
-
-	settings->networks = berth_engine__endpoints(record);
-	settings->ports = g_hash_table_new(g_str_hash, g_str_equal);
-	return settings;
-}
-
 // Under engine->lock.
 static struct api_container_inspect *make(struct berth_engine *engine, const struct berth_engine_container *container)
 {
@@ -124,7 +104,7 @@ static struct api_container_inspect *make(struct berth_engine *engine, const str
 	inspect->graph_driver->name = g_strdup(inspect->driver);
 	inspect->graph_driver->data = berth_map_new();
 	inspect->mounts = berth_engine__mount_points(record);
-	inspect->network_settings = network_settings(record);
+	inspect->network_settings = berth_engine__network_settings(container);
 	set_command(inspect, record->config);
 	set_paths(engine, inspect, container);
 	return inspect;

@@ -5,9 +5,13 @@
 //
 //	1. container->operation  one operation at a time changes a container (start, exit, rename, remove …). Whoever
 //	                         waits for a container's end must not hold it: the end is handled under it.
-//	2. engine->lock          the table, and of every container what its struct says. Held for moments only.
-//	3. engine->events_lock   the number of events told so far
-//	4. the database          inside a transaction no other lock is taken
+//	2. network->operation    one operation at a time begins or ends the use of a network, removes it, or writes its
+//	                         names. Of two networks never both.
+//	3. engine->lock          the tables, and of every container what its struct says. Held for moments only: never
+//	                         while the kernel is asked for something of networks.
+//	4. engine->events_lock   the number of events told so far
+//	5. the database          inside a transaction no other lock is taken
+//	6. what src/network has of its own
 //
 // A container's record in memory is what the database has. Only the holder of `operation` changes it, by
 // berth_engine__change(), which writes the database first; so it may read it without engine->lock, others with it.
@@ -27,6 +31,9 @@ struct berth_volumes;
 struct berth_workers;
 struct berth_supervisor;
 struct berth_log_reader;
+struct berth_networks;
+struct berth_plugins;
+struct berth_run_network;
 
 struct berth_engine {
 	struct berth_engine_options options; // owned copies
@@ -41,11 +48,14 @@ struct berth_engine {
 	char *containers_path, *cache_path;
 	int exec_folder, containers_folder;
 	struct berth_monitor_spare *spare;
+	struct berth_plugins *plugins;
+	struct berth_networks *networks;
 	int monitor_program; // of berth_self_clone(); -1: this kernel does not let it
 
 	pthread_mutex_t lock;
 	GHashTable *by_id, *by_name; // of struct berth_engine_container; by_id holds a reference
 	GHashTable *volumes_held; // how often, by name: volumes-record.c
+	GHashTable *networks_by_id, *networks_by_name; // of struct berth_engine_network, in the same way
 	bool closing;
 
 	pthread_mutex_t events_lock;
@@ -78,6 +88,7 @@ struct berth_engine_container {
 	GPtrArray *pending; // of struct berth_pending_attach
 	unsigned attaching; // clients that were told they may attach and have not got here yet
 	int64_t attach_deadline; // monotonic microseconds, after which a start does not wait for them
+	struct berth_run_network *network; // what it has of networks; NULL: nothing. Changed by who holds `operation`
 
 	// under `operation`
 	bool stopping; // on request: its end is no reason to start it again, and is told by `stop`
@@ -115,11 +126,14 @@ bool berth_engine__status_is(const struct berth_engine_container *container, con
 // It has a process: running or paused.
 bool berth_engine__is_up(const struct berth_engine_container *container);
 
-// change.c. A change of a container: its new state (taken; NULL: as it is), its new name (NULL: as it is), and what is
-// told of it. `operation` is held. Written in one transaction and then made visible; on failure nothing has changed.
+// change.c. A change of a container: its new state (taken; NULL: as it is), its new name (NULL: as it is), its networks
+// and ports, and what is told of it. `operation` is held. Written in one transaction and then made visible; on failure
+// nothing has changed.
 struct berth_container_change {
 	struct berth_container_state *state;
 	const char *name;
+	GPtrArray *endpoints; // of struct berth_container_endpoint: the wanted ones (taken; NULL: as they are)
+	GHashTable *port_bindings; // of the host configuration (taken; NULL: as they are)
 	json_t *events; // array, from berth_engine__event_add(); borrowed
 };
 bool berth_engine__change(struct berth_engine *engine, struct berth_engine_container *container,
@@ -147,6 +161,10 @@ bool berth_engine__tell(struct berth_engine *engine, const json_t *events, GErro
 berth_image_event_fn berth_engine__image_changed;
 bool berth_engine__event_passes(const struct api_event *event, GHashTable *filters);
 
+// An event of something that is no container; `attributes` is taken.
+void berth_engine__event_add_of(json_t *events, const char *type, const char *action, const char *id,
+				GHashTable *attributes);
+
 // registries.c
 json_t *berth_engine__registry_config(const struct berth_registries_options *options); // as info shows it
 
@@ -154,10 +172,13 @@ json_t *berth_engine__registry_config(const struct berth_registries_options *opt
 bool berth_engine__filters_check(GHashTable *filters, const char *const *known, GError **error);
 // The values of one filter; NULL if it is not given.
 char *const *berth_engine__filter(GHashTable *filters, const char *name);
+// The moment before which something must have been made: a time, or how long ago. G_MAXINT64: nothing is said.
+bool berth_engine__filter_until(GHashTable *filters, int64_t *ret, GError **error);
 // Whether labels pass the filters `label` (all of key, key=value) and `label!` (none).
 bool berth_engine__labels_pass(GHashTable *filters, GHashTable *labels);
 
 // create.c
+char *berth_engine__make_id(GError **error); // 64 random hex digits
 char *berth_engine__log_path(struct berth_engine *engine, const struct berth_engine_container *container);
 
 // start.c. `operation` is held for all of these.
@@ -251,10 +272,12 @@ void berth_workers_add(struct berth_workers *workers, berth_work_fn *work, void 
 // Does what is due, cancels the rest, and waits for the threads.
 void berth_workers_free(struct berth_workers *workers);
 
-// inspect.c, network.c: parts that list and inspect share.
-GHashTable *berth_engine__endpoints(const struct berth_container_record *record); // of api_endpoint_settings
+// inspect.c, network-settings.c: parts that list and inspect share. Under engine->lock.
+GHashTable *berth_engine__endpoints(const struct berth_engine_container *container); // of api_endpoint_settings
+GPtrArray *berth_engine__port_summaries(const struct berth_engine_container *container); // of api_port_summary
+struct api_network_settings *berth_engine__network_settings(const struct berth_engine_container *container);
 GPtrArray *berth_engine__mount_points(const struct berth_container_record *record); // of api_mount_point
-char *berth_engine__network_id(const char *name);
+char *berth_engine__network_id(const char *name); // of a predefined one
 
 // status.c: Docker's texts.
 char *berth_engine__duration_text(int64_t nanoseconds); // "2 minutes"

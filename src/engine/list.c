@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/moment.h"
+#include "engine/ports.h"
+#include "engine/run-network.h"
 
 #include <string.h>
 
@@ -163,6 +165,37 @@ static bool volume_passes(char *const *values, const struct berth_container_reco
 	return !values;
 }
 
+// By the network's name or id.
+static bool network_passes(char *const *values, const struct berth_container_record *record)
+{
+	for (char *const *value = values; value && *value; value++)
+		for (guint i = 0; record->endpoints && i < record->endpoints->len; i++) {
+			const struct berth_container_endpoint *endpoint = record->endpoints->pdata[i];
+			if (g_str_equal(endpoint->network_name, *value) || g_strcmp0(endpoint->network, *value) == 0)
+				return true;
+		}
+	return !values;
+}
+
+// "80", "80/tcp" or "80-90/tcp": a published port of the container's.
+static bool publish_passes(char *const *values, const struct berth_engine_container *container)
+{
+	const GPtrArray *ports = container->network ? container->network->ports : NULL;
+
+	for (char *const *value = values; value && *value; value++) {
+		struct berth_port range;
+		if (!berth_port_parse(*value, &range, NULL))
+			continue;
+		for (guint i = 0; ports && i < ports->len; i++) {
+			const struct berth_run_port *port = ports->pdata[i];
+			if (port->port >= range.first && port->port <= range.last &&
+			    g_str_equal(port->protocol, berth_port_protocol(range.protocol)))
+				return true;
+		}
+	}
+	return !values;
+}
+
 // "80", "80/tcp" or "80-90/tcp" among the ports that the image exposes.
 static bool expose_passes(char *const *values, char *const *exposed)
 {
@@ -204,9 +237,9 @@ static bool passes(const struct list *list, const struct berth_engine_container 
 	return name_passes(list, record) && exit_code_passes(list, record->state) &&
 	       (!list->ancestors || g_hash_table_contains(list->ancestors, record->image)) &&
 	       id_passes(berth_engine__filter(filters, "id"), record->id) &&
-	       one_of(filters, "status", record->state->status) && one_of(filters, "network", record->network) &&
-	       one_of(filters, "health", "none") && is_task_passes(filters) &&
-	       !berth_engine__filter(filters, "publish") &&
+	       one_of(filters, "status", record->state->status) &&
+	       network_passes(berth_engine__filter(filters, "network"), record) && one_of(filters, "health", "none") &&
+	       is_task_passes(filters) && publish_passes(berth_engine__filter(filters, "publish"), container) &&
 	       expose_passes(berth_engine__filter(filters, "expose"), record->config->exposed_ports) &&
 	       volume_passes(berth_engine__filter(filters, "volume"), record) &&
 	       berth_engine__labels_pass(filters, record->config->labels);
@@ -229,8 +262,9 @@ static GHashTable *copy_map(GHashTable *map)
 }
 
 // Under engine->lock.
-static struct api_container_summary *summarise(const struct berth_container_record *record)
+static struct api_container_summary *summarise(const struct berth_engine_container *container)
 {
+	const struct berth_container_record *record = container->record;
 	struct api_container_summary *summary = berth_document_new(&api_container_summary_document);
 	g_autofree char *name = g_strconcat("/", record->name, NULL);
 
@@ -240,14 +274,14 @@ static struct api_container_summary *summarise(const struct berth_container_reco
 	summary->image_id = g_strdup(record->image);
 	summary->command = berth_engine__command_text(record->config);
 	summary->created = record->created / 1000000000;
-	summary->ports = berth_objects_new();
+	summary->ports = berth_engine__port_summaries(container);
 	summary->labels = copy_map(record->config->labels);
 	summary->state = g_strdup(record->state->status);
 	summary->status = berth_engine__status_text(record->state, berth_moment_now());
 	summary->host_config = berth_document_new(&api_host_config_summary_document);
 	summary->host_config->network_mode = g_strdup(record->host_config->network_mode);
 	summary->network_settings = berth_document_new(&api_network_settings_summary_document);
-	summary->network_settings->networks = berth_engine__endpoints(record);
+	summary->network_settings->networks = berth_engine__endpoints(container);
 	summary->mounts = berth_engine__mount_points(record);
 	return summary;
 }
@@ -303,7 +337,7 @@ GPtrArray *berth_engine_container_list(struct berth_engine *engine, const struct
 			break;
 		pthread_mutex_lock(&engine->lock);
 		struct api_container_summary *summary =
-			!container->removed && passes(&list, container) ? summarise(container->record) : NULL;
+			!container->removed && passes(&list, container) ? summarise(container) : NULL;
 		pthread_mutex_unlock(&engine->lock);
 		if (!summary)
 			continue;

@@ -144,27 +144,6 @@ static bool merge(struct berth_plan *plan, GError **error)
 	return merge_healthcheck(plan, image->healthcheck, error);
 }
 
-static bool check_port(const char *text, GError **error)
-{
-	const char *slash = strchr(text, '/');
-	g_autofree char *range = slash ? g_strndup(text, (gsize) (slash - text)) : g_strdup(text);
-	char *dash = strchr(range, '-');
-	guint64 first = 0, last = 0;
-
-	if (dash)
-		*dash = '\0';
-	bool numbers = g_ascii_string_to_unsigned(range, 10, 1, G_MAXUINT16, &first, NULL) &&
-		       (!dash || g_ascii_string_to_unsigned(dash + 1, 10, first, G_MAXUINT16, &last, NULL));
-	bool protocol =
-		!slash || g_str_equal(slash, "/tcp") || g_str_equal(slash, "/udp") || g_str_equal(slash, "/sctp");
-	if (numbers && protocol)
-		return true;
-	return berth_error_set(error, BERTH_ERROR_INVALID,
-			       "invalid exposed port \"%s\": is not <port>[-<port>][/tcp|"
-			       "udp|sctp]",
-			       text);
-}
-
 static bool check_host_name(const char *what, const char *name, GError **error)
 {
 	if (!name || !*name)
@@ -204,19 +183,12 @@ static bool check(const struct berth_plan *plan, GError **error)
 		return false;
 	if (!berth_plan_is_plain(config->user))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid user: has control characters");
-	for (char **port = config->exposed_ports; port && *port; port++)
-		if (!check_port(*port, error))
-			return false;
 	if (config->stop_signal && *config->stop_signal && berth_signal_parse(config->stop_signal, error) == 0)
 		return false;
 	if (config->stop_timeout != BERTH_UNSET && config->stop_timeout < -1)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "invalid stop timeout %" G_GINT64_FORMAT ": seconds, or -1 for ever",
 				       config->stop_timeout);
-	if (config->mac_address && *config->mac_address)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "MAC address %s: the networks of this version, none and host, have none",
-				       config->mac_address);
 	return true;
 }
 

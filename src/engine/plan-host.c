@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host configuration but for limits and mounts: network, namespaces, security, log, restart policy, devices, files.
-// A table names what this version does not have.
+// The host configuration but for limits, mounts and networks: namespaces, security, log, restart policy, devices,
+// files. A table names what this version does not have.
 #include "engine/plan-internal.h"
 
 #include "base/error.h"
@@ -32,8 +32,6 @@ static bool check_unsupported(const struct api_host_config *host, GError **error
 		bool used;
 		const char *what;
 	} table[] = {
-		{host->publish_all_ports, "publishing ports (-P)"},
-		{berth_plan_is_set(host->links), "links (--link)"},
 		{is_text(host->cgroup), "the control group of another container (Cgroup)"},
 		{host->storage_opt && g_hash_table_size(host->storage_opt), "storage options (--storage-opt)"},
 		{host->device_requests &&
@@ -81,73 +79,6 @@ static bool check_modes(struct api_host_config *host, GError **error)
 	// On cgroup v1 too, where Docker's default is the host's: our runtime mounts the container's own groups there.
 	if (!is_text(host->cgroupns_mode))
 		set_text(&host->cgroupns_mode, "private");
-	return true;
-}
-
-static bool is_default_network(const char *mode)
-{
-	return !is_text(mode) || g_str_equal(mode, "default");
-}
-
-// An endpoint may name the network again; addresses, aliases and the like mean something on other networks only.
-static bool check_endpoints(const struct berth_plan *plan, const char *mode, GError **error)
-{
-	const struct api_networking_config *networking = plan->input->create->networking_config;
-	GHashTableIter iter;
-	void *name, *value;
-
-	if (!networking || !networking->endpoints_config)
-		return true;
-	g_hash_table_iter_init(&iter, networking->endpoints_config);
-	while (g_hash_table_iter_next(&iter, &name, &value)) {
-		const struct api_endpoint_settings *endpoint = value;
-		const struct api_ipam_config *ipam = endpoint ? endpoint->ipam_config : NULL;
-		bool same = g_str_equal(name, is_text(mode) ? mode : "default") ||
-			    (is_default_network(mode) && is_default_network(name));
-		if (!same)
-			return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-					       "network %s is not in this version: use --network none or --network "
-					       "host",
-					       (char *) name);
-		if (endpoint && (berth_plan_is_set(endpoint->links) || berth_plan_is_set(endpoint->aliases) ||
-				 is_text(endpoint->mac_address) ||
-				 (endpoint->driver_opts && g_hash_table_size(endpoint->driver_opts)) ||
-				 (ipam && (is_text(ipam->ipv4_address) || is_text(ipam->ipv6_address) ||
-					   json_array_size(ipam->link_local_ips)))))
-			return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-					       "addresses, aliases, links and options of network %s are not in this "
-					       "version",
-					       (char *) name);
-	}
-	return true;
-}
-
-static bool decide_network(struct berth_plan *plan, GError **error)
-{
-	struct api_host_config *host = plan->host;
-	const char *mode = host->network_mode;
-	bool published = host->port_bindings && g_hash_table_size(host->port_bindings);
-
-	if (!check_endpoints(plan, mode, error))
-		return false;
-	if (plan->config->network_disabled)
-		mode = "none";
-	if (is_default_network(mode)) {
-		berth_plan_warn(plan, "Bridge networking is not in this version: the container has the network none. "
-				      "Say --network none or --network host.");
-		mode = "none";
-	} else if (!g_str_equal(mode, "none") && !g_str_equal(mode, "host")) {
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "network %s is not in this version: use --network none or --network host", mode);
-	}
-	if (published && g_str_equal(mode, "host"))
-		berth_plan_warn(plan, "Published ports are discarded when using host network mode");
-	else if (published)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "published ports (-p) are not in this version: use --network host");
-	plan->record->network = g_strdup(mode);
-	g_free(host->network_mode);
-	host->network_mode = g_strdup(plan->record->network);
 	return true;
 }
 
@@ -379,10 +310,7 @@ static bool check_names(const struct api_host_config *host, GError **error)
 		const char *colon = strchr(*extra, ':');
 		if (!colon || colon == *extra || !berth_plan_is_plain(*extra) || strpbrk(*extra, " #"))
 			return berth_error_set(error, BERTH_ERROR_INVALID, "bad format for add-host: \"%s\"", *extra);
-		if (g_str_equal(colon + 1, "host-gateway"))
-			return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-					       "add-host %s: the networks none and host have no host-gateway", *extra);
-		if (!check_address(colon + 1))
+		if (!g_str_equal(colon + 1, "host-gateway") && !check_address(colon + 1))
 			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid IP address in add-host: \"%s\"",
 					       colon + 1);
 	}
@@ -435,7 +363,7 @@ bool berth_plan_host(struct berth_plan *plan, GError **error)
 {
 	struct api_host_config *host = plan->host;
 
-	return check_unsupported(host, error) && check_modes(host, error) && decide_network(plan, error) &&
+	return check_unsupported(host, error) && check_modes(host, error) && berth_plan_network(plan, error) &&
 	       decide_host_name(plan, error) && check_restart(host, error) && decide_log(plan, error) &&
 	       decide_security(host, error) && check_devices(host, error) && check_sysctls(host, error) &&
 	       check_names(host, error) && check_console_size(host, error) && check_annotations(host, error) &&

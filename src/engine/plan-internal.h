@@ -15,6 +15,7 @@ struct berth_plan {
 	struct api_container_config *config; // the record's
 	struct api_host_config *host; // the record's
 	GPtrArray *warnings;
+	bool mode_given; // of the network
 };
 
 // To find them out means to read a dozen files of the kernel, and most requests do not depend on them.
@@ -23,6 +24,7 @@ const struct berth_abilities *berth_plan_abilities(struct berth_plan *plan);
 void berth_plan_warn(struct berth_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 bool berth_plan_config(struct berth_plan *plan, GError **error); // plan-config.c
+bool berth_plan_network(struct berth_plan *plan, GError **error); // plan-network.c; part of the next
 bool berth_plan_host(struct berth_plan *plan, GError **error); // plan-host.c
 bool berth_plan_resources(struct berth_plan *plan, GError **error); // plan-resources.c
 bool berth_plan_mounts(struct berth_plan *plan, GError **error); // plan-mounts.c; after the configuration

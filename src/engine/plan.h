@@ -17,13 +17,14 @@ struct berth_plan_input {
 	const char *log_driver; // the engine's defaults
 	char *const *log_options; // "max-size=20m"; may be NULL
 	const char *cgroup_parent;
+	const char *default_network; // bridge or none; NULL: bridge
 };
 
 // Returns the record, with the state "created", which the caller frees. *ret_warnings (a new NULL-terminated array,
 // maybe empty) are what the answer's Warnings say ("Your kernel does not support swap limit capabilities …"). Errors
 // are BERTH_ERROR_INVALID in Docker's words ("invalid restart policy 'x'", "invalid mount config …", "No command
-// specified") and BERTH_ERROR_NOT_IMPLEMENTED for what this version cannot do (networks but none and host, published
-// ports, devices by request …): a setting is honoured or refused, never dropped in silence. A bind whose
+// specified") and BERTH_ERROR_NOT_IMPLEMENTED for what this version cannot do (devices by request …): a setting is
+// honoured or refused, never dropped in silence. A bind whose
 // source does not exist is made by `binds` and refused by `mounts`, as Docker does; making is the caller's.
 struct berth_container_record *berth_plan_make(const struct berth_plan_input *input, char ***ret_warnings,
 					       GError **error);

@@ -43,6 +43,22 @@ static const struct berth_field mount_fields[] = {
 };
 const struct berth_document berth_container_mount_document = {"container mount", sizeof(MOUNT), mount_fields};
 
+#define ENDPOINT struct berth_container_endpoint
+static const struct berth_field endpoint_fields[] = {
+	BERTH_STRING(ENDPOINT, network, "network", 0),
+	BERTH_STRING(ENDPOINT, network_name, "networkName", BERTH_REQUIRED),
+	BERTH_STRINGS(ENDPOINT, aliases, "aliases", BERTH_OMIT_EMPTY),
+	BERTH_STRINGS(ENDPOINT, links, "links", BERTH_OMIT_EMPTY),
+	BERTH_STRING(ENDPOINT, ipv4, "ipv4", BERTH_OMIT_EMPTY),
+	BERTH_STRING(ENDPOINT, ipv6, "ipv6", BERTH_OMIT_EMPTY),
+	BERTH_STRING(ENDPOINT, mac, "mac", BERTH_OMIT_EMPTY),
+	BERTH_MAP(ENDPOINT, options, "options", BERTH_OMIT_EMPTY),
+	BERTH_INT64(ENDPOINT, gateway_priority, "gatewayPriority", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document berth_container_endpoint_document = {"container endpoint", sizeof(ENDPOINT),
+								 endpoint_fields};
+
 #define RECORD struct berth_container_record
 static const struct berth_field record_fields[] = {
 	BERTH_INT64(RECORD, version, "version", BERTH_REQUIRED),
@@ -51,6 +67,7 @@ static const struct berth_field record_fields[] = {
 	BERTH_STRING(RECORD, image, "image", BERTH_REQUIRED),
 	BERTH_INT64(RECORD, created, "created", BERTH_REQUIRED),
 	BERTH_STRING(RECORD, network, "network", BERTH_REQUIRED),
+	BERTH_OBJECTS(RECORD, endpoints, "endpoints", &berth_container_endpoint_document, BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(RECORD, config, "config", &api_container_config_document, BERTH_REQUIRED),
 	BERTH_OBJECT(RECORD, host_config, "hostConfig", &api_host_config_document, BERTH_REQUIRED),
 	BERTH_OBJECTS(RECORD, mounts, "mounts", &berth_container_mount_document, BERTH_OMIT_EMPTY),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the database keeps of a container: kind "container", id its 64 hex digits, name without slash; it refers to its
-// image and its snapshot (whose id is the container's). The configuration never changes after create; the state does,
-// as a whole, in the transaction of the event that tells of the change.
+// image and its snapshot (whose id is the container's). The configuration does not change after create, but for the
+// networks (connect, disconnect) and published ports (update); the state does, as a whole. Both are written in the
+// transaction of the event that tells of the change.
 #pragma once
 
 #include "spec/api.h"
@@ -54,13 +55,27 @@ struct berth_container_mount {
 };
 extern const struct berth_document berth_container_mount_document;
 
+// A network that the container is to be on: decided at create, and by connect and disconnect.
+struct berth_container_endpoint {
+	char *network; // its id; "": there was none of that name
+	char *network_name;
+	char **aliases; // names that it has there besides its own
+	char **links; // "container:alias"
+	char *ipv4, *ipv6; // asked for, without prefix length; NULL: chosen
+	char *mac; // NULL: made from the address
+	GHashTable *options; // the driver's
+	int64_t gateway_priority; // whose gateway is the default route: the highest
+};
+extern const struct berth_document berth_container_endpoint_document;
+
 struct berth_container_record {
 	int64_t version;
 	char *id;
 	char *name; // without slash
 	char *image; // sha256:<hex>
 	int64_t created; // nanoseconds since 1970
-	char *network; // none or host
+	char *network; // its mode: none, host, bridge, the name of another network, or container:<id>
+	GPtrArray *endpoints; // of struct berth_container_endpoint, in the order of their interfaces
 	struct api_container_config *config; // merged with the image's
 	struct api_host_config *host_config; // with defaults filled in
 	GPtrArray *mounts; // of struct berth_container_mount
@@ -70,4 +85,5 @@ extern const struct berth_document berth_container_record_document;
 
 BERTH_DOCUMENT_AUTOPTR(berth_container_state, berth_container_state_document)
 BERTH_DOCUMENT_AUTOPTR(berth_container_mount, berth_container_mount_document)
+BERTH_DOCUMENT_AUTOPTR(berth_container_endpoint, berth_container_endpoint_document)
 BERTH_DOCUMENT_AUTOPTR(berth_container_record, berth_container_record_document)

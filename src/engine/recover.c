@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "engine/networks.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -129,6 +130,12 @@ static bool record_running(struct berth_engine *engine, struct berth_engine_cont
 static bool adopt(struct berth_engine *engine, struct berth_engine_container *container, struct finding *finding,
 		  GError **error)
 {
+	g_autoptr(GError) network = NULL;
+
+	// It runs as it is; what can be told of it is better than a container that nobody looks after.
+	if (!berth_engine__network_adopt(engine, container, finding->monitor, &network))
+		g_warning("container %s: its networks: %s", container->id, network->message);
+	BERTH_FAILPOINT("recover.network.adopted");
 	container->run++;
 	return berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&finding->monitor), error);
 }
@@ -362,5 +369,11 @@ bool berth_engine__recover(struct berth_engine *engine, GError **error)
 	for (guint i = 0; i < removing->len; i++)
 		finish_removal(engine, removing->pdata[i]);
 	recover_containers(engine);
-	return remove_strangers(engine, error) && berth_engine__volumes_recover(engine, error);
+	if (!remove_strangers(engine, error) || !berth_engine__volumes_recover(engine, error))
+		return false;
+	BERTH_FAILPOINT("recover.swept");
+	g_autoptr(GError) failure = NULL;
+	if (!berth_networks_sweep(engine->networks, &failure))
+		g_warning("removing what is left of networks: %s", failure->message);
+	return true;
 }

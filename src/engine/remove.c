@@ -89,23 +89,6 @@ bool berth_engine_container_remove(struct berth_engine *engine, const char *text
 
 // Prune
 
-// The moment before which a container must have been made: a time, or how long ago.
-static bool read_until(GHashTable *filters, int64_t *ret, GError **error)
-{
-	char *const *values = berth_engine__filter(filters, "until");
-	int64_t duration;
-
-	*ret = G_MAXINT64;
-	if (!values)
-		return true;
-	if (values[1])
-		return berth_error_set(error, BERTH_ERROR_INVALID, "more than one until filter specified");
-	if (!berth_duration_parse(values[0], &duration, NULL))
-		return berth_moment_parse(values[0], ret, error);
-	*ret = berth_moment_now() - duration;
-	return true;
-}
-
 static bool prune_one(struct berth_engine *engine, struct berth_engine_container *container, int64_t *reclaimed,
 		      GError **error)
 {
@@ -130,7 +113,7 @@ struct api_prune_report *berth_engine_container_prune(struct berth_engine *engin
 	int64_t until, reclaimed = 0;
 	GError *failure = NULL;
 
-	if (!berth_engine__filters_check(filters, known, error) || !read_until(filters, &until, error))
+	if (!berth_engine__filters_check(filters, known, error) || !berth_engine__filter_until(filters, &until, error))
 		return NULL;
 	g_autoptr(GPtrArray) containers = berth_engine__containers(engine);
 	for (guint i = 0; i < containers->len && !failure; i++) {

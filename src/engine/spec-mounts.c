@@ -105,7 +105,8 @@ static void add_files(struct berth_spec *spec, GPtrArray *list)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
 		g_autofree char *destination = g_build_filename("/etc", files[i], NULL);
-		g_autofree char *source = g_build_filename(spec->input->folder, files[i], NULL);
+		const char *folder = spec->input->files ? spec->input->files : spec->input->folder;
+		g_autofree char *source = g_build_filename(folder, files[i], NULL);
 		if (!is_destination(spec->record, destination))
 			add_bind(list, destination, source, spec->host->readonly_rootfs);
 	}

@@ -36,7 +36,7 @@ static bool has_home(const GPtrArray *env)
 }
 
 // Nothing of the engine's own environment is in it.
-static char **make_env(const struct api_container_config *config, const char *home)
+static char **make_env(const struct api_container_config *config, const char *home, char *const *links)
 {
 	g_autoptr(GPtrArray) env = g_ptr_array_new();
 
@@ -44,6 +44,8 @@ static char **make_env(const struct api_container_config *config, const char *ho
 	g_ptr_array_add(env, g_strconcat("HOSTNAME=", config->hostname, NULL));
 	if (config->tty)
 		g_ptr_array_add(env, g_strdup("TERM=xterm"));
+	for (char *const *entry = links; entry && *entry; entry++)
+		set_variable(env, *entry);
 	for (char **entry = config->env; entry && *entry; entry++)
 		set_variable(env, *entry);
 	if (!has_home(env))
@@ -137,7 +139,7 @@ bool berth_spec_process(struct berth_spec *spec, GError **error)
 	process->terminal = config->tty;
 	process->user = make_user(&user);
 	process->args = make_args(spec);
-	process->env = make_env(config, user.home);
+	process->env = make_env(config, user.home, spec->input->environment);
 	process->cwd = g_strdup(config->working_dir && *config->working_dir ? config->working_dir : "/");
 	process->capabilities = make_capabilities(spec->capabilities, user.uid == 0);
 	process->no_new_privileges = spec->security.no_new_privileges;

@@ -40,6 +40,8 @@ static void add_namespaces(struct berth_spec *spec)
 			continue;
 		struct oci_namespace *namespace = berth_document_new(&oci_namespace_document);
 		namespace->type = g_strdup(table[i].type);
+		if (g_str_equal(table[i].type, "network"))
+		namespace->path = g_strdup(spec->input->network_namespace);
 		g_ptr_array_add(spec->config->os_linux->namespaces, namespace);
 	}
 }
@@ -64,7 +66,7 @@ static void add_sysctls(struct berth_spec *spec)
 		while (g_hash_table_iter_next(&iter, &name, &value))
 			g_hash_table_insert(sysctls, g_strdup(name), g_strdup(value));
 	}
-	if (!berth_spec_is(spec->record->network, "host")) {
+	if (!berth_spec_is(spec->record->network, "host") && !spec->input->network_namespace) {
 		set_default_sysctl(sysctls, "net.ipv4.ip_unprivileged_port_start", "0");
 		set_default_sysctl(sysctls, "net.ipv4.ping_group_range", "0 2147483647");
 	}

@@ -20,14 +20,27 @@ struct berth_spec_input {
 	const char *init_program; // berth-init, bound into the container for HostConfig.Init
 	const struct berth_seccomp_profile *seccomp; // the built-in one
 	const GArray *sources; // of struct berth_spec_source, by the mount's index; NULL: none
+	const char *files; // folder of hostname, hosts, resolv.conf; NULL: the run folder
+	const char *network_namespace; // path of the one that it joins; NULL: as the record says
+	char *const *environment; // of links; those of the configuration win. NULL: none
 };
 
 // The OCI configuration with Docker's defaults: namespaces, mounts, devices, masked and read-only paths, capabilities,
 // seccomp, limits, cgroup path <parent>/<id>. Everything that the record asks for is in it. The caller frees it.
 struct oci_config *berth_spec_make(const struct berth_spec_input *input, GError **error);
 
+// What networks put into the container's files.
+struct berth_spec_files {
+	const char *hosts; // lines; NULL: none
+	bool resolver; // it has one, at 127.0.0.11
+	bool names; // which knows names of one word
+	char *const *dns, *const *dns_options, *const *dns_search; // where the container says nothing; may be NULL
+	char *const *host_gateway; // addresses that host-gateway stands for; NULL: there are none
+};
+
 // Writes hostname, hosts and resolv.conf into the run folder, as the record's network and host options say.
-bool berth_spec_write_files(int folder_fd, const struct berth_container_record *record, GError **error);
+bool berth_spec_write_files(int folder_fd, const struct berth_container_record *record,
+			    const struct berth_spec_files *files, GError **error);
 
 // Of records of earlier versions: makes the folders of anonymous volumes (in the container's folder) and copies
 // into them what the image has at their destination, with owners, modes, times and xattrs. Links are never followed out

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "engine/networks.h"
 #include "engine/plan.h"
 #include "engine/spec.h"
 
@@ -51,14 +52,17 @@ int berth_engine__start_exit_code(const GError *error)
 }
 
 // The files and folders that the container sees and that the engine makes.
-static bool make_files(const struct berth_container_record *record, int root, int run_folder, GError **error)
+static bool make_files(const struct berth_container_record *record, const struct berth_engine_files *files, int root,
+		       int run_folder, GError **error)
 {
-	return berth_spec_write_files(run_folder, record, error) && berth_spec_make_volumes(root, record, error) &&
-	       berth_spec_make_bind_sources(record, error);
+	if (!files->folder && !berth_spec_write_files(run_folder, record, &files->texts, error))
+		return false;
+	return berth_spec_make_volumes(root, record, error) && berth_spec_make_bind_sources(record, error);
 }
 
-static bool write_config(struct berth_engine *engine, const struct berth_container_record *record, int root,
-			 int run_folder, const GArray *sources, GError **error)
+static bool write_config(struct berth_engine *engine, const struct berth_container_record *record,
+			 const struct berth_engine_files *files, int root, int run_folder, const GArray *sources,
+			 GError **error)
 {
 	g_autofree char *folder = g_build_filename(engine->options.exec_root, record->id, NULL);
 	const struct berth_spec_input input = {
@@ -69,6 +73,9 @@ static bool write_config(struct berth_engine *engine, const struct berth_contain
 		.init_program = engine->options.init_program,
 		.seccomp = engine->seccomp,
 		.sources = sources,
+		.files = files->folder,
+		.network_namespace = files->namespace,
+		.environment = files->environment,
 	};
 	g_autoptr(oci_config) config = berth_spec_make(&input, error);
 
@@ -118,27 +125,35 @@ static struct berth_monitor *spawn(struct berth_engine *engine, const struct ber
 static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_engine_container *container,
 				     GError **error)
 {
+	__attribute__((cleanup(berth_engine__files_clear))) struct berth_engine_files files = {0};
 	berth_fd root = -1;
 	berth_fd run_folder = berth_engine__run_folder(engine, container->id, true, error);
 
 	if (run_folder < 0)
 		return NULL;
 	BERTH_FAILPOINT("container.start.folder");
-	if (!berth_snapshot_mount(engine->snapshots, container->id, &root, error) ||
-	    !make_files(container->record, root, run_folder, error))
+	if (!berth_engine__network_prepare(engine, container, run_folder, error) ||
+	    !berth_engine__files_make(engine, container, &files, error) ||
+	    !berth_snapshot_mount(engine->snapshots, container->id, &root, error) ||
+	    !make_files(container->record, &files, root, run_folder, error))
 		return NULL;
 	BERTH_FAILPOINT("container.start.files");
 	g_autoptr(GArray) sources = NULL;
 	if (!berth_engine__volumes_mount(engine, container->record, &sources, error))
 		return NULL;
-	struct berth_monitor *monitor = NULL;
-	if (write_config(engine, container->record, root, run_folder, sources, error)) {
+	g_autoptr(berth_monitor) monitor = NULL;
+	if (write_config(engine, container->record, &files, root, run_folder, sources, error)) {
 		BERTH_FAILPOINT("container.start.configured");
 		monitor = spawn(engine, container, root, run_folder, error);
 		BERTH_FAILPOINT("container.start.spawned");
 	}
 	berth_engine__volumes_made(engine, container->record);
-	return monitor;
+	if (!monitor)
+		return NULL;
+	if (berth_engine__network_attach(engine, container, monitor, error))
+		return g_steal_pointer(&monitor);
+	berth_engine__run_kill(monitor, NULL);
+	return NULL;
 }
 
 static bool record_start(struct berth_engine *engine, struct berth_engine_container *container, pid_t pid,
@@ -173,6 +188,7 @@ static bool launch(struct berth_engine *engine, struct berth_engine_container *c
 		   GError **error)
 {
 	g_autoptr(berth_monitor) monitor = taken;
+	bool again = container->record->state->started_before;
 	pid_t pid = 0;
 
 	berth_engine__attach_pending(engine, container, monitor);
@@ -185,6 +201,8 @@ static bool launch(struct berth_engine *engine, struct berth_engine_container *c
 		berth_engine__attach_pending(engine, container, monitor);
 		container->run++;
 		berth_workers_add(engine->workers, fill_spare, engine->spare, SPARE_DELAY);
+		if (again)
+			berth_engine__links_follow(engine, container);
 		return berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&monitor), error);
 	}
 	berth_engine__run_kill(monitor, NULL);
@@ -234,6 +252,7 @@ bool berth_engine__start(struct berth_engine *engine, struct berth_engine_contai
 	if (monitor && launch(engine, container, monitor, &failure))
 		return true;
 	g_autoptr(GError) clearing = NULL;
+	berth_engine__network_release(engine, container);
 	if (!berth_engine__run_clear(engine, container->id, cgroup, &clearing))
 		g_warning("container %s: clearing its failed start: %s", container->id, clearing->message);
 	berth_engine__drop_pending(engine, container);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// One thread waits for all monitors' events; what an end asks for is done by a worker, so that one container's removal
-// does not hold up another's.
+// One thread waits for all monitors' events, and for changes of the host's firewall; what an end asks for is done by a
+// worker, so that one container's removal does not hold up another's.
 #include "engine/internal.h"
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "network/network.h"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -108,6 +109,15 @@ static void take_event(struct berth_supervisor *supervisor, struct watch *watch)
 	}
 }
 
+// Somebody changed the host's rules: ours are put back if they were touched.
+static void look_at_firewall(struct berth_supervisor *supervisor)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!berth_firewall_look(berth_networks_firewall(supervisor->engine->networks), &error))
+		g_warning("firewall: %s", error->message);
+}
+
 static void *supervise(void *data)
 {
 	struct berth_supervisor *supervisor = data;
@@ -119,7 +129,10 @@ static void *supervise(void *data)
 			continue;
 		if (!event.data.ptr)
 			return NULL;
-		take_event(supervisor, event.data.ptr);
+		if (event.data.ptr == supervisor)
+			look_at_firewall(supervisor);
+		else
+			take_event(supervisor, event.data.ptr);
 	}
 }
 
@@ -131,6 +144,10 @@ static bool start_thread(struct berth_supervisor *supervisor, GError **error)
 	if (supervisor->epoll < 0 || supervisor->stop < 0 ||
 	    epoll_ctl(supervisor->epoll, EPOLL_CTL_ADD, supervisor->stop, &event) < 0)
 		return berth_error_set_errno(error, errno, "making what the supervisor waits on");
+	int firewall = berth_firewall_watch(berth_networks_firewall(supervisor->engine->networks));
+	event.data.ptr = supervisor;
+	if (firewall >= 0 && epoll_ctl(supervisor->epoll, EPOLL_CTL_ADD, firewall, &event) < 0)
+		return berth_error_set_errno(error, errno, "watching the firewall");
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	int failure = pthread_create(&supervisor->thread, &attributes, supervise, supervisor);

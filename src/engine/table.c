@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "base/error.h"
+#include "engine/run-network.h"
 
 #include <string.h>
 
@@ -34,6 +35,7 @@ void berth_engine__container_unref(struct berth_engine_container *container)
 	g_ptr_array_unref(container->pending);
 	pthread_cond_destroy(&container->changed);
 	pthread_mutex_destroy(&container->operation);
+	berth_run_network_free(container->network);
 	berth_container_record_free(container->record);
 	g_free(container);
 }

@@ -19,5 +19,8 @@ bool berth_monitor__spare_take(struct berth_monitor_spare *spare, const char *id
 // for as long as it takes (`patient`).
 struct berth_monitor *berth_monitor__open(int socket, bool patient, GError **error);
 
+// What the answer to `create` said.
+void berth_monitor__set_pid(struct berth_monitor *monitor, pid_t pid);
+
 // Waits for the answer to the request of that name; the error is the monitor's if it answers one.
 struct berth_monitor_reply *berth_monitor__answer(struct berth_monitor *monitor, const char *name, GError **error);

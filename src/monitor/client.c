@@ -16,6 +16,7 @@
 
 struct berth_monitor {
 	int socket;
+	pid_t pid; // of its container's init, if it was spawned here
 };
 
 // Waits for one packet of the monitor. NULL with *error unset: it closed the connection.
@@ -208,6 +209,16 @@ GArray *berth_monitor_pids(struct berth_monitor *monitor, GError **error)
 bool berth_monitor_watch(struct berth_monitor *monitor, GError **error)
 {
 	return tell(monitor, BERTH_MONITOR_WATCH, NULL, error);
+}
+
+void berth_monitor__set_pid(struct berth_monitor *monitor, pid_t pid)
+{
+	monitor->pid = pid;
+}
+
+pid_t berth_monitor_pid(const struct berth_monitor *monitor)
+{
+	return monitor->pid;
 }
 
 int berth_monitor_fd(const struct berth_monitor *monitor)

@@ -66,6 +66,9 @@ struct berth_monitor_launch {
 // to the caller: it goes on when the caller ends.
 struct berth_monitor *berth_monitor_spawn(const struct berth_monitor_launch *launch, GError **error);
 
+// The container's init process, of a monitor that was spawned through this object; 0: it was not.
+pid_t berth_monitor_pid(const struct berth_monitor *monitor);
+
 // Connects to a running one. BERTH_ERROR_UNAVAILABLE: no monitor listens there (its exit.json tells how it ended, if it
 // could still write it).
 struct berth_monitor *berth_monitor_connect(int run_folder_fd, GError **error);

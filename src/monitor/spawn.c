@@ -170,8 +170,10 @@ struct berth_monitor *berth_monitor_spawn(const struct berth_monitor_launch *lau
 	int socket = launch_at(launch, folder, error);
 	g_autoptr(berth_monitor) monitor = socket < 0 ? NULL : berth_monitor__open(socket, true, error);
 	g_autoptr(berth_monitor_reply) created = monitor ? berth_monitor__answer(monitor, "create", error) : NULL;
-	if (created)
+	if (created) {
+		berth_monitor__set_pid(monitor, (pid_t) created->pid);
 		return g_steal_pointer(&monitor);
+	}
 	// The lock's other holder, if it came to be one, ends: what it could not remove goes here.
 	g_clear_pointer(&monitor, berth_monitor_free);
 	unlinkat(folder, BERTH_MONITOR_SOCKET, 0);

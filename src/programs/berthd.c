@@ -169,6 +169,25 @@ static struct berth_engine *open_engine(const struct daemon_options *options, GE
 				.downloads = (int) options->downloads,
 				.uploads = (int) options->uploads,
 			},
+		.network =
+			{
+				.no_bridge = options->bridge && strcmp(options->bridge, "none") == 0,
+				.bridge_address = options->bip,
+				.bridge_range = options->fixed_cidr,
+				.bridge_subnet6 = options->fixed_cidr_v6,
+				.bridge_ipv6 = options->ipv6,
+				.pools = options->address_pools,
+				.host_address = options->host_address,
+				.mtu = options->mtu,
+				.no_icc = !options->icc,
+				.no_masquerade = !options->ip_masq,
+				.no_forwarding = !options->ip_forward,
+				.dns = options->dns,
+				.dns_options = options->dns_options,
+				.dns_search = options->dns_search,
+				.host_gateway = options->host_gateway,
+				.published_ports = options->published_ports,
+			},
 		.debug = options->debug,
 	};
 	return berth_engine_open(&engine, error);

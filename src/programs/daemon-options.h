@@ -18,11 +18,18 @@ struct daemon_options {
 	char **default_ulimits, **runtimes; // refused when set
 	char **insecure_registries, **registry_mirrors, **registry_certificates;
 	int64_t downloads, uploads;
+	char *bridge, *bip, *fixed_cidr, *fixed_cidr_v6, *host_address, *published_ports;
+	char **address_pools, **dns, **dns_options, **dns_search, **host_gateway;
+	int64_t mtu;
+	bool icc, ipv6, ip_forward, ip_masq, iptables, ip6tables, userland_proxy;
 	bool debug, insecure_tcp, validate, version, describe_api;
 	struct {
 		bool config_file, hosts, group, data_root, exec_root, pidfile, log_level, log_format, storage_driver,
 			cgroup_parent, log_driver, log_options, labels, init_path, debug, insecure_tcp,
-			insecure_registries, registry_mirrors, registry_certificates, downloads, uploads;
+			insecure_registries, registry_mirrors, registry_certificates, downloads, uploads, bridge, bip,
+			fixed_cidr, fixed_cidr_v6, host_address, published_ports, address_pools, dns, dns_options,
+			dns_search, host_gateway, mtu, icc, ipv6, ip_forward, ip_masq, iptables, ip6tables,
+			userland_proxy;
 	} given;
 };
 

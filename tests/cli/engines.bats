@@ -21,7 +21,7 @@ other_answers() {
 @test "engines with roots of their own run side by side and know nothing of each other" {
 	mkdir -p "$WORK/other"
 	setsid "$BERTH_BUILD/berthd" --data-root "$WORK/other/data" --exec-root "$WORK/other/run" --cgroup-parent \
-		"/$CGROUP" --config-file "$WORK/daemon.json" >>"$WORK/log" 2>&1 </dev/null 3>&- &
+		"/$CGROUP" --config-file "$WORK/daemon.json" --bridge none >>"$WORK/log" 2>&1 </dev/null 3>&- &
 	echo $! >"$WORK/other/pid"
 	eventually other_answers
 	[ -z "$(other images -q)" ]

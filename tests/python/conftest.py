@@ -40,7 +40,7 @@ class Engine:
 
     def arguments(self):
         return [f"{BUILD}/berthd", "-D", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/run",
-                "--cgroup-parent", f"/{self.cgroup}", "--config-file", f"{self.folder}/daemon.json"]
+                "--cgroup-parent", f"/{self.cgroup}", "--config-file", f"{self.folder}/daemon.json", "--bridge", "none"]
 
     def start(self, *more):
         if not os.path.exists(f"{self.folder}/daemon.json"):

@@ -388,18 +388,93 @@ bool berth_engine_events(struct berth_engine *engine, int64_t since, int64_t unt
 	return true;
 }
 
-GPtrArray *berth_engine_networks(G_GNUC_UNUSED struct berth_engine *engine, G_GNUC_UNUSED GError **error)
+static struct api_network_summary *fake_network(void)
 {
-	static const char *const names[] = {"host", "none"};
-	GPtrArray *list = g_ptr_array_new();
+	struct api_network_summary *network = berth_document_new(&api_network_summary_document);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		struct api_network_summary *network = berth_document_new(&api_network_summary_document);
-		network->name = g_strdup(names[i]);
-		network->id = g_strdup_printf("%zu%zu%zu", i, i, i);
-		g_ptr_array_add(list, network);
-	}
+	network->name = g_strdup("net");
+	network->id = g_strdup("000");
+	return network;
+}
+
+static bool find_network(const char *network, GError **error)
+{
+	return strcmp(network, "net") == 0 ||
+	       berth_error_set(error, BERTH_ERROR_NOT_FOUND, "network %s not found", network);
+}
+
+GPtrArray *berth_engine_network_list(struct berth_engine *engine, GHashTable *filters, G_GNUC_UNUSED GError **error)
+{
+	GPtrArray *list = g_ptr_array_new();
+	char **driver = filters ? g_hash_table_lookup(filters, "driver") : NULL;
+
+	fake_note(engine, "networks %s", driver && driver[0] ? driver[0] : "-");
+	g_ptr_array_add(list, fake_network());
 	return list;
+}
+
+struct api_network_summary *berth_engine_network_inspect(struct berth_engine *engine, const char *network,
+							 GError **error)
+{
+	fake_note(engine, "network %s", network);
+	return find_network(network, error) ? fake_network() : NULL;
+}
+
+struct api_network_created *berth_engine_network_create(struct berth_engine *engine,
+							const struct api_network_create *create, GError **error)
+{
+	if (g_strcmp0(create->name, "taken") == 0) {
+		berth_error_set(error, BERTH_ERROR_CONFLICT, "network with name taken already exists");
+		return NULL;
+	}
+	fake_note(engine, "network-create %s %s %d %d", create->name, create->driver ? create->driver : "-",
+		  create->internal, create->enable_ipv6);
+	struct api_network_created *created = berth_document_new(&api_network_created_document);
+	created->id = g_strdup("000");
+	return created;
+}
+
+bool berth_engine_network_remove(struct berth_engine *engine, const char *network, GError **error)
+{
+	fake_note(engine, "network-remove %s", network);
+	if (strcmp(network, "bridge") == 0)
+		return berth_error_set(error, BERTH_ERROR_FORBIDDEN,
+				       "bridge is a pre-defined network and cannot be removed");
+	return find_network(network, error);
+}
+
+struct api_network_prune_report *
+berth_engine_network_prune(struct berth_engine *engine, G_GNUC_UNUSED GHashTable *filters, G_GNUC_UNUSED GError **error)
+{
+	struct api_network_prune_report *report = berth_document_new(&api_network_prune_report_document);
+
+	fake_note(engine, "network-prune");
+	report->networks_deleted = g_strsplit("net", ",", 0);
+	return report;
+}
+
+bool berth_engine_network_connect(struct berth_engine *engine, const char *network, const char *container,
+				  const struct api_endpoint_settings *settings, GError **error)
+{
+	fake_note(engine, "connect %s %s %s", network, container,
+		  settings && settings->aliases ? settings->aliases[0] : "-");
+	return find_network(network, error) && find(container, error);
+}
+
+bool berth_engine_network_disconnect(struct berth_engine *engine, const char *network, const char *container,
+				     bool force, GError **error)
+{
+	fake_note(engine, "disconnect %s %s %d", network, container, force);
+	return find_network(network, error) && find(container, error);
+}
+
+struct api_container_updated *berth_engine_container_update(struct berth_engine *engine, const char *container,
+							    struct api_container_update *update, GError **error)
+{
+	fake_note(engine, "update %s %d %d", container,
+		  update->publish_add ? (int) g_hash_table_size(update->publish_add) : -1,
+		  update->publish_rm ? (int) g_hash_table_size(update->publish_rm) : -1);
+	return find(container, error) ? berth_document_new(&api_container_updated_document) : NULL;
 }
 
 // Images. A load or import reads the whole body and tells of its length; a body that begins with "bad" is refused after

@@ -179,9 +179,52 @@ static void test_routes(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	check_call(fixture, "POST", "/images/busybox/tag?repo=a/b&tag=c", 201, "tag busybox a/b:c");
 	check_call(fixture, "DELETE", "/images/busybox:latest?noprune=1", 200, "rmi busybox:latest 0 0");
 	check(fixture, "GET", "/volumes", 200, "{\"Volumes\":[],\"Warnings\":null}\n");
-	check(fixture, "DELETE", "/networks/none", 403, NULL);
-	check(fixture, "GET", "/networks/000", 200, NULL);
+}
+
+// Sends a JSON body, and compares status and what the engine was called with (NULL: any).
+static void check_json(const struct fixture *fixture, const char *path, const char *body, unsigned status,
+		       const char *call)
+{
+	g_autofree char *answer = ask(fixture, "POST", path, JSON_HEAD, body);
+	g_autofree char *last = fake_last(fixture->engine);
+
+	if (status_of(answer) != status || (call && g_strcmp0(last, call) != 0))
+		g_error("%s %s: %s\ncalled: %s", path, body, answer, last);
+}
+
+static void test_networks(struct fixture *fixture, G_GNUC_UNUSED const void *data)
+{
+	check_call(fixture, "GET", "/networks?filters=%7B%22driver%22:%5B%22bridge%22%5D%7D", 200, "networks bridge");
+	check_call(fixture, "GET", "/networks/", 200, "networks -");
+	check_call(fixture, "GET", "/networks/net?verbose=1&scope=local", 200, "network net");
+	check(fixture, "GET", "/networks/net?scope=swarm", 404, "{\"message\":\"network net not found\"}\n");
 	check(fixture, "GET", "/networks/x", 404, "{\"message\":\"network x not found\"}\n");
+	check_call(fixture, "DELETE", "/networks/net", 204, "network-remove net");
+	check(fixture, "DELETE", "/networks/bridge", 403, NULL);
+	check(fixture, "POST", "/networks/prune", 200, "{\"NetworksDeleted\":[\"net\"]}\n");
+	check_json(fixture, "/networks/create", "{\"Name\":\"net\",\"Driver\":\"bridge\",\"Internal\":true}", 201,
+		   "network-create net bridge 1 -1");
+	check_json(fixture, "/networks/create", "{\"Name\":\"net\",\"EnableIPv6\":true,\"IPAM\":{\"Config\":[]}}", 201,
+		   "network-create net - 0 1");
+	check_json(fixture, "/networks/create", "{\"Name\":\"taken\"}", 409, NULL);
+	check_json(fixture, "/networks/create", "{\"Name\":1}", 400, NULL);
+	check_json(fixture, "/networks/create", "", 400, NULL);
+	check_json(fixture, "/networks/net/connect",
+		   "{\"Container\":\"box\",\"EndpointConfig\":{\"Aliases\":[\"db\"]}}", 200, "connect net box db");
+	check_json(fixture, "/networks/net/connect", "{\"Container\":\"x\"}", 404, "connect net x -");
+	check_json(fixture, "/networks/net/connect", "{}", 400, NULL);
+	check_json(fixture, "/networks/net/disconnect", "{\"Container\":\"box\",\"Force\":true}", 200,
+		   "disconnect net box 1");
+	check_json(fixture, "/networks/x/disconnect", "{\"Container\":\"box\"}", 404, "disconnect x box 0");
+	check_json(fixture, "/containers/box/update",
+		   "{\"PublishAdd\":{\"80/"
+		   "tcp\":[{\"HostPort\":\"8080\"}]},\"Memory\":0,\"CpusetCpus\":\"\",\"RestartPolicy"
+		   "\":{\"Name\":\"\"}}",
+		   200, "update box 1 -1");
+	check_json(fixture, "/containers/box/update", "{\"PublishRm\":{\"80/tcp\":null}}", 200, "update box -1 1");
+	check_json(fixture, "/containers/box/update", "{\"Memory\":1000000}", 501, NULL);
+	check_json(fixture, "/containers/box/update", "{\"RestartPolicy\":{\"Name\":\"always\"}}", 501, NULL);
+	check_json(fixture, "/containers/box/update", "{\"PublishAdd\":[]}", 400, NULL);
 }
 
 static void test_errors(struct fixture *fixture, G_GNUC_UNUSED const void *data)
@@ -638,6 +681,7 @@ int main(int argc, char **argv)
 	g_log_set_always_fatal(G_LOG_FATAL_MASK); // a warning per failure is what is wanted
 #define ADD(path, function, data) g_test_add(path, struct fixture, data, set_up, function, tear_down)
 	ADD("/api/routes", test_routes, NULL);
+	ADD("/api/networks", test_networks, NULL);
 	ADD("/api/errors", test_errors, NULL);
 	ADD("/api/headers", test_headers, NULL);
 	ADD("/api/bodies", test_bodies, NULL);

@@ -32,6 +32,7 @@ static struct berth_engine *open_engine(const struct place *place)
 		.log_driver = "json-file",
 		.log_options = log_options,
 		.labels = log_options,
+		.network = {.no_bridge = true},
 	};
 	struct berth_engine *engine = berth_engine_open(&options, &error);
 

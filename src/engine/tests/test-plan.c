@@ -9,6 +9,10 @@
 #define HOST(fields) "{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'none', " fields "}}"
 #define CONFIG(fields) "{'Cmd': ['true'], " fields ", 'HostConfig': {'NetworkMode': 'none'}}"
 #define PLAIN CONFIG("'Tty': false")
+#define NET(mode, endpoints)                                                                                           \
+	"{'Cmd': ['true'], 'HostConfig': {'NetworkMode': '" mode                                                       \
+	"'}, 'NetworkingConfig': {'EndpointsConfig': {" endpoints "}}}"
+#define PORTS(bindings) "{'Cmd': ['true'], 'HostConfig': {'PortBindings': {" bindings "}}}"
 #define MOUNT(fields) HOST("'Mounts': [{" fields "}]")
 #define BIND(text) HOST("'Binds': ['" text "']")
 
@@ -128,13 +132,39 @@ static const struct {
 	{"{'Cmd': ['true'], 'Hostname': 'web', 'HostConfig': {'NetworkMode': 'host'}}", NULL, "config Hostname",
 	 "'web'"},
 	{"{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'host'}}", NULL, "network", "'host'"},
-	{"{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'default'}}", NULL, "hostConfig NetworkMode", "'none'"},
 	{"{'Cmd': ['true'], 'NetworkDisabled': true, 'HostConfig': {}}", NULL, "network", "'none'"},
-	{"{'Cmd': 'true'}", NULL, "hostConfig NetworkMode", "'none'"},
-	{"{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'default'}, 'NetworkingConfig': {'EndpointsConfig': "
-	 "{'default': "
-	 "{}}}}",
-	 NULL, "network", "'none'"},
+	// Networks
+	{"{'Cmd': ['true'], 'HostConfig': {'NetworkMode': 'default'}}", NULL, "hostConfig NetworkMode", "'bridge'"},
+	{"{'Cmd': 'true'}", NULL, "hostConfig NetworkMode", "'bridge'"},
+	{"{'Cmd': 'true'}", NULL, "endpoints", "[{'network':'','networkName':'bridge'}]"},
+	{NET("default", "'default': {}"), NULL, "endpoints", "[{'network':'','networkName':'bridge'}]"},
+	{NET("front", ""), NULL, "endpoints", "[{'network':'','networkName':'front'}]"},
+	{NET("front", "'front': {'Aliases': ['a', 'b'], 'MacAddress': '02-42-AC-11-00-02', 'GwPriority': 7}"), NULL,
+	 "endpoints",
+	 "[{'network':'','networkName':'front','aliases':['a','b'],'mac':'02:42:ac:11:00:02','gatewayPriority':7}]"},
+	{NET("front", "'front': {'IPAMConfig': {'IPv4Address': '10.0.0.9', 'IPv6Address': 'FD00::9'}, 'DriverOpts': "
+		      "{'k': 'v'}, 'Links': ['db:data']}"),
+	 NULL, "endpoints",
+	 "[{'network':'','networkName':'front','links':['db:data'],'ipv4':'10.0.0.9','ipv6':'fd00::9','options':{'k':"
+	 "'v'}}]"},
+	// The mode's first, then by name.
+	{NET("front", "'zoo': {}, 'front': null, 'back': {'Aliases': ['x']}"), NULL, "endpoints",
+	 "[{'network':'','networkName':'front'},{'network':'','networkName':'back','aliases':['x']},{'network':'',"
+	 "'networkName':'zoo'}]"},
+	// Without a mode those that are named are all.
+	{"{'Cmd': ['x'], 'NetworkingConfig': {'EndpointsConfig': {'mine': {}}}}", NULL, "endpoints",
+	 "[{'network':'','networkName':'mine'}]"},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:other'}}", NULL, "endpoints", "[]"},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:other'}}", "{'ExposedPorts': {'80/tcp': {}}}",
+	 "network", "'container:other'"},
+	{"{'Cmd': ['x'], 'MacAddress': '02:42:ac:11:00:02'}", NULL, "endpoints 0 mac", "'02:42:ac:11:00:02'"},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'front', 'Links': ['db']}}", NULL, "endpoints 0 links",
+	 "['db']"},
+	{"{'Cmd': ['x'], 'HostConfig': {'Links': ['db:data']}}", NULL, "endpoints 0 links", NULL},
+	{"{'Cmd': ['x'], 'HostConfig': {'PortBindings': {'80': [{'HostPort': '8000-8010'}], '53/UDP': [{'HostIp': "
+	 "'127.0.0.1'}]}}}",
+	 NULL, "hostConfig PortBindings",
+	 "{'53/udp':[{'HostIp':'127.0.0.1','HostPort':''}],'80/tcp':[{'HostIp':'','HostPort':'8000-8010'}]}"},
 };
 
 static void test_values(void)
@@ -174,26 +204,58 @@ static const struct {
 	{CONFIG("'User': 'a\\nb'"), "invalid user", false},
 	{CONFIG("'StopSignal': 'SIGNOT'"), "invalid signal: SIGNOT", false},
 	{CONFIG("'StopTimeout': -2"), "invalid stop timeout -2", false},
-	{CONFIG("'ExposedPorts': {'http': {}}"), "invalid exposed port \"http\"", false},
-	{CONFIG("'ExposedPorts': {'0/tcp': {}}"), "invalid exposed port", false},
-	{CONFIG("'ExposedPorts': {'90-80/tcp': {}}"), "invalid exposed port", false},
-	{CONFIG("'ExposedPorts': {'80/icmp': {}}"), "invalid exposed port", false},
-	{CONFIG("'MacAddress': '02:42:ac:11:00:02'"), "MAC address 02:42:ac:11:00:02", true},
+	{CONFIG("'ExposedPorts': {'http': {}}"), "invalid port specification: \"http\"", false},
+	{CONFIG("'ExposedPorts': {'0/tcp': {}}"), "invalid port specification", false},
+	{CONFIG("'ExposedPorts': {'90-80/tcp': {}}"), "invalid port specification", false},
+	{CONFIG("'ExposedPorts': {'80/icmp': {}}"), "invalid port specification", false},
+	{CONFIG("'MacAddress': '01:42:ac:11:00:02'"), "invalid MAC address: 01:42:ac:11:00:02", false},
 	{CONFIG("'Healthcheck': {'Test': ['CMD', 'true']}"), "health checks are not in this version", true},
 	// Network
-	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'bridge'}}",
-	 "network bridge is not in this version: use --network none or --network host", true},
-	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'mine'}}", "network mine is not in this version", true},
-	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:a'}}", "network container:a is not in this version",
-	 true},
-	{"{'Cmd': ['x'], 'NetworkingConfig': {'EndpointsConfig': {'mine': {}}}}", "network mine is not in this version",
-	 true},
-	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'none'}, 'NetworkingConfig': {'EndpointsConfig': {'none': "
-	 "{'Aliases': ['a']}}}}",
-	 "addresses, aliases, links and options of network none", true},
-	{HOST("'PortBindings': {'80/tcp': [{'HostPort': '80'}]}"), "published ports (-p) are not in this version",
-	 true},
-	{HOST("'PublishAllPorts': true"), "not in this version: publishing ports (-P)", true},
+	{NET("none", "'none': {'Aliases': ['a']}"), "network-scoped alias is supported only for containers in user",
+	 false},
+	{NET("bridge", "'bridge': {'IPAMConfig': {'IPv4Address': '172.17.0.9'}}"),
+	 "user specified IP address is supported on user defined networks only", false},
+	{NET("front", "'front': {'IPAMConfig': {'IPv4Address': 'fd00::1'}}"), "invalid IPv4 address: fd00::1", false},
+	{NET("front", "'front': {'IPAMConfig': {'IPv6Address': '10.0.0.1'}}"), "invalid IPv6 address: 10.0.0.1", false},
+	{NET("front", "'front': {'IPAMConfig': {'LinkLocalIPs': ['169.254.1.1']}}"), "--link-local-ip", true},
+	{NET("front", "'front': {'Aliases': ['a b']}"), "invalid alias \"a b\"", false},
+	{NET("front", "'front': {'MacAddress': 'x'}"), "invalid MAC address: x", false},
+	{NET("front", "'front': {'Links': ['a:b:c']}"), "bad format for links: a:b:c", false},
+	{NET("host", "'front': {}"), "cannot attach both user-defined and non-user-defined network-modes", false},
+	{NET("none", "'bridge': {}"), "cannot attach both user-defined and non-user-defined network-modes", false},
+	{NET("container:a", "'front': {}"), "cannot attach both user-defined and non-user-defined network-modes",
+	 false},
+	{"{'Cmd': ['x'], 'MacAddress': '02:42:ac:11:00:02', 'HostConfig': {'NetworkMode': 'front'}, "
+	 "'NetworkingConfig': "
+	 "{'EndpointsConfig': {'front': {'MacAddress': '02:42:ac:11:00:03'}}}}",
+	 "conflicting MAC addresses", false},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'host', 'Links': ['a']}}",
+	 "conflicting options: host type networking can't be used with links", false},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:'}}", "invalid container format container:<name|id>",
+	 false},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:a', 'PortBindings': {'80/tcp': [{}]}}}",
+	 "conflicting options: port publishing and the container type network mode", false},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:a', 'PublishAllPorts': true}}",
+	 "conflicting options: port publishing and the container type network mode", false},
+	{"{'Cmd': ['x'], 'ExposedPorts': {'80/tcp': {}}, 'HostConfig': {'NetworkMode': 'container:a'}}",
+	 "conflicting options: port exposing and the container type network mode", false},
+	{"{'Cmd': ['x'], 'Hostname': 'h', 'HostConfig': {'NetworkMode': 'container:a'}}",
+	 "conflicting options: hostname and the network mode", false},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:a', 'Dns': ['9.9.9.9']}}",
+	 "conflicting options: dns and the network mode", false},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:a', 'ExtraHosts': ['a:1.2.3.4']}}",
+	 "conflicting options: custom host-to-IP mapping and the network mode", false},
+	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'container:a', 'Links': ['a']}}",
+	 "conflicting options: container type network can't be used with links", false},
+	{"{'Cmd': ['x'], 'MacAddress': '02:42:ac:11:00:02', 'HostConfig': {'NetworkMode': 'container:a'}}",
+	 "conflicting options: mac-address and the network mode", false},
+	{PORTS("'http': [{}]"), "invalid port specification: \"http\"", false},
+	{PORTS("'80-81/tcp': [{}]"), "a binding is of one port of the container", false},
+	{PORTS("'80/tcp': [{}], '80': [{}]"), "\"80/tcp\" is there twice", false},
+	{PORTS("'80/tcp': [{'HostPort': '70000'}]"), "invalid port specification: \"70000\"", false},
+	{PORTS("'80/tcp': [{'HostPort': '90-80'}]"), "invalid port specification: \"90-80\"", false},
+	{PORTS("'80/tcp': [{'HostPort': '-1'}]"), "invalid port specification: \"-1\"", false},
+	{PORTS("'80/tcp': [{'HostIp': 'eth0'}]"), "invalid IP address: eth0", false},
 	// Modes
 	{HOST("'PidMode': 'x'"), "invalid PID mode: x", false},
 	{HOST("'IpcMode': 'x'"), "invalid IPC mode: x", false},
@@ -205,7 +267,6 @@ static const struct {
 	{"{'Cmd': ['x'], 'Hostname': 'a', 'HostConfig': {'NetworkMode': 'none', 'UTSMode': 'host'}}",
 	 "conflicting options: hostname and the UTS mode", false},
 	// What this version has not
-	{HOST("'Links': ['a:b']"), "--link", true},
 	{HOST("'StorageOpt': {'size': '1G'}"), "--storage-opt", true},
 	{HOST("'DeviceRequests': [{'Count': -1}]"), "--gpus", true},
 	{HOST("'KernelMemory': 10000000"), "--kernel-memory", true},
@@ -253,7 +314,7 @@ static const struct {
 	{HOST("'ExtraHosts': ['name']"), "bad format for add-host: \"name\"", false},
 	{HOST("'ExtraHosts': ['name:1.2.3']"), "invalid IP address in add-host: \"1.2.3\"", false},
 	{HOST("'ExtraHosts': ['a\\tb:1.2.3.4']"), "bad format for add-host", false},
-	{HOST("'ExtraHosts': ['name:host-gateway']"), "host-gateway", true},
+	{HOST("'Links': [':b']"), "bad format for links: :b", false},
 	{HOST("'ConsoleSize': [1]"), "ConsoleSize", false},
 	{HOST("'Annotations': {'': 'x'}"), "annotation key", false},
 	{HOST("'Isolation': 'hyperv'"), "invalid isolation 'hyperv' on linux", false},
@@ -389,9 +450,11 @@ static const struct {
 	const char *request, *image, *warning; // NULL: none
 } warned[] = {
 	{HOST("'Init': true"), NULL, NULL},
-	{"{'Cmd': ['x']}", NULL, "Bridge networking is not in this version"},
+	{"{'Cmd': ['x']}", NULL, NULL},
 	{"{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'host', 'PortBindings': {'80/tcp': []}}}", NULL,
 	 "Published ports are discarded when using host network mode"},
+	{HOST("'PublishAllPorts': true"), NULL, "Published ports are discarded: the container has the network none"},
+	{HOST("'ExtraHosts': ['name:host-gateway']"), NULL, NULL},
 	{HOST("'Init': true, 'PidMode': 'host'"), NULL, "The init process is not used"},
 	{HOST("'OomKillDisable': true"), NULL, "OOM killer is disabled for the container, but no memory limit is set"},
 	{PLAIN, "{'Healthcheck': {'Test': ['CMD', 'x']}}", "health check is not run"},

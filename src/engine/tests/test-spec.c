@@ -343,6 +343,7 @@ static char *read_file(const struct place *place, const char *name)
 
 static void test_files(void)
 {
+	const struct berth_spec_files files = {0};
 	struct place place = new_place();
 	g_autoptr(berth_container_record) record = plan(
 		"{'Cmd': ['x'], 'Hostname': 'web', 'HostConfig': {'NetworkMode': 'none', 'ExtraHosts': ['a:1.2.3.4', "
@@ -350,7 +351,7 @@ static void test_files(void)
 		"['ndots:2']}}",
 		NULL);
 
-	g_assert_true(berth_spec_write_files(place.folder_fd, record, NULL));
+	g_assert_true(berth_spec_write_files(place.folder_fd, record, &files, NULL));
 	g_autofree char *hostname = read_file(&place, "hostname");
 	g_autofree char *hosts = read_file(&place, "hosts");
 	g_autofree char *resolv_conf = read_file(&place, "resolv.conf");
@@ -365,7 +366,7 @@ static void test_files(void)
 
 	g_autoptr(berth_container_record) host =
 		plan("{'Cmd': ['x'], 'HostConfig': {'NetworkMode': 'host', 'ExtraHosts': ['a:1.2.3.4']}}", NULL);
-	g_assert_true(berth_spec_write_files(place.folder_fd, host, NULL));
+	g_assert_true(berth_spec_write_files(place.folder_fd, host, &files, NULL));
 	g_autofree char *again = read_file(&place, "hosts");
 	g_autofree char *theirs = NULL;
 	if (g_file_get_contents("/etc/hosts", &theirs, NULL, NULL))
