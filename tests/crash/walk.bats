@@ -11,6 +11,10 @@ walk() {
 	walk containers
 }
 
+@test "killed at any point of networks' lives, connecting and publishing, the engine loses and leaves nothing" {
+	walk networks
+}
+
 @test "killed at any point of images' lives, the engine loses and leaves nothing" {
 	walk images
 }

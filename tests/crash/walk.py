@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the engine at every failpoint of a scenario and checks what the next engine makes of it.
 
-    walk.py SCENARIO    containers, images, pulls, recovery or monitors; needs a build with -Dfailpoints=true in $BERTH_BUILD
+    walk.py SCENARIO    containers, networks, images, pulls, recovery or monitors; needs a build with -Dfailpoints=true in $BERTH_BUILD
 
 A scenario is a list of requests. It is run once whole, which counts the points that the engine passes; then once per
 point N, with the engine killed at the N-th. The engine is started anew, and then
@@ -54,6 +54,8 @@ class Walk:
         self.ids = {}
         self.registry = None
         self.damaged = False  # by us
+        self.networks = {}  # name -> whether it may be there: {True}, {False} or both
+        self.host = None  # name of the network namespace that the engine runs in
 
     # Requests
 
@@ -176,6 +178,70 @@ class Walk:
 
     # Checks
 
+    # Networks
+
+    def own_host(self):
+        self.host = f"berth-test-walk-{os.path.basename(self.engine.folder)[-8:]}"
+        subprocess.run(["ip", "netns", "add", self.host], check=True)
+        subprocess.run(["ip", "-n", self.host, "link", "set", "lo", "up"], check=True)
+        self.engine.under = ["nsenter", f"--net=/run/netns/{self.host}"]
+
+    def in_host(self, *words):
+        return subprocess.run([*self.engine.under, *words], check=True, capture_output=True, text=True).stdout
+
+    def links(self):
+        """Interfaces of the host but lo."""
+        return {link["ifname"] for link in json.loads(self.in_host("ip", "-j", "link"))} - {"lo"}
+
+    def network(self, name, after, *request):
+        self.networks[name] = {True, False}
+        result = self.ask(*request)
+        self.networks[name] = {after}
+        return result
+
+    def ports_of_kernel(self):
+        if "table inet berth" not in self.in_host("nft", "list", "tables"):
+            return set()
+        rules = json.loads(self.in_host("nft", "-j", "list", "map", "inet", "berth", "any4"))
+        elements = [element for item in rules["nftables"] for element in item.get("map", {}).get("elem", [])]
+        return {(key["concat"][0], key["concat"][1], value["concat"][1]) for key, value in elements}
+
+    def check_networks(self):
+        """What the kernel has is what the engine says."""
+        listed = {network["Name"]: network for network in json.loads(self.ask("GET", "/networks"))}
+        for name, allowed in self.networks.items():
+            assert (name in listed) in allowed, f"network {name} is {'' if name in listed else 'not '}there"
+        interfaces, ports = set(), set()
+        for container in self.containers():
+            if container["State"] != "running":
+                continue
+            state = json.loads(self.ask("GET", f"/containers/{container['Id']}/json"))
+            there = {link["ifname"] for link in json.loads(subprocess.run(
+                ["nsenter", "-t", str(state["State"]["Pid"]), "-n", "ip", "-j", "link"], check=True,
+                capture_output=True).stdout)} - {"lo"}
+            networks = state["NetworkSettings"]["Networks"]
+            assert len(there) == len(networks), f"{container['Names']} is on {set(networks)} and has {there}"
+            with open(f"{self.engine.folder}/run/{container['Id']}/hosts", encoding="ascii") as file:
+                hosts = file.read()
+            for name, endpoint in networks.items():
+                shown = json.loads(self.ask("GET", f"/networks/{name}"))["Containers"][container["Id"]]
+                assert shown["IPv4Address"].split("/")[0] == endpoint["IPAddress"] != ""
+                assert hosts.count(endpoint["IPAddress"] + "\t") == 1, hosts
+            assert hosts.count(container["Id"][:12]) == len(networks), hosts
+            interfaces |= {link for link in self.links() if link.startswith(f"bc{container['Id'][:12]}")}
+            assert len([link for link in interfaces if container["Id"][:12] in link]) == len(networks)
+            ports |= {(port["Type"], port["PublicPort"], port["PrivatePort"])
+                      for port in container["Ports"] if "PublicPort" in port}
+        left = {link for link in self.links() - interfaces
+                if not any(link == f"br-{network['Id'][:12]}" for network in listed.values()) and link != "berth0"}
+        assert not left, f"interfaces of nobody: {left}"
+        assert self.ports_of_kernel() == ports, f"{self.ports_of_kernel()} are published, not {ports}"
+
+    def check_nothing_left(self):
+        """After the engine's end, when nothing runs on a network."""
+        assert not self.links(), self.links()
+        assert not self.in_host("nft", "list", "ruleset"), self.in_host("nft", "list", "ruleset")
+
     def settle(self):
         """Waits until what runs in the background is done."""
         end = time.monotonic() + conftest.PATIENCE
@@ -227,6 +293,8 @@ class Walk:
                 pass
             self.engine.stop()
         self.engine.remove()
+        if self.host:
+            subprocess.run(["ip", "netns", "del", self.host], check=True)
         if self.registry:
             self.registry.close()
 
@@ -276,6 +344,34 @@ def run(walk):
     for name in ("broken", "trying"):
         walk.known[name] = walk.known[name] | {""}
     walk.ask("POST", "/containers/prune")
+
+
+def networks(walk):
+    """Networks come and go, and containers on them; ports are published and withdrawn as they run."""
+    def publish(public, private):
+        return {f"{private}/tcp": [{"HostPort": str(public)}]}
+
+    walk.network("front", True, "POST", "/networks/create", {"Name": "front", "Labels": {"a": "b"}})
+    walk.network("back", True, "POST", "/networks/create", {"Name": "back", "Internal": True})
+    walk.create("server", "sleep 1000", NetworkMode="front", PortBindings=publish(8080, 80))
+    walk.step("server", {"created"}, {"running"}, "POST", "/containers/server/start")
+    walk.ask("POST", "/networks/back/connect", {"Container": "server", "EndpointConfig": {"Aliases": ["data"]}})
+    walk.ask("POST", "/containers/server/update", {"PublishAdd": publish(8081, 81), "PublishRm": publish(8080, 80)})
+    walk.create("other", "sleep 1000", NetworkMode="bridge", AutoRemove=True)
+    walk.known["other"] = {"created", "running", ""}
+    walk.ask("POST", "/containers/other/start")
+    walk.known["other"] = {"running"}
+    walk.known["renamed"] = {"", "running"}
+    walk.step("server", {"running"}, {""}, "POST", "/containers/server/rename?name=renamed")
+    walk.known["renamed"] = {"running"}
+    walk.ask("POST", "/networks/front/disconnect", {"Container": "renamed"})
+    walk.step("renamed", {"running", "exited"}, {"running"}, "POST", "/containers/renamed/restart?t=0")
+    walk.step("other", {"running", "exited"}, {""}, "DELETE", "/containers/other?force=1")
+    walk.network("front", False, "DELETE", "/networks/front")
+    walk.step("renamed", {"running", "exited"}, {""}, "DELETE", "/containers/renamed?force=1")
+    walk.networks["back"] = {True, False}
+    walk.ask("POST", "/networks/prune")
+    walk.networks["back"] = {False}
 
 
 def images(walk):
@@ -382,7 +478,7 @@ def monitors(walk):
         pass
 
 
-SCENARIOS = {"monitors": monitors, "containers": run, "images": images, "pulls": pulls, "recovery": recovery}
+SCENARIOS = {"monitors": monitors, "containers": run, "networks": networks, "images": images, "pulls": pulls, "recovery": recovery}
 
 
 def walk_point(scenario, point, trace=None):
@@ -391,7 +487,9 @@ def walk_point(scenario, point, trace=None):
     try:
         if scenario == "recovery":
             leave(walk)
-        elif scenario in ("containers", "monitors"):
+        elif scenario in ("containers", "monitors", "networks"):
+            if scenario == "networks":
+                walk.own_host()
             walk.start()
             walk.import_image()
             walk.engine.stop()
@@ -412,6 +510,8 @@ def walk_point(scenario, point, trace=None):
         if scenario == "recovery":
             assert b"end\n" in walk.ask("GET", "/containers/ends/logs?stdout=1")
             assert json.loads(walk.ask("GET", "/containers/ends/json"))["State"]["ExitCode"] == 5
+        if scenario == "networks":
+            walk.check_networks()
         check_store(walk)
         if scenario == "pulls":
             walk.pull()  # goes on where it was
@@ -420,6 +520,8 @@ def walk_point(scenario, point, trace=None):
         else:
             walk.check_use()
         assert walk.engine.stop() == 0, walk.engine.read_log()
+        if walk.host:
+            walk.check_nothing_left()
         assert "warning" not in walk.engine.read_log(), walk.engine.read_log()
         return ended != 0 or scenario == "monitors"
     finally:

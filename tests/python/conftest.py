@@ -37,10 +37,13 @@ class Engine:
         self.log = f"{self.folder}/log"
         self.cgroup = f"berth-py-{os.path.basename(self.folder)[-8:]}"
         self.process = None
+        self.under = []  # words of a command that it is run by: into a network namespace of its own
 
     def arguments(self):
-        return [f"{BUILD}/berthd", "-D", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/run",
-                "--cgroup-parent", f"/{self.cgroup}", "--config-file", f"{self.folder}/daemon.json", "--bridge", "none"]
+        words = self.under + [f"{BUILD}/berthd", "-D", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/run",
+                "--cgroup-parent", f"/{self.cgroup}", "--config-file", f"{self.folder}/daemon.json"]
+        # Nothing of networks is made in this machine's own namespace.
+        return words if self.under else words + ["--bridge", "none"]
 
     def start(self, *more):
         if not os.path.exists(f"{self.folder}/daemon.json"):
