@@ -21,7 +21,8 @@ static void add_name(GPtrArray *names, const char *name)
 }
 
 // What it is found by on the network: its name, its aliases, twelve digits of its id, its host name.
-static char **names_of(const struct berth_container_record *record, const struct berth_container_endpoint *wanted)
+char **berth_engine__endpoint_names(const struct berth_container_record *record,
+				    const struct berth_container_endpoint *wanted)
 {
 	GPtrArray *names = g_ptr_array_new();
 	g_autofree char *short_id = g_strndup(record->id, SHORT_ID);
@@ -71,7 +72,7 @@ static struct berth_endpoint *request(const struct berth_engine_container *conta
 	endpoint->ipv6 = g_strdup(wanted->ipv6);
 	endpoint->options = copy_options(wanted->options);
 	if (berth_network_is_own(network->name))
-		endpoint->names = names_of(container->record, wanted);
+		endpoint->names = berth_engine__endpoint_names(container->record, wanted);
 	return endpoint;
 }
 

@@ -238,6 +238,57 @@ void berth_engine__network_give_back(struct berth_engine *engine, const struct b
 	BERTH_FAILPOINT("container.network.released");
 }
 
+void berth_engine__network_discard(struct berth_engine *engine, const char *id, int run_folder)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(berth_run_network) run = berth_run_network_read(run_folder, &error);
+
+	if (!run) {
+		if (!g_error_matches(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+			g_warning("container %s: what it had of networks: %s", id, error->message);
+		return;
+	}
+	for (guint i = 0; i < run->endpoints->len; i++) {
+		g_clear_error(&error);
+		if (!berth_engine__endpoint_detach(engine, run->endpoints->pdata[i], NULL, &error))
+			g_warning("container %s: leaving its network: %s", id, error->message);
+		BERTH_FAILPOINT("container.network.discarded");
+	}
+}
+
+static const struct berth_container_endpoint *wanted_on(const struct berth_container_record *record,
+							const struct berth_endpoint *endpoint)
+{
+	for (guint i = 0; record->endpoints && i < record->endpoints->len; i++) {
+		const struct berth_container_endpoint *wanted = record->endpoints->pdata[i];
+		if (g_strcmp0(wanted->network, endpoint->network) == 0 ||
+		    (!(wanted->network && *wanted->network) &&
+		     g_strcmp0(wanted->network_name, endpoint->network_name) == 0))
+			return wanted;
+	}
+	return NULL;
+}
+
+void berth_engine__network_renamed(struct berth_engine *engine, struct berth_engine_container *container)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!container->network)
+		return;
+	struct berth_run_network *next = berth_document_copy(&berth_run_network_document, container->network);
+	for (guint i = 0; i < next->endpoints->len; i++) {
+		struct berth_endpoint *endpoint = next->endpoints->pdata[i];
+		const struct berth_container_endpoint *wanted = wanted_on(container->record, endpoint);
+		if (!endpoint->names || !wanted)
+			continue;
+		g_strfreev(endpoint->names);
+		endpoint->names = berth_engine__endpoint_names(container->record, wanted);
+	}
+	set_network(engine, container, next);
+	if (!write_again(engine, container, &error) || !write_names(engine, next->endpoints, &error))
+		g_warning("container %s: its new name on its networks: %s", container->id, error->message);
+}
+
 bool berth_engine__network_is_asked_for(const struct berth_engine_container *container)
 {
 	const struct berth_container_record *record = container->record;
@@ -267,18 +318,6 @@ static void adopt_endpoint(struct berth_engine *engine, struct berth_engine_netw
 	pthread_mutex_unlock(&network->operation);
 }
 
-static bool is_wanted(const struct berth_container_record *record, const struct berth_endpoint *endpoint)
-{
-	for (guint i = 0; record->endpoints && i < record->endpoints->len; i++) {
-		const struct berth_container_endpoint *wanted = record->endpoints->pdata[i];
-		if (g_strcmp0(wanted->network, endpoint->network) == 0 ||
-		    (!(wanted->network && *wanted->network) &&
-		     g_strcmp0(wanted->network_name, endpoint->network_name) == 0))
-			return true;
-	}
-	return false;
-}
-
 // An endpoint that the record does not have is what a connect or disconnect left that was not finished.
 static void remove_unwanted(struct berth_engine *engine, struct berth_engine_container *container,
 			    struct berth_run_network *run, struct berth_monitor *monitor)
@@ -290,7 +329,7 @@ static void remove_unwanted(struct berth_engine *engine, struct berth_engine_con
 
 	for (guint i = run->endpoints->len; i-- > 0;) {
 		struct berth_endpoint *endpoint = run->endpoints->pdata[i];
-		if (is_wanted(container->record, endpoint))
+		if (wanted_on(container->record, endpoint))
 			continue;
 		berth_engine__endpoint_detach(engine, endpoint, sandbox, &error);
 		note(container, "undoing a connection", &error);

@@ -81,6 +81,18 @@ static void set_paths(struct berth_engine *engine, struct api_container_inspect 
 	inspect->log_path = logged ? berth_engine__log_path(engine, container) : g_strdup("");
 }
 
+// Links as Docker shows them: "/db:/web/data".
+static void show_links(struct api_host_config *host_config, const char *name)
+{
+	for (char **link = host_config->links; link && *link; link++) {
+		const char *target = **link == '/' ? *link + 1 : *link, *colon = strchr(target, ':');
+		size_t length = colon ? (size_t) (colon - target) : strlen(target);
+		char *shown = g_strdup_printf("/%.*s:/%s/%s", (int) length, target, name, colon ? colon + 1 : target);
+		g_free(*link);
+		*link = shown;
+	}
+}
+
 // Under engine->lock.
 static struct api_container_inspect *make(struct berth_engine *engine, const struct berth_engine_container *container)
 {
@@ -100,6 +112,7 @@ static struct api_container_inspect *make(struct berth_engine *engine, const str
 	inspect->app_armor_profile = g_strdup("");
 	inspect->config = berth_document_copy(&api_container_config_document, record->config);
 	inspect->host_config = berth_document_copy(&api_host_config_document, record->host_config);
+	show_links(inspect->host_config, record->name);
 	inspect->graph_driver = berth_document_new(&api_graph_driver_document);
 	inspect->graph_driver->name = g_strdup(inspect->driver);
 	inspect->graph_driver->data = berth_map_new();

@@ -376,6 +376,7 @@ static bool open_networks(struct berth_engine *engine, GError **error)
 		.run_folder = run,
 		.state_folder = state,
 		.pools = options->pools,
+		.no_forwarding = options->no_forwarding,
 		.firewall = {.table = "berth"},
 	};
 

@@ -63,6 +63,10 @@ void berth_engine__network_give_back(struct berth_engine *engine, const struct b
 				     struct berth_run_network *run);
 // Whether it has ports, or addresses that were asked for, which another container may ask for next.
 bool berth_engine__network_is_asked_for(const struct berth_engine_container *container);
+// What a run left that nobody took back, because the engine was killed: by the network.json of its run folder.
+void berth_engine__network_discard(struct berth_engine *engine, const char *id, int run_folder);
+// It has another name from now on, which others find it by.
+void berth_engine__network_renamed(struct berth_engine *engine, struct berth_engine_container *container);
 // A container that runs on after the engine's restart.
 bool berth_engine__network_adopt(struct berth_engine *engine, struct berth_engine_container *container,
 				 struct berth_monitor *monitor, GError **error);
@@ -73,6 +77,8 @@ struct berth_endpoint *berth_engine__endpoint_make(struct berth_engine *engine,
 						   const struct berth_engine_container *container,
 						   const struct berth_container_endpoint *wanted, int64_t slot,
 						   GError **error);
+char **berth_engine__endpoint_names(const struct berth_container_record *record,
+				    const struct berth_container_endpoint *wanted);
 void berth_engine__endpoint_release(struct berth_engine *engine, const struct berth_endpoint *endpoint);
 bool berth_engine__endpoint_attach(struct berth_engine *engine, struct berth_endpoint *endpoint,
 				   struct berth_sandbox *sandbox, GError **error);

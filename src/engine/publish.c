@@ -60,12 +60,37 @@ static void find_target(struct berth_engine *engine, const GPtrArray *endpoints,
 		}
 }
 
+// "by container 4c01db0b339c": its name says more.
+static void name_holder(struct berth_engine *engine, GError *error)
+{
+	static const char word[] = "by container ";
+	char *place = strstr(error->message, word);
+
+	if (!place)
+		return;
+	g_autoptr(berth_engine_container) holder = berth_engine__find(engine, place + strlen(word), NULL);
+	if (!holder)
+		return;
+	pthread_mutex_lock(&engine->lock);
+	g_autofree char *name = g_strdup(holder->record->name);
+	pthread_mutex_unlock(&engine->lock);
+	char *text = g_strdup_printf("%.*s%s%s", (int) (place - error->message), error->message, word, name);
+	g_free(error->message);
+	error->message = text;
+}
+
 static bool take(struct berth_engine *engine, const char *owner, int protocol, const char *host_address, uint16_t first,
 		 uint16_t last, uint16_t *ret, GError **error)
 {
 	struct berth_firewall *firewall = berth_networks_firewall(engine->networks);
 
-	return berth_firewall_port_take(firewall, owner, protocol, host_address, first, last, ret, error);
+	GError *failure = NULL;
+
+	if (berth_firewall_port_take(firewall, owner, protocol, host_address, first, last, ret, &failure))
+		return true;
+	name_holder(engine, failure);
+	g_propagate_error(error, failure);
+	return false;
 }
 
 static struct berth_run_port *new_port(int protocol, const char *host_address, uint16_t host_port, const char *address,

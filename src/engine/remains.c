@@ -7,6 +7,7 @@
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "engine/networks.h"
 #include "sys/cgroup.h"
 
 #include <fcntl.h>
@@ -49,6 +50,7 @@ static bool clear_run_folder(struct berth_engine *engine, const char *id, const 
 	if (!remove_cgroup(cgroup, id, error))
 		return false;
 	BERTH_FAILPOINT("run.clear.cgroup");
+	berth_engine__network_discard(engine, id, folder);
 	if (!berth_remove_tree_at(engine->exec_folder, id, error))
 		return false;
 	BERTH_FAILPOINT("run.clear.folder");

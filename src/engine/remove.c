@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/moment.h"
 #include "engine/names.h"
+#include "engine/networks.h"
 
 #include <signal.h>
 #include <string.h>
@@ -167,6 +168,8 @@ static bool rename_claimed(struct berth_engine *engine, struct berth_engine_cont
 		pthread_mutex_lock(&engine->lock);
 		g_hash_table_remove(engine->by_name, name);
 		pthread_mutex_unlock(&engine->lock);
+	} else {
+		berth_engine__network_renamed(engine, container);
 	}
 	return renamed;
 }

@@ -287,7 +287,8 @@ static bool up_with(struct berth_networks *networks, const struct berth_network 
 	if (!known || !find_or_make(networks, network, route, &link, &own, error))
 		return false;
 	if (!set_rules(networks, network, error) || !set_up_bridge(networks, network, route, &link, own, error) ||
-	    (!network->internal && !berth_network__forward(network->ipv4, network->ipv6, error))) {
+	    (!network->internal && !networks->no_forwarding &&
+	     !berth_network__forward(network->ipv4, network->ipv6, error))) {
 		if (own)
 			berth_links__delete(route, network->interface, NULL);
 		return false;

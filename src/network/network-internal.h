@@ -30,6 +30,7 @@ struct berth_networks {
 	struct berth_subnet bridge_subnet; // of the default bridge; its family is 0 where it is chosen
 	struct berth_address bridge_address; // as the subnet was written: the host's own on it, or the subnet's
 	char **cni_paths, **cni_folders;
+	bool no_forwarding;
 	struct berth_firewall *firewall;
 	struct berth_plugins *plugins;
 

@@ -105,6 +105,7 @@ struct berth_networks *berth_networks_new(const struct berth_networks_options *o
 	networks->routes = g_ptr_array_new_with_free_func(route_close);
 	networks->engine = g_strdup(options->engine);
 	networks->alias = g_strdup_printf("berth %s", options->engine);
+	networks->no_forwarding = options->no_forwarding;
 	networks->run_folder = g_strdup(options->run_folder);
 	networks->state_folder = g_strdup(options->state_folder);
 	networks->cni_paths = g_strdupv((char **) options->cni_paths);

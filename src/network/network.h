@@ -91,6 +91,7 @@ struct berth_networks_options {
 	const char *bridge_subnet; // of the default bridge; NULL: chosen
 	char *const *cni_paths; // folders of plugins; NULL: /usr/lib/cni and /opt/cni/bin
 	char *const *cni_folders; // of configurations; NULL: /etc/cni/net.d
+	bool no_forwarding; // the host's forwarding of packets is left as it is
 	struct berth_firewall_options firewall;
 };
 
