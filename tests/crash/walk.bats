@@ -19,6 +19,10 @@ walk() {
 	walk images
 }
 
+@test "killed at any point of volumes' lives, the engine loses and leaves nothing" {
+	walk volumes
+}
+
 @test "killed at any point of a pull or push, the engine loses and leaves nothing, and goes on" {
 	walk pulls
 }

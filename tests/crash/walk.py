@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the engine at every failpoint of a scenario and checks what the next engine makes of it.
 
-    walk.py SCENARIO    containers, networks, images, pulls, recovery or monitors; needs a build with -Dfailpoints=true in $BERTH_BUILD
+    walk.py SCENARIO    containers, networks, images, volumes, pulls, recovery or monitors
+
+needs a build with -Dfailpoints=true in $BERTH_BUILD.
 
 A scenario is a list of requests. It is run once whole, which counts the points that the engine passes; then once per
 point N, with the engine killed at the N-th. The engine is started anew, and then
@@ -28,6 +30,7 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
 import conftest  # noqa: E402
+import volumes  # noqa: E402
 from conftest import Engine, busybox_tar, eventually  # noqa: E402
 from registry import Registry  # noqa: E402
 
@@ -53,6 +56,7 @@ class Walk:
         self.known = {}  # name -> the states that it may be in; "" is: does not exist
         self.ids = {}
         self.registry = None
+        self.volumes = None
         self.damaged = False  # by us
         self.networks = {}  # name -> whether it may be there: {True}, {False} or both
         self.host = None  # name of the network namespace that the engine runs in
@@ -478,7 +482,8 @@ def monitors(walk):
         pass
 
 
-SCENARIOS = {"monitors": monitors, "containers": run, "networks": networks, "images": images, "pulls": pulls, "recovery": recovery}
+SCENARIOS = {"monitors": monitors, "containers": run, "networks": networks, "images": images, "pulls": pulls,
+             "recovery": recovery, "volumes": volumes.scenario}
 
 
 def walk_point(scenario, point, trace=None):
@@ -487,7 +492,7 @@ def walk_point(scenario, point, trace=None):
     try:
         if scenario == "recovery":
             leave(walk)
-        elif scenario in ("containers", "monitors", "networks"):
+        elif scenario in ("containers", "monitors", "networks", "volumes"):
             if scenario == "networks":
                 walk.own_host()
             walk.start()
@@ -513,12 +518,16 @@ def walk_point(scenario, point, trace=None):
         if scenario == "networks":
             walk.check_networks()
         check_store(walk)
+        if scenario == "volumes":
+            volumes.check(walk)
         if scenario == "pulls":
             walk.pull()  # goes on where it was
         if scenario in ("images", "pulls"):
             check_images(walk)
         else:
             walk.check_use()
+        if scenario == "volumes":
+            volumes.clean(walk)
         assert walk.engine.stop() == 0, walk.engine.read_log()
         if walk.host:
             walk.check_nothing_left()
