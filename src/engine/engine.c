@@ -108,7 +108,7 @@ static bool open_volumes(struct berth_engine *engine, GError **error)
 	g_autofree char *root = g_build_filename(engine->options.data_root, "volumes", NULL);
 	g_autofree char *run = g_build_filename(engine->options.exec_root, "volumes", NULL);
 
-	engine->volumes = berth_volumes_new(&(struct berth_volumes_options){root, run}, NULL, error);
+	engine->volumes = berth_volumes_new(&(struct berth_volumes_options){root, run}, engine->plugins, error);
 	return engine->volumes != NULL;
 }
 
@@ -126,6 +126,7 @@ static bool open_parts(struct berth_engine *engine, GError **error)
 	engine->snapshots = berth_store_snapshots(engine->store);
 	engine->images = berth_images_new(engine->store);
 	berth_images_on_change(engine->images, berth_engine__image_changed, engine);
+	engine->plugins = berth_plugins_new(NULL);
 	if (!open_volumes(engine, error))
 		return false;
 	engine->containers_path = g_build_filename(options->data_root, "containers", NULL);
@@ -142,7 +143,6 @@ static bool open_parts(struct berth_engine *engine, GError **error)
 	engine->seccomp = berth_seccomp_profile_builtin(error);
 	if (!engine->seccomp)
 		return false;
-	engine->plugins = berth_plugins_new(NULL);
 	return berth_engine__networks_open(engine, error);
 }
 

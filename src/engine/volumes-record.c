@@ -164,6 +164,14 @@ static bool fits(const struct berth_volume *volume, const struct berth_volume_wi
 	return true;
 }
 
+// A plugin's volume that was not made here, where nothing says that another one is meant.
+static struct berth_volume *find_foreign(struct berth_engine *engine, const struct berth_volume_wish *wish)
+{
+	bool may_be = !wish->anonymous && !wish->must_be_new && !(wish->driver && *wish->driver);
+
+	return may_be ? berth_volumes_foreign_find(engine->volumes, wish->name) : NULL;
+}
+
 struct berth_volume *berth_engine__volume_ensure(struct berth_engine *engine, const struct berth_volume_wish *wish,
 						 GError **error)
 {
@@ -174,6 +182,11 @@ struct berth_volume *berth_engine__volume_ensure(struct berth_engine *engine, co
 		return NULL;
 	}
 	g_autoptr(berth_volume) volume = find_record(engine, wish->name, &failure);
+	g_autoptr(berth_volume) foreign = volume || failure ? NULL : find_foreign(engine, wish);
+	struct berth_volume_wish completed = *wish;
+	if (foreign && !(wish->driver && *wish->driver))
+		completed.driver = foreign->driver;
+	wish = &completed;
 	bool done = !failure;
 	if (volume && volume->pending && !volume->removing && !wish->pending) { // it could not be finished
 		done = berth_engine__volume_remove_locked(engine, wish->name, &failure);

@@ -51,7 +51,8 @@ static struct api_volume *describe(struct berth_engine *engine, const struct ber
 	result->created_at = creation_text(volume->created);
 	result->labels = copy_map(volume->labels);
 	result->options = copy_map(volume->options);
-	result->scope = g_strdup("local");
+	bool global = status && berth_volume_is_global(engine->volumes, volume->driver);
+	result->scope = g_strdup(global ? "global" : "local");
 	result->status = driver && status ? driver->status(engine->volumes, volume, NULL) : NULL;
 	return result;
 }
@@ -96,6 +97,26 @@ static GPtrArray *read_all(struct berth_engine *engine, GError **error)
 		listed->users = g_strv_length(users);
 	}
 	return g_steal_pointer(&all);
+}
+
+// What plugins have that was not made here.
+static void add_foreign(struct berth_engine *engine, GPtrArray *all)
+{
+	g_autoptr(GPtrArray) foreign = berth_volumes_foreign(engine->volumes);
+	g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < all->len; i++)
+		g_hash_table_add(known, ((struct listed *) all->pdata[i])->volume->name);
+	for (guint i = 0; i < foreign->len; i++) {
+		struct berth_volume *volume = foreign->pdata[i];
+		if (!g_hash_table_add(known, volume->name)) {
+			berth_volume_free(volume);
+			continue;
+		}
+		struct listed *listed = g_new0(struct listed, 1);
+		listed->volume = volume;
+		g_ptr_array_add(all, listed);
+	}
 }
 
 static bool is_true(const char *text)
@@ -161,6 +182,7 @@ GPtrArray *berth_engine_volume_list(struct berth_engine *engine, GHashTable *fil
 	g_autoptr(GPtrArray) all = read_all(engine, error);
 	if (!all)
 		return NULL;
+	add_foreign(engine, all);
 	GPtrArray *list = g_ptr_array_new();
 	for (guint i = 0; i < all->len; i++) {
 		const struct listed *listed = all->pdata[i];
@@ -218,9 +240,15 @@ struct api_volume *berth_engine_volume_create(struct berth_engine *engine, const
 
 struct api_volume *berth_engine_volume_inspect(struct berth_engine *engine, const char *name, GError **error)
 {
-	g_autoptr(berth_volume) volume = berth_engine__volume_get(engine, name, error);
+	g_autoptr(GError) failure = NULL;
+	g_autoptr(berth_volume) volume = berth_engine__volume_get(engine, name, &failure);
 
-	return volume ? describe(engine, volume, true) : NULL;
+	if (!volume && g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		volume = berth_volumes_foreign_find(engine->volumes, name);
+	if (volume)
+		return describe(engine, volume, true);
+	g_propagate_error(error, g_steal_pointer(&failure));
+	return NULL;
 }
 
 bool berth_engine_volume_remove(struct berth_engine *engine, const char *name, bool force, GError **error)
@@ -229,6 +257,11 @@ bool berth_engine_volume_remove(struct berth_engine *engine, const char *name, b
 
 	berth_volume_lock(engine->volumes, name);
 	g_autoptr(berth_volume) volume = berth_engine__volume_get(engine, name, &failure);
+	g_autoptr(berth_volume) foreign = volume ? NULL : berth_volumes_foreign_find(engine->volumes, name);
+	if (foreign) { // it gets a record, as one that is used, so that its removal is like any other's
+		g_clear_error(&failure);
+		volume = berth_engine__volume_ensure(engine, &(struct berth_volume_wish){.name = name}, &failure);
+	}
 	bool removed = volume && berth_engine__volume_remove_locked(engine, name, &failure);
 	berth_volume_unlock(engine->volumes, name);
 	if (removed || (force && g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND)))

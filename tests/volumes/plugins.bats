@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Volumes of a plugin, which is a small web server (plugin.py): making, mounting by container, removing, listing, and
+# what happens when it goes away.
+
+load helpers
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	engine_setup
+	PLUGIN=$(basename "$WORK" | tr '[:upper:]' '[:lower:]')
+	export PLUGIN SOCKETS=/run/docker/plugins
+	mkdir -p "$SOCKETS"
+	plugin_start
+}
+
+teardown_file() {
+	plugin_stop
+	rm -f "$SOCKETS/$PLUGIN.sock"
+	rmdir -p "$SOCKETS" 2>/dev/null || true
+	engine_teardown
+}
+
+teardown() {
+	clean_up
+	: >"$WORK/calls"
+}
+
+plugin_start() {
+	/usr/bin/python3 "$BATS_TEST_DIRNAME/plugin.py" "$SOCKETS/$PLUGIN.sock" "$WORK/plugin" "$WORK/calls" >/dev/null 2>"$WORK/plugin.log" 3>&- &
+	echo $! >"$WORK/plugin.pid"
+	eventually test -S "$SOCKETS/$PLUGIN.sock"
+}
+
+plugin_stop() {
+	kill "$(cat "$WORK/plugin.pid")" 2>/dev/null || true
+}
+
+calls() {
+	grep -c "^VolumeDriver.$1 " "$WORK/calls" || true
+}
+
+@test "a plugin's volume is made, mounted for each container, and removed" {
+	[ "$(api POST /volumes/create "{\"Name\":\"far\",\"Driver\":\"$PLUGIN\"}" | jq -c '[.Driver,.Scope,.Status.state]')" = "[\"$PLUGIN\",\"global\",\"fine\"]" ]
+	id=$(container one '"Binds":["far:/d"]' sh -c 'echo text >/d/file; sleep 1000')
+	api POST "/containers/$id/start"
+	eventually test -s "$WORK/plugin/far/file"
+	grep -q "VolumeDriver.Mount far $id" "$WORK/calls"
+	[ "$(run_with '"Binds":["far:/d"]' cat /d/file)" = text ]
+	refused 409 "$id" DELETE /volumes/far
+	api DELETE "/containers/$id?force=1"
+	eventually eval '[ "$(calls Mount)" = "$(calls Unmount)" ]'
+	api DELETE /volumes/far
+	[ ! -e "$WORK/plugin/far" ]
+}
+
+@test "its first content is the image's, by VolumeDriver of the container" {
+	id=$(container one "\"VolumeDriver\":\"$PLUGIN\",\"Binds\":[\"etc:/etc\"]" true)
+	[ -s "$WORK/plugin/etc/passwd" ]
+	[ "$(calls Mount)" = "$(calls Unmount)" ]
+}
+
+@test "what the plugin refuses is refused in its words, and leaves no volume" {
+	refused 500 'told to fail' POST /volumes/create "{\"Name\":\"far\",\"Driver\":\"$PLUGIN\",\"DriverOpts\":{\"fail\":\"1\"}}"
+	[ "$(names)" = "" ]
+}
+
+@test "a volume that only the plugin knows is found, used and removed" {
+	mkdir "$WORK/plugin/known"
+	[ "$(names)" = "known " ]
+	[ "$(api GET /volumes/known | jq -r .Driver)" = "$PLUGIN" ]
+	run_with '"Binds":["known:/d"]' sh -c 'echo text >/d/file'
+	[ -s "$WORK/plugin/known/file" ]
+	[ ! -e "$WORK/data/volumes/known" ]
+	mkdir "$WORK/plugin/other"
+	api DELETE /volumes/other
+	[ ! -e "$WORK/plugin/other" ]
+}
+
+@test "a plugin that is started again is found, and what a dead engine had mounted is given back" {
+	api POST /volumes/create "{\"Name\":\"far\",\"Driver\":\"$PLUGIN\"}" >/dev/null
+	id=$(container one '"Binds":["far:/d"]' sleep 1000)
+	api POST "/containers/$id/start"
+	pid=$(api GET "/containers/$id/json" | jq .State.Pid)
+	plugin_stop
+	plugin_start
+	[ "$(run_with '"Binds":["far:/d"]' ls /d)" = "" ]
+	engine_stop KILL
+	kill -9 "$pid"
+	engine_start
+	eventually grep -q "VolumeDriver.Unmount far $id" "$WORK/calls"
+}
