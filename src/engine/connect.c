@@ -177,6 +177,7 @@ static bool enter(struct live *live, const struct berth_container_endpoint *want
 		guint place = (guint) run_place_of(next->endpoints, network);
 		berth_endpoint_free(next->endpoints->pdata[place]);
 		next->endpoints->pdata[place] = berth_document_copy(&berth_endpoint_document, made);
+		berth_endpoints_choose_default(engine->networks, next->endpoints);
 		fine = set_run(engine, container, next, error);
 	}
 	berth_engine__hosts_line(line, container->record, made);

@@ -139,7 +139,13 @@ static bool attach_endpoints(struct berth_engine *engine, struct berth_engine_co
 		if (line && !berth_engine__hosts_replace(engine, container->id, NULL, line, error))
 			return false;
 	}
-	return !told_more || write_again(engine, container, error);
+	if (!told_more)
+		return true;
+	// A gateway may be among what they chose.
+	pthread_mutex_lock(&engine->lock);
+	berth_endpoints_choose_default(engine->networks, container->network->endpoints);
+	pthread_mutex_unlock(&engine->lock);
+	return write_again(engine, container, error);
 }
 
 static bool give_resolver(struct berth_engine *engine, struct berth_engine_container *container,

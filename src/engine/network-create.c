@@ -144,13 +144,13 @@ static bool write_record(struct berth_engine *engine, const struct berth_network
 static bool make(struct berth_engine *engine, struct berth_engine_network *network, GError **error)
 {
 	if (!berth_network_up(engine->networks, network->record, error)) {
-		berth_network_down(engine->networks, network->record, NULL);
+		berth_network_remove(engine->networks, network->record, NULL);
 		return false;
 	}
 	BERTH_FAILPOINT("network.create.made");
 	if (write_record(engine, network->record, error))
 		return true;
-	berth_network_down(engine->networks, network->record, NULL);
+	berth_network_remove(engine->networks, network->record, NULL);
 	return false;
 }
 

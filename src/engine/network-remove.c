@@ -29,7 +29,7 @@ static bool remove_unused(struct berth_engine *engine, struct berth_engine_netwo
 {
 	const struct berth_network *record = network->record;
 
-	if (!berth_network_down(engine->networks, record, error))
+	if (!berth_network_remove(engine->networks, record, error))
 		return g_prefix_error(error, "error while removing network: "), false;
 	BERTH_FAILPOINT("network.remove.down");
 	if (!remove_record(engine, record, error))

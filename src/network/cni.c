@@ -386,7 +386,13 @@ bool berth_cni__sweep(struct berth_networks *networks, GError **error)
 	return swept;
 }
 
-static bool cni_down(struct berth_networks *networks, const struct berth_network *network, G_GNUC_UNUSED GError **error)
+static bool cni_down(G_GNUC_UNUSED struct berth_networks *networks, G_GNUC_UNUSED const struct berth_network *network,
+		     G_GNUC_UNUSED GError **error)
+{
+	return true;
+}
+
+static bool cni_remove(struct berth_networks *networks, const struct berth_network *network, GError **error)
 {
 	g_autofree char *path = g_strdup_printf("%s/cni", networks->state_folder);
 	berth_fd folder = berth_open_folder(path, false, 0, NULL);
@@ -402,6 +408,7 @@ const struct berth_network_driver berth_network_cni = {
 	.check = cni_check,
 	.up = cni_up,
 	.down = cni_down,
+	.remove = cni_remove,
 	.attach = cni_attach,
 	.detach = cni_detach,
 };

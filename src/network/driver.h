@@ -15,6 +15,8 @@ struct berth_network_driver {
 	bool (*check)(struct berth_networks *networks, struct berth_network *network, GError **error);
 	bool (*up)(struct berth_networks *networks, const struct berth_network *network, GError **error);
 	bool (*down)(struct berth_networks *networks, const struct berth_network *network, GError **error);
+	// The network is removed for good; it is down. NULL: nothing is to be done.
+	bool (*remove)(struct berth_networks *networks, const struct berth_network *network, GError **error);
 	bool (*attach)(struct berth_networks *networks, const struct berth_network *network,
 		       struct berth_endpoint *endpoint, struct berth_sandbox *sandbox, GError **error);
 	bool (*detach)(struct berth_networks *networks, const struct berth_network *network,

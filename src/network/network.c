@@ -255,7 +255,8 @@ static bool release_pools(struct berth_networks *networks, const struct berth_ne
 	return false;
 }
 
-bool berth_network_down(struct berth_networks *networks, const struct berth_network *network, GError **error)
+static bool take_down(struct berth_networks *networks, const struct berth_network *network, bool for_good,
+		      GError **error)
 {
 	const struct berth_network_driver *driver = berth_network_driver_find(network->driver, error);
 	g_autoptr(berth_network_known) known = driver ? find(networks, network, error) : NULL;
@@ -265,9 +266,23 @@ bool berth_network_down(struct berth_networks *networks, const struct berth_netw
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&known->making);
 	known->up = false;
 	known->index = 0;
-	if (!driver->down(networks, network, error) || !release_pools(networks, network, error))
-		return g_prefix_error(error, "network %s: ", network->name), false;
-	return true;
+	bool done = driver->down(networks, network, error);
+	if (for_good)
+		done = done && (!driver->remove || driver->remove(networks, network, error)) &&
+		       release_pools(networks, network, error);
+	if (!done)
+		g_prefix_error(error, "network %s: ", network->name);
+	return done;
+}
+
+bool berth_network_down(struct berth_networks *networks, const struct berth_network *network, GError **error)
+{
+	return take_down(networks, network, false, error);
+}
+
+bool berth_network_remove(struct berth_networks *networks, const struct berth_network *network, GError **error)
+{
+	return take_down(networks, network, true, error);
 }
 
 // Endpoints

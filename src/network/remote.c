@@ -167,8 +167,14 @@ static bool remote_up(struct berth_networks *networks, const struct berth_networ
 	return note(folder, network, CREATED, error);
 }
 
+static bool remote_down(G_GNUC_UNUSED struct berth_networks *networks,
+			G_GNUC_UNUSED const struct berth_network *network, G_GNUC_UNUSED GError **error)
+{
+	return true;
+}
+
 // A plugin that is not installed any more need not be told.
-static bool remote_down(struct berth_networks *networks, const struct berth_network *network, GError **error)
+static bool remote_remove(struct berth_networks *networks, const struct berth_network *network, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	berth_fd folder = open_folder(networks, error);
@@ -389,6 +395,7 @@ const struct berth_network_driver berth_network_remote = {
 	.check = remote_check,
 	.up = remote_up,
 	.down = remote_down,
+	.remove = remote_remove,
 	.attach = remote_attach,
 	.detach = remote_detach,
 };

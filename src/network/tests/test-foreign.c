@@ -288,7 +288,7 @@ static void test_remote(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 	must(berth_endpoint_detach(scene->networks, network, endpoint, scene->sandbox, &error), error);
 	berth_endpoint_release(scene->networks, network, endpoint);
 	g_assert_false(run(IN "ip link show wire0 >/dev/null 2>&1", OF(scene)));
-	must(berth_network_down(scene->networks, network, &error), error);
+	must(berth_network_remove(scene->networks, network, &error), error);
 	g_autofree char *all = methods(scene);
 	g_assert_cmpstr(all, ==,
 			"Plugin.Activate NetworkDriver.GetCapabilities NetworkDriver.CreateNetwork "
@@ -338,7 +338,7 @@ static void test_remote_again(struct scene *scene, G_GNUC_UNUSED gconstpointer d
 	g_assert_false(berth_endpoint_detach(scene->networks, network, endpoint, NULL, &error));
 	g_assert_nonnull(strstr(error->message, "plugin \"wire\""));
 	g_clear_error(&error);
-	must(berth_network_down(scene->networks, network, &error), error); // it is not installed any more
+	must(berth_network_remove(scene->networks, network, &error), error); // it is not installed any more
 	run("ip link del plug0 2>/dev/null");
 }
 
@@ -373,7 +373,7 @@ static void test_ipam(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 	must(berth_endpoint_detach(scene->networks, network, endpoint, scene->sandbox, &error), error);
 	berth_endpoint_release(scene->networks, network, endpoint);
 	g_assert_cmpuint(g_hash_table_size(scene->pool), ==, 1);
-	must(berth_network_down(scene->networks, network, &error), error);
+	must(berth_network_remove(scene->networks, network, &error), error);
 	g_assert_cmpuint(g_hash_table_size(scene->pool), ==, 0);
 	g_autofree char *calls = plugin_server_calls(scene->server);
 	g_assert_nonnull(strstr(calls,
@@ -462,7 +462,7 @@ static void test_cni(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 	berth_endpoint_release(scene->networks, network, endpoint);
 	g_assert_cmpint(count_leases(scene), ==, 0);
 	g_assert_false(run(IN "ip link show eth0 >/dev/null 2>&1", OF(scene)));
-	must(berth_network_down(scene->networks, network, &error), error);
+	must(berth_network_remove(scene->networks, network, &error), error);
 	run("ip link del cni-test0");
 }
 
