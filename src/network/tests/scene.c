@@ -169,6 +169,8 @@ bool scene_open(struct scene *scene, const char *engine)
 	scene_run(-1, "ip link set lo up");
 	scene->folder = g_dir_make_tmp("berth-network-XXXXXX", NULL);
 	start(scene, engine);
+	berth_networks_sweep(scene->networks, &scene->error); // the firewall is made from then on
+	g_assert_no_error(scene->error);
 	return true;
 }
 
