@@ -24,9 +24,9 @@
 #define ATTEMPTS 64
 #define XFS_MAGIC 0x58465342
 
-static int quota_call(int folder, int command, uint32_t project, struct if_dqblk *block)
+static int quota_call(int folder, unsigned command, uint32_t project, struct if_dqblk *block)
 {
-	return (int) syscall(SYS_quotactl_fd, folder, QCMD(command, PRJQUOTA), project, block);
+	return (int) syscall(SYS_quotactl_fd, folder, command << SUBCMDSHIFT | PRJQUOTA, project, block);
 }
 
 static const char *file_system(int folder)
