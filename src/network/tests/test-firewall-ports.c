@@ -120,7 +120,8 @@ static void test_processes(void)
 	if (!firewall)
 		return;
 	prctl(PR_SET_NAME, "a web server");
-	berth_fd everywhere = bound(AF_INET6, SOCK_STREAM, "::", 80), local = bound(AF_INET, SOCK_STREAM, "127.0.0.1", 81),
+	berth_fd everywhere = bound(AF_INET6, SOCK_STREAM, "::", 80),
+		 local = bound(AF_INET, SOCK_STREAM, "127.0.0.1", 81),
 		 datagrams = bound(AF_INET, SOCK_DGRAM, "192.0.2.1", 82);
 	g_assert_true(everywhere >= 0 && local >= 0 && datagrams >= 0);
 	refuse(firewall, IPPROTO_TCP, NULL, 80, 80, BERTH_ERROR_CONFLICT, us);
@@ -226,9 +227,10 @@ static void test_cost(void)
 	start = g_get_monotonic_time();
 	g_assert_true(berth_firewall_sync(firewall, NULL));
 	gint64 whole = g_get_monotonic_time() - start;
-	g_test_message("a port with 0 published: %.0f us (withdrawn: %.0f us); with 2000: %.0f us (%.0f us), ratio %.2f; "
-		       "the first network: %d us; all put back: %d us",
-		       first, first_withdrawn, last, last_withdrawn, last / first, (int) made, (int) whole);
+	g_test_message(
+		"a port with 0 published: %.0f us (withdrawn: %.0f us); with 2000: %.0f us (%.0f us), ratio %.2f; "
+		"the first network: %d us; all put back: %d us",
+		first, first_withdrawn, last, last_withdrawn, last / first, (int) made, (int) whole);
 	g_assert_cmpfloat(last, <, 3 * first + 200);
 	g_assert_cmpfloat(last_withdrawn, <, 3 * first_withdrawn + 200);
 	berth_firewall_free(firewall, false);
