@@ -372,8 +372,8 @@ char *berth_firewall_restriction(struct berth_firewall *firewall)
 	(void) locker;
 
 	if (firewall->policy == BERTH_PUBLISH_LOCAL)
-		return g_strdup("published ports are open to this host and its containers only, as the publish policy "
-				"'local' says");
+		return g_strdup("published ports are open to this host and its containers only, as the engine's "
+				"--published-ports=local says");
 	if (firewall->policy == BERTH_PUBLISH_OPEN || !open_sockets(firewall, NULL))
 		return NULL;
 	take_changes(firewall, 0);
@@ -382,7 +382,8 @@ char *berth_firewall_restriction(struct berth_firewall *firewall)
 	if (!firewall->filtered)
 		return NULL;
 	return g_strdup_printf("published ports are open to this host and its containers only, because the host's "
-			       "firewall filters what comes in (%s); the publish policy 'open' opens them to everybody",
+			       "firewall filters what comes in (%s); the engine's --published-ports=open opens them to "
+			       "everybody",
 			       firewall->filtered);
 }
 

@@ -419,7 +419,7 @@ static void test_policies(void)
 	firewall = open_networks(BERTH_PUBLISH_LOCAL);
 	publish_some(firewall);
 	g_autofree char *words = berth_firewall_restriction(firewall);
-	g_assert_nonnull(strstr(words, "'local'"));
+	g_assert_nonnull(strstr(words, "=local"));
 	expect_both(OUTSIDE, "203.0.113.1", 8080, NOTHING);
 	expect_both(HOST, "203.0.113.1", 8080, "a 203.0.113.1");
 	expect_both(B, "203.0.113.1", 8080, "a 172.30.1.1");
