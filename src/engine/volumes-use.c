@@ -70,7 +70,7 @@ static bool fill(struct preparing *this, const struct berth_container_mount *mou
 	if (!empty)
 		return true;
 	return open_image(this, mount->destination, &image, error) &&
-	       (image < 0 || berth_volume_fill(place.work, place.data, image, error));
+	       (image < 0 || berth_volume_fill(volume, place.work, place.data, image, error));
 }
 
 static bool prepare_volume(struct preparing *this, struct berth_container_mount *mount, GError **error)

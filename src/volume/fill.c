@@ -124,7 +124,7 @@ bool berth_volume_fill_finish(int work, int data, GError **error)
 	return move_in(work, data, error);
 }
 
-bool berth_volume_fill(int work, int data, int image, GError **error)
+bool berth_volume_fill(const struct berth_volume *volume, int work, int data, int image, GError **error)
 {
 	bool empty, nothing;
 
@@ -135,9 +135,9 @@ bool berth_volume_fill(int work, int data, int image, GError **error)
 	if (!berth_volume_is_empty(image, &nothing, error))
 		return false;
 	if (nothing)
-		return berth_tree_copy_attributes(image, data, error);
+		return berth_tree_copy_attributes(image, data, error) && berth_volume_local_own(volume, data, error);
 	berth_fd new = berth_volume_fill_begin(work, error);
-	bool done = new >= 0 && berth_tree_copy(image, new, error);
+	bool done = new >= 0 && berth_tree_copy(image, new, error) && berth_volume_local_own(volume, new, error);
 	if (!done)
 		berth_volume_fill_cancel(work);
 	return done && berth_volume_fill_finish(work, data, error);

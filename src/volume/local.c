@@ -32,10 +32,9 @@ static const struct {
 	const char *name;
 	const char *needs[2];
 } known[] = {
-	{"type", {"device"}},
-	{"device", {"type"}},
-	{"o", {"device", "type"}},
-	{"size", {NULL}},
+	{"type", {"device"}}, {"device", {"type"}}, {"o", {"device", "type"}},
+	{"size", {NULL}},     {"uid", {NULL}}, // of the volume's own folder
+	{"gid", {NULL}},      {"mode", {NULL}},
 };
 
 static bool check_names(const struct berth_volume *volume, GError **error)
@@ -70,13 +69,51 @@ static bool read_size(const struct berth_volume *volume, int64_t *ret, GError **
 	return true;
 }
 
+// A number in that base; *ret is `fallback` if the option is not given.
+static bool read_number(const struct berth_volume *volume, const char *name, unsigned base, uint64_t most,
+			uint64_t fallback, uint64_t *ret, GError **error)
+{
+	const char *text = option(volume, name);
+
+	*ret = fallback;
+	return !text || (g_ascii_isdigit(text[0]) && g_ascii_string_to_unsigned(text, base, 0, most, ret, NULL)) ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "option %s: invalid number: '%s'", name, text);
+}
+
+struct owner {
+	uint64_t uid, gid, mode;
+};
+#define AS_IT_IS UINT64_MAX
+
+static bool read_owner(const struct berth_volume *volume, struct owner *ret, GError **error)
+{
+	return read_number(volume, "uid", 10, UINT32_MAX - 1, AS_IT_IS, &ret->uid, error) &&
+	       read_number(volume, "gid", 10, UINT32_MAX - 1, AS_IT_IS, &ret->gid, error) &&
+	       read_number(volume, "mode", 8, 07777, AS_IT_IS, &ret->mode, error);
+}
+
+bool berth_volume_local_own(const struct berth_volume *volume, int data, GError **error)
+{
+	struct owner owner;
+
+	if (strcmp(volume->driver, berth_volume_local.name) != 0 || !volume->options || option(volume, "type"))
+		return true;
+	if (!read_owner(volume, &owner, error))
+		return false;
+	if ((owner.uid != AS_IT_IS || owner.gid != AS_IT_IS) && fchown(data, (uid_t) owner.uid, (gid_t) owner.gid) < 0)
+		return berth_error_set_errno(error, errno, "set the owner of volume %s", volume->name);
+	return owner.mode == AS_IT_IS || fchmod(data, (mode_t) owner.mode) == 0 ||
+	       berth_error_set_errno(error, errno, "set the mode of volume %s", volume->name);
+}
+
 static bool check(G_GNUC_UNUSED struct berth_volumes *volumes, const struct berth_volume *volume, GError **error)
 {
+	struct owner owner;
 	int64_t size;
 
 	if (!volume->options || g_hash_table_size(volume->options) == 0)
 		return true;
-	if (!check_names(volume, error) || !read_size(volume, &size, error))
+	if (!check_names(volume, error) || !read_size(volume, &size, error) || !read_owner(volume, &owner, error))
 		return false;
 	if (!is_mounted(volume))
 		return true;
@@ -85,16 +122,25 @@ static bool check(G_GNUC_UNUSED struct berth_volumes *volumes, const struct bert
 				       "option size limits a folder of this host; with type give the file system's own "
 				       "option, as o=size=%s of tmpfs",
 				       option(volume, "size"));
+	if (owner.uid != AS_IT_IS || owner.gid != AS_IT_IS || owner.mode != AS_IT_IS)
+		return berth_error_set(
+			error, BERTH_ERROR_INVALID,
+			"options uid, gid and mode are of a folder of this host; with type give the file "
+			"system's own, as o=uid=1000 of tmpfs");
 	return berth_local__check_mount(volume, error);
 }
 
-static bool make_parts(int folder, int64_t size, GError **error)
+static bool make_parts(const struct berth_volume *volume, int folder, int64_t size, GError **error)
 {
 	// Before anything is in it, for it is handed down.
 	if (size > 0 && !berth_quota_set(folder, size, "the volume", error))
 		return false;
-	return (mkdirat(folder, DATA, 0755) == 0 && fchmodat(folder, DATA, 0755, 0) == 0) ||
-	       berth_error_set_errno(error, errno, "make its folder " DATA);
+	if (mkdirat(folder, DATA, 0755) < 0 || fchmodat(folder, DATA, 0755, 0) < 0)
+		return berth_error_set_errno(error, errno, "make its folder " DATA);
+	berth_fd data = openat(folder, DATA, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (data < 0)
+		return berth_error_set_errno(error, errno, "open its folder " DATA);
+	return berth_volume_local_own(volume, data, error);
 }
 
 static bool create(struct berth_volumes *volumes, const struct berth_volume *volume, GError **error)
@@ -111,7 +157,7 @@ static bool create(struct berth_volumes *volumes, const struct berth_volume *vol
 		return berth_error_set_errno(error, errno, "make its folder");
 	BERTH_FAILPOINT("volume.create.folder");
 	berth_fd folder = openat(volumes->root_fd, new, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool made = folder >= 0 ? make_parts(folder, size, error)
+	bool made = folder >= 0 ? make_parts(volume, folder, size, error)
 				: berth_error_set_errno(error, errno, "open its new folder");
 	BERTH_FAILPOINT("volume.create.made");
 	made = made && (renameat(volumes->root_fd, new, volumes->root_fd, volume->name) == 0 ||

@@ -105,9 +105,9 @@ void berth_volumes_points_clear(struct berth_volumes *volumes, const char *id);
 int berth_volume_open_subpath(int folder, const char *path, GError **error);
 
 // fill.c. Copies what is in `image` into `data` if that is empty, with the folder's own owner, mode, times and extended
-// attributes: whole, or not at all. What is copied waits in folder `work`, on the same file system, which may be `data`
-// itself. The caller has locked the volume.
-bool berth_volume_fill(int work, int data, int image, GError **error);
+// attributes (but for what the volume's options say): whole, or not at all. What is copied waits in folder `work`, on
+// the same file system, which may be `data` itself. The caller has locked the volume.
+bool berth_volume_fill(const struct berth_volume *volume, int work, int data, int image, GError **error);
 bool berth_volume_is_empty(int data, bool *ret, GError **error);
 // Makes a new folder in `work`, to be filled by the caller and then moved into `data` (which must be empty) by finish;
 // a crash before loses it, one after does not.
@@ -120,6 +120,9 @@ bool berth_volume_fill_recover(int work, int data, GError **error);
 // Of a volume of the local driver: its own folder (mode 0700) and the data's, which is its _data, or where its file
 // system is mounted for the caller. -1 on failure.
 int berth_volume_local_folder(struct berth_volumes *volumes, const char *name, GError **error);
+
+// Gives `data` the owner and mode that the volume's options uid, gid and mode ask for, if they do.
+bool berth_volume_local_own(const struct berth_volume *volume, int data, GError **error);
 
 // usage.c. Bytes of all files in a folder, those with several names once.
 bool berth_volume_usage(int folder, int64_t *ret_bytes, GError **error);

@@ -29,6 +29,17 @@ teardown() { clean_up; }
 	[ "$status" -ne 0 ]
 }
 
+@test "a volume's folder has the owner and mode that were asked for, whatever the image's has" {
+	api POST /volumes/create '{"Name":"data","DriverOpts":{"uid":"1000","gid":"1001","mode":"2770"}}'
+	[ "$(stat -c %u:%g:%a "$(data_of data)")" = 1000:1001:2770 ]
+	container one '"Binds":["data:/etc"]' true
+	[ -s "$(data_of data)/passwd" ]
+	[ "$(stat -c %u:%g:%a "$(data_of data)")" = 1000:1001:2770 ]
+	refused 400 "option mode: invalid number: '999'" POST /volumes/create '{"Name":"more","DriverOpts":{"mode":"999"}}'
+	refused 400 "option uid: invalid number: '-1'" POST /volumes/create '{"Name":"more","DriverOpts":{"uid":"-1"}}'
+	refused 400 'as o=uid=1000 of tmpfs' POST /volumes/create '{"Name":"more","DriverOpts":{"type":"tmpfs","device":"x","uid":"1"}}'
+}
+
 @test "names and drivers that cannot be are refused, and nothing is made" {
 	for name in x ../x a/b .hidden 'a b' -x; do
 		refused 400 "create $name:" POST /volumes/create "{\"Name\":\"$name\"}"
