@@ -202,11 +202,14 @@ static bool set_up_bridge(struct berth_networks *networks, const struct berth_ne
 {
 	g_autofree char *accept = g_strdup_printf("ipv6/conf/%s/accept_ra", network->interface);
 	g_autofree char *disable = g_strdup_printf("ipv6/conf/%s/disable_ipv6", network->interface);
+	// No other machine is on the bridge: a wait for one that has its link-local address would only keep the first
+	// seconds' connections over IPv6 from their container.
+	g_autofree char *detection = g_strdup_printf("ipv6/conf/%s/accept_dad", network->interface);
 	g_autofree char *address = own_address(network, AF_INET), *address6 = own_address(network, AF_INET6);
 	g_autofree char *alias = berth_links__alias(networks, network->id);
 	struct ifinfomsg header = {.ifi_index = link->index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
 
-	if (!berth_links__write_setting(accept, "0", error) ||
+	if (!berth_links__write_setting(accept, "0", error) || !berth_links__write_setting(detection, "0", error) ||
 	    !berth_links__write_setting(disable, network->ipv6 ? "0" : "1", error))
 		return false;
 	berth_netlink_begin(route, RTM_NEWLINK, 0, &header, sizeof header);

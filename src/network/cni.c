@@ -317,7 +317,7 @@ static GPtrArray *list_kept(const char *path, const char *ending)
 
 static bool is_there(struct berth_networks *networks, struct berth_network_known *known, const char *endpoint)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&networks->lock);
 
 	return known && g_hash_table_contains(known->endpoints, endpoint);
 }

@@ -285,7 +285,7 @@ bool berth_firewall__apply(struct berth_firewall *firewall, const GArray *items,
 
 bool berth_firewall_sync(struct berth_firewall *firewall, GError **error)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&firewall->lock);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
 	(void) locker;
 
 	GHashTableIter iter;
@@ -355,7 +355,7 @@ static bool look(struct berth_firewall *firewall, GError **error)
 
 bool berth_firewall_look(struct berth_firewall *firewall, GError **error)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&firewall->lock);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
 	(void) locker;
 	bool done = look(firewall, error);
 
@@ -368,7 +368,7 @@ bool berth_firewall_look(struct berth_firewall *firewall, GError **error)
 
 char *berth_firewall_restriction(struct berth_firewall *firewall)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&firewall->lock);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
 	(void) locker;
 
 	if (firewall->policy == BERTH_PUBLISH_LOCAL)
@@ -389,7 +389,7 @@ char *berth_firewall_restriction(struct berth_firewall *firewall)
 
 char *berth_firewall_obstacle(struct berth_firewall *firewall)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&firewall->lock);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
 	(void) locker;
 	g_autoptr(GPtrArray) bridges = g_ptr_array_new();
 	GHashTableIter iter;

@@ -146,7 +146,7 @@ struct berth_firewall *berth_networks_firewall(struct berth_networks *networks)
 
 struct berth_network_known *berth_networks__find(struct berth_networks *networks, const char *id)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&networks->lock);
 	struct berth_network_known *known = g_hash_table_lookup(networks->known, id);
 
 	return known ? g_atomic_rc_box_acquire(known) : NULL;
@@ -171,7 +171,7 @@ struct berth_netlink *berth_networks__route_locked(struct berth_networks *networ
 
 struct berth_netlink *berth_networks__route(struct berth_networks *networks, GError **error)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&networks->lock);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&networks->lock);
 
 	return berth_networks__route_locked(networks, error);
 }
@@ -225,7 +225,7 @@ void berth_networks_forget(struct berth_networks *networks, const char *id)
 static bool bring_up(struct berth_networks *networks, const struct berth_network_driver *driver,
 		     const struct berth_network *network, struct berth_network_known *known, GError **error)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&known->making);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&known->making);
 
 	if (known->up)
 		return true;
@@ -263,7 +263,7 @@ static bool take_down(struct berth_networks *networks, const struct berth_networ
 
 	if (!known)
 		return false;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&known->making);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&known->making);
 	known->up = false;
 	known->index = 0;
 	bool done = driver->down(networks, network, error);

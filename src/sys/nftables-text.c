@@ -81,7 +81,7 @@ static char *run(const char *commands, bool json, GError **error)
 
 	if (!load(&library, error))
 		return NULL;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&one_at_a_time);
+	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&one_at_a_time);
 	(void) locker;
 	struct nft_ctx *context = library.ctx_new(0);
 	if (!context) {

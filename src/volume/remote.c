@@ -188,8 +188,6 @@ const struct berth_volume_driver berth_volume_remote = {
 
 bool berth_volume_is_global(struct berth_volumes *volumes, const char *driver)
 {
-	g_autofree char *scope = NULL;
-
 	if (!volumes->plugins || strcmp(driver, berth_volume_local.name) == 0)
 		return false;
 	BERTH_AUTO_JSON json_t *answer = call(volumes, driver, "Capabilities", NULL, NULL);
