@@ -71,12 +71,13 @@ network_setup() {
 	engine_setup "$@"
 }
 
-# Removes networks that a test made.
+# Removes networks that a test made: all but those that $KEEP names.
 remove_networks() {
-	local ids
-	ids=$(berth network ls -q --filter type=custom) || return 1
+	local names
+	names=$(berth network ls --format '{{.Name}}' --filter type=custom) || return 1
+	names=$(grep -vxF -e "${KEEP:-bridge}" <<<"$names") || true
 	# shellcheck disable=SC2086
-	[ -z "$ids" ] || berth network rm $ids >/dev/null
+	[ -z "$names" ] || berth network rm $names >/dev/null
 }
 
 # What of containers and networks is in the host's namespace: interfaces and names of tables.
@@ -120,7 +121,7 @@ background() {
 		esac
 		;;
 	esac
-	"$@" >"$OUTPUT" 2>&1 </dev/null 3>&- 4>&- &
+	"$@" >"$OUTPUT" 2>&1 <"${INPUT:-/dev/null}" 3>&- 4>&- 8>&- &
 	PEER=$!
 	echo "$PEER" >>"$BATS_TEST_TMPDIR/peers"
 }
@@ -140,6 +141,18 @@ unserve() {
 		wait "$pid" || true
 	done <"$BATS_TEST_TMPDIR/peers"
 	rm "$BATS_TEST_TMPDIR/peers"
+}
+
+# hold in_host|in_outside ADDRESS PORT: a connection that stays until unserve; what is written to descriptor 8 is sent,
+# a line a message, and answers come to $OUTPUT.
+hold() {
+	local INPUT
+	INPUT=$(mktemp -u "$BATS_TEST_TMPDIR/input-XXXXXX")
+	mkfifo "$INPUT"
+	exec 8<>"$INPUT"
+	background "$1" "$peer" hold "$2" "$3"
+	eventually grep -q connected "$OUTPUT"
+	HELD=$OUTPUT
 }
 
 # launch NAME [flags of run] [-- COMMAND...]: a container that waits, or runs the command, with `peer` in /peer.

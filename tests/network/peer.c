@@ -6,6 +6,8 @@
 //	ask PROTOCOL ADDRESS PORT [MESSAGE]  sends a message ("hello") and prints the answer
 //	hold ADDRESS PORT                    a TCP connection: sends each line, prints the answer
 //	rate ADDRESS PORT SECONDS            exchanges messages over one TCP connection; prints how many a second
+//	drink PORT                           reads all that comes over TCP connections, one after another
+//	pour ADDRESS PORT SECONDS            sends as much as it can over one; prints megabits a second
 //	connects ADDRESS PORT COUNT          as many TCP connections one after another; prints microseconds for each
 //
 // PROTOCOL is tcp, udp or sctp. BERTH_PEER_PATIENCE is how many milliseconds ask waits (2000).
@@ -223,6 +225,45 @@ static int rate(const char *address, const char *port, double seconds)
 	return 0;
 }
 
+static _Noreturn void drink(const char *port)
+{
+	static char data[256 << 10];
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t) atoi(port))};
+	int fd = open_socket(AF_INET6, "tcp"), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (bind(fd, (struct sockaddr *) &six, sizeof six) < 0 || listen(fd, 16) < 0)
+		fail("listening");
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		int client = accept(fd, NULL, NULL);
+		while (client >= 0 && recv(client, data, sizeof data, 0) > 0)
+			;
+		// All that was sent has been read: the other side waits for this.
+		close(client);
+	}
+}
+
+static int pour(const char *address, const char *port, double seconds)
+{
+	static char data[256 << 10];
+	int fd = reach("tcp", address, port, 10000);
+	double started = now(), sent = 0;
+
+	while (now() - started < seconds) {
+		ssize_t count = send(fd, data, sizeof data, MSG_NOSIGNAL);
+		if (count < 0)
+			fail("send");
+		sent += (double) count;
+	}
+	shutdown(fd, SHUT_WR);
+	if (recv(fd, data, 1, 0) != 0)
+		fail("the end");
+	printf("%.0f\n", sent * 8 / 1e6 / (now() - started));
+	return 0;
+}
+
 static int connects(const char *address, const char *port, long count)
 {
 	struct linger linger = {1, 0};
@@ -258,8 +299,12 @@ int main(int argc, char **argv)
 		return hold(argv[2], argv[3]);
 	if (strcmp(what, "rate") == 0 && argc == 5)
 		return rate(argv[2], argv[3], atof(argv[4]));
+	if (strcmp(what, "drink") == 0 && argc == 3)
+		drink(argv[2]);
+	if (strcmp(what, "pour") == 0 && argc == 5)
+		return pour(argv[2], argv[3], atof(argv[4]));
 	if (strcmp(what, "connects") == 0 && argc == 5)
 		return connects(argv[2], argv[3], atol(argv[4]));
-	fputs("usage: peer answer|ask|hold|rate|connects …\n", stderr);
+	fputs("usage: peer answer|ask|hold|rate|drink|pour|connects …\n", stderr);
 	return 2;
 }

@@ -1,0 +1,170 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Networks that come to running containers and go again, several at once, names, and what is no bridge.
+
+load helpers
+bats_require_minimum_version 1.5.0
+
+setup_file() { network_setup; }
+teardown_file() { network_teardown; }
+teardown() {
+	unserve
+	remove_containers
+	remove_networks
+}
+
+@test "connect and disconnect while it runs" {
+	berth network create front >/dev/null
+	berth network create back >/dev/null
+	answerer one tcp 7000 --network front
+	answerer two tcp 7000 --network back
+	hold in_host "$(address4 one front)" 7000
+	berth network connect --ip "$(address4 two back | sed 's/[0-9]*$/77/')" back one
+	[[ "$(address4 one back)" == *.77 ]]
+	in_container one ip -o link show dev eth1
+	[[ "$(from in_container two -- tcp "$(address4 one back)" 7000)" == "$(address4 two back) "* ]]
+	[ "$(berth network inspect -f '{{len .Containers}}' back)" = 2 ]
+	run berth network connect back one
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"already exists in network"* || "$output" == *"already attached"* ]]
+	berth network disconnect back one
+	not_from in_container two -- tcp 10.255.0.1 7000
+	run ! in_container one ip -o link show dev eth1
+	[ "$(berth network inspect -f '{{len .Containers}}' back)" = 1 ]
+	echo still >&8
+	eventually grep -q still "$HELD"
+	exec 8>&-
+	# its last one, and another
+	berth network disconnect front one
+	run ! in_container one ip -o link show dev eth0
+	berth network connect back one
+	from in_container two -- tcp "$(address4 one back)" 7000
+	run berth network disconnect front one
+	[ "$status" -eq 1 ]
+	run berth network rm back
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"has active endpoints"* ]]
+}
+
+@test "several networks at once: interfaces in their order, one default route, by priority" {
+	berth network create aaa >/dev/null
+	berth network create bbb >/dev/null
+	berth network create --internal inner >/dev/null
+	gateway() {
+		berth network inspect -f '{{(index .IPAM.Config 0).Gateway}}' "$1"
+	}
+	launch one --network inner --network bbb --network aaa
+	[ "$(in_container one ip -o -4 addr | grep -c eth)" -eq 3 ]
+	in_container one ip -4 -o addr show dev eth0 | grep -q "$(address4 one inner)/"
+	[ "$(in_container one ip route | grep -c ^default)" -eq 1 ]
+	in_container one ip route | grep -q "^default via $(gateway aaa)"
+	launch two --network aaa --network name=bbb,gw-priority=5
+	in_container two ip route | grep -q "^default via $(gateway bbb)"
+	berth network disconnect bbb two
+	in_container two ip route | grep -q "^default via $(gateway aaa)"
+	serve in_outside tcp 7000
+	from in_container two -- tcp $FAR4 7000
+}
+
+@test "networks of a stopped container are there when it starts" {
+	berth network create front >/dev/null
+	berth create --name one busybox sleep 1000 >/dev/null
+	berth network connect --alias web front one
+	berth network disconnect bridge one
+	berth start one
+	[ -n "$(address4 one front)" ]
+	[ "$(berth inspect -f '{{len .NetworkSettings.Networks}}' one)" = 1 ]
+	[[ "$(berth inspect -f '{{(index .NetworkSettings.Networks "front").Aliases}}' one)" == *web* ]]
+	berth stop -t 0 one
+	run berth network rm front
+	[ "$status" -eq 0 ] || [[ "$output" == *"active endpoints"* ]]
+}
+
+@test "names: the container's, its aliases, of both, and the hosts file" {
+	berth network create front >/dev/null
+	answerer one tcp 7000 --network front --network-alias web --network-alias also
+	launch two --network front --add-host fixed:192.0.2.7 --add-host gate:host-gateway
+	inside two ping -qc 1 -W 2 one
+	inside two ping -qc 1 -W 2 web
+	inside two ping -qc 1 -W 2 also
+	inside two grep -q "^192.0.2.7.fixed$" /etc/hosts
+	inside two ping -qc 1 -W 2 gate
+	inside two cat /etc/resolv.conf | grep -q '^nameserver 127.0.0.11'
+	run ! inside two ping -qc 1 -W 2 nobody
+	berth network connect --alias late front "$(berth run -d busybox sleep 1000)"
+	inside two ping -qc 1 -W 2 late
+}
+
+@test "links: addresses in hosts, variables, on the default bridge and on others" {
+	answerer db tcp 5432 --expose 5432
+	launch web --link db:database
+	inside web grep -q "$(address4 db).*database" /etc/hosts
+	berth inspect -f '{{.HostConfig.Links}}' web | grep -q /db:/web/database
+	berth run --rm --link db:database busybox env >"$BATS_TEST_TMPDIR/env"
+	grep -qx "DATABASE_PORT=tcp://$(address4 db):5432" "$BATS_TEST_TMPDIR/env"
+	grep -qx "DATABASE_PORT_5432_TCP_ADDR=$(address4 db)" "$BATS_TEST_TMPDIR/env"
+	grep -qx "DATABASE_PORT_5432_TCP_PORT=5432" "$BATS_TEST_TMPDIR/env"
+	berth network create front >/dev/null
+	launch other --network front
+	launch linked --network front --link other:friend
+	inside linked ping -qc 1 -W 2 friend
+	run berth run --rm --link nobody:x busybox true
+	[ "$status" -eq 125 ]
+	[[ "$output" == *nobody* ]]
+}
+
+@test "container:NAME shares all of it, host is the host's, none has nothing" {
+	answerer one tcp 7000 -p 8080:7000
+	launch two --network container:one
+	from in_container two -- tcp 127.0.0.1 7000
+	[ "$(in_container two readlink /proc/self/ns/net)" = "$(in_container one readlink /proc/self/ns/net)" ]
+	[ "$(inside two hostname)" = "$(inside one hostname)" ]
+	run berth run --rm --network container:one -p 80:80 busybox true
+	[ "$status" -eq 125 ]
+	[[ "$output" == *"conflicting options"* ]]
+	run berth run --rm --network container:nobody busybox true
+	[ "$status" -eq 125 ]
+	launch three --network host
+	[ "$(in_container three readlink /proc/self/ns/net)" = "$(in_host readlink /proc/self/ns/net)" ]
+	background in_container three "$peer" answer tcp 7001
+	eventually grep -q ready "$OUTPUT"
+	from in_outside -- tcp $HOST4 7001
+	launch four --network none
+	[ "$(in_container four ip -o link | wc -l)" -eq 1 ]
+	background in_container four "$peer" answer tcp 7002
+	eventually grep -q ready "$OUTPUT"
+	from in_container four -- tcp 127.0.0.1 7002
+	not_from in_container four -- tcp $HOST4 7001
+}
+
+@test "macvlan: a machine of its own on the wire" {
+	berth network create -d macvlan -o parent=wire --subnet 203.0.113.0/24 --ip-range 203.0.113.128/25 \
+		--gateway $OUTSIDE4 lan >/dev/null
+	answerer one tcp 7000 --network lan
+	launch two --network lan --ip 203.0.113.200
+	[ "$(from in_outside -- tcp "$(address4 one lan)" 7000)" = "$OUTSIDE4 $(address4 one lan) hello" ]
+	serve in_outside tcp 7001
+	[[ "$(from in_container two -- tcp $FAR4 7001)" == "203.0.113.200 "* ]]
+	from in_container two -- tcp "$(address4 one lan)" 7000
+	run berth network create -d macvlan -o parent=nosuch0 other
+	[ "$status" -eq 1 ] || {
+		run berth run --rm --network other busybox true
+		[ "$status" -eq 125 ]
+	}
+	[[ "$output" == *nosuch0* ]]
+}
+
+@test "none of a container's life leaves an interface, also where a start fails" {
+	local i before
+	before=$(network_objects)
+	berth network create front >/dev/null
+	for i in 1 2 3; do
+		run -127 berth run --rm --network front busybox nosuchprogram
+		berth run --rm --network front busybox true
+	done
+	berth network rm front >/dev/null
+	eventually same_objects "$before"
+}
+same_objects() {
+	[ "$(network_objects)" = "$1" ]
+}

@@ -1,0 +1,153 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What goes on without the engine, and what is put right after a crash, a flush, or somebody's hand.
+
+load helpers
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	network_setup
+	berth network create --ipv6 both >/dev/null
+	KEEP=both
+	export KEEP
+}
+teardown_file() {
+	berth network rm both >/dev/null
+	network_teardown
+}
+teardown() {
+	unserve
+	remove_containers
+	remove_networks
+}
+
+@test "the engine is killed: traffic, names and ports go on, and the next one adopts all of it" {
+	answerer one tcp 80 --network both -p 8080:80
+	launch two --network both
+	hold in_outside $HOST4 8080
+	local address before
+	address=$(address4 one both) before=$(network_objects)
+	engine_stop KILL
+	[ "$(from in_outside -- tcp $HOST4 8080)" = "$OUTSIDE4 $address hello" ]
+	from in_outside -- tcp $HOST6 8080
+	nsenter -t "$(pgrep -f "$peer answer tcp 80" | head -n 1 || echo $$)" -n true
+	echo dead >&8
+	eventually grep -q dead "$HELD"
+	engine_start
+	echo alive >&8
+	eventually grep -q alive "$HELD"
+	exec 8>&-
+	[ "$(address4 one both)" = "$address" ]
+	[ "$(network_objects)" = "$before" ]
+	from in_outside -- tcp $HOST4 8080
+	inside two ping -qc 1 -W 2 one
+	# what it adopted it knows: the address and the port are taken
+	run berth run --rm --network both --ip "$address" busybox true
+	[ "$status" -eq 125 ]
+	run berth run --rm -p 8080:80 busybox true
+	[ "$status" -eq 125 ]
+	[[ "$output" == *"already allocated"* ]]
+	launch three --network both
+	inside three ping -qc 1 -W 2 one
+	berth rm -f one >/dev/null
+	not_from in_outside -- tcp $HOST4 8080
+}
+
+@test "a container that ends while there is no engine leaves nothing behind the next start" {
+	launch one --network both -p 8080:80
+	local pid
+	pid=$(berth inspect -f '{{.State.Pid}}' one)
+	engine_stop KILL
+	kill -9 "$pid"
+	eventually test ! -e "/proc/$pid"
+	engine_start
+	eventually no_endpoints
+	[ "$(berth inspect -f '{{.State.Running}}' one)" = false ]
+	eventually no_rule 8080
+	launch two --network both -p 8080:80
+}
+no_endpoints() {
+	[ "$(in_host ip -o link show type veth | grep -vc ' wire')" -eq 0 ]
+}
+no_rule() {
+	! in_host nft list ruleset | grep -q "$1"
+}
+
+@test "nft flush ruleset: all is put back" {
+	answerer one tcp 80 --network both -p 8080:80
+	launch two --network both
+	serve in_outside tcp 7000
+	in_host nft flush ruleset
+	eventually from in_outside -- tcp $HOST4 8080
+	eventually from in_container two -- tcp $FAR4 7000
+	in_host nft list tables | grep -q 'inet berth'
+	in_host nft list tables | grep -q 'bridge berth'
+	# a table alone, and a chain of it
+	in_host nft delete table inet berth
+	eventually from in_outside -- tcp $HOST4 8080
+	# while there is no engine: at its start
+	engine_stop
+	in_host nft flush ruleset
+	engine_start
+	from in_outside -- tcp $HOST4 8080
+}
+
+@test "others' tables stay as they are, and what they drop stays dropped" {
+	in_host nft -f - <<-'END'
+		table ip others { chain forward { type filter hook forward priority 0; policy accept; ip daddr 198.51.100.9 drop; }; }
+		table ip6 filter { set keep { type ipv6_addr; elements = { fd00::1 }; }; }
+	END
+	local before
+	before=$(in_host nft list table ip others; in_host nft list table ip6 filter)
+	launch one --network both -p 8080:80
+	ip -n "$NETWORK-outside" addr add 198.51.100.9/32 dev lo
+	serve in_outside tcp 7000
+	from in_container one -- tcp $FAR4 7000
+	not_from in_container one -- tcp 198.51.100.9 7000
+	ip -n "$NETWORK-outside" addr del 198.51.100.9/32 dev lo
+	berth rm -f one >/dev/null
+	[ "$(in_host nft list table ip others; in_host nft list table ip6 filter)" = "$before" ]
+	in_host nft delete table ip others
+	in_host nft delete table ip6 filter
+}
+
+@test "a host that filters what comes in: published ports are not open around its rules" {
+	answerer one tcp 80 --network both -p 8080:80
+	from in_outside -- tcp $HOST4 8080
+	in_host nft -f - <<-'END'
+		table inet filter { chain input { type filter hook input priority 0; policy drop;
+			iif lo accept; ct state established,related accept; icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept; }; }
+	END
+	eventually not_from in_outside -- tcp $HOST4 8080
+	from in_host -- tcp 127.0.0.1 8080
+	in_host nft delete table inet filter
+	eventually from in_outside -- tcp $HOST4 8080
+}
+
+@test "a bridge that somebody removed is made again" {
+	berth network create -o com.docker.network.bridge.name=berth-gone gone >/dev/null
+	berth run --rm --network gone busybox true
+	in_host ip link del berth-gone
+	serve in_outside tcp 7000
+	launch one --network gone
+	from in_container one -- tcp $FAR4 7000
+}
+
+@test "claims of another's address are not heard: ARP, Ethernet, IP, neighbour discovery" {
+	answerer victim tcp 80 --network both
+	launch thief --network both --privileged
+	launch third --network both
+	from in_container third -- tcp "$(address4 victim both)" 80
+	in_container thief ip addr add "$(address4 victim both)/32" dev eth0
+	in_container thief ip addr add "$(address6 victim both)/128" dev eth0 nodad
+	in_container third ip neigh flush all
+	in_container thief ping -qc 2 -W 1 -I "$(address4 victim both)" "$(address4 third both)" || true
+	[[ "$(from in_container third -- tcp "$(address4 victim both)" 80)" == "$(address4 third both) $(address4 victim both) "* ]]
+	# another's MAC: nothing of it passes
+	in_container thief ip addr del "$(address4 victim both)/32" dev eth0
+	in_container thief ip link set dev eth0 address "$(mac victim both)"
+	run ! in_container thief ping -qc 1 -W 1 "$(address4 third both)"
+	from in_container third -- tcp "$(address4 victim both)" 80
+	# router advertisements are neither sent nor heard
+	[ "$(in_container third cat /proc/sys/net/ipv6/conf/eth0/accept_ra)" = 0 ]
+}
