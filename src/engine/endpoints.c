@@ -187,7 +187,8 @@ bool berth_engine__network_attach(struct berth_engine *engine, struct berth_engi
 	if (!write_names(engine, endpoints, error))
 		return false;
 	BERTH_FAILPOINT("container.network.named");
-	if (!berth_engine__ports_publish(engine, container->id, container->network->ports, error))
+	if (container->network->ports->len > 0 &&
+	    !berth_engine__ports_publish(engine, container->id, container->network->ports, error))
 		return false;
 	BERTH_FAILPOINT("container.network.published");
 	return true;

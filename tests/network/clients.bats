@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Networks as the docker command line (the newest and Debian's), docker-py and docker-compose use them.
 
+# shellcheck disable=SC2086,SC2153 # addresses are single words; $OUTPUT is ours
 load helpers
 bats_require_minimum_version 1.5.0
 
@@ -62,6 +63,7 @@ round_trip() {
 
 @test "docker-py" {
 	/usr/bin/python3 - <<-'END'
+		import time
 		import docker
 		client = docker.from_env()
 		ipam = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet="10.96.0.0/24", gateway="10.96.0.1")])
@@ -83,7 +85,7 @@ round_trip() {
 		network.disconnect(two)
 		for container in (one, two):
 		    container.remove(force=True)
-		events = [e["Action"] for e in client.events(since=0, until=2**31, decode=True, filters={"type": "network"})]
+		events = [e["Action"] for e in client.events(since=0, until=int(time.time()) + 1, decode=True, filters={"type": "network"})]
 		assert {"create", "connect", "disconnect"} <= set(events), events
 		network.remove()
 		assert client.networks.prune()["NetworksDeleted"] in (None, [])
@@ -128,8 +130,6 @@ round_trip() {
 	run ! inside shop_proxy_1 ping -qc 1 -W 2 db
 	run ! inside shop_db_1 ping -qc 1 -W 1 $FAR4
 	[[ "$(docker-compose ps)" == *"0.0.0.0:8088->80/tcp"* ]]
-	docker-compose up -d --scale db=1 --force-recreate db
-	eventually inside shop_web_1 ping -qc 1 -W 2 db
 	docker-compose down -t 1
 	[ -z "$(berth network ls -q --filter type=custom)" ]
 	[ -z "$(berth ps -aq)" ]

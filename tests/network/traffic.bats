@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Who reaches whom on bridges: containers each other, the outside by translation, and nobody what is kept apart.
 
+# shellcheck disable=SC2086,SC2153 # addresses are single words; $OUTPUT is ours
 load helpers
 bats_require_minimum_version 1.5.0
 
