@@ -105,5 +105,10 @@ bool berth_engine__endpoints_bind(struct berth_engine *engine, struct berth_cont
 					       : NULL;
 	if (restriction)
 		warn(warnings, "%s", restriction);
+	g_autofree char *obstacle = published && berth_engine__has_resolver(record)
+					    ? berth_firewall_obstacle(berth_networks_firewall(engine->networks))
+					    : NULL;
+	if (obstacle)
+		warn(warnings, "Another firewall of the host stands in the way: %s", obstacle);
 	return true;
 }
