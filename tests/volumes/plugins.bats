@@ -7,18 +7,21 @@ load helpers
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	engine_setup
-	PLUGIN=$(basename "$WORK" | tr '[:upper:]' '[:lower:]')
-	export PLUGIN SOCKETS=/run/docker/plugins
-	mkdir -p "$SOCKETS"
+	# Beside the engine's own place, which is made with the engine.
+	PLACE=$(mktemp -d "${TMPDIR:-/tmp}/berth-test-XXXXXX")
+	PLUGIN=far-away SOCKETS=$PLACE/docker/plugins
+	export PLACE PLUGIN SOCKETS
+	mkdir -p "$SOCKETS" /run/docker
+	export ENGINE_UNDER="unshare --net --mount --propagation slave $BATS_TEST_DIRNAME/with-plugins $PLACE/docker"
+	engine_setup --bridge none
 	plugin_start
 }
 
 teardown_file() {
 	plugin_stop
-	rm -f "$SOCKETS/$PLUGIN.sock"
-	rmdir -p "$SOCKETS" 2>/dev/null || true
 	engine_teardown
+	rm -rf "$PLACE"
+	rmdir /run/docker 2>/dev/null || true
 }
 
 teardown() {
@@ -87,6 +90,6 @@ calls() {
 	[ "$(run_with '"Binds":["far:/d"]' ls /d)" = "" ]
 	engine_stop KILL
 	kill -9 "$pid"
-	engine_start
+	engine_start --bridge none
 	eventually grep -q "VolumeDriver.Unmount far $id" "$WORK/calls"
 }
