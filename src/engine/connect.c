@@ -141,7 +141,7 @@ static void leave(struct live *live, const char *network)
 	fine = fine && berth_engine__hosts_replace(engine, container->id, line->str, NULL, &error);
 	fine = fine && (!live->sandbox || settle(live, &error));
 	BERTH_FAILPOINT("network.disconnect.settled");
-	if (!fine && error)
+	if (!fine && error && !berth_engine__has_ended(error))
 		g_warning("container %s: leaving network %s: %s", container->id, endpoint->network_name,
 			  error->message);
 	g_clear_error(&error);

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#define PATIENCE 10 // seconds for containers that have ended to leave
+
 static void set_network(struct berth_engine *engine, struct berth_engine_container *container,
 			struct berth_run_network *network)
 {
@@ -80,20 +82,73 @@ static void hand_over_ports(struct berth_engine *engine, const struct berth_run_
 	}
 }
 
+static struct berth_run_network *make_run(struct berth_engine *engine, const struct berth_engine_container *container,
+					  GError **error)
+{
+	struct berth_run_network *run = new_run();
+
+	if (make_endpoints(engine, container, run->endpoints, error) &&
+	    berth_engine__ports_take(engine, container->record, run->endpoints, run->ports, error))
+		return run;
+	abandon(engine, container->id, run);
+	return NULL;
+}
+
+static uint64_t count_left(struct berth_engine *engine)
+{
+	pthread_mutex_lock(&engine->lock);
+	uint64_t left = engine->left;
+	pthread_mutex_unlock(&engine->lock);
+	return left;
+}
+
+// Waits for containers that have ended and are still giving back what they had. False: there were none, nor have there
+// been since as many had left as `before`.
+static bool wait_for_leaving(struct berth_engine *engine, uint64_t before)
+{
+	int64_t deadline = g_get_monotonic_time() + PATIENCE * G_USEC_PER_SEC;
+	bool in_time = true;
+
+	pthread_mutex_lock(&engine->lock);
+	uint64_t wanted = engine->left + engine->leaving;
+	while (engine->left < wanted && in_time)
+		in_time = berth_engine__cond_wait(&engine->has_left, &engine->lock, deadline);
+	pthread_mutex_unlock(&engine->lock);
+	return wanted > before;
+}
+
+// A container's end is told before it has given back its ports and addresses: who wants the same ones waits for that
+// here, and nobody else.
+static struct berth_run_network *make_run_patiently(struct berth_engine *engine,
+						    const struct berth_engine_container *container, GError **error)
+{
+	uint64_t before = count_left(engine);
+	GError *failure = NULL;
+
+	struct berth_run_network *run = make_run(engine, container, &failure);
+	if (!run &&
+	    (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_CONFLICT) ||
+	     g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_RESOURCE_EXHAUSTED)) &&
+	    wait_for_leaving(engine, before)) {
+		g_clear_error(&failure);
+		run = make_run(engine, container, &failure);
+	}
+	if (failure)
+		g_propagate_error(error, failure);
+	return run;
+}
+
 bool berth_engine__network_prepare(struct berth_engine *engine, struct berth_engine_container *container,
 				   int run_folder, GError **error)
 {
 	if (!berth_engine__has_resolver(container->record))
 		return true;
-	struct berth_run_network *run = new_run();
-	bool made = make_endpoints(engine, container, run->endpoints, error) &&
-		    berth_engine__ports_take(engine, container->record, run->endpoints, run->ports, error);
-	if (made) {
-		hand_over_ports(engine, run);
-		BERTH_FAILPOINT("container.network.allocated");
-		made = berth_run_network_write(run_folder, run, error);
-	}
-	if (!made) {
+	struct berth_run_network *run = make_run_patiently(engine, container, error);
+	if (!run)
+		return false;
+	hand_over_ports(engine, run);
+	BERTH_FAILPOINT("container.network.allocated");
+	if (!berth_run_network_write(run_folder, run, error)) {
 		abandon(engine, container->id, run);
 		return false;
 	}
@@ -207,6 +262,7 @@ struct berth_run_network *berth_engine__network_take(struct berth_engine *engine
 	pthread_mutex_lock(&engine->lock);
 	struct berth_run_network *run = container->network;
 	container->network = NULL;
+	engine->leaving += run != NULL;
 	pthread_mutex_unlock(&engine->lock);
 	return run;
 }
@@ -243,6 +299,11 @@ void berth_engine__network_give_back(struct berth_engine *engine, const struct b
 	if (folder >= 0)
 		unlinkat(folder, BERTH_RUN_NETWORK_FILE, 0);
 	BERTH_FAILPOINT("container.network.released");
+	pthread_mutex_lock(&engine->lock);
+	engine->leaving--;
+	engine->left++;
+	pthread_cond_broadcast(&engine->has_left);
+	pthread_mutex_unlock(&engine->lock);
 }
 
 void berth_engine__network_discard(struct berth_engine *engine, const char *id, int run_folder)
@@ -294,20 +355,6 @@ void berth_engine__network_renamed(struct berth_engine *engine, struct berth_eng
 	set_network(engine, container, next);
 	if (!write_again(engine, container, &error) || !write_names(engine, next->endpoints, &error))
 		g_warning("container %s: its new name on its networks: %s", container->id, error->message);
-}
-
-bool berth_engine__network_is_asked_for(const struct berth_engine_container *container)
-{
-	const struct berth_container_record *record = container->record;
-
-	if (container->network && container->network->ports->len > 0)
-		return true;
-	for (guint i = 0; record->endpoints && i < record->endpoints->len; i++) {
-		const struct berth_container_endpoint *wanted = record->endpoints->pdata[i];
-		if (wanted->ipv4 || wanted->ipv6 || wanted->mac)
-			return true;
-	}
-	return false;
 }
 
 // After the engine's restart

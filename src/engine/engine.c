@@ -155,6 +155,7 @@ static struct berth_engine *new_engine(const struct berth_engine_options *option
 	pthread_mutex_init(&engine->lock, NULL);
 	pthread_mutex_init(&engine->events_lock, NULL);
 	berth_engine__cond_init(&engine->events_told);
+	berth_engine__cond_init(&engine->has_left);
 	engine->by_id =
 		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) berth_engine__container_unref);
 	engine->by_name = g_hash_table_new(g_str_hash, g_str_equal);
@@ -237,6 +238,7 @@ void berth_engine_close(struct berth_engine *engine)
 	berth_fd_clear(&engine->containers_folder);
 	berth_fd_clear(&engine->monitor_program);
 	pthread_cond_destroy(&engine->events_told);
+	pthread_cond_destroy(&engine->has_left);
 	pthread_mutex_destroy(&engine->events_lock);
 	pthread_mutex_destroy(&engine->lock);
 	free_options(&engine->options);

@@ -115,12 +115,8 @@ void berth_engine__exited(struct berth_engine *engine, struct berth_engine_conta
 	container->backoff = berth_engine__restart_delay(container->backoff, state->finished_at - state->started_at);
 	container->stopping = container->remove_at_exit = false;
 	BERTH_FAILPOINT("container.exit.learnt");
-	// Who waits for the end may want the same ports or addresses; what nobody can ask for goes behind their backs.
-	struct berth_run_network *network = NULL;
-	if (berth_engine__network_is_asked_for(container))
-		berth_engine__network_release(engine, container);
-	else
-		network = berth_engine__network_take(engine, container);
+	// From here on it is on no network; what it had there is given back behind the back of those who wait.
+	struct berth_run_network *network = berth_engine__network_take(engine, container);
 	bool recorded = record_exit(engine, container, outcome, state, events, &error);
 	if (!recorded)
 		note_in_memory(engine, container, state_after(container, exit));

@@ -56,6 +56,9 @@ struct berth_engine {
 	GHashTable *by_id, *by_name; // of struct berth_engine_container; by_id holds a reference
 	GHashTable *volumes_held; // how often, by name: volumes-record.c
 	GHashTable *networks_by_id, *networks_by_name; // of struct berth_engine_network, in the same way
+	unsigned leaving; // containers that have ended and are giving back what they had of networks
+	uint64_t left; // how many have done so
+	pthread_cond_t has_left;
 	bool closing;
 
 	pthread_mutex_t events_lock;

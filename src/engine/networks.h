@@ -61,8 +61,6 @@ struct berth_run_network *berth_engine__network_take(struct berth_engine *engine
 						     struct berth_engine_container *container);
 void berth_engine__network_give_back(struct berth_engine *engine, const struct berth_engine_container *container,
 				     struct berth_run_network *run);
-// Whether it has ports, or addresses that were asked for, which another container may ask for next.
-bool berth_engine__network_is_asked_for(const struct berth_engine_container *container);
 // What a run left that nobody took back, because the engine was killed: by the network.json of its run folder.
 void berth_engine__network_discard(struct berth_engine *engine, const char *id, int run_folder);
 // It has another name from now on, which others find it by.
