@@ -181,7 +181,7 @@ bool berth_endpoint_allocate(struct berth_networks *networks, const struct berth
 	if (!check_request(endpoint, error) || !check_families(network, endpoint, driver->addresses, error) ||
 	    (foreign && !berth_ipam__allocate(networks, network, endpoint, error)))
 		return false;
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	bool taken = !driver->addresses || foreign || take_families(known, endpoint, error);
 	if (taken) {
 		if (driver->addresses && !driver->chooses_mac)
@@ -189,7 +189,7 @@ bool berth_endpoint_allocate(struct berth_networks *networks, const struct berth
 		choose_interface(network, endpoint);
 		remember(known, endpoint);
 	}
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	return taken;
 }
 
@@ -210,11 +210,11 @@ void berth_endpoint_adopt(struct berth_networks *networks, const struct berth_ne
 
 	if (!known)
 		return;
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	adopt_address(known, endpoint->ipv4);
 	adopt_address(known, endpoint->ipv6);
 	remember(known, endpoint);
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 }
 
 // What an endpoint has is what it was given: an id that is not known (any more) has nothing.
@@ -226,7 +226,7 @@ void berth_endpoint_release(struct berth_networks *networks, const struct berth_
 	if (!known)
 		return;
 	g_autoptr(berth_endpoint) foreign = NULL;
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	const struct berth_endpoint *given = g_hash_table_lookup(known->endpoints, endpoint->id);
 	if (given) {
 		give_back(known, given->ipv4);
@@ -235,7 +235,7 @@ void berth_endpoint_release(struct berth_networks *networks, const struct berth_
 			foreign = berth_document_copy(&berth_endpoint_document, given);
 		g_hash_table_remove(known->endpoints, endpoint->id);
 	}
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	if (foreign)
 		berth_ipam__release(networks, network, foreign);
 }

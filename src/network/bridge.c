@@ -70,9 +70,9 @@ static bool choose_name(struct berth_networks *networks, struct berth_network *n
 		struct berth_netlink *route = berth_networks__route(networks, error);
 		if (!route)
 			return false;
-		g_mutex_lock(&networks->lock);
+		pthread_mutex_lock(&networks->lock);
 		bool chosen = choose_default_name(networks, network, route, error);
-		g_mutex_unlock(&networks->lock);
+		pthread_mutex_unlock(&networks->lock);
 		berth_networks__route_back(networks, route);
 		return chosen;
 	}
@@ -80,14 +80,14 @@ static bool choose_name(struct berth_networks *networks, struct berth_network *n
 		return berth_error_set(error, BERTH_ERROR_INVALID, OPTION "name: \"%s\" is no name of a bridge",
 				       wanted);
 	g_autofree char *name = wanted ? g_strdup(wanted) : g_strdup_printf("br-%.12s", network->id);
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	const struct berth_network *other = other_with(networks, network, name);
 	if (other)
 		berth_error_set(error, BERTH_ERROR_FORBIDDEN,
 				"cannot create network %s (%s): conflicts with network %s (%s): networks have same "
 				"bridge name",
 				network->id, name, other->id, other->name);
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	if (other)
 		return false;
 	network->interface = g_steal_pointer(&name);

@@ -317,7 +317,7 @@ static GPtrArray *list_kept(const char *path, const char *ending)
 
 static bool is_there(struct berth_networks *networks, struct berth_network_known *known, const char *endpoint)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&networks->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&networks->lock);
 
 	return known && g_hash_table_contains(known->endpoints, endpoint);
 }
@@ -349,12 +349,12 @@ static json_t *attachments(struct berth_networks *networks, struct berth_network
 	GHashTableIter iter;
 	const struct berth_endpoint *endpoint;
 
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	g_hash_table_iter_init(&iter, known->endpoints);
 	while (g_hash_table_iter_next(&iter, NULL, (void **) &endpoint))
 		json_array_append_new(valid, json_pack("{ssss}", "containerID", endpoint->container, "ifname",
 						       endpoint->interface ? endpoint->interface : "eth0"));
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	return valid;
 }
 

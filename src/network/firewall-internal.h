@@ -5,6 +5,7 @@
 // firewall-ports.c is who has which port of the host; firewall-host.c reads what else filters on this host.
 #pragma once
 
+#include "base/lock.h"
 #include "network/firewall.h"
 #include "network/pools.h"
 #include "sys/nftables.h"
@@ -70,7 +71,7 @@ struct berth_firewall__published {
 };
 
 struct berth_firewall {
-	GMutex lock;
+	pthread_mutex_t lock;
 	char *table;
 	enum berth_publish_policy policy;
 

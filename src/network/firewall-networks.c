@@ -71,7 +71,7 @@ bool berth_firewall_network_set(struct berth_firewall *firewall, const struct be
 {
 	struct berth_firewall__network parsed, *before = NULL;
 	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct berth_firewall_item));
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 
 	if (!parse_network(network, &parsed, error))
@@ -99,7 +99,7 @@ bool berth_firewall_network_set(struct berth_firewall *firewall, const struct be
 bool berth_firewall_network_remove(struct berth_firewall *firewall, const char *interface, GError **error)
 {
 	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct berth_firewall_item));
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 	const struct berth_firewall__network *known = g_hash_table_lookup(firewall->networks, interface);
 
@@ -149,7 +149,7 @@ bool berth_firewall_port_set(struct berth_firewall *firewall, const struct berth
 {
 	struct berth_firewall__port parsed, *before = NULL;
 	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct berth_firewall_item));
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 
 	if (!parse_port(port, &parsed, error))
@@ -176,7 +176,7 @@ bool berth_firewall_port_set(struct berth_firewall *firewall, const struct berth
 bool berth_firewall_port_remove(struct berth_firewall *firewall, const char *interface, GError **error)
 {
 	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct berth_firewall_item));
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 	const struct berth_firewall__port *known = g_hash_table_lookup(firewall->ports, interface);
 

@@ -282,7 +282,7 @@ static bool parse_wish(const char *owner, int protocol, const char *host_address
 bool berth_firewall_port_take(struct berth_firewall *firewall, const char *owner, int protocol,
 			      const char *host_address, uint16_t first, uint16_t last, uint16_t *ret, GError **error)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 	struct wish wish;
 
@@ -302,7 +302,7 @@ bool berth_firewall_port_take(struct berth_firewall *firewall, const char *owner
 void berth_firewall_port_release(struct berth_firewall *firewall, const char *owner, int protocol,
 				 const char *host_address, uint16_t port)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 	GPtrArray *list = g_hash_table_lookup(firewall->taken, key_of(protocol, port));
 	struct wish wish;

@@ -267,7 +267,7 @@ static bool carry_out(struct berth_firewall *firewall, const struct change *chan
 bool berth_firewall_publish(struct berth_firewall *firewall, const char *owner, const GPtrArray *ports, GError **error)
 {
 	g_autoptr(GPtrArray) now = berth_firewall__new_list(), before = NULL;
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 
 	before = g_hash_table_lookup(firewall->owners, owner);

@@ -81,7 +81,7 @@ struct berth_firewall *berth_firewall_new(const struct berth_firewall_options *o
 	if (!check_table(table, error))
 		return NULL;
 	struct berth_firewall *firewall = g_new0(struct berth_firewall, 1);
-	g_mutex_init(&firewall->lock);
+	pthread_mutex_init(&firewall->lock, NULL);
 	firewall->table = g_strdup(table);
 	firewall->policy = options->publish;
 	firewall->networks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
@@ -115,7 +115,7 @@ void berth_firewall_free(struct berth_firewall *firewall, bool keep)
 	g_hash_table_unref(firewall->taken);
 	g_free(firewall->filtered);
 	g_free(firewall->table);
-	g_mutex_clear(&firewall->lock);
+	pthread_mutex_destroy(&firewall->lock);
 	g_free(firewall);
 }
 
@@ -285,7 +285,7 @@ bool berth_firewall__apply(struct berth_firewall *firewall, const GArray *items,
 
 bool berth_firewall_sync(struct berth_firewall *firewall, GError **error)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 
 	GHashTableIter iter;
@@ -355,7 +355,7 @@ static bool look(struct berth_firewall *firewall, GError **error)
 
 bool berth_firewall_look(struct berth_firewall *firewall, GError **error)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 	bool done = look(firewall, error);
 
@@ -368,7 +368,7 @@ bool berth_firewall_look(struct berth_firewall *firewall, GError **error)
 
 char *berth_firewall_restriction(struct berth_firewall *firewall)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 
 	if (firewall->policy == BERTH_PUBLISH_LOCAL)
@@ -389,7 +389,7 @@ char *berth_firewall_restriction(struct berth_firewall *firewall)
 
 char *berth_firewall_obstacle(struct berth_firewall *firewall)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
 	(void) locker;
 	g_autoptr(GPtrArray) bridges = g_ptr_array_new();
 	GHashTableIter iter;

@@ -79,7 +79,7 @@ static bool check_parent(struct berth_networks *networks, const struct berth_net
 	GHashTableIter iter;
 	struct berth_network_known *known;
 
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	g_hash_table_iter_init(&iter, networks->known);
 	while (free && g_hash_table_iter_next(&iter, NULL, (void **) &known)) {
 		const struct berth_network *other = known->network;
@@ -92,7 +92,7 @@ static bool check_parent(struct berth_networks *networks, const struct berth_net
 			free = berth_error_set(error, BERTH_ERROR_FORBIDDEN,
 					       "network %s is already using parent interface %s", other->name, parent);
 	}
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	return free;
 }
 

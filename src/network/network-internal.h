@@ -2,6 +2,7 @@
 // What the files of this folder share. Locks: a network's `making` (up and down of that network) before the object's.
 #pragma once
 
+#include "base/lock.h"
 #include "network/driver.h"
 #include "network/network.h"
 #include "network/pools.h"
@@ -15,7 +16,7 @@ struct berth_network_known {
 	struct berth_network *network; // a copy
 	GPtrArray *addresses; // struct berth_addresses of each of its pools; NULL where there are none to give
 	GHashTable *endpoints; // id -> struct berth_endpoint of those that have addresses now
-	GMutex making;
+	pthread_mutex_t making;
 	bool up;
 	int index; // of its interface on the host; 0: none, or not known
 	bool hairpin; // the host sends bridged packets through its IP rules, so a port may have to get back its own
@@ -34,7 +35,7 @@ struct berth_networks {
 	struct berth_firewall *firewall;
 	struct berth_plugins *plugins;
 
-	GMutex lock; // of what follows
+	pthread_mutex_t lock; // of what follows
 	GHashTable *known; // id -> struct berth_network_known
 	GPtrArray *routes; // idle rtnetlink sockets of the host
 };

@@ -28,7 +28,7 @@ static void known_clear(gpointer data)
 	berth_network_free(known->network);
 	g_clear_pointer(&known->addresses, g_ptr_array_unref);
 	g_hash_table_unref(known->endpoints);
-	g_mutex_clear(&known->making);
+	pthread_mutex_destroy(&known->making);
 }
 
 void berth_networks__unref(struct berth_network_known *known)
@@ -48,7 +48,7 @@ static struct berth_network_known *known_new(const struct berth_network *network
 
 	known->network = berth_document_copy(&berth_network_document, network);
 	known->endpoints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, endpoint_free);
-	g_mutex_init(&known->making);
+	pthread_mutex_init(&known->making, NULL);
 	return known;
 }
 
@@ -99,7 +99,7 @@ struct berth_networks *berth_networks_new(const struct berth_networks_options *o
 	struct berth_networks *networks = g_new0(struct berth_networks, 1);
 	struct berth_firewall_options firewall = options->firewall;
 
-	g_mutex_init(&networks->lock);
+	pthread_mutex_init(&networks->lock, NULL);
 	networks->known =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) berth_networks__unref);
 	networks->routes = g_ptr_array_new_with_free_func(route_close);
@@ -135,7 +135,7 @@ void berth_networks_free(struct berth_networks *networks, bool keep)
 	g_free(networks->run_folder);
 	g_free(networks->state_folder);
 	g_free(networks->pools);
-	g_mutex_clear(&networks->lock);
+	pthread_mutex_destroy(&networks->lock);
 	g_free(networks);
 }
 
@@ -146,7 +146,7 @@ struct berth_firewall *berth_networks_firewall(struct berth_networks *networks)
 
 struct berth_network_known *berth_networks__find(struct berth_networks *networks, const char *id)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&networks->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&networks->lock);
 	struct berth_network_known *known = g_hash_table_lookup(networks->known, id);
 
 	return known ? g_atomic_rc_box_acquire(known) : NULL;
@@ -171,17 +171,17 @@ struct berth_netlink *berth_networks__route_locked(struct berth_networks *networ
 
 struct berth_netlink *berth_networks__route(struct berth_networks *networks, GError **error)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&networks->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&networks->lock);
 
 	return berth_networks__route_locked(networks, error);
 }
 
 void berth_networks__route_back(struct berth_networks *networks, struct berth_netlink *route)
 {
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	if (networks->routes->len < IDLE_ROUTES)
 		g_ptr_array_add(networks->routes, g_steal_pointer(&route));
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	berth_netlink_close(route);
 }
 
@@ -199,14 +199,14 @@ bool berth_networks_add(struct berth_networks *networks, struct berth_network *n
 	bool foreign = !loaded && driver->addresses && berth_network__has_ipam(network);
 	if (foreign && !berth_ipam_request_pools(networks->plugins, network, error))
 		return false;
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	bool planned = loaded || !driver->addresses || berth_network__plan(networks, network, error);
 	if (planned) {
 		struct berth_network_known *known = known_new(network);
 		known->addresses = berth_network__addresses(network);
 		g_hash_table_replace(networks->known, g_strdup(network->id), known);
 	}
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	if (!planned && foreign)
 		berth_ipam_release_pools(networks->plugins, network, NULL);
 	return planned;
@@ -216,16 +216,16 @@ void berth_networks_forget(struct berth_networks *networks, const char *id)
 {
 	g_autofree char *names = berth_network_names_path(networks, id);
 
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	g_hash_table_remove(networks->known, id);
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	unlink(names);
 }
 
 static bool bring_up(struct berth_networks *networks, const struct berth_network_driver *driver,
 		     const struct berth_network *network, struct berth_network_known *known, GError **error)
 {
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&known->making);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&known->making);
 
 	if (known->up)
 		return true;
@@ -263,7 +263,7 @@ static bool take_down(struct berth_networks *networks, const struct berth_networ
 
 	if (!known)
 		return false;
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&known->making);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&known->making);
 	known->up = false;
 	known->index = 0;
 	bool done = driver->down(networks, network, error);
@@ -311,9 +311,9 @@ bool berth_endpoint_attach(struct berth_networks *networks, const struct berth_n
 		return true;
 	if (network->interface && !if_nametoindex(network->interface)) {
 		g_clear_error(&problem);
-		g_mutex_lock(&known->making);
+		pthread_mutex_lock(&known->making);
 		known->up = false;
-		g_mutex_unlock(&known->making);
+		pthread_mutex_unlock(&known->making);
 		if (bring_up(networks, driver, network, known, &problem) &&
 		    attach(networks, driver, network, endpoint, sandbox, &problem))
 			return true;

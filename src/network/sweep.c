@@ -28,9 +28,9 @@ static bool remove_unwanted(struct berth_networks *networks, struct berth_netlin
 		const char *id;
 		if (!berth_links__is_ours(networks, link, &id))
 			continue;
-		g_mutex_lock(&networks->lock);
+		pthread_mutex_lock(&networks->lock);
 		bool wanted = is_wanted(networks, id);
-		g_mutex_unlock(&networks->lock);
+		pthread_mutex_unlock(&networks->lock);
 		if (!wanted && !berth_links__delete(route, link->name, removed ? error : NULL))
 			removed = false;
 	}
@@ -44,12 +44,12 @@ static GPtrArray *networks_in_use(struct berth_networks *networks)
 	GHashTableIter iter;
 	struct berth_network_known *known;
 
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	g_hash_table_iter_init(&iter, networks->known);
 	while (g_hash_table_iter_next(&iter, NULL, (void **) &known))
 		if (g_hash_table_size(known->endpoints))
 			g_ptr_array_add(used, g_atomic_rc_box_acquire(known));
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	return used;
 }
 
@@ -59,11 +59,11 @@ static GPtrArray *endpoints_of(struct berth_networks *networks, struct berth_net
 	GHashTableIter iter;
 	struct berth_endpoint *endpoint;
 
-	g_mutex_lock(&networks->lock);
+	pthread_mutex_lock(&networks->lock);
 	g_hash_table_iter_init(&iter, known->endpoints);
 	while (g_hash_table_iter_next(&iter, NULL, (void **) &endpoint))
 		g_ptr_array_add(endpoints, berth_document_copy(&berth_endpoint_document, endpoint));
-	g_mutex_unlock(&networks->lock);
+	pthread_mutex_unlock(&networks->lock);
 	return endpoints;
 }
 

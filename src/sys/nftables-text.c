@@ -4,6 +4,7 @@
 #include "sys/nftables.h"
 
 #include "base/error.h"
+#include "base/lock.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -24,7 +25,7 @@ struct library {
 };
 
 // libnftables keeps tables of names in variables of its own, whatever the context.
-static GMutex one_at_a_time;
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 static bool load(struct library *library, GError **error)
 {
@@ -81,7 +82,7 @@ static char *run(const char *commands, bool json, GError **error)
 
 	if (!load(&library, error))
 		return NULL;
-	g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&one_at_a_time);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&one_at_a_time);
 	(void) locker;
 	struct nft_ctx *context = library.ctx_new(0);
 	if (!context) {
