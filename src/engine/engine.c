@@ -217,6 +217,8 @@ void berth_engine_close(struct berth_engine *engine)
 	if (!engine)
 		return;
 	wake_all(engine);
+	if (engine->plugins)
+		berth_plugins_stop(engine->plugins);
 	// A restart that is under way still gives its monitor to the supervisor.
 	berth_supervisor_stop(engine->supervisor);
 	berth_workers_free(engine->workers);

@@ -28,6 +28,8 @@ struct berth_volume *berth_engine__volume_ensure(struct berth_engine *engine, co
 						 GError **error);
 // Removes it. The caller has locked it.
 bool berth_engine__volume_remove_locked(struct berth_engine *engine, const char *name, GError **error);
+// Removes the record only, of a volume that nobody uses: its plugin is gone. The caller has locked it.
+bool berth_engine__volume_forget(struct berth_engine *engine, const char *name, GError **error);
 // Keeps a volume from being removed though no record refers to it yet; counted.
 void berth_engine__volume_hold(struct berth_engine *engine, const char *name);
 void berth_engine__volume_let_go(struct berth_engine *engine, const char *name);

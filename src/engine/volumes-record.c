@@ -310,6 +310,19 @@ bool berth_engine__volume_remove_locked(struct berth_engine *engine, const char 
 	return dropped;
 }
 
+bool berth_engine__volume_forget(struct berth_engine *engine, const char *name, GError **error)
+{
+	BERTH_AUTO_JSON json_t *events = json_array();
+	g_autoptr(berth_volume) volume = NULL;
+
+	if (!mark(engine, name, &volume, error))
+		return false;
+	if (!volume)
+		return true;
+	berth_engine__volume_event(events, name, volume->driver, "destroy", NULL);
+	return drop_record(engine, name, events, error);
+}
+
 // Places
 
 void berth_volume_place_clear(struct berth_volume_place *place)

@@ -251,6 +251,14 @@ struct api_volume *berth_engine_volume_inspect(struct berth_engine *engine, cons
 	return NULL;
 }
 
+// The volume's plugin is gone, and cannot be told.
+static bool is_unreachable(const struct berth_volume *volume, const GError *failure)
+{
+	return strcmp(volume->driver, berth_volume_local.name) != 0 &&
+	       (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) ||
+		g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE));
+}
+
 bool berth_engine_volume_remove(struct berth_engine *engine, const char *name, bool force, GError **error)
 {
 	g_autoptr(GError) failure = NULL;
@@ -263,6 +271,10 @@ bool berth_engine_volume_remove(struct berth_engine *engine, const char *name, b
 		volume = berth_engine__volume_ensure(engine, &(struct berth_volume_wish){.name = name}, &failure);
 	}
 	bool removed = volume && berth_engine__volume_remove_locked(engine, name, &failure);
+	if (!removed && volume && force && is_unreachable(volume, failure)) {
+		g_clear_error(&failure);
+		removed = berth_engine__volume_forget(engine, name, &failure);
+	}
 	berth_volume_unlock(engine->volumes, name);
 	if (removed || (force && g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND)))
 		return true;

@@ -80,6 +80,17 @@ calls() {
 	[ ! -e "$WORK/plugin/other" ]
 }
 
+@test "a volume whose plugin is gone is removed by force only" {
+	api POST /volumes/create "{\"Name\":\"far\",\"Driver\":\"$PLUGIN\"}" >/dev/null
+	plugin_stop
+	rm -f "$SOCKETS/$PLUGIN.sock"
+	refused 404 'not found: it has no socket' DELETE /volumes/far
+	api DELETE "/volumes/far?force=1"
+	rm -rf "$WORK/plugin/far"
+	plugin_start
+	[ "$(names)" = "" ]
+}
+
 @test "a plugin that is started again is found, and what a dead engine had mounted is given back" {
 	api POST /volumes/create "{\"Name\":\"far\",\"Driver\":\"$PLUGIN\"}" >/dev/null
 	id=$(container one '"Binds":["far:/d"]' sleep 1000)
