@@ -59,6 +59,9 @@ static struct api_network_summary *summarise(const struct berth_network *record)
 	summary->config_from = json_pack("{s:s}", "Network", "");
 	summary->containers = json_object();
 	summary->options = copy(record->options);
+	if (record->predefined && record->interface)
+		g_hash_table_insert(summary->options, g_strdup("com.docker.network.bridge.name"),
+				    g_strdup(record->interface));
 	summary->labels = copy(record->labels);
 	return summary;
 }

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BRIDGE_INTERFACE "berth0"
 #define DEFAULT_MTU 1500
 
 char *berth_engine__network_id(const char *name)
@@ -197,7 +196,6 @@ static void set_bridge_options(struct berth_network *record, const struct berth_
 	set_option(record, "com.docker.network.bridge.enable_ip_masquerade", options->no_masquerade ? "false" : "true");
 	set_option(record, "com.docker.network.bridge.host_binding_ipv4",
 		   options->host_address ? options->host_address : "0.0.0.0");
-	set_option(record, "com.docker.network.bridge.name", BRIDGE_INTERFACE);
 	set_option(record, "com.docker.network.driver.mtu", mtu);
 }
 
