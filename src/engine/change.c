@@ -137,7 +137,7 @@ bool berth_engine__change(struct berth_engine *engine, struct berth_engine_conta
 	}
 	BERTH_FAILPOINT("container.change.recorded");
 	pthread_mutex_lock(&engine->lock);
-	g_autofree char *old_name = exchange(engine, container, change);
+	g_autofree char *old_name G_GNUC_UNUSED = exchange(engine, container, change);
 	pthread_cond_broadcast(&container->changed);
 	pthread_mutex_unlock(&engine->lock);
 	forget(change);

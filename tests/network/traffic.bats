@@ -74,7 +74,7 @@ teardown() {
 	from in_container left -- sctp "$(address4 right both)" 7000
 	from in_container left -- sctp "$(address6 right both)" 7000
 	serve in_outside sctp 7003
-	[[ "$(from in_container left -- sctp $FAR4 7003)" == "$HOST4 "* ]]
+	[[ "$(from in_container left -- sctp $OUTSIDE4 7003)" == "$HOST4 "* ]]
 	[[ "$(from in_outside -- sctp $HOST4 7004)" == "$OUTSIDE4 "* ]]
 }
 

@@ -23,7 +23,6 @@ static void check_record(const struct berth_container_record *record)
 	struct berth_spec_input input = {
 		.record = again,
 		.root_fd = -1, // no accounts
-		.folder = "/folder",
 		.cgroup_parent = "/berth",
 		.init_program = "/init",
 		.seccomp = seccomp,
@@ -51,7 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.name = "fuzz",
 		.image_id = "sha256:0",
 		.image = image,
-		.folder = "/folder",
 		.log_driver = "json-file",
 		.cgroup_parent = "/berth",
 	};
