@@ -331,6 +331,7 @@ static void test_remote_again(struct scene *scene, G_GNUC_UNUSED gconstpointer d
 	g_assert_nonnull(strstr(error->message, "published ports are the plugin's"));
 	g_clear_error(&error);
 	g_assert_false(run("ip link show plug1 >/dev/null 2>&1")); // nothing half-made remains
+	berth_endpoint_port_free(endpoint->ports->pdata[0]);
 	g_ptr_array_unref(g_steal_pointer(&endpoint->ports));
 	g_clear_pointer(&endpoint->mac, g_free);
 	must(berth_endpoint_attach(scene->networks, network, endpoint, scene->sandbox, &error), error);
