@@ -51,6 +51,17 @@ void write_on(int machine, const char *path, const char *text)
 	enter_machine(HOST);
 }
 
+bool set_bridge_rules(bool on)
+{
+	if (access("/proc/sys/net/bridge", F_OK) < 0) {
+		g_test_message("br_netfilter is not loaded: not tried with it");
+		return !on;
+	}
+	write_on(HOST, "/proc/sys/net/bridge/bridge-nf-call-iptables", on ? "1" : "0");
+	write_on(HOST, "/proc/sys/net/bridge/bridge-nf-call-ip6tables", on ? "1" : "0");
+	return true;
+}
+
 static int serve_on(int type, uint16_t port)
 {
 	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons(port)};

@@ -29,6 +29,8 @@ void machines_down(void);
 // Runs a shell command on the machine; it must succeed.
 void run_on(int machine, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void write_on(int machine, const char *path, const char *text);
+// Whether bridged packets go through the rules of IP; false: this kernel has no such setting (no br_netfilter).
+bool set_bridge_rules(bool on);
 // The calling thread's namespace.
 void enter_machine(int machine);
 

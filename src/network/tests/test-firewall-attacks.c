@@ -307,9 +307,7 @@ static void test_isolated(void)
 			   broadcast = arp(1, 0x12, "172.30.1.2", "172.30.1.3");
 	struct berth_firewall *firewall = start(true);
 	publish(firewall, "of-b", NULL, 9090, "172.30.1.3");
-	for (int i = 0; i < 2; i++) {
-		write_on(HOST, "/proc/sys/net/bridge/bridge-nf-call-iptables", i ? "1" : "0");
-		write_on(HOST, "/proc/sys/net/bridge/bridge-nf-call-ip6tables", i ? "1" : "0");
+	for (int i = 0; i < 2 && set_bridge_rules(i); i++) {
 		g_assert_cmpstr(reach(A, IPPROTO_TCP, "172.30.1.3", 80), ==, "");
 		g_assert_cmpstr(reach(A, IPPROTO_TCP, "fd00:1::3", 80), ==, "");
 		g_assert_false(frame_arrives(A, B, "eth0", direct.bytes, direct.length));
