@@ -68,6 +68,7 @@ struct berth_firewall__published {
 	struct berth_address host, address;
 	uint16_t host_port, port;
 	char bridge[IFNAMSIZ];
+	unsigned build; // of the tables that its element was added to
 };
 
 struct berth_firewall {
@@ -85,6 +86,7 @@ struct berth_firewall {
 	struct berth_nft *nft; // NULL: nothing was asked of the kernel yet
 	bool synced; // berth_firewall_sync() was called
 	bool present; // our tables are in the kernel
+	unsigned build; // how often they were made: counters begin anew with each
 	bool open; // what SET_OPEN says
 	bool loopback6; // what SET_LOOPBACK says
 	char *filtered; // what filters the host's input, in words; NULL: nothing

@@ -6,11 +6,14 @@
 #include "base/limits.h"
 #include "sys/conntrack.h"
 
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
 #include <string.h>
 
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+
 #define FILTERS_AT_MOST 4
+#define COUNTERS_AT_MOST 64 // that are read one by one
 
 void berth_published_free(struct berth_published *published)
 {
@@ -146,6 +149,7 @@ static bool check_conflicts(struct berth_firewall *firewall, const char *owner, 
 struct change {
 	const GPtrArray *before, *now; // `before` may be NULL
 	GHashTable *before_index, *now_index;
+	bool used; // what is withdrawn may have flows
 };
 
 // What a flow came by: published for its address, or for any; NULL: nothing of the index.
@@ -264,24 +268,74 @@ static bool carry_out(struct berth_firewall *firewall, const struct change *chan
 	return false;
 }
 
+// Whether anything may have come by a port: its element counts, since it was put into the tables that are there now.
+static bool was_used(struct berth_firewall *firewall, const struct berth_firewall__published *published)
+{
+	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct berth_firewall_item));
+
+	if (!firewall->present || firewall->damaged || published->build != firewall->build)
+		return true;
+	berth_firewall__add_published(items, firewall, published, true);
+	return !berth_nft_unused(firewall->nft, NFPROTO_INET, firewall->table,
+				 &g_array_index(items, struct berth_firewall_item, 0).element);
+}
+
+// Looked at just before elements are removed, so that the kernel's walk over all flows is spared where nothing ever
+// came. Of many it is assumed that something did.
+static void note_use(struct berth_firewall *firewall, struct change *change)
+{
+	change->used = change->before && change->before->len > COUNTERS_AT_MOST;
+	for (guint i = 0; change->before && i < change->before->len && !change->used; i++) {
+		const struct berth_firewall__published *published = g_ptr_array_index(change->before, i);
+		change->used = is_changed(published, change->now_index) && was_used(firewall, published);
+	}
+}
+
+// Those that are as they were keep their elements, the others have new ones.
+static void note_build(struct berth_firewall *firewall, const struct change *change)
+{
+	for (guint i = 0; i < change->now->len; i++) {
+		struct berth_firewall__published *published = g_ptr_array_index(change->now, i);
+		const struct berth_firewall__published *twin = find_twin(change->before_index, published);
+		published->build = twin && is_same(published, twin) ? twin->build : firewall->build;
+	}
+}
+
+static bool note_change(struct berth_firewall *firewall, const char *owner, struct change *change, bool *ret_synced,
+			GError **error)
+{
+	if (!check_conflicts(firewall, owner, change->now, change->now_index, error))
+		return false;
+	note_use(firewall, change);
+	if (!carry_out(firewall, change, error))
+		return false;
+	note_build(firewall, change);
+	if (change->now->len)
+		g_hash_table_replace(firewall->owners, g_strdup(owner), g_ptr_array_ref((GPtrArray *) change->now));
+	else
+		g_hash_table_remove(firewall->owners, owner);
+	*ret_synced = firewall->synced;
+	return true;
+}
+
 bool berth_firewall_publish(struct berth_firewall *firewall, const char *owner, const GPtrArray *ports, GError **error)
 {
 	g_autoptr(GPtrArray) now = berth_firewall__new_list(), before = NULL;
-	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
-	(void) locker;
+	bool synced = false;
 
+	if (!parse_list(owner, ports, now, error))
+		return false;
+	g_autoptr(GHashTable) now_index = index_of(now), before_index = NULL;
+	pthread_mutex_lock(&firewall->lock);
 	before = g_hash_table_lookup(firewall->owners, owner);
 	if (before)
 		g_ptr_array_ref(before);
-	if (!parse_list(owner, ports, now, error))
-		return false;
-	g_autoptr(GHashTable) before_index = index_of(before), now_index = index_of(now);
-	struct change change = {before, now, before_index, now_index};
-	if (!check_conflicts(firewall, owner, now, now_index, error) || !carry_out(firewall, &change, error))
-		return false;
-	if (now->len)
-		g_hash_table_replace(firewall->owners, g_strdup(owner), g_ptr_array_ref(now));
-	else
-		g_hash_table_remove(firewall->owners, owner);
-	return !firewall->synced || (forget_withdrawn(&change, error) && forget_untranslated(&change, error));
+	before_index = index_of(before);
+	struct change change = {before, now, before_index, now_index, true};
+	bool done = note_change(firewall, owner, &change, &synced, error);
+	pthread_mutex_unlock(&firewall->lock);
+	if (!done || !synced)
+		return done;
+	// The kernel walks over all that it tracks: others need not wait for that.
+	return (!change.used || forget_withdrawn(&change, error)) && forget_untranslated(&change, error);
 }

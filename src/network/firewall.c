@@ -244,6 +244,7 @@ bool berth_firewall__rebuild(struct berth_firewall *firewall, GError **error)
 	if (firewall->damaged)
 		return false;
 	firewall->present = true;
+	firewall->build++;
 	take_changes(firewall, 1);
 	return true;
 }

@@ -174,6 +174,42 @@ bool berth_nft_elements(struct berth_nft *nft, int family, const char *table, co
 	return false;
 }
 
+// Follows a way of nests; NULL: it is not there.
+static const void *descend(const void *data, size_t *length, const uint16_t *way, size_t steps)
+{
+	for (size_t i = 0; data && i < steps; i++)
+		data = berth_netlink_data(berth_netlink_find(data, *length, way[i]), length);
+	return data;
+}
+
+static bool read_counter(void *data, const struct nlmsghdr *message)
+{
+	static const uint16_t way[] = {NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_LIST_ELEM, NFTA_SET_ELEM_EXPR, NFTA_EXPR_DATA,
+				       NFTA_COUNTER_PACKETS};
+	size_t header = NLMSG_LENGTH(sizeof(struct nfgenmsg)), length = message->nlmsg_len - header;
+	static const uint8_t zeros[8];
+	bool *unused = data;
+
+	if (message->nlmsg_len <= header)
+		return true;
+	const void *packets = descend((const char *) message + header, &length, way, G_N_ELEMENTS(way));
+	*unused = packets && length == sizeof zeros && memcmp(packets, zeros, sizeof zeros) == 0;
+	return true;
+}
+
+bool berth_nft_unused(struct berth_nft *nft, int family, const char *table, const struct berth_nft_element *element)
+{
+	bool unused = false;
+
+	begin(nft, MESSAGE(NFT_MSG_GETSETELEM), 0, family);
+	berth_netlink_put_text(nft->netlink, NFTA_SET_ELEM_LIST_TABLE, table);
+	berth_netlink_put_text(nft->netlink, NFTA_SET_ELEM_LIST_SET, element->set);
+	size_t list = berth_netlink_nest(nft->netlink, NFTA_SET_ELEM_LIST_ELEMENTS);
+	put_element(nft, element, true);
+	berth_netlink_nest_end(nft->netlink, list);
+	return berth_netlink_ask(nft->netlink, read_counter, &unused, NULL) && unused;
+}
+
 bool berth_nft_exists(struct berth_nft *nft, int family, const char *table)
 {
 	begin(nft, MESSAGE(NFT_MSG_GETTABLE), 0, family);

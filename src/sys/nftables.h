@@ -35,6 +35,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_nft, berth_nft_close)
 bool berth_nft_elements(struct berth_nft *nft, int family, const char *table, const struct berth_nft_element *elements,
 			size_t count, GError **error);
 
+// Whether the element is there, has a counter (its set says so), and nothing was found by it yet.
+bool berth_nft_unused(struct berth_nft *nft, int family, const char *table, const struct berth_nft_element *element);
+
 // A socket that becomes readable when anybody changes the rules of this network namespace, ourselves included; for
 // poll(2). -1 on failure.
 int berth_nft_watch(GError **error);

@@ -208,7 +208,8 @@ class Walk:
             return set()
         rules = json.loads(self.in_host("nft", "-j", "list", "map", "inet", "berth", "any4"))
         elements = [element for item in rules["nftables"] for element in item.get("map", {}).get("elem", [])]
-        return {(key["concat"][0], key["concat"][1], value["concat"][1]) for key, value in elements}
+        keys = [(key.get("elem", {}).get("val", key)["concat"], value["concat"]) for key, value in elements]
+        return {(key[0], key[1], value[1]) for key, value in keys}
 
     def check_networks(self):
         """What the kernel has is what the engine says."""
