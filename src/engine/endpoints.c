@@ -264,6 +264,13 @@ struct berth_run_network *berth_engine__network_take(struct berth_engine *engine
 	container->network = NULL;
 	engine->leaving += run != NULL;
 	pthread_mutex_unlock(&engine->lock);
+	for (guint i = 0; run && i < run->endpoints->len; i++) {
+		const struct berth_endpoint *endpoint = run->endpoints->pdata[i];
+		g_autoptr(GError) error = NULL;
+		berth_engine__names_write(engine, endpoint->network, &error);
+		note(container, "taking its names back", &error);
+	}
+	BERTH_FAILPOINT("container.network.unnamed");
 	return run;
 }
 
@@ -291,8 +298,6 @@ void berth_engine__network_give_back(struct berth_engine *engine, const struct b
 		berth_engine__endpoint_detach(engine, endpoint, NULL, &error);
 		note(container, "leaving its network", &error);
 		BERTH_FAILPOINT("container.network.detached");
-		berth_engine__names_write(engine, endpoint->network, &error);
-		note(container, "taking its names back", &error);
 		berth_engine__endpoint_release(engine, endpoint);
 	}
 	berth_fd folder = berth_engine__run_folder(engine, container->id, false, NULL);

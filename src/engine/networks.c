@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 
 #define DEFAULT_MTU 1500
+#define TABLE "berth" // of nftables
+#define STANDARD_EXEC_ROOT "/run/berth"
 
 char *berth_engine__network_id(const char *name)
 {
@@ -364,18 +366,27 @@ static void add_loaded(struct berth_engine *engine, GPtrArray *others)
 	}
 }
 
+// Of several engines on one host each has tables of its own.
+static char *table_name(const struct berth_engine *engine)
+{
+	if (g_strcmp0(engine->options.exec_root, STANDARD_EXEC_ROOT) == 0)
+		return g_strdup(TABLE);
+	return g_strdup_printf(TABLE "-%.8s", engine->id);
+}
+
 static bool open_networks(struct berth_engine *engine, GError **error)
 {
 	const struct berth_engine_network_options *options = &engine->options.network;
 	g_autofree char *run = g_build_filename(engine->options.exec_root, "networks", NULL);
 	g_autofree char *state = g_build_filename(engine->options.data_root, "networks", NULL);
+	g_autofree char *table = table_name(engine);
 	struct berth_networks_options networks = {
 		.engine = engine->id,
 		.run_folder = run,
 		.state_folder = state,
 		.pools = options->pools,
 		.no_forwarding = options->no_forwarding,
-		.firewall = {.table = "berth"},
+		.firewall = {.table = table},
 	};
 
 	if (options->published_ports &&

@@ -55,7 +55,7 @@ bool berth_engine__network_prepare(struct berth_engine *engine, struct berth_eng
 bool berth_engine__network_attach(struct berth_engine *engine, struct berth_engine_container *container,
 				  struct berth_monitor *monitor, GError **error);
 // Takes everything back that the container has of networks. Nothing is fine. In two steps: _take, after which it is on
-// no network for anybody else, and _give_back, which takes the result over (NULL: nothing).
+// no network for anybody else and not found by its names, and _give_back, which takes the result over (NULL: nothing).
 void berth_engine__network_release(struct berth_engine *engine, struct berth_engine_container *container);
 struct berth_run_network *berth_engine__network_take(struct berth_engine *engine,
 						     struct berth_engine_container *container);

@@ -79,12 +79,15 @@ static bool check_links(char *const *links, GError **error)
 	return true;
 }
 
-// The name by which the endpoints have the mode's network; NULL: they do not.
-static const char *name_of_mode(GHashTable *endpoints, const char *mode)
+// The name by which the endpoints have the mode's network; NULL: they do not. "default" is what the mode is where none
+// is given.
+static const char *name_of_mode(const struct berth_plan *plan, GHashTable *endpoints, const char *mode)
 {
+	bool is_standard = !plan->mode_given || g_str_equal(mode, "bridge");
+
 	if (!endpoints || g_hash_table_contains(endpoints, mode))
 		return endpoints ? mode : NULL;
-	return g_str_equal(mode, "bridge") && g_hash_table_contains(endpoints, "default") ? "default" : NULL;
+	return is_standard && g_hash_table_contains(endpoints, "default") ? "default" : NULL;
 }
 
 static bool add_endpoint(struct berth_plan *plan, const char *name, const struct api_endpoint_settings *settings,
@@ -107,7 +110,7 @@ static int by_name(const void *a, const void *b)
 static bool add_further(struct berth_plan *plan, GHashTable *endpoints, const char *mode, GError **error)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	const char *first = name_of_mode(endpoints, mode);
+	const char *first = name_of_mode(plan, endpoints, mode);
 	bool alone = !berth_network_is_own(mode) && !g_str_equal(mode, "bridge");
 	GHashTableIter iter;
 	void *name;
@@ -155,7 +158,7 @@ static bool decide_endpoints(struct berth_plan *plan, const char *mode, GError *
 	GHashTable *endpoints = networking ? networking->endpoints_config : NULL;
 
 	plan->record->endpoints = berth_objects_new();
-	const char *first = name_of_mode(endpoints, mode);
+	const char *first = name_of_mode(plan, endpoints, mode);
 	bool joined = g_str_has_prefix(mode, "container:");
 	// Who names networks and no mode means these alone.
 	bool others = !plan->mode_given && has_entries(endpoints) && !first;

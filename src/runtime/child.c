@@ -215,12 +215,22 @@ static bool check_program(struct berth_setup *setup, GError **error)
 	return program != NULL;
 }
 
+// As runc does. In one that was made beforehand it is up already.
+static void raise_loopback(const struct berth_setup *setup)
+{
+	bool beforehand = setup->create->network && *setup->create->network >= 0;
+
+	if (setup->new_namespaces & CLONE_NEWNET && (!beforehand || setup->new_namespaces & CLONE_NEWUSER))
+		berth_namespace_raise_loopback();
+}
+
 static bool set_up(struct berth_setup *setup, GError **error)
 {
 	if (!berth_child_die_with_parent(setup, error) || !enter_user_namespace(setup, error) ||
 	    !berth_prepare_late(setup, BERTH_LATE_AS_ROOT, error) ||
 	    !(setup->groups_come || berth_groups_settle(setup, error)) || !berth_child_join_keyring(setup, error))
 		return false;
+	raise_loopback(setup);
 	if (setsid() < 0)
 		return berth_error_set_errno(error, errno, "make a session");
 	umask(0);

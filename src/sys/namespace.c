@@ -64,8 +64,7 @@ int berth_namespace_open(const char *path, unsigned flag, GError **error)
 	return berth_fd_steal(&fd);
 }
 
-// Its loopback interface, which is its first, is made up. Where that fails whoever works in there finds it down.
-static void make_loopback_up(void)
+void berth_namespace_raise_loopback(void)
 {
 	struct ifinfomsg header = {.ifi_index = 1, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
 	g_autoptr(berth_netlink) netlink = berth_netlink_open(NETLINK_ROUTE, NULL);
@@ -84,7 +83,7 @@ bool berth_namespace_new_network(int *ret)
 	if (own < 0 || unshare(CLONE_NEWNET) < 0)
 		return true;
 	*ret = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	make_loopback_up();
+	berth_namespace_raise_loopback();
 	return setns(own, CLONE_NEWNET) == 0;
 }
 

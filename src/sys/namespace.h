@@ -28,6 +28,10 @@ bool berth_namespace_join(int pidfd, pid_t pid, unsigned except, bool *ret_user,
 // which made it by entering it, could not come back, and should end.
 bool berth_namespace_new_network(int *ret);
 
+// Sets up the loopback interface of the caller's new network namespace, which is its first interface. Where that fails
+// whoever works in there finds it down.
+void berth_namespace_raise_loopback(void);
+
 struct berth_idmap {
 	int64_t inside, outside, count;
 };

@@ -210,7 +210,11 @@ start() {
 	run start --rm --gpus all busybox true
 	[ "$status" -eq 125 ]
 	[[ "$output" == *"--device"* ]]
-	run berth run --rm -p 80:80 busybox true
-	[ "$status" -eq 125 ]
-	[[ "$output" == *"--network host"* ]]
+}
+
+@test "without a default bridge a container has the network none, and ports are discarded with a warning" {
+	run start --rm -p 80:80 busybox ls /sys/class/net
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"Published ports are discarded"* ]]
+	[ "${lines[-1]}" = lo ]
 }

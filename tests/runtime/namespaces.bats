@@ -107,6 +107,11 @@ inode() {
 	[ "${lines[3]}" = refused ]
 }
 
+@test "a new network namespace has its loopback interface up, as with runc" {
+	run -0 script 'ip link show lo'
+	[[ "$output" == *"LOOPBACK,UP"* ]]
+}
+
 @test "the user namespace of another container is joined with its network namespace" {
 	user_namespace
 	launch 'exec sleep 1000'

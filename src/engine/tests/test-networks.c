@@ -285,7 +285,7 @@ static void check_ports(struct berth_engine *engine)
 	g_autoptr(api_container_inspect) after = inspect(engine, "web");
 	g_assert_null(published(after, "80/tcp"));
 	g_assert_cmpstr(published(after, "81/tcp"), ==, "8090");
-	g_autofree char *rules = output_of("nft list map inet berth any4");
+	g_autofree char *rules = output_of("nft list ruleset inet"); // the table has the engine's id in its name
 	g_assert_nonnull(strstr(rules, "8090"));
 	g_assert_null(strstr(rules, "8080"));
 	// What it publishes is so after a restart, too, and the port is free for others.
