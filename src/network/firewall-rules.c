@@ -91,7 +91,6 @@ static const char inet_rules[] =
 	"}\n"
 	"chain into {\n"
 	"	oifname @internal drop\n"
-	"	ct state established,related accept\n"
 	"	ct status dnat accept\n"
 	"	iifname @bridges jump routed\n"
 	"	meta nfproto @open jump routed\n"
@@ -106,6 +105,7 @@ static const char inet_rules[] =
 	"}\n"
 	"chain forward {\n"
 	"	type filter hook forward priority 0; policy accept;\n"
+	"	ct state established,related accept\n" // most packets; what began was let through
 	"	iifname @bridges goto from\n"
 	"	oifname @bridges goto into\n"
 	"}\n";
