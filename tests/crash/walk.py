@@ -204,9 +204,10 @@ class Walk:
         return result
 
     def ports_of_kernel(self):
-        if "table inet berth" not in self.in_host("nft", "list", "tables"):
+        tables = re.findall(r"^table inet (berth-\S+)$", self.in_host("nft", "list", "tables"), re.MULTILINE)
+        if not tables:
             return set()
-        rules = json.loads(self.in_host("nft", "-j", "list", "map", "inet", "berth", "any4"))
+        rules = json.loads(self.in_host("nft", "-j", "list", "map", "inet", tables[0], "any4"))
         elements = [element for item in rules["nftables"] for element in item.get("map", {}).get("elem", [])]
         keys = [(key.get("elem", {}).get("val", key)["concat"], value["concat"]) for key, value in elements]
         return {(key[0], key[1], value[1]) for key, value in keys}
