@@ -82,6 +82,7 @@ struct berth_firewall {
 	GHashTable *published; // what is published, by its element's key (GBytes), borrowed from `owners`
 	GHashTable *taken; // protocol << 16 | port -> GPtrArray of struct taken (firewall-ports.c)
 	uint16_t next_port; // of the ephemeral range
+	int64_t settled; // monotonic microseconds from which on nothing given back can seem to be in use
 
 	struct berth_nft *nft; // NULL: nothing was asked of the kernel yet
 	bool synced; // berth_firewall_sync() was called

@@ -19,6 +19,10 @@
 #define EPHEMERAL_FIRST 32768 // the kernel's default
 #define EPHEMERAL_LAST 60999
 #define SETTING_MAX (64 << 10) // of a file in /proc/sys
+// A process that is just being started has copies of our sockets until it is executed: so long a port that was given
+// back may seem to be in use.
+#define SETTLING (200 * 1000) // microseconds
+#define SETTLING_PAUSE 1000
 
 struct taken {
 	char *owner;
@@ -32,6 +36,7 @@ struct wish {
 	int protocol;
 	struct berth_address address;
 	uint16_t port;
+	int64_t settled; // monotonic microseconds
 };
 
 static void free_one(void *data)
@@ -158,7 +163,12 @@ static enum outcome try_family(const struct wish *wish, int family, int *ret_soc
 	// Where the kernel does not speak that protocol or family, no process of the host has the port.
 	if (fd < 0 && (errno == EPROTONOSUPPORT || errno == ESOCKTNOSUPPORT || errno == EAFNOSUPPORT))
 		return TAKEN;
-	if (fd >= 0 && bind_socket(fd, wish, family)) {
+	bool bound = fd >= 0 && bind_socket(fd, wish, family);
+	while (!bound && fd >= 0 && errno == EADDRINUSE && g_get_monotonic_time() < wish->settled) {
+		g_usleep(SETTLING_PAUSE);
+		bound = bind_socket(fd, wish, family);
+	}
+	if (bound) {
 		*ret_socket = berth_fd_steal(&fd);
 		return TAKEN;
 	}
@@ -288,6 +298,7 @@ bool berth_firewall_port_take(struct berth_firewall *firewall, const char *owner
 
 	if (!parse_wish(owner, protocol, host_address, &wish, error))
 		return false;
+	wish.settled = firewall->settled;
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "ports of protocol %d cannot be published",
 				       protocol);
@@ -315,6 +326,7 @@ void berth_firewall_port_release(struct berth_firewall *firewall, const char *ow
 		    memcmp(taken->address.bytes, wish.address.bytes, sizeof wish.address.bytes) != 0)
 			continue;
 		g_ptr_array_remove_index_fast(list, i);
+		firewall->settled = g_get_monotonic_time() + SETTLING;
 		break;
 	}
 	if (list && list->len == 0)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #define CONTAINER "4c01db0b339c4c01db0b339c4c01db0b339c4c01db0b339c4c01db0b339c4c01"
 
@@ -134,6 +135,26 @@ static void test_processes(void)
 	take(firewall, "x", IPPROTO_TCP, "192.0.2.1", 81, 81);
 	take(firewall, "x", IPPROTO_TCP, "::", 81, 81);
 	g_assert_cmpuint(take(firewall, "x", IPPROTO_TCP, NULL, 80, 90), ==, 82);
+	berth_firewall_free(firewall, false);
+}
+
+// A child that has not been executed yet has copies of our sockets.
+static void test_settling(void)
+{
+	struct berth_firewall *firewall = open_firewall();
+
+	if (!firewall)
+		return;
+	take(firewall, "x", IPPROTO_TCP, NULL, 90, 90);
+	pid_t pid = fork();
+	g_assert_cmpint(pid, >=, 0);
+	if (pid == 0) {
+		usleep(50000);
+		_exit(0);
+	}
+	berth_firewall_port_release(firewall, "x", IPPROTO_TCP, NULL, 90);
+	g_assert_cmpuint(take(firewall, "x", IPPROTO_TCP, NULL, 90, 95), ==, 90);
+	waitpid(pid, NULL, 0);
 	berth_firewall_free(firewall, false);
 }
 
@@ -318,6 +339,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/firewall-ports/containers", test_containers);
 	g_test_add_func("/firewall-ports/processes", test_processes);
 	g_test_add_func("/firewall-ports/ephemeral", test_ephemeral);
+	g_test_add_func("/firewall-ports/settling", test_settling);
 	g_test_add_func("/firewall-ports/cost", test_cost);
 	g_test_add_func("/firewall-ports/refused", test_refused);
 	return g_test_run();
