@@ -134,6 +134,14 @@ static void test_elements(void)
 	g_assert_false(berth_nft_exists(nft, NFPROTO_INET, "t"));
 }
 
+static bool has_element(int port)
+{
+	g_autofree char *command = g_strdup_printf("get element inet t m { %d }\n", port);
+	g_autofree char *found = berth_nft_list(command, false, NULL);
+
+	return found && strstr(found, ": 10.0.0.2 . 80");
+}
+
 static void test_many_elements(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -147,12 +155,17 @@ static void test_many_elements(void)
 		elements[i] = mapped(false, (uint16_t) (i + 1), 2, 80);
 	g_assert_true(berth_nft_elements(nft, NFPROTO_INET, "t", elements, 5000, &error));
 	g_assert_no_error(error);
-	EXPECT("list table inet t\n", "4999 : 10.0.0.2 . 80", "5000 : 10.0.0.2 . 80");
+	// Not by a list: the kernel leaves elements out of it while it makes room for more in the background.
+	for (int i = 0; i < 5000; i += 500)
+		g_assert_true(has_element(i + 1));
+	g_assert_true(has_element(5000));
 	for (int i = 0; i < 5000; i++)
 		elements[i].remove = true;
 	g_assert_true(berth_nft_elements(nft, NFPROTO_INET, "t", elements, 5000, &error));
 	g_assert_no_error(error);
-	EXPECT_NOT("list table inet t\n", "10.0.0.2");
+	for (int i = 0; i < 5000; i += 500)
+		g_assert_false(has_element(i + 1));
+	g_assert_false(has_element(5000));
 }
 
 static void test_watch(void)
