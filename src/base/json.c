@@ -82,9 +82,12 @@ json_t *berth_json_parse(const char *text, size_t length, const char *what, GErr
 	g_autofree char *copy = with_big_integers_as_reals(text, length, &length);
 	json_error_t where;
 	json_t *json = json_loadb(copy ? copy : text, length, JSON_REJECT_DUPLICATES, &where);
-	if (!json)
+	if (!json) {
+		// It quotes what it read, which may be cut within a character or be none.
+		g_autofree char *words = g_utf8_make_valid(where.text, -1);
 		berth_error_set(error, BERTH_ERROR_INVALID, "%s: line %d, column %d: %s", what, where.line,
-				where.column, where.text);
+				where.column, words);
+	}
 	return json;
 }
 

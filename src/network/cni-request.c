@@ -49,9 +49,10 @@ static bool add_options(json_t *abilities, GHashTable *options, GError **error)
 			continue;
 		json_t *ability = json_loads(value, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &wrong);
 		if (!ability || !name[strlen(OPTION)]) {
+			g_autofree char *words = g_utf8_make_valid(wrong.text, -1);
 			json_decref(ability);
 			return berth_error_set(error, BERTH_ERROR_INVALID, "option %s: its value is not JSON: %s", name,
-					       wrong.text);
+					       words);
 		}
 		json_object_set_new(abilities, name + strlen(OPTION), ability);
 	}

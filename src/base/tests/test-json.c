@@ -39,6 +39,17 @@ static void test_refusals(void)
 	}
 }
 
+// Messages go into documents, which have valid text only.
+static void test_refusal_is_text(void)
+{
+	static const char text[] = "\"\\\xde\x9f\"\\";
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(berth_json_parse(text, sizeof text - 1, "test", &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+	g_assert_true(g_utf8_validate(error->message, -1, NULL));
+}
+
 static void test_size_limit(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -65,6 +76,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/json/big-integers", test_big_integers);
 	g_test_add_func("/json/refusals", test_refusals);
+	g_test_add_func("/json/refusal-is-text", test_refusal_is_text);
 	g_test_add_func("/json/size-limit", test_size_limit);
 	g_test_add_func("/json/text-keeps-order", test_text_keeps_order);
 	return g_test_run();
