@@ -82,6 +82,8 @@ berth_handler berth_handle_container_list, berth_handle_container_create, berth_
 	berth_handle_container_remove, berth_handle_container_prune, berth_handle_container_update;
 // streams.c
 berth_handler berth_handle_container_wait, berth_handle_container_logs, berth_handle_events;
+// stats.c
+berth_handler berth_handle_container_stats;
 // attach.c
 berth_handler berth_handle_container_attach, berth_handle_container_attach_raw;
 // images.c

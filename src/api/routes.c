@@ -51,6 +51,12 @@ static const struct berth_parameter logs_query[] = {
 	{0},
 };
 
+static const struct berth_parameter stats_query[] = {
+	{"stream", BERTH_PARAMETER_SWITCH, "a sample each second (the default), or one answer"},
+	{"one-shot", BERTH_PARAMETER_SWITCH, "with stream=0: at once, without the sample of a second before"},
+	{0},
+};
+
 static const struct berth_parameter start_query[] = {
 	{"detachKeys", BERTH_PARAMETER_TEXT, "accepted; attach has its own"},
 	{"checkpoint", BERTH_PARAMETER_TEXT, "refused"},
@@ -306,7 +312,8 @@ const struct berth_route berth_routes[] = {
 	 "Running a further command in a container (exec)"},
 	{"GET", "/exec/{id}/json", 124, berth_handle_refused, NULL, 0,
 	 "Running a further command in a container (exec)"},
-	{"GET", "/containers/{id}/stats", 124, berth_handle_refused, NULL, 0, "Statistics of a container (stats)"},
+	{"GET", "/containers/{id}/stats", 124, berth_handle_container_stats, stats_query, STREAM,
+	 "What a container uses: a sample each second, or one"},
 	{"GET", "/containers/{id}/changes", 124, berth_handle_refused, NULL, 0,
 	 "Showing the changes of a container (diff)"},
 	{"GET", "/containers/{id}/export", 124, berth_handle_refused, NULL, 0, "Exporting a container (export)"},

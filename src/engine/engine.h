@@ -9,6 +9,7 @@
 
 #include "image/transfer.h"
 #include "spec/api-network.h"
+#include "spec/api-stats.h"
 
 struct berth_engine;
 
@@ -135,6 +136,18 @@ struct berth_engine_logs {
 typedef bool berth_log_fn(void *data, int stream, int64_t time, const char *text, size_t length);
 bool berth_engine_container_logs(struct berth_engine *engine, const char *container,
 				 const struct berth_engine_logs *query, berth_log_fn *each, void *data, GError **error);
+
+// engine/stats.c. What a container uses: `each` is called for every sample. One that does not run has samples of
+// zeroes.
+enum berth_stats_mode {
+	BERTH_STATS_STREAM, // one at once and one each second, until `each` returns false, it is removed or the engine
+			    // closes
+	BERTH_STATS_TWO, // one, with the processors' times of a second before
+	BERTH_STATS_ONE, // one by itself
+};
+typedef bool berth_stats_fn(void *data, const struct api_stats *stats);
+bool berth_engine_container_stats(struct berth_engine *engine, const char *container, enum berth_stats_mode mode,
+				  berth_stats_fn *each, void *data, GError **error);
 
 // engine/system.c
 struct api_version *berth_engine_version(struct berth_engine *engine, GError **error);

@@ -102,3 +102,13 @@ used() {
 		[ "$(cat /sys/fs/cgroup/cpu*"$cpu/cpu.shares" | head -n 1)" = 512 ]
 	fi
 }
+
+@test "stats say what is used" {
+	berth run -d --name user --network none --memory 64m --cpus 0.3 busybox sh -c \
+		"x=\$(head -c 20000000 /dev/zero | tr '\\0' x); while :; do :; done"
+	says() {
+		berth stats --no-stream --format '{{.CPUPerc}} {{.MemUsage}} {{.PIDs}}' user |
+			grep -E '^(2[2-9]|3[0-8])\.[0-9]{2}% (19|2[0-9]|3[0-9])(\.[0-9]+)?MiB / 64MiB 1$'
+	}
+	eventually says
+}

@@ -321,6 +321,19 @@ struct api_container_inspect *berth_engine_container_inspect(struct berth_engine
 	return inspect;
 }
 
+bool berth_engine_container_stats(struct berth_engine *engine, const char *container, enum berth_stats_mode mode,
+				  berth_stats_fn *each, void *data, GError **error)
+{
+	g_autoptr(api_stats) stats = berth_document_new(&api_stats_document);
+
+	(void) engine;
+	if (!find(container, error))
+		return false;
+	while (each(data, stats) && mode == BERTH_STATS_STREAM)
+		;
+	return true;
+}
+
 struct api_container_top *berth_engine_container_top(struct berth_engine *engine, const char *container,
 						     const char *ps_arguments, GError **error)
 {
