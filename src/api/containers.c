@@ -212,21 +212,51 @@ static bool is_empty_policy(const char *name, const json_t *value)
 	       is_unset(json_object_get(value, "MaximumRetryCount"));
 }
 
-static bool check_update(const json_t *body, GError **error)
+// What of HostConfig can change while a container is there.
+static const char *const limits[] = {
+	"BlkioDeviceReadBps",
+	"BlkioDeviceReadIOps",
+	"BlkioDeviceWriteBps",
+	"BlkioDeviceWriteIOps",
+	"BlkioWeight",
+	"BlkioWeightDevice",
+	"CpuPeriod",
+	"CpuQuota",
+	"CpuRealtimePeriod",
+	"CpuRealtimeRuntime",
+	"CpuShares",
+	"CpusetCpus",
+	"CpusetMems",
+	"Memory",
+	"MemoryReservation",
+	"MemorySwap",
+	"MemorySwappiness",
+	"NanoCpus",
+	"PidsLimit",
+	"RestartPolicy",
+	NULL,
+};
+
+static bool check_update(const json_t *body, bool *ret_limits, GError **error)
 {
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(
-		(json_t *) body, name,
-		value) if (strcmp(name, "PublishAdd") != 0 && strcmp(name, "PublishRm") != 0 && !is_unset(value) &&
-			   !is_empty_policy(
-				   name,
-				   value)) return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-								  "changing %s of a container (update) is not "
-								  "supported by this version of "
-								  "Berth: only ports can be published and withdrawn",
-								  name);
+	*ret_limits = false;
+	json_object_foreach((json_t *) body, name, value)
+	{
+		bool limit = g_strv_contains(limits, name);
+		bool zero_counts = strcmp(name, "PidsLimit") == 0 || strcmp(name, "MemorySwappiness") == 0;
+		if (strcmp(name, "PublishAdd") == 0 || strcmp(name, "PublishRm") == 0 ||
+		    (is_unset(value) && !(zero_counts && json_is_integer(value))) || is_empty_policy(name, value))
+			continue;
+		if (!limit)
+			return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+					       "%s of a container cannot be changed (update): it takes limits, "
+					       "RestartPolicy, PublishAdd and PublishRm; make the container anew",
+					       name);
+		*ret_limits = true;
+	}
 	return true;
 }
 
@@ -235,10 +265,13 @@ bool berth_handle_container_update(struct berth_request *request, GError **error
 	size_t length;
 	const char *body = berth_request_body(request, &length);
 	BERTH_AUTO_JSON json_t *json = berth_json_parse(body, length, "request body", error);
+	bool has_limits = false;
 
-	if (!json || !check_update(json, error))
+	if (!json || !check_update(json, &has_limits, error))
 		return false;
 	g_autoptr(api_container_update) update = berth_document_parse(&api_container_update_document, json, error);
+	if (update)
+		update->has_limits = has_limits;
 	g_autoptr(api_container_updated) updated =
 		update ? berth_engine_container_update(berth_request_engine(request), berth_request_argument(request),
 						       update, error)

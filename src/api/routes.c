@@ -318,9 +318,8 @@ const struct berth_route berth_routes[] = {
 	 "Showing the changes of a container (diff)"},
 	{"GET", "/containers/{id}/export", 124, berth_handle_refused, NULL, 0, "Exporting a container (export)"},
 	{"POST", "/containers/{id}/update", 124, berth_handle_container_update, NULL, JSON,
-	 "Publishes ports of a container and withdraws them (PublishAdd, PublishRm: Berth's own); limits are not in "
-	 "this "
-	 "version"},
+	 "Changes limits and the restart policy of a container, publishes ports and withdraws them (PublishAdd, "
+	 "PublishRm: Berth's own)"},
 	{"GET", "/containers/{id}/attach/ws", 124, berth_handle_refused, NULL, 0, "Attaching by WebSocket"},
 	{"HEAD", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},
 	{"GET", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},

@@ -80,6 +80,7 @@ static void forget(struct berth_container_change *change)
 	g_clear_pointer(&change->state, berth_container_state_free);
 	berth_document_clear(&berth_container_record_document, (void *) &endpoints);
 	berth_document_clear(&api_host_config_document, (void *) &ports);
+	g_clear_pointer(&change->host_config, api_host_config_free);
 	change->endpoints = NULL;
 	change->port_bindings = NULL;
 }
@@ -106,6 +107,11 @@ static char *exchange(struct berth_engine *engine, struct berth_engine_container
 		record->host_config->port_bindings = change->port_bindings;
 		change->port_bindings = old;
 	}
+	if (change->host_config) {
+		struct api_host_config *old = record->host_config;
+		record->host_config = change->host_config;
+		change->host_config = old;
+	}
 	if (change->name) {
 		old_name = record->name;
 		g_hash_table_remove(engine->by_name, old_name);
@@ -131,6 +137,8 @@ bool berth_engine__change(struct berth_engine *engine, struct berth_engine_conta
 		host_config.port_bindings = change->port_bindings;
 		next.host_config = &host_config;
 	}
+	if (change->host_config)
+		next.host_config = change->host_config;
 	if (!write_change(engine, &next, change->events, error)) {
 		forget(change);
 		return false;

@@ -137,6 +137,7 @@ struct berth_container_change {
 	const char *name;
 	GPtrArray *endpoints; // of struct berth_container_endpoint: the wanted ones (taken; NULL: as they are)
 	GHashTable *port_bindings; // of the host configuration (taken; NULL: as they are)
+	struct api_host_config *host_config; // as a whole (taken; NULL: as it is); not together with port_bindings
 	json_t *events; // array, from berth_engine__event_add(); borrowed
 };
 bool berth_engine__change(struct berth_engine *engine, struct berth_engine_container *container,

@@ -102,7 +102,7 @@ static bool decide_host_name(struct berth_plan *plan, GError **error)
 	return true;
 }
 
-static bool check_restart(struct api_host_config *host, GError **error)
+bool berth_plan_restart(struct api_host_config *host, GError **error)
 {
 	static const char *const names[] = {"no", "always", "on-failure", "unless-stopped", NULL};
 
@@ -364,7 +364,7 @@ bool berth_plan_host(struct berth_plan *plan, GError **error)
 	struct api_host_config *host = plan->host;
 
 	return check_unsupported(host, error) && check_modes(host, error) && berth_plan_network(plan, error) &&
-	       decide_host_name(plan, error) && check_restart(host, error) && decide_log(plan, error) &&
+	       decide_host_name(plan, error) && berth_plan_restart(host, error) && decide_log(plan, error) &&
 	       decide_security(host, error) && check_devices(host, error) && check_sysctls(host, error) &&
 	       check_names(host, error) && check_console_size(host, error) && check_annotations(host, error) &&
 	       check_rest(plan, error);

@@ -25,6 +25,7 @@ void berth_plan_warn(struct berth_plan *plan, const char *format, ...) G_GNUC_PR
 
 bool berth_plan_config(struct berth_plan *plan, GError **error); // plan-config.c
 bool berth_plan_network(struct berth_plan *plan, GError **error); // plan-network.c; part of the next
+bool berth_plan_restart(struct api_host_config *host, GError **error); // part of it
 bool berth_plan_host(struct berth_plan *plan, GError **error); // plan-host.c
 bool berth_plan_resources(struct berth_plan *plan, GError **error); // plan-resources.c
 bool berth_plan_mounts(struct berth_plan *plan, GError **error); // plan-mounts.c; after the configuration

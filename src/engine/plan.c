@@ -88,6 +88,20 @@ struct berth_container_record *berth_plan_make(const struct berth_plan_input *in
 	return berth_plan_make_for(input, NULL, ret_warnings, error);
 }
 
+bool berth_plan_limits(struct api_host_config *host_config, char ***ret_warnings, GError **error)
+{
+	g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+	struct berth_plan plan = {.host = host_config, .warnings = warnings};
+
+	bool fine = berth_plan_resources(&plan, error) && berth_plan_restart(host_config, error);
+	berth_abilities_clear(&plan.own);
+	if (!fine)
+		return false;
+	g_ptr_array_add(warnings, NULL);
+	*ret_warnings = (char **) g_ptr_array_free(g_steal_pointer(&warnings), FALSE);
+	return true;
+}
+
 #define DEFAULT_LOG_SIZE (20 << 20)
 #define DEFAULT_LOG_FILES 5
 #define LOG_FILES_MAX 1000

@@ -29,6 +29,10 @@ struct berth_plan_input {
 struct berth_container_record *berth_plan_make(const struct berth_plan_input *input, char ***ret_warnings,
 					       GError **error);
 
+// Checks the limits and the restart policy of a host configuration as a whole, and gives them their defaults, as at
+// create. *ret_warnings as above.
+bool berth_plan_limits(struct api_host_config *host_config, char ***ret_warnings, GError **error);
+
 // The options of the json-file log in host_config->log_config, checked by berth_plan_make(): max-size (bytes, -1:
 // unlimited), max-file, compress. driver "none" has no log: *ret_none.
 struct berth_plan_log {

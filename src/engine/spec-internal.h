@@ -20,6 +20,12 @@ bool berth_spec_mounts(struct berth_spec *spec, GError **error); // spec-mounts.
 bool berth_spec_devices(struct berth_spec *spec, GError **error); // spec-devices.c; nodes and rules
 bool berth_spec_resources(struct berth_spec *spec, GError **error); // spec-resources.c; rlimits too
 
+// Parts of linux.resources.blockIO. The device of a path, which has to be a block device.
+bool berth_spec_block_device(const char *path, int64_t *ret_major, int64_t *ret_minor, GError **error);
+// From api_throttle_device and api_weight_device to OCI's; *ret is NULL where there are none.
+bool berth_spec_throttles(const GPtrArray *list, GPtrArray **ret, GError **error);
+bool berth_spec_weights(const GPtrArray *list, GPtrArray **ret, GError **error);
+
 // Whether a bind of `source` (without links) can be shared, or a slave, by the text of /proc/<pid>/mountinfo.
 bool berth_spec_check_propagation(const char *mountinfo, const char *source, bool shared, GError **error);
 

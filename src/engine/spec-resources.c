@@ -54,7 +54,7 @@ static void set_cpu(const struct api_host_config *host, struct oci_resources *re
 		cpu->mems = g_strdup(host->cpuset_mems);
 }
 
-static bool device_number(const char *path, int64_t *ret_major, int64_t *ret_minor, GError **error)
+bool berth_spec_block_device(const char *path, int64_t *ret_major, int64_t *ret_minor, GError **error)
 {
 	struct stat status;
 
@@ -67,7 +67,7 @@ static bool device_number(const char *path, int64_t *ret_major, int64_t *ret_min
 	return true;
 }
 
-static bool add_throttles(const GPtrArray *list, GPtrArray **ret, GError **error)
+bool berth_spec_throttles(const GPtrArray *list, GPtrArray **ret, GError **error)
 {
 	*ret = list && list->len ? berth_objects_new() : NULL;
 	for (guint i = 0; list && i < list->len; i++) {
@@ -75,13 +75,13 @@ static bool add_throttles(const GPtrArray *list, GPtrArray **ret, GError **error
 		struct oci_throttle_device *device = berth_document_new(&oci_throttle_device_document);
 		g_ptr_array_add(*ret, device);
 		device->rate = (uint64_t) wanted->rate;
-		if (!device_number(wanted->path, &device->major, &device->minor, error))
+		if (!berth_spec_block_device(wanted->path, &device->major, &device->minor, error))
 			return false;
 	}
 	return true;
 }
 
-static bool add_weights(const GPtrArray *list, GPtrArray **ret, GError **error)
+bool berth_spec_weights(const GPtrArray *list, GPtrArray **ret, GError **error)
 {
 	*ret = list && list->len ? berth_objects_new() : NULL;
 	for (guint i = 0; list && i < list->len; i++) {
@@ -89,7 +89,7 @@ static bool add_weights(const GPtrArray *list, GPtrArray **ret, GError **error)
 		struct oci_weight_device *device = berth_document_new(&oci_weight_device_document);
 		g_ptr_array_add(*ret, device);
 		device->weight = wanted->weight;
-		if (!device_number(wanted->path, &device->major, &device->minor, error))
+		if (!berth_spec_block_device(wanted->path, &device->major, &device->minor, error))
 			return false;
 	}
 	return true;
@@ -102,11 +102,11 @@ static bool set_block(const struct api_host_config *host, struct oci_resources *
 	resources->block_io = block;
 	if (host->blkio_weight > 0)
 		block->weight = host->blkio_weight;
-	return add_weights(host->blkio_weight_device, &block->weight_device, error) &&
-	       add_throttles(host->blkio_device_read_bps, &block->throttle_read_bps_device, error) &&
-	       add_throttles(host->blkio_device_write_bps, &block->throttle_write_bps_device, error) &&
-	       add_throttles(host->blkio_device_read_iops, &block->throttle_read_iops_device, error) &&
-	       add_throttles(host->blkio_device_write_iops, &block->throttle_write_iops_device, error);
+	return berth_spec_weights(host->blkio_weight_device, &block->weight_device, error) &&
+	       berth_spec_throttles(host->blkio_device_read_bps, &block->throttle_read_bps_device, error) &&
+	       berth_spec_throttles(host->blkio_device_write_bps, &block->throttle_write_bps_device, error) &&
+	       berth_spec_throttles(host->blkio_device_read_iops, &block->throttle_read_iops_device, error) &&
+	       berth_spec_throttles(host->blkio_device_write_iops, &block->throttle_write_iops_device, error);
 }
 
 // -1 is unlimited, which OCI writes as the largest number.

@@ -3,6 +3,7 @@
 // engine makes.
 #pragma once
 
+#include "engine/abilities.h"
 #include "engine/record.h"
 #include "engine/seccomp.h"
 
@@ -28,6 +29,10 @@ struct berth_spec_input {
 // The OCI configuration with Docker's defaults: namespaces, mounts, devices, masked and read-only paths, capabilities,
 // seccomp, limits, cgroup path <parent>/<id>. Everything that the record asks for is in it. The caller frees it.
 struct oci_config *berth_spec_make(const struct berth_spec_input *input, GError **error);
+
+// What has to be said to a container with the limits `before` so that it has those of `now`; the caller frees it.
+struct oci_resources *berth_spec_update(const struct api_host_config *before, const struct api_host_config *now,
+					const struct berth_abilities *abilities, GError **error);
 
 // What networks put into the container's files.
 struct berth_spec_files {

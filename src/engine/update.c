@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishing ports of a container and withdrawing them. Of one that runs, this takes effect at once.
-#include "engine/networks.h"
+// Updates of a container: its published ports here, its limits in update-limits.c. Of one that runs, both take effect
+// at once.
+#include "engine/update.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "engine/networks.h"
 #include "engine/ports.h"
 
 #include <string.h>
@@ -278,12 +280,9 @@ static bool update_running(struct berth_engine *engine, struct berth_engine_cont
 	return recorded;
 }
 
-static bool update_claimed(struct berth_engine *engine, struct berth_engine_container *container,
-			   struct api_container_update *update, GError **error)
+static bool update_ports(struct berth_engine *engine, struct berth_engine_container *container,
+			 struct api_container_update *update, GError **error)
 {
-	if (!berth_port_bindings_check(update->publish_add, error) ||
-	    !berth_port_bindings_check(update->publish_rm, error))
-		return false;
 	if (!update->publish_add && !update->publish_rm)
 		return true;
 	GHashTable *bindings = check(container, error) ? next_bindings(container->record, update, error) : NULL;
@@ -294,21 +293,46 @@ static bool update_claimed(struct berth_engine *engine, struct berth_engine_cont
 		       : record_bindings(engine, container, bindings, error);
 }
 
+// Limits first; they are taken back if the ports are refused.
+static bool update_claimed(struct berth_engine *engine, struct berth_engine_container *container,
+			   struct api_container_update *update, char ***ret_warnings, GError **error)
+{
+	if (!berth_port_bindings_check(update->publish_add, error) ||
+	    !berth_port_bindings_check(update->publish_rm, error))
+		return false;
+	if (!update->has_limits)
+		return update_ports(engine, container, update, error);
+	g_autoptr(api_host_config) next = berth_engine__limits_next(container, &update->limits, ret_warnings, error);
+	g_autoptr(api_host_config) before =
+		berth_document_copy(&api_host_config_document, container->record->host_config);
+	if (!next || !berth_engine__limits_set(engine, container, next, error))
+		return g_prefix_error(error, "Cannot update container %s: ", container->id), false;
+	if (update_ports(engine, container, update, error))
+		return true;
+	berth_engine__limits_set(engine, container, before, NULL);
+	return false;
+}
+
 struct api_container_updated *berth_engine_container_update(struct berth_engine *engine, const char *text,
 							    struct api_container_update *update, GError **error)
 {
 	struct berth_engine_container *container = berth_engine__claim(engine, text, error);
+	g_auto(GStrv) warnings = NULL;
 
 	if (!container)
 		return NULL;
-	bool updated = update_claimed(engine, container, update, error);
+	bool updated = update_claimed(engine, container, update, &warnings, error);
 	berth_engine__release(container);
 	if (!updated)
 		return NULL;
 	struct api_container_updated *answer = berth_document_new(&api_container_updated_document);
+	g_autoptr(GStrvBuilder) all = g_strv_builder_new();
 	g_autofree char *restriction =
 		update->publish_add ? berth_firewall_restriction(berth_networks_firewall(engine->networks)) : NULL;
+	if (warnings)
+		g_strv_builder_addv(all, (const char **) warnings);
 	if (restriction)
-		answer->warnings = g_strsplit(restriction, "\n", 1);
+		g_strv_builder_add(all, restriction);
+	answer->warnings = g_strv_builder_end(all);
 	return answer;
 }

@@ -183,6 +183,13 @@ bool berth_monitor_resolve(struct berth_monitor *monitor, const struct berth_mon
 	return reply != NULL;
 }
 
+bool berth_monitor_update(struct berth_monitor *monitor, const struct oci_resources *resources, GError **error)
+{
+	struct berth_monitor_request request = {.resources = (struct oci_resources *) resources};
+
+	return tell(monitor, BERTH_MONITOR_UPDATE, &request, error);
+}
+
 struct berth_monitor_status *berth_monitor_stat(struct berth_monitor *monitor, GError **error)
 {
 	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_STAT, NULL, NULL, 0, error);

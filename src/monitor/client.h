@@ -114,6 +114,11 @@ BERTH_DOCUMENT_AUTOPTR(berth_monitor_resolver, berth_monitor_resolver_document)
 bool berth_monitor_resolve(struct berth_monitor *monitor, const struct berth_monitor_resolver *resolver, int udp,
 			   int tcp, GError **error);
 
+struct oci_resources;
+// Changes the limits of the container; what is not set in `resources` stays as it is. BERTH_ERROR_NOT_IMPLEMENTED: a
+// monitor of before that.
+bool berth_monitor_update(struct berth_monitor *monitor, const struct oci_resources *resources, GError **error);
+
 struct berth_monitor_status {
 	char *status; // created running paused stopped
 	int64_t pid; // 0 when stopped

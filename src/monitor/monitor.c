@@ -271,6 +271,14 @@ static bool resolve(struct monitor *monitor, const struct berth_monitor_request 
 	return berth_resolver_set(monitor->resolver, request->resolver, fds, error);
 }
 
+static bool update(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
+		   struct berth_monitor_reply *reply, GError **error)
+{
+	(void) fds;
+	(void) reply;
+	return berth_container_update(monitor->container, request->resources, error);
+}
+
 static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request, int *fds,
 		   struct berth_monitor_reply *reply, GError **error)
 {
@@ -288,6 +296,7 @@ static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_
 		[BERTH_MONITOR_STAT] = {stat_container, true},
 		[BERTH_MONITOR_PIDS] = {list_pids},
 		[BERTH_MONITOR_RESOLVE] = {resolve},
+		[BERTH_MONITOR_UPDATE] = {update},
 	};
 	struct monitor *monitor = data;
 

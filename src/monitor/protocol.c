@@ -109,6 +109,12 @@ static const struct berth_field resolve_fields[] = {
 	{0},
 };
 
+static const struct berth_field update_fields[] = {
+	NAME,
+	BERTH_OBJECT(struct berth_monitor_request, resources, "resources", &oci_resources_document, BERTH_REQUIRED),
+	{0},
+};
+
 static bool check_signal(const struct berth_monitor_request *request, GError **error)
 {
 	return (request->signal >= 1 && request->signal < NSIG) ||
@@ -182,6 +188,7 @@ static const struct verb {
 	[BERTH_MONITOR_STAT] = {"stat", DOCUMENT("stat", bare_fields)},
 	[BERTH_MONITOR_PIDS] = {"pids", DOCUMENT("pids", bare_fields)},
 	[BERTH_MONITOR_RESOLVE] = {"resolve", DOCUMENT("resolve", resolve_fields), check_resolver, 2, true},
+	[BERTH_MONITOR_UPDATE] = {"update", DOCUMENT("update", update_fields)},
 	[BERTH_MONITOR_WATCH] = {"watch", DOCUMENT("watch", bare_fields)},
 };
 
@@ -192,6 +199,7 @@ void berth_monitor_request_free(struct berth_monitor_request *request)
 	g_free(request->request);
 	g_free(request->keys);
 	berth_document_free(&berth_monitor_resolver_document, request->resolver);
+	berth_document_free(&oci_resources_document, request->resources);
 	g_free(request);
 }
 

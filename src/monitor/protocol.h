@@ -23,6 +23,7 @@
 // resolve   resolver: an object                     UDP and TCP, -
 //                                                   or none: as
 //                                                   before
+// update    resources: OCI's linux.resources       -            -
 // watch     -                                       -            -; from here on the connection gives events only
 //
 // The connection that the one who spawned the monitor holds carries, after the hello, the answer to a request `create`
@@ -38,6 +39,7 @@
 #pragma once
 
 #include "monitor/client.h"
+#include "spec/oci-runtime.h"
 
 #define BERTH_MONITOR_PROTOCOL 1
 #define BERTH_MONITOR_SOCKET "monitor.sock"
@@ -65,6 +67,7 @@ enum berth_monitor_verb {
 	BERTH_MONITOR_STAT,
 	BERTH_MONITOR_PIDS,
 	BERTH_MONITOR_RESOLVE,
+	BERTH_MONITOR_UPDATE,
 	BERTH_MONITOR_WATCH,
 	BERTH_MONITOR_VERBS,
 };
@@ -78,6 +81,7 @@ struct berth_monitor_request {
 	bool in, out, err, frames;
 	char *keys;
 	struct berth_monitor_resolver *resolver;
+	struct oci_resources *resources;
 };
 typedef struct berth_monitor_request berth_monitor_request;
 void berth_monitor_request_free(struct berth_monitor_request *request);

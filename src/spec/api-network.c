@@ -97,6 +97,7 @@ static const struct berth_field container_update_fields[] = {
 			  BERTH_OMIT_EMPTY),
 	BERTH_MAP_OBJECTS(struct api_container_update, publish_rm, "PublishRm", &api_port_binding_document,
 			  BERTH_OMIT_EMPTY),
+	BERTH_INLINE(struct api_container_update, limits, &api_host_config_document),
 	{0},
 };
 const struct berth_document api_container_update_document = {"container update", sizeof(struct api_container_update),

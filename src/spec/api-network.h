@@ -77,12 +77,15 @@ struct api_network_prune_report {
 };
 extern const struct berth_document api_network_prune_report_document;
 
-// The body of POST /containers/{id}/update, as far as this version has it. Both are like HostConfig.PortBindings:
+// The body of POST /containers/{id}/update: limits and the restart policy as in HostConfig, and Berth's own PublishAdd
+// and PublishRm. Both are like HostConfig.PortBindings:
 // {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}. In PublishRm an empty list (or null) means all of that port's, an
 // empty HostIp or HostPort any.
 struct api_container_update {
 	GHashTable *publish_add; // of GPtrArray of struct api_port_binding
 	GHashTable *publish_rm;
+	struct api_host_config limits; // of which an update takes limits and RestartPolicy
+	bool has_limits; // in no document: some of them are set
 };
 extern const struct berth_document api_container_update_document;
 

@@ -431,7 +431,7 @@ def test_own_requests(server, tmp_path):
 @pytest.mark.parametrize("line, words", [
     ("update web", "you must provide one or more flags"),
     ("update --publish-add x web", "invalid containerPort: x"),
-    ("update -m 5m web", "--memory: limits and policies of a container that is there cannot be changed"),
+    ("update --kernel-memory 5m web", "--kernel-memory: the kernel has no such limit any more"),
     ("create --mount type=bind,src=/a,dst=/b,uid=x busybox", "invalid value for uid: x"),
     ("volume import data10 /nonexistent", "open /nonexistent: No such file or directory"),
     ("volume create --name a b", "cannot specify a volume name through both --name and as a positional arg"),

@@ -484,9 +484,10 @@ bool berth_engine_network_disconnect(struct berth_engine *engine, const char *ne
 struct api_container_updated *berth_engine_container_update(struct berth_engine *engine, const char *container,
 							    struct api_container_update *update, GError **error)
 {
-	fake_note(engine, "update %s %d %d", container,
+	fake_note(engine, "update %s %d %d%s%s", container,
 		  update->publish_add ? (int) g_hash_table_size(update->publish_add) : -1,
-		  update->publish_rm ? (int) g_hash_table_size(update->publish_rm) : -1);
+		  update->publish_rm ? (int) g_hash_table_size(update->publish_rm) : -1, update->has_limits ? " " : "",
+		  update->has_limits ? update->limits.restart_policy->name : "");
 	return find(container, error) ? berth_document_new(&api_container_updated_document) : NULL;
 }
 

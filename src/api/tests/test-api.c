@@ -222,8 +222,9 @@ static void test_networks(struct fixture *fixture, G_GNUC_UNUSED const void *dat
 		   "\":{\"Name\":\"\"}}",
 		   200, "update box 1 -1");
 	check_json(fixture, "/containers/box/update", "{\"PublishRm\":{\"80/tcp\":null}}", 200, "update box -1 1");
-	check_json(fixture, "/containers/box/update", "{\"Memory\":1000000}", 501, NULL);
-	check_json(fixture, "/containers/box/update", "{\"RestartPolicy\":{\"Name\":\"always\"}}", 501, NULL);
+	check_json(fixture, "/containers/box/update", "{\"OomKillDisable\":true}", 501, NULL);
+	check_json(fixture, "/containers/box/update", "{\"RestartPolicy\":{\"Name\":\"always\"}}", 200,
+		   "update box -1 -1 always");
 	check_json(fixture, "/containers/box/update", "{\"PublishAdd\":[]}", 400, NULL);
 }
 
