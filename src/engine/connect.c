@@ -90,7 +90,7 @@ static bool live_open(struct live *live, GError **error)
 	live->monitor = berth_engine__connect(live->engine, container, error);
 	if (!live->monitor)
 		return false;
-	live->namespace = berth_engine__network_namespace(live->monitor, (pid_t) container->record->state->pid, error);
+	live->namespace = berth_engine__namespace(live->monitor, (pid_t) container->record->state->pid, "net", error);
 	if (live->namespace < 0)
 		return false;
 	live->sandbox = berth_sandbox_open(live->namespace, error);

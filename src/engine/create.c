@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "engine/join.h"
 #include "engine/names.h"
 #include "engine/networks.h"
 #include "engine/plan.h"
@@ -108,7 +109,7 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 	};
 	g_autoptr(berth_container_record) record = berth_plan_make(&input, ret_warnings, error);
 	if (!record || !berth_engine__endpoints_bind(engine, record, ret_warnings, error) ||
-	    !berth_engine__links_check(engine, record, error))
+	    !berth_engine__joins_bind(engine, record, error) || !berth_engine__links_check(engine, record, error))
 		return NULL;
 	GError *failure = NULL;
 	*ret_top = berth_images_top_snapshot(engine->images, image_id, &failure);

@@ -238,13 +238,13 @@ struct berth_monitor_resolver *berth_engine__resolver(struct berth_engine *engin
 	return resolver;
 }
 
-int berth_engine__network_namespace(struct berth_monitor *monitor, pid_t pid, GError **error)
+int berth_engine__namespace(struct berth_monitor *monitor, pid_t pid, const char *file, GError **error)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%d/ns/net", (int) pid);
+	g_autofree char *path = g_strdup_printf("/proc/%d/ns/%s", (int) pid, file);
 	berth_fd fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0) {
-		berth_error_set_errno(error, errno, "opening the network namespace of process %d", (int) pid);
+		berth_error_set_errno(error, errno, "opening the %s namespace of process %d", file, (int) pid);
 		return -1;
 	}
 	if (!monitor)

@@ -230,7 +230,7 @@ bool berth_engine__network_attach(struct berth_engine *engine, struct berth_engi
 	if (!container->network)
 		return true;
 	const GPtrArray *endpoints = container->network->endpoints;
-	berth_fd namespace = berth_engine__network_namespace(NULL, berth_monitor_pid(monitor), error);
+	berth_fd namespace = berth_engine__namespace(NULL, berth_monitor_pid(monitor), "net", error);
 	g_autoptr(berth_sandbox) sandbox = namespace < 0 ? NULL : berth_sandbox_open(namespace, error);
 	if (!sandbox || !attach_endpoints(engine, container, sandbox, error) ||
 	    !berth_sandbox_default_routes(sandbox, endpoints, error))
@@ -381,7 +381,7 @@ static void adopt_endpoint(struct berth_engine *engine, struct berth_engine_netw
 static void remove_unwanted(struct berth_engine *engine, struct berth_engine_container *container,
 			    struct berth_run_network *run, struct berth_monitor *monitor)
 {
-	berth_fd namespace = berth_engine__network_namespace(monitor, (pid_t) container->record->state->pid, NULL);
+	berth_fd namespace = berth_engine__namespace(monitor, (pid_t) container->record->state->pid, "net", NULL);
 	g_autoptr(berth_sandbox) sandbox = namespace < 0 ? NULL : berth_sandbox_open(namespace, NULL);
 	g_autoptr(GError) error = NULL;
 	bool removed = false;

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "engine/endpoint-wanted.h"
+#include "engine/join.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -51,24 +52,14 @@ static bool join(struct berth_engine *engine, const struct berth_container_recor
 		 struct berth_engine_files *ret, GError **error)
 {
 	const char *id = record->network + strlen("container:");
-	bool fine = false;
+	int fd = berth_engine__join_namespace(engine, id, "net", "network", error);
 
-	pthread_mutex_lock(&engine->lock);
-	g_autoptr(berth_engine_container) other = berth_engine__find_locked(engine, id, error);
-	const char *status = other ? other->record->state->status : NULL;
-	if (other && g_str_equal(status, BERTH_STATUS_RESTARTING))
-		berth_error_set(error, BERTH_ERROR_CONFLICT,
-				"container %s is restarting, wait until the container is running", id);
-	else if (other && !berth_engine__is_up(other))
-		berth_error_set(error, BERTH_ERROR_CONFLICT, "cannot join network of a non running container: %s", id);
-	else if (other)
-		fine = true;
-	if (fine) {
-		ret->folder = g_build_filename(engine->options.exec_root, other->id, NULL);
-		ret->namespace = g_strdup_printf("/proc/%d/ns/net", (int) other->record->state->pid);
-	}
-	pthread_mutex_unlock(&engine->lock);
-	return fine;
+	if (fd < 0)
+		return false;
+	ret->folder = g_build_filename(engine->options.exec_root, id, NULL);
+	ret->namespace_fd = fd;
+	ret->namespace = berth_engine__path_of(fd);
+	return true;
 }
 
 // The container that was joined may have joined another itself, whose files it has then.
@@ -128,6 +119,8 @@ void berth_engine__files_clear(struct berth_engine_files *files)
 	g_strfreev(files->environment);
 	g_free(files->folder);
 	g_free(files->namespace);
+	if (files->namespace_fd > 0)
+		close(files->namespace_fd);
 }
 
 // Whole lines of `text` that are `old`, or end in it if it begins with a tab, are left out.

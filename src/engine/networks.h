@@ -89,8 +89,9 @@ struct berth_monitor_resolver *berth_engine__resolver(struct berth_engine *engin
 						      const struct berth_engine_container *container,
 						      const GPtrArray *endpoints);
 bool berth_engine__has_resolver(const struct berth_container_record *record);
-// The namespace of the container's init process, which its monitor says is there still. -1 on failure.
-int berth_engine__network_namespace(struct berth_monitor *monitor, pid_t pid, GError **error);
+// A namespace ("net", its name beneath /proc/<pid>/ns) of the container's init process, which its monitor says is there
+// still (NULL: it is known to be). -1 on failure.
+int berth_engine__namespace(struct berth_monitor *monitor, pid_t pid, const char *file, GError **error);
 
 // publish.c. Ports of the host for what the container publishes, by its record and endpoints: struct berth_run_port.
 bool berth_engine__ports_take(struct berth_engine *engine, const struct berth_container_record *record,
@@ -123,7 +124,8 @@ struct berth_engine_files {
 	char *hosts;
 	char **gateway, **environment;
 	char *folder; // another container's run folder, whose files are shared; NULL: its own
-	char *namespace; // path of another's network namespace; NULL: one of its own
+	int namespace_fd; // of another's network namespace; 0: one of its own
+	char *namespace; // its path; NULL: one of its own
 };
 bool berth_engine__files_make(struct berth_engine *engine, const struct berth_engine_container *container,
 			      struct berth_engine_files *ret, GError **error);

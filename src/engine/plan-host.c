@@ -51,14 +51,13 @@ static bool check_unsupported(const struct api_host_config *host, GError **error
 	return true;
 }
 
-// Each mode is one of these words; "container:<id>" is known and not in this version.
+// Each mode is one of these words, or names a container to join.
 static bool check_mode(const char *mode, const char *what, const char *const *allowed, bool join, GError **error)
 {
 	if (is_one_of(mode, allowed))
 		return true;
-	if (join && g_str_has_prefix(mode, "container:"))
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "%s mode %s: joining another container is not in this version", what, mode);
+	if (join && g_str_has_prefix(mode, "container:") && mode[strlen("container:")] && berth_plan_is_plain(mode))
+		return true;
 	return berth_error_set(error, BERTH_ERROR_INVALID, "invalid %s mode: %s", what, mode);
 }
 
@@ -354,8 +353,10 @@ static bool check_rest(struct berth_plan *plan, GError **error)
 	for (char **group = host->group_add; group && *group; group++)
 		if (!**group || !berth_plan_is_plain(*group))
 			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid group to add: \"%s\"", *group);
-	if (host->init == 1 && g_strcmp0(host->pid_mode, "host") == 0)
-		berth_plan_warn(plan, "The init process is not used: the container shares the host's processes.");
+	if (host->init == 1 && host->pid_mode &&
+	    (g_str_equal(host->pid_mode, "host") || g_str_has_prefix(host->pid_mode, "container:")))
+		berth_plan_warn(plan, "The init process is not used: the container shares the processes of %s.",
+				g_str_equal(host->pid_mode, "host") ? "the host" : "another container");
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "engine/join.h"
 #include "engine/networks.h"
 #include "sys/cgroup.h"
 
@@ -51,6 +52,7 @@ static bool clear_run_folder(struct berth_engine *engine, const char *id, const 
 		return false;
 	BERTH_FAILPOINT("run.clear.cgroup");
 	berth_engine__network_discard(engine, id, folder);
+	berth_engine__shm_unmount(engine, id);
 	if (!berth_remove_tree_at(engine->exec_folder, id, error))
 		return false;
 	BERTH_FAILPOINT("run.clear.folder");

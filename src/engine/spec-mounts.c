@@ -90,8 +90,8 @@ static void add_defaults(struct berth_spec *spec, GPtrArray *list)
 		if (is_covered(spec->record, path) || (shm && berth_spec_is(ipc, "none")))
 			continue;
 		// The host's queues come with its namespace, its shared memory does not.
-		if (shm && berth_spec_is(ipc, "host")) {
-			add_bind(list, path, path, false);
+		if (shm && (berth_spec_is(ipc, "host") || spec->input->shm)) {
+			add_bind(list, path, spec->input->shm ? spec->input->shm : path, false);
 			continue;
 		}
 		struct oci_mount *mount = new_mount(list, path, defaults[i].type, defaults[i].source);

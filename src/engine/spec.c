@@ -15,7 +15,9 @@ bool berth_spec_is(const char *mode, const char *value)
 
 bool berth_spec_uses_init(const struct berth_spec *spec)
 {
-	return spec->host->init == 1 && !berth_spec_is(spec->host->pid_mode, "host");
+	const char *mode = spec->host->pid_mode;
+
+	return spec->host->init == 1 && !berth_spec_is(mode, "host") && !(mode && g_str_has_prefix(mode, "container:"));
 }
 
 // A container has its own of each namespace unless it was told to share the host's. No user namespace in this version.
@@ -25,12 +27,13 @@ static void add_namespaces(struct berth_spec *spec)
 	const struct {
 		const char *type;
 		bool own;
+		const char *path; // NULL: a new one
 	} table[] = {
 		{"mount", true},
-		{"pid", !berth_spec_is(host->pid_mode, "host")},
-		{"ipc", !berth_spec_is(host->ipc_mode, "host")},
+		{"pid", !berth_spec_is(host->pid_mode, "host"), spec->input->pid_namespace},
+		{"ipc", !berth_spec_is(host->ipc_mode, "host"), spec->input->ipc_namespace},
 		{"uts", !berth_spec_is(host->uts_mode, "host")},
-		{"network", !berth_spec_is(spec->record->network, "host")},
+		{"network", !berth_spec_is(spec->record->network, "host"), spec->input->network_namespace},
 		{"cgroup", !berth_spec_is(host->cgroupns_mode, "host")},
 	};
 
@@ -40,8 +43,7 @@ static void add_namespaces(struct berth_spec *spec)
 			continue;
 		struct oci_namespace *namespace = berth_document_new(&oci_namespace_document);
 		namespace->type = g_strdup(table[i].type);
-		if (g_str_equal(table[i].type, "network"))
-		namespace->path = g_strdup(spec->input->network_namespace);
+		namespace->path = g_strdup(table[i].path);
 		g_ptr_array_add(spec->config->os_linux->namespaces, namespace);
 	}
 }

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "engine/join.h"
 #include "engine/networks.h"
 #include "engine/plan.h"
 #include "engine/spec.h"
@@ -61,8 +62,8 @@ static bool make_files(const struct berth_container_record *record, const struct
 }
 
 static bool write_config(struct berth_engine *engine, const struct berth_container_record *record,
-			 const struct berth_engine_files *files, int root, int run_folder, const GArray *sources,
-			 GError **error)
+			 const struct berth_engine_files *files, const struct berth_engine_joined *joined, int root,
+			 int run_folder, const GArray *sources, GError **error)
 {
 	g_autofree char *folder = g_build_filename(engine->options.exec_root, record->id, NULL);
 	const struct berth_spec_input input = {
@@ -74,6 +75,9 @@ static bool write_config(struct berth_engine *engine, const struct berth_contain
 		.seccomp = engine->seccomp,
 		.sources = sources,
 		.files = files->folder,
+		.pid_namespace = joined->pid,
+		.ipc_namespace = joined->ipc,
+		.shm = joined->shm,
 		.network_namespace = files->namespace,
 		.environment = files->environment,
 	};
@@ -126,6 +130,7 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 				     GError **error)
 {
 	__attribute__((cleanup(berth_engine__files_clear))) struct berth_engine_files files = {0};
+	__attribute__((cleanup(berth_engine__joined_clear))) struct berth_engine_joined joined = {-1, -1};
 	berth_fd root = -1;
 	berth_fd run_folder = berth_engine__run_folder(engine, container->id, true, error);
 
@@ -134,6 +139,7 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 	BERTH_FAILPOINT("container.start.folder");
 	if (!berth_engine__network_prepare(engine, container, run_folder, error) ||
 	    !berth_engine__files_make(engine, container, &files, error) ||
+	    !berth_engine__join(engine, container->record, &joined, error) ||
 	    !berth_snapshot_mount(engine->snapshots, container->id, &root, error) ||
 	    !make_files(container->record, &files, root, run_folder, error))
 		return NULL;
@@ -142,7 +148,7 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 	if (!berth_engine__volumes_mount(engine, container->record, &sources, error))
 		return NULL;
 	g_autoptr(berth_monitor) monitor = NULL;
-	if (write_config(engine, container->record, &files, root, run_folder, sources, error)) {
+	if (write_config(engine, container->record, &files, &joined, root, run_folder, sources, error)) {
 		BERTH_FAILPOINT("container.start.configured");
 		monitor = spawn(engine, container, root, run_folder, error);
 		BERTH_FAILPOINT("container.start.spawned");

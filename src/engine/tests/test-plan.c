@@ -262,8 +262,8 @@ static const struct {
 	{HOST("'UTSMode': 'private'"), "invalid UTS mode: private", false},
 	{HOST("'UsernsMode': 'keep-id'"), "invalid userns mode: keep-id", false},
 	{HOST("'CgroupnsMode': 'x'"), "invalid cgroup namespace mode: x", false},
-	{HOST("'PidMode': 'container:x'"), "joining another container is not in this version", true},
-	{HOST("'IpcMode': 'container:x'"), "joining another container is not in this version", true},
+	{HOST("'PidMode': 'container:'"), "invalid PID mode: container:", false},
+	{HOST("'IpcMode': 'container:'"), "invalid IPC mode: container:", false},
 	{"{'Cmd': ['x'], 'Hostname': 'a', 'HostConfig': {'NetworkMode': 'none', 'UTSMode': 'host'}}",
 	 "conflicting options: hostname and the UTS mode", false},
 	// What this version has not
