@@ -41,7 +41,7 @@ bench: build ## compare with the other runtimes and engines that are installed
 	@scripts/bench $(BUILD)
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for BERTH_FUZZ_SECONDS (60) each
+fuzz: ## run every fuzz target for BERTH_FUZZ_SECONDS (30) each or a third of it
 	@scripts/install-packages build test
 	@scripts/run-tests --only fuzz
 
