@@ -154,6 +154,8 @@ static bool set_value(const struct berth_flag *flag, void *options, const char *
 // Sets what the user gave; errors name the flag.
 static bool give(const struct berth_flag *flag, void *options, const char *text, GError **error)
 {
+	if (flag->flags & BERTH_FLAG_REFUSED)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "--%s: %s", flag->name, flag->help);
 	if (!set_value(flag, options, text, error)) {
 		if (flag->shorthand)
 			g_prefix_error(error, "invalid argument \"%s\" for \"-%c, --%s\" flag: ", text, flag->shorthand,
@@ -308,6 +310,8 @@ bool berth_flags_parse(const struct berth_flag *flags, void *options, int argc, 
 void berth_flags_clear(const struct berth_flag *flags, void *options)
 {
 	for (const struct berth_flag *flag = flags; flag && flag->name; flag++) {
+		if (flag->flags & BERTH_FLAG_REFUSED)
+			continue; // it has no member
 		if (flag->type == BERTH_FLAG_TEXT)
 			g_clear_pointer((char **) member(options, flag->offset), g_free);
 		if (flag->type == BERTH_FLAG_LIST)

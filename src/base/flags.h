@@ -30,6 +30,7 @@ enum berth_flag_type {
 enum berth_flag_flags {
 	BERTH_FLAG_HIDDEN = 1 << 0, // works, and is left out of help
 	BERTH_FLAG_NEGATIVE_OK = 1 << 1, // INTEGER and BYTES: -1 is a value
+	BERTH_FLAG_REFUSED = 1 << 2, // known and not there: its use is NOT_IMPLEMENTED, with `help` as the cause
 };
 
 struct berth_flag {

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "cli/ssh.h"
 #include "spec/api.h"
 
 #include <netdb.h>
@@ -20,6 +21,7 @@
 
 struct connection {
 	int fd;
+	pid_t pid; // of the ssh that it goes through, or 0
 	size_t start, end; // what was read and not taken yet
 	char buffer[BERTH_LIMIT_ANSWER_HEADER];
 };
@@ -28,6 +30,8 @@ struct berth_client {
 	char *host; // as it was given
 	char *path; // of a unix socket, or NULL
 	char *name, *port; // of TCP
+	char **ssh; // the command, of ssh://
+	char **headers; // further lines of requests
 	struct connection *idle; // one is enough: a client has one call at a time besides those that stream
 	unsigned version;
 };
@@ -87,13 +91,16 @@ struct berth_client *berth_client_new(const char *host, GError **error)
 		client->path = g_strdup(host + 7);
 	else if (g_str_has_prefix(host, "tcp://"))
 		fine = parse_tcp(client, host + 6, error);
-	else if (g_str_has_prefix(host, "ssh://") || g_str_has_prefix(host, "http"))
-		fine = berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "host \"%s\": this version speaks to unix:///path and tcp://name:port only",
-				       host);
+	else if (g_str_has_prefix(host, "ssh://"))
+		fine = (client->ssh = berth_ssh_command(host, error)) != NULL;
+	else if (g_str_has_prefix(host, "http"))
+		fine = berth_error_set(
+			error, BERTH_ERROR_NOT_IMPLEMENTED,
+			"host \"%s\": this version speaks to unix:///path, tcp://name:port and ssh://name", host);
 	else
-		fine = berth_error_set(error, BERTH_ERROR_INVALID,
-				       "host \"%s\": expected unix:///path or tcp://name:port", host);
+		fine = berth_error_set(
+			error, BERTH_ERROR_INVALID,
+			"host \"%s\": expected unix:///path, tcp://name:port or ssh://[user@]name[:port]", host);
 	if (fine && client->path && strlen(client->path) >= sizeof((struct sockaddr_un *) NULL)->sun_path)
 		fine = berth_error_set(error, BERTH_ERROR_INVALID, "host \"%s\": the path is longer than %zu bytes",
 				       host, sizeof((struct sockaddr_un *) NULL)->sun_path - 1);
@@ -112,7 +119,15 @@ void berth_client_free(struct berth_client *client)
 	g_free(client->path);
 	g_free(client->name);
 	g_free(client->port);
+	g_strfreev(client->ssh);
+	g_strfreev(client->headers);
 	g_free(client);
+}
+
+void berth_client_set_headers(struct berth_client *client, char *const *headers)
+{
+	g_strfreev(client->headers);
+	client->headers = g_strdupv((char **) (uintptr_t) headers);
 }
 
 const char *berth_client_host(const struct berth_client *client)
@@ -169,6 +184,21 @@ static int connect_tcp(const struct berth_client *client, GError **error)
 	return berth_fd_steal(&fd);
 }
 
+static int dial(const struct berth_client *client, pid_t *ret_pid, GError **error)
+{
+	*ret_pid = 0;
+	if (client->ssh)
+		return berth_ssh_spawn(client->ssh, ret_pid, error);
+	return client->path ? connect_unix(client, error) : connect_tcp(client, error);
+}
+
+int berth_client_dial(struct berth_client *client, GError **error)
+{
+	pid_t pid;
+
+	return dial(client, &pid, error);
+}
+
 static struct connection *connection_open(struct berth_client *client, GError **error)
 {
 	char byte;
@@ -176,10 +206,12 @@ static struct connection *connection_open(struct berth_client *client, GError **
 	if (client->idle && recv(client->idle->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN)
 		return g_steal_pointer(&client->idle);
 	g_clear_pointer(&client->idle, connection_free); // the engine has ended it
-	int fd = client->path ? connect_unix(client, error) : connect_tcp(client, error);
+	pid_t pid;
+	int fd = dial(client, &pid, error);
 	if (fd < 0)
 		return NULL;
 	struct connection *connection = g_malloc(sizeof *connection);
+	connection->pid = pid;
 	connection->fd = fd;
 	connection->start = connection->end = 0;
 	return connection;
@@ -223,6 +255,19 @@ static bool send_upload(struct connection *connection, int fd, GError **error)
 	}
 }
 
+// The ssh of a connection is gone: what it says of itself it said on standard error.
+static bool lost_ssh(const struct berth_answer *answer, GError **error)
+{
+	berth_fd_clear(&answer->connection->fd);
+	g_autofree char *why = berth_ssh_end(answer->connection->pid);
+	answer->connection->pid = 0;
+	return berth_error_set(
+		error, BERTH_ERROR_UNAVAILABLE,
+		"Cannot connect to the Berth engine at %s: %s. Does ssh reach that machine, and is berth (or "
+		"docker) installed there?",
+		answer->client->host, why);
+}
+
 static bool send_call(struct berth_answer *answer, GError **error)
 {
 	const struct berth_call *call = &answer->call;
@@ -232,7 +277,9 @@ static bool send_call(struct berth_answer *answer, GError **error)
 	answer->version = answer->client->version;
 	g_string_append_printf(head, "%s /v%u.%u%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: berth/" BERTH_VERSION "\r\n",
 			       call->method, answer->version / 100, answer->version % 100, call->path,
-			       answer->client->path ? "berth" : answer->client->name);
+			       answer->client->name ? answer->client->name : "berth");
+	for (char *const *line = answer->client->headers; line && *line; line++)
+		g_string_append_printf(head, "%s\r\n", *line);
 	if (call->upgrade)
 		g_string_append(head, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
 	if (call->registry_auth)
@@ -250,6 +297,8 @@ static bool send_call(struct berth_answer *answer, GError **error)
 	bool sent = send_all(answer->connection, head->str, head->len);
 	int failure = errno;
 	explicit_bzero(head->str, head->len); // it may have a secret
+	if (!sent && answer->connection->pid)
+		return lost_ssh(answer, error);
 	if (!sent)
 		return unreachable(answer->client, g_strerror(failure), error);
 	return !call->upload || send_upload(answer->connection, call->upload_fd, error);
@@ -329,6 +378,8 @@ static int fill(struct connection *connection)
 
 static bool broken(const struct berth_answer *answer, int result, GError **error)
 {
+	if (answer->connection->pid)
+		return lost_ssh(answer, error);
 	return berth_error_set(error, BERTH_ERROR_UNAVAILABLE, "%s %s: the engine at %s ended the connection%s%s",
 			       answer->call.method, answer->call.path, answer->client->host, result < 0 ? ": " : "",
 			       result < 0 ? g_strerror(errno) : "");

@@ -20,11 +20,15 @@
 struct berth_client;
 struct berth_answer; // one answer, at first only its head
 
-// `host` is unix:///path or tcp://name[:port] and is only checked here; the connection is made by the first call.
-// BERTH_ERROR_INVALID, or NOT_IMPLEMENTED for what cannot be spoken (ssh://, https://).
+// `host` is unix:///path, tcp://name[:port] or ssh://[user@]name[:port][/path] and is only checked here; the connection
+// is made by the first call. BERTH_ERROR_INVALID, or NOT_IMPLEMENTED for what cannot be spoken (https://).
 struct berth_client *berth_client_new(const char *host, GError **error);
 void berth_client_free(struct berth_client *client);
 const char *berth_client_host(const struct berth_client *client);
+// Further lines ("Name: value") of each request's head.
+void berth_client_set_headers(struct berth_client *client, char *const *headers);
+// A new connection, for whom speaks himself. -1 with *error.
+int berth_client_dial(struct berth_client *client, GError **error);
 // As 1.47 -> 147.
 unsigned berth_client_version(const struct berth_client *client);
 

@@ -12,12 +12,23 @@
 #define BERTH_CLI_FAILURE 125 // what Docker's run answers with when the failure is not the container's
 
 struct berth_cli {
-	struct berth_client *client; // connects when it is first used
+	struct berth_client *client; // connects when it is first used; NULL for commands that are `local`
 	const char *program; // the name it was called by: "berth" or "docker"
 	const char *path; // the command as it was called: "berth container ls"
 	const char *config; // the folder that --config names, or NULL
+	const char *chosen_context, *chosen_host; // of --context and --host, or NULL
+	const char *context; // the name of the one in use
+	struct json_t *settings; // config.json, once it was read: berth_config_get()
 	bool debug;
 };
+
+// A row of flags for what Docker has and this version has not: its use is refused with the cause.
+#define BERTH_FLAG_NOT_HERE(name, type, cause)                                                                         \
+	{                                                                                                              \
+		name, 0, type, 0, NULL, cause " are not supported by this version", NULL,                              \
+			BERTH_FLAG_HIDDEN | BERTH_FLAG_REFUSED                                                         \
+	}
+#define BERTH_FLAG_NO_PLATFORM BERTH_FLAG_NOT_HERE("platform", BERTH_FLAG_TEXT, "images of several platforms")
 
 struct berth_command_entry;
 
@@ -33,6 +44,7 @@ struct berth_command {
 	// Returns the exit status of the program. An error set is printed, and its status is `failure`, or 1.
 	int (*main)(struct berth_cli *cli, const void *options, char **arguments, GError **error);
 	int failure;
+	bool local; // asks no engine, so none need be named rightly; cli->client is NULL
 	const struct berth_command_entry *commands; // of a group ("container", "image"); then main is NULL
 };
 
@@ -47,6 +59,9 @@ extern const struct berth_flag berth_global_flags[]; // cli/main.c
 
 // Runs `berth`. Returns the exit status.
 int berth_cli_main(int argc, char **argv);
+
+// Makes cli->client, for commands that are `local` and ask the engine after all.
+bool berth_cli_connect(struct berth_cli *cli, GError **error);
 
 // Prints an error as the program does: what the engine told as it told it, all else behind the program's name.
 void berth_cli_complain(const struct berth_cli *cli, const GError *error);
@@ -68,6 +83,8 @@ void berth_command_help(const struct berth_command *command, const char *program
 void berth_program_help(const char *program, unsigned width, GString *out);
 // Names of `commands` near to a mistyped one, joined by ", "; NULL if there is none.
 char *berth_command_near(const struct berth_command_entry *commands, const char *name);
+// The same of flags, as "--name".
+char *berth_flag_near(const struct berth_flag *flags, const char *name);
 
 // Appends the script for "bash", "zsh" or "fish", which asks `berth __complete` for candidates.
 bool berth_cli_completion(const char *shell, GString *out, GError **error);

@@ -29,6 +29,20 @@ static const struct berth_command_entry container_commands[] = {
 	{0},
 };
 
+static const struct berth_command_entry builder_commands[] = {
+	{"prune", &berth_command_builder_prune, false},
+	{0},
+};
+
+static const struct berth_command_entry context_commands[] = {
+	{"create", &berth_command_context_create, false}, {"export", &berth_command_context_export, false},
+	{"import", &berth_command_context_import, false}, {"inspect", &berth_command_context_inspect, false},
+	{"list", &berth_command_context_ls, true},        {"ls", &berth_command_context_ls, false},
+	{"remove", &berth_command_context_rm, true},      {"rm", &berth_command_context_rm, false},
+	{"show", &berth_command_context_show, false},     {"update", &berth_command_context_update, false},
+	{"use", &berth_command_context_use, false},       {0},
+};
+
 static const struct berth_command_entry image_commands[] = {
 	{"bootstrap", &berth_command_bootstrap, false}, {"history", &berth_command_history, false},
 	{"import", &berth_command_import, false},       {"inspect", &berth_command_image_inspect, false},
@@ -77,11 +91,17 @@ static const struct berth_command_entry volume_commands[] = {
 };
 
 static const struct berth_command_entry system_commands[] = {
-	{"check", &berth_command_system_check, false}, {"df", &berth_command_df, false},
-	{"events", &berth_command_events, false},      {"info", &berth_command_info, false},
-	{"prune", &berth_command_system_prune, false}, {0},
+	{"check", &berth_command_system_check, false},
+	{"df", &berth_command_df, false},
+	{"dial-stdio", &berth_command_dial_stdio, true},
+	{"events", &berth_command_events, false},
+	{"info", &berth_command_info, false},
+	{"prune", &berth_command_system_prune, false},
+	{0},
 };
 
+static const struct berth_command builder_group = {.summary = "Manage builds", .commands = builder_commands};
+static const struct berth_command context_group = {.summary = "Manage contexts", .commands = context_commands};
 static const struct berth_command container_group = {.summary = "Manage containers", .commands = container_commands};
 static const struct berth_command image_group = {.summary = "Manage images", .commands = image_commands};
 static const struct berth_command manifest_group = {.summary = "Manage image manifests and manifest lists",
@@ -91,7 +111,9 @@ static const struct berth_command volume_group = {.summary = "Manage volumes", .
 static const struct berth_command system_group = {.summary = "Manage the engine", .commands = system_commands};
 
 const struct berth_command_entry berth_commands[] = {
+	{"builder", &builder_group, false},
 	{"container", &container_group, false},
+	{"context", &context_group, false},
 	{"image", &image_group, false},
 	{"manifest", &manifest_group, false},
 	{"network", &network_group, false},

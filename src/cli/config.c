@@ -7,6 +7,7 @@
 #include "base/limits.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,21 @@ json_t *berth_config_load(const struct berth_cli *cli, GError **error)
 	json_decref(config);
 	berth_error_set(error, BERTH_ERROR_INVALID, "%s: expected an object", path);
 	return NULL;
+}
+
+const json_t *berth_config_get(const struct berth_cli *cli)
+{
+	struct berth_cli *owner = (struct berth_cli *) (uintptr_t) cli; // what is kept changes nothing
+	g_autoptr(GError) error = NULL;
+
+	if (owner->settings)
+		return owner->settings;
+	owner->settings = berth_config_load(cli, &error);
+	if (!owner->settings) {
+		fprintf(stderr, "WARNING: Error loading config file: %s\n", error->message);
+		owner->settings = json_object();
+	}
+	return owner->settings;
 }
 
 bool berth_config_save(const struct berth_cli *cli, const json_t *config, GError **error)

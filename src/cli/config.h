@@ -13,5 +13,7 @@
 char *berth_config_folder(const struct berth_cli *cli);
 // config.json as an object, {} if there is none. A new reference.
 json_t *berth_config_load(const struct berth_cli *cli, GError **error);
+// The same, read once and kept; {} behind a warning if it cannot be read. Borrowed.
+const json_t *berth_config_get(const struct berth_cli *cli);
 // Replaces config.json (mode 0600) at once; where it is a link, the file that it leads to.
 bool berth_config_save(const struct berth_cli *cli, const json_t *config, GError **error);

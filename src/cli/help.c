@@ -53,17 +53,34 @@ static unsigned distance(const char *a, const char *b)
 	return rows[n][m];
 }
 
+static bool is_near(const char *name, const char *other)
+{
+	return distance(name, other) <= MIN(NEAR, strlen(other) / 2) ||
+	       (strlen(name) > 1 && g_str_has_prefix(other, name));
+}
+
+static void append_near(GString *near, const char *dashes, const char *name)
+{
+	g_string_append_printf(near, "%s%s%s", near->len ? ", " : "", dashes, name);
+}
+
+char *berth_flag_near(const struct berth_flag *flags, const char *name)
+{
+	g_autoptr(GString) near = g_string_new(NULL);
+
+	for (; flags && flags->name; flags++)
+		if (!(flags->flags & BERTH_FLAG_HIDDEN) && is_near(name, flags->name))
+			append_near(near, "--", flags->name);
+	return near->len ? g_string_free(g_steal_pointer(&near), FALSE) : NULL;
+}
+
 char *berth_command_near(const struct berth_command_entry *commands, const char *name)
 {
 	g_autoptr(GString) near = g_string_new(NULL);
 
-	for (; commands->name; commands++) {
-		size_t length = strlen(commands->name);
-		if (commands->hidden || (distance(name, commands->name) > MIN(NEAR, length / 2) &&
-					 !(strlen(name) > 1 && g_str_has_prefix(commands->name, name))))
-			continue;
-		g_string_append_printf(near, "%s%s", near->len ? ", " : "", commands->name);
-	}
+	for (; commands->name; commands++)
+		if (!commands->hidden && is_near(name, commands->name))
+			append_near(near, "", commands->name);
 	return near->len ? g_string_free(g_steal_pointer(&near), FALSE) : NULL;
 }
 

@@ -5,13 +5,15 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "cli/client.h"
+#include "cli/config.h"
+#include "cli/context.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define DEFAULT_HOST "unix:///run/berth/berth.sock"
+#define UNKNOWN_FLAG "unknown flag: --" // berth_flags_parse()'s words
 
 struct global_options {
 	char *config, *context, *log_level, *tls_ca, *tls_certificate, *tls_key;
@@ -24,10 +26,11 @@ struct global_options {
 const struct berth_flag berth_global_flags[] = {
 	{"config", 0, BERTH_FLAG_TEXT, AT(config), NULL,
 	 "Folder of client configuration files (default: $DOCKER_CONFIG, ~/.docker)"},
-	{"context", 'c', BERTH_FLAG_TEXT, AT(context), NULL, "Name of the context to use: there is \"default\" only"},
+	{"context", 'c', BERTH_FLAG_TEXT, AT(context), NULL,
+	 "Name of the context to use (overrides DOCKER_HOST and \"context use\")"},
 	{"debug", 'D', BERTH_FLAG_SWITCH, AT(debug), NULL, "Enable debug mode"},
 	{"host", 'H', BERTH_FLAG_LIST, AT(hosts), "list",
-	 "Engine to connect to (default: $BERTH_HOST, $DOCKER_HOST, " DEFAULT_HOST ")"},
+	 "Engine to connect to (default: $BERTH_HOST, $DOCKER_HOST, " BERTH_DEFAULT_HOST ")"},
 	{"log-level", 'l', BERTH_FLAG_TEXT, AT(log_level), NULL,
 	 "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", .fallback = "info"},
 	{"tls", 0, BERTH_FLAG_SWITCH, AT(tls), NULL, "Use TLS (not supported)"},
@@ -39,11 +42,29 @@ const struct berth_flag berth_global_flags[] = {
 	{0},
 };
 
-// Docker's commands that this version does not have.
-static const char *const missing[] = {
-	"attach-ws", "build", "builder", "buildx", "checkpoint", "commit",     "compose", "config",
-	"context",   "cp",    "diff",    "exec",   "export",     "node",       "plugin",  "secret",
-	"service",   "stack", "stats",   "swarm",  "trust",      "dial-stdio",
+// Docker's commands that this version does not have, and what to do instead.
+static const struct {
+	const char *name, *remedy;
+} missing[] = {
+	{"attach-ws", NULL},
+	{"build", "build elsewhere and `berth load` or `berth pull` the image"},
+	{"buildx", "build elsewhere and `berth load` or `berth pull` the image"},
+	{"compose", "docker-compose works with this engine: DOCKER_HOST names its socket"},
+	{"config", "the engine is in no swarm; mount a file with --mount"},
+	{"node", "the engine is in no swarm"},
+	{"plugin", "volume, network and authorization plugins are found by their sockets and spec files"},
+	{"service", "the engine is in no swarm; `berth run -d --restart always` keeps a container running"},
+	{"stack", "the engine is in no swarm; docker-compose works with this engine"},
+	{"swarm", "the engine is in no swarm"},
+	{"trust", "images are checked by their digests: NAME@sha256:..."},
+	{"checkpoint", NULL},
+	{"commit", NULL},
+	{"cp", NULL},
+	{"diff", NULL},
+	{"exec", NULL},
+	{"export", NULL},
+	{"secret", NULL},
+	{"stats", NULL},
 };
 
 static unsigned terminal_width(void)
@@ -88,38 +109,16 @@ bool berth_cli_confirm(const char *question)
 
 static bool check_globals(const struct global_options *options, GError **error)
 {
-	static const char *const levels[] = {"debug", "info", "warn", "error", "fatal", NULL};
-	const char *context = options->context ? options->context : g_getenv("DOCKER_CONTEXT");
-
-	if (!g_strv_contains(levels, options->log_level))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "unable to parse logging level: %s",
-				       options->log_level);
 	if (options->tls || options->tls_verify || options->tls_ca || options->tls_certificate || options->tls_key)
-		return berth_error_set(
-			error, BERTH_ERROR_NOT_IMPLEMENTED,
-			"TLS is not supported by this version; reach a distant engine's socket through "
-			"ssh -L /tmp/berth.sock:/run/berth/berth.sock HOST and -H unix:///tmp/berth.sock");
-	if (context && *context && strcmp(context, "default") != 0)
-		return berth_error_set(
-			error, BERTH_ERROR_NOT_FOUND,
-			"context \"%s\": there are no contexts in this version but \"default\"; use -H or "
-			"BERTH_HOST",
-			context);
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "TLS is not supported by this version; reach a distant engine by -H "
+				       "ssh://user@host");
 	if (options->hosts && options->hosts[1])
 		return berth_error_set(error, BERTH_ERROR_INVALID, "specify only one -H");
+	if (options->hosts && options->context && *options->context)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "conflicting options: cannot specify both --host and --context");
 	return true;
-}
-
-static const char *choose_host(const struct global_options *options)
-{
-	const char *names[] = {"BERTH_HOST", "DOCKER_HOST"};
-
-	if (options->hosts)
-		return options->hosts[0];
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		if (g_getenv(names[i]) && *g_getenv(names[i]))
-			return g_getenv(names[i]);
-	return DEFAULT_HOST;
 }
 
 static int unknown_command(const struct berth_cli *cli, const struct berth_command_entry *commands, const char *name)
@@ -127,11 +126,15 @@ static int unknown_command(const struct berth_cli *cli, const struct berth_comma
 	g_autofree char *near = berth_command_near(commands, name);
 	bool known = false;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(missing); i++)
-		known = known || strcmp(missing[i], name) == 0;
-	if (known)
-		fprintf(stderr, "%s: '%s %s' is not supported by this version\n", cli->program, cli->path, name);
-	else
+	for (size_t i = 0; i < G_N_ELEMENTS(missing); i++) {
+		if (strcmp(missing[i].name, name) != 0)
+			continue;
+		const char *remedy = missing[i].remedy;
+		fprintf(stderr, "%s: '%s %s' is not supported by this version%s%s\n", cli->program, cli->path, name,
+			remedy ? "; " : "", remedy ? remedy : "");
+		known = true;
+	}
+	if (!known)
 		fprintf(stderr, "%s: unknown command: %s %s\n", cli->program, cli->path, name);
 	if (near && !known)
 		fprintf(stderr, "Did you mean: %s?\n", near);
@@ -170,6 +173,54 @@ static int print_help(const struct berth_cli *cli, const struct berth_command *c
 	return 0;
 }
 
+// Lines of config.json's HttpHeaders go with every request.
+static void set_headers(struct berth_cli *cli)
+{
+	json_t *headers = json_object_get(berth_config_get(cli), "HttpHeaders"), *value;
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+	const char *name;
+
+	if (json_object_size(headers) == 0)
+		return;
+	json_object_foreach(headers, name, value)
+	{
+		const char *text = json_string_value(value);
+		if (!text || strpbrk(text, "\r\n") || strpbrk(name, "\r\n:") ||
+		    g_ascii_strcasecmp(name, "User-Agent") == 0)
+			continue;
+		g_autofree char *line = g_strconcat(name, ": ", text, NULL);
+		g_strv_builder_add(builder, line);
+	}
+	g_auto(GStrv) lines = g_strv_builder_end(builder);
+	berth_client_set_headers(cli->client, lines);
+}
+
+// Only the host is found out; nothing is sent yet.
+bool berth_cli_connect(struct berth_cli *cli, GError **error)
+{
+	if (cli->client)
+		return true;
+	g_autofree char *host = berth_context_host(cli, error);
+
+	cli->client = host ? berth_client_new(host, error) : NULL;
+	if (!cli->client)
+		return false;
+	set_headers(cli);
+	return true;
+}
+
+static void bad_flag(const char *program, const char *path, const struct berth_flag *flags, const GError *error)
+{
+	g_autofree char *near = g_str_has_prefix(error->message, UNKNOWN_FLAG)
+					? berth_flag_near(flags, error->message + strlen(UNKNOWN_FLAG))
+					: NULL;
+
+	fprintf(stderr, "%s: %s\n", program, error->message);
+	if (near)
+		fprintf(stderr, "Did you mean: %s?\n", near);
+	fprintf(stderr, "See '%s --help'.\n", path);
+}
+
 static int run_command(struct berth_cli *cli, const struct berth_command *command, char **arguments)
 {
 	g_autofree void *options = g_malloc0(command->options_size + 1);
@@ -180,12 +231,15 @@ static int run_command(struct berth_cli *cli, const struct berth_command *comman
 
 	if (!berth_flags_parse(command->flags, options, (int) g_strv_length(arguments), arguments,
 			       command->leading ? 0 : BERTH_FLAGS_INTERSPERSED, &rest, &help, &error)) {
-		fprintf(stderr, "%s: %s\nSee '%s --help'.\n", cli->program, error->message, cli->path);
+		bad_flag(cli->program, cli->path, command->flags, error);
 		status = BERTH_CLI_FAILURE;
 	} else if (help) {
 		status = print_help(cli, command);
 	} else if (!check_count(cli, command, (int) g_strv_length(rest), &error)) {
 		status = usage_error(cli, command, error, 1);
+	} else if (!command->local && !berth_cli_connect(cli, &error)) {
+		berth_cli_complain(cli, error);
+		status = command->failure ? command->failure : 1;
 	} else {
 		status = command->main(cli, options, rest, &error);
 		if (error) {
@@ -240,13 +294,17 @@ static int run(struct berth_cli *cli, const struct global_options *options, char
 	}
 	cli->debug = options->debug;
 	cli->config = options->config;
-	cli->client = check_globals(options, &error) ? berth_client_new(choose_host(options), &error) : NULL;
-	if (!cli->client) {
+	if (!check_globals(options, &error)) {
 		berth_cli_complain(cli, error);
 		return 1;
 	}
+	cli->chosen_context = options->context;
+	cli->chosen_host = options->hosts ? options->hosts[0] : NULL;
+	g_autofree char *context = berth_context_current(cli);
+	cli->context = context;
 	int status = dispatch(cli, arguments);
 	berth_client_free(cli->client);
+	json_decref(cli->settings);
 	return status;
 }
 
@@ -261,7 +319,7 @@ int berth_cli_main(int argc, char **argv)
 	int status;
 
 	if (!berth_flags_parse(berth_global_flags, &options, argc, argv, 0, &arguments, &help, &error)) {
-		fprintf(stderr, "%s: %s\nSee '%s --help'.\n", cli.program, error->message, cli.program);
+		bad_flag(cli.program, cli.program, berth_global_flags, error);
 		status = BERTH_CLI_FAILURE;
 	} else {
 		status = run(&cli, &options, arguments, help);

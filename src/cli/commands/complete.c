@@ -91,7 +91,7 @@ static void print_kind(struct berth_cli *cli, const char *what, const char *pref
 		     {"network", print_networks},
 		     {"volume", print_volumes}};
 
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds) && berth_cli_connect(cli, NULL); i++)
 		if (strcmp(what, kinds[i].what) == 0 || strcmp(what, "object") == 0)
 			kinds[i].print(cli, prefix);
 	if (strcmp(what, "command") == 0)
@@ -172,4 +172,5 @@ const struct berth_command berth_command_complete = {
 	.leading = true,
 	.max_arguments = -1,
 	.main = complete_main,
+	.local = true,
 };

@@ -65,6 +65,7 @@ const struct berth_command berth_command_help_text = {
 	.max_arguments = -1,
 	.completes = "command",
 	.main = help_main,
+	.local = true,
 };
 
 const struct berth_command berth_command_completion = {
@@ -73,6 +74,7 @@ const struct berth_command berth_command_completion = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.main = completion_main,
+	.local = true,
 };
 
 const struct berth_command berth_command_man = {
@@ -82,4 +84,5 @@ const struct berth_command berth_command_man = {
 	.options_size = sizeof(struct man_options),
 	.max_arguments = 1,
 	.main = man_main,
+	.local = true,
 };

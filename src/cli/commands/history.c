@@ -24,6 +24,7 @@ static const struct berth_flag flags[] = {
 	{"format", 0, BERTH_FLAG_TEXT, AT(format), NULL, BERTH_LISTING_FORMAT_HELP},
 	{"human", 'H', BERTH_FLAG_SWITCH, AT(human), NULL, "Print sizes and dates in human readable format", "true"},
 	{"no-trunc", 0, BERTH_FLAG_SWITCH, AT(no_trunc), NULL, "Don't truncate output"},
+	BERTH_FLAG_NO_PLATFORM,
 	{"quiet", 'q', BERTH_FLAG_SWITCH, AT(quiet), NULL, "Only show image IDs"},
 	{0},
 };

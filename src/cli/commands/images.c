@@ -16,7 +16,7 @@
 #define DIGESTS "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
 
 struct options {
-	bool all, digests, no_trunc, quiet, tree;
+	bool all, digests, no_trunc, quiet;
 	char **filters;
 	char *format;
 };
@@ -29,8 +29,7 @@ static const struct berth_flag flags[] = {
 	{"format", 0, BERTH_FLAG_TEXT, AT(format), NULL, BERTH_LISTING_FORMAT_HELP},
 	{"no-trunc", 0, BERTH_FLAG_SWITCH, AT(no_trunc), NULL, "Don't truncate output"},
 	{"quiet", 'q', BERTH_FLAG_SWITCH, AT(quiet), NULL, "Only show image IDs"},
-	{"tree", 0, BERTH_FLAG_SWITCH, AT(tree), NULL, "List multi-platform images as a tree (not supported)",
-	 .flags = BERTH_FLAG_HIDDEN},
+	BERTH_FLAG_NOT_HERE("tree", BERTH_FLAG_SWITCH, "images of several platforms"),
 	{0},
 };
 
@@ -155,11 +154,6 @@ static int images_main(struct berth_cli *cli, const void *data, char **arguments
 	const struct options *options = data;
 	bool table = !options->format || !*options->format || strcmp(options->format, "table") == 0;
 
-	if (options->tree) {
-		berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				"--tree: images of several platforms are not supported by this version");
-		return 1;
-	}
 	BERTH_AUTO_JSON json_t *images = fetch(cli, options, arguments[0], error);
 	BERTH_AUTO_JSON json_t *rows = images ? make_rows(images, options, error) : NULL;
 	if (!rows)

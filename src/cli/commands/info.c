@@ -84,7 +84,7 @@ static void print_text(const struct berth_cli *cli, const struct api_info *info)
 	const json_t *pair;
 	size_t i;
 
-	printf("Client: Berth\n Version: " BERTH_VERSION "\n Context: default\n Debug Mode: %s\n\nServer:\n",
+	printf("Client: Berth\n Version: " BERTH_VERSION "\n Context: %s\n Debug Mode: %s\n\nServer:\n", cli->context,
 	       cli->debug ? "true" : "false");
 	print_lines(info, before_storage, G_N_ELEMENTS(before_storage));
 	json_array_foreach(info->driver_status, i, pair) printf(
@@ -107,7 +107,7 @@ static int info_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 		return 1;
 	if (options->format && *options->format) {
 		json_object_set_new(json, "ClientInfo",
-				    json_pack("{s:s, s:s, s:b}", "Version", BERTH_VERSION, "Context", "default",
+				    json_pack("{s:s, s:s, s:b}", "Version", BERTH_VERSION, "Context", cli->context,
 					      "Debug", cli->debug));
 		return berth_object_print(options->format, json, true, error) ? 0 : 1;
 	}

@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct options {
-	char *format, *type, *platform;
+	char *format, *type;
 	bool size, verbose;
 };
 
@@ -29,6 +29,11 @@ static const struct berth_flag container_flags[] = {
 	{0},
 };
 static const struct berth_flag image_flags[] = {
+	{"format", 'f', BERTH_FLAG_TEXT, AT(format), NULL, BERTH_OBJECT_FORMAT_HELP},
+	BERTH_FLAG_NO_PLATFORM,
+	{0},
+};
+static const struct berth_flag volume_flags[] = {
 	{"format", 'f', BERTH_FLAG_TEXT, AT(format), NULL, BERTH_OBJECT_FORMAT_HELP},
 	{0},
 };
@@ -230,7 +235,7 @@ const struct berth_command berth_command_network_inspect = {
 const struct berth_command berth_command_volume_inspect = {
 	.arguments = "VOLUME [VOLUME...]",
 	.summary = "Display detailed information on one or more volumes",
-	.flags = image_flags,
+	.flags = volume_flags,
 	.options_size = sizeof(struct options),
 	.min_arguments = 1,
 	.max_arguments = -1,

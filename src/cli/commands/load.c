@@ -19,11 +19,13 @@ struct options {
 #define AT(member) offsetof(struct options, member)
 static const struct berth_flag load_flags[] = {
 	{"input", 'i', BERTH_FLAG_TEXT, AT(file), NULL, "Read from tar archive file, instead of STDIN"},
+	BERTH_FLAG_NO_PLATFORM,
 	{"quiet", 'q', BERTH_FLAG_SWITCH, AT(quiet), NULL, "Suppress the load output"},
 	{0},
 };
 static const struct berth_flag save_flags[] = {
 	{"output", 'o', BERTH_FLAG_TEXT, AT(file), NULL, "Write to a file, instead of STDOUT"},
+	BERTH_FLAG_NO_PLATFORM,
 	{0},
 };
 

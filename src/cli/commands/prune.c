@@ -46,6 +46,22 @@ static const struct berth_flag system_flags[] = {
 	{0},
 };
 
+struct builder_options {
+	bool all, force;
+	char **filters;
+	int64_t keep;
+};
+#undef AT
+#define AT(member) offsetof(struct builder_options, member)
+static const struct berth_flag builder_flags[] = {
+	{"all", 'a', BERTH_FLAG_SWITCH, AT(all), NULL, "Remove all unused build cache, not just dangling ones"},
+	{"filter", 0, BERTH_FLAG_LIST, AT(filters), "filter", "Provide filter values (e.g. \"until=24h\")"},
+	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Do not prompt for confirmation"},
+	{"keep-storage", 0, BERTH_FLAG_BYTES, AT(keep), NULL, "Amount of disk space to keep for cache"},
+	{0},
+};
+#undef AT
+
 static struct api_prune_report *prune(struct berth_cli *cli, const char *what, char *const *filters, GError **error)
 {
 	g_autoptr(GString) path = berth_path_new(what, NULL, false);
@@ -137,6 +153,30 @@ static bool prune_volumes(struct berth_cli *cli, const struct options *options, 
 	return prune_named(cli, "/volumes/prune", "VolumesDeleted", "Volumes", filters, total, error);
 }
 
+static bool prune_builds(struct berth_cli *cli, const struct builder_options *options, int64_t *total, GError **error)
+{
+	g_autoptr(GString) path = berth_path_new("/build/prune", NULL, false);
+	const json_t *id;
+	size_t i;
+
+	berth_path_add_switch(path, "all", options->all);
+	if (options->keep > 0)
+		berth_path_add_integer(path, "keep-storage", options->keep);
+	if (!berth_path_add_filters(path, options->filters, error))
+		return false;
+	BERTH_AUTO_JSON json_t *report = berth_client_json(cli->client, "POST", path->str, NULL, error);
+	if (!report)
+		return false;
+	const json_t *deleted = json_object_get(report, "CachesDeleted");
+	if (json_array_size(deleted) > 0)
+		puts("Deleted build cache objects:");
+	json_array_foreach(deleted, i, id) puts(json_string_value(id));
+	if (json_array_size(deleted) > 0)
+		puts("");
+	*total += json_integer_value(json_object_get(report, "SpaceReclaimed"));
+	return true;
+}
+
 // `total` is read when all has been done: the order in which arguments are evaluated is open.
 static int end(bool fine, const int64_t *total)
 {
@@ -214,14 +254,40 @@ static int system_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED ch
 			    options->volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
 			    options->all ? "  - all images without at least one container associated to them\n"
 					 : "  - all dangling images\n",
-			    NULL);
+			    options->all ? "  - all build cache\n" : "  - unused build cache\n", NULL);
 	if (!agreed(options, warning))
 		return 0;
+	const struct builder_options builds = {.all = options->all, .filters = options->filters};
 	return end(prune_containers(cli, options, &total, error) && prune_networks(cli, options, &total, error) &&
 			   (!options->volumes || prune_volumes(cli, options, false, &total, error)) &&
-			   prune_images(cli, options, &total, error),
+			   prune_images(cli, options, &total, error) && prune_builds(cli, &builds, &total, error),
 		   &total);
 }
+
+static int builder_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
+{
+	const struct builder_options *options = data;
+	int64_t total = 0;
+
+	if (!options->force && !berth_cli_confirm(options->all ? "WARNING! This will remove all build cache.\n"
+								 "Are you sure you want to continue?"
+							       : "WARNING! This will remove all dangling build cache.\n"
+								 "Are you sure you want to continue?"))
+		return 0;
+	if (!prune_builds(cli, options, &total, error))
+		return 1;
+	g_autofree char *size = berth_size_format(total, false);
+	printf("Total:\t%s\n", size);
+	return 0;
+}
+
+const struct berth_command berth_command_builder_prune = {
+	.arguments = "",
+	.summary = "Remove build cache",
+	.flags = builder_flags,
+	.options_size = sizeof(struct builder_options),
+	.main = builder_main,
+};
 
 const struct berth_command berth_command_container_prune = {
 	.arguments = "",

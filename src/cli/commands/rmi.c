@@ -14,6 +14,7 @@ struct options {
 static const struct berth_flag flags[] = {
 	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Force removal of the image"},
 	{"no-prune", 0, BERTH_FLAG_SWITCH, AT(no_prune), NULL, "Do not delete untagged parents"},
+	BERTH_FLAG_NO_PLATFORM,
 	{0},
 };
 

@@ -38,7 +38,7 @@ static json_t *client_part(const struct berth_cli *cli)
 	uname(&system);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:{s:s}}", "Version", BERTH_VERSION, "ApiVersion", version,
 			 "DefaultAPIVersion", API_VERSION_MAX_TEXT, "Os", "linux", "Arch", architecture(system.machine),
-			 "Context", "default", "Platform", "Name", "Berth");
+			 "Context", cli->context, "Platform", "Name", "Berth");
 }
 
 static void print_line(const char *name, const json_t *object, const char *key)

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CLUSTER "volumes of a cluster"
+
 struct create_options {
 	char **labels, **options;
 	char *driver, *name, *size;
@@ -22,6 +24,16 @@ static const struct berth_flag create_flags[] = {
 	{"name", 0, BERTH_FLAG_TEXT, AT(name), NULL, "Specify volume name", .flags = BERTH_FLAG_HIDDEN},
 	{"opt", 'o', BERTH_FLAG_LIST, AT(options), "map",
 	 "Set driver specific options (type, device, o, size, uid, gid, mode of the driver local)"},
+	BERTH_FLAG_NOT_HERE("availability", BERTH_FLAG_TEXT, CLUSTER),
+	BERTH_FLAG_NOT_HERE("group", BERTH_FLAG_TEXT, CLUSTER),
+	BERTH_FLAG_NOT_HERE("limit-bytes", BERTH_FLAG_BYTES, CLUSTER),
+	BERTH_FLAG_NOT_HERE("required-bytes", BERTH_FLAG_BYTES, CLUSTER),
+	BERTH_FLAG_NOT_HERE("scope", BERTH_FLAG_TEXT, CLUSTER),
+	BERTH_FLAG_NOT_HERE("secret", BERTH_FLAG_LIST, CLUSTER),
+	BERTH_FLAG_NOT_HERE("sharing", BERTH_FLAG_TEXT, CLUSTER),
+	BERTH_FLAG_NOT_HERE("topology-preferred", BERTH_FLAG_LIST, CLUSTER),
+	BERTH_FLAG_NOT_HERE("topology-required", BERTH_FLAG_LIST, CLUSTER),
+	BERTH_FLAG_NOT_HERE("type", BERTH_FLAG_TEXT, CLUSTER),
 	{0},
 };
 #undef AT
@@ -73,6 +85,7 @@ struct list_options {
 
 #define AT(member) offsetof(struct list_options, member)
 static const struct berth_flag list_flags[] = {
+	BERTH_FLAG_NOT_HERE("cluster", BERTH_FLAG_SWITCH, CLUSTER),
 	{"filter", 'f', BERTH_FLAG_LIST, AT(filters), "filter", "Provide filter values (e.g. \"dangling=true\")"},
 	{"format", 0, BERTH_FLAG_TEXT, AT(format), NULL, BERTH_LISTING_FORMAT_HELP},
 	{"quiet", 'q', BERTH_FLAG_SWITCH, AT(quiet), NULL, "Only display volume names"},
