@@ -19,6 +19,7 @@ struct berth_cli {
 	const char *chosen_context, *chosen_host; // of --context and --host, or NULL
 	const char *context; // the name of the one in use
 	struct json_t *settings; // config.json, once it was read: berth_config_get()
+	const char *colour; // of --color, or NULL
 	bool debug;
 };
 

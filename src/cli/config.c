@@ -69,6 +69,49 @@ const json_t *berth_config_get(const struct berth_cli *cli)
 	return owner->settings;
 }
 
+static const char *setting(const struct berth_cli *cli, const char *name, const char *given)
+{
+	const char *value = given && *given ? NULL : json_string_value(json_object_get(berth_config_get(cli), name));
+
+	return value && *value ? value : given;
+}
+
+const char *berth_config_format(const struct berth_cli *cli, const char *name, const char *format)
+{
+	return setting(cli, name, format);
+}
+
+const char *berth_config_detach_keys(const struct berth_cli *cli, const char *keys)
+{
+	return setting(cli, "detachKeys", keys);
+}
+
+char **berth_config_proxies(const struct berth_cli *cli, const char *host)
+{
+	static const char *const names[][2] = {{"httpProxy", "HTTP_PROXY"},
+					       {"httpsProxy", "HTTPS_PROXY"},
+					       {"noProxy", "NO_PROXY"},
+					       {"ftpProxy", "FTP_PROXY"},
+					       {"allProxy", "ALL_PROXY"}};
+	const json_t *all = json_object_get(berth_config_get(cli), "proxies");
+	const json_t *proxies = json_object_get(all, host);
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+	if (!proxies)
+		proxies = json_object_get(all, "default");
+	for (size_t i = 0; proxies && i < G_N_ELEMENTS(names); i++) {
+		const char *value = json_string_value(json_object_get(proxies, names[i][0]));
+		if (!value || !*value)
+			continue;
+		g_autofree char *lower = g_ascii_strdown(names[i][1], -1);
+		g_autofree char *first = g_strconcat(names[i][1], "=", value, NULL);
+		g_autofree char *second = g_strconcat(lower, "=", value, NULL);
+		g_strv_builder_add(builder, first);
+		g_strv_builder_add(builder, second);
+	}
+	return g_strv_builder_end(builder);
+}
+
 bool berth_config_save(const struct berth_cli *cli, const json_t *config, GError **error)
 {
 	g_autofree char *path = config_path(cli);

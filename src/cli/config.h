@@ -15,5 +15,11 @@ char *berth_config_folder(const struct berth_cli *cli);
 json_t *berth_config_load(const struct berth_cli *cli, GError **error);
 // The same, read once and kept; {} behind a warning if it cannot be read. Borrowed.
 const json_t *berth_config_get(const struct berth_cli *cli);
+// `format`, or if the user gave none what config.json has for it under `name` ("psFormat"); NULL: neither. Borrowed.
+const char *berth_config_format(const struct berth_cli *cli, const char *name, const char *format);
+// The same of the keys that detach.
+const char *berth_config_detach_keys(const struct berth_cli *cli, const char *keys);
+// What containers get for the proxies of config.json that are for this engine: "HTTP_PROXY=…", "http_proxy=…".
+char **berth_config_proxies(const struct berth_cli *cli, const char *host);
 // Replaces config.json (mode 0600) at once; where it is a link, the file that it leads to.
 bool berth_config_save(const struct berth_cli *cli, const json_t *config, GError **error);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "cli/style.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,34 +13,77 @@
 #define COLUMN_GAP 3
 #define TABLE "table"
 
-static size_t width_of(const char *cell)
+// The width of each column but the last, which stands free.
+static GArray *measure(char *const *lines)
 {
-	return g_utf8_validate(cell, -1, NULL) ? (size_t) g_utf8_strlen(cell, -1) : strlen(cell);
-}
+	GArray *widths = g_array_new(FALSE, TRUE, sizeof(size_t));
 
-void berth_columns_align(const char *text, GString *out)
-{
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	g_autoptr(GArray) widths = g_array_new(FALSE, TRUE, sizeof(size_t));
-
-	for (char **line = lines; *line; line++) {
-		g_auto(GStrv) cells = g_strsplit(*line, "\t", -1);
-		for (size_t i = 0; cells[0] && cells[i + 1]; i++) { // the last of a line stands free
+	for (; *lines; lines++) {
+		g_auto(GStrv) cells = g_strsplit(*lines, "\t", -1);
+		for (size_t i = 0; cells[0] && cells[i + 1]; i++) {
 			if (i == widths->len)
 				g_array_set_size(widths, (guint) i + 1);
 			size_t *width = &g_array_index(widths, size_t, i);
-			*width = MAX(*width, MAX(width_of(cells[i]) + COLUMN_GAP, COLUMN_LEAST));
+			*width = MAX(*width, MAX(berth_style_measure(cells[i]) + COLUMN_GAP, COLUMN_LEAST));
 		}
 	}
+	return widths;
+}
+
+static size_t last_width(char *const *lines)
+{
+	size_t width = 0;
+
+	for (; *lines; lines++) {
+		const char *last = strrchr(*lines, '\t');
+		width = MAX(width, berth_style_measure(last ? last + 1 : *lines));
+	}
+	return width;
+}
+
+// Narrows the widest of the columns that may be, a character at a time, until all fits or nothing can give.
+static void fit(GArray *widths, const char *titles, size_t last, size_t width)
+{
+	static const char *const elastic[] = {"COMMAND", "COMMENT",    "CREATED BY", "DESCRIPTION", "ERROR", "IMAGE",
+					      "LABELS",  "MOUNTPOINT", "MOUNTS",     "PORTS",       NULL};
+	g_auto(GStrv) cells = g_strsplit(titles, "\t", -1);
+	size_t total = last;
+
+	for (guint i = 0; i < widths->len; i++)
+		total += g_array_index(widths, size_t, i);
+	while (total > width) {
+		size_t *widest = NULL;
+		for (guint i = 0; i < widths->len && cells[i]; i++) {
+			size_t *at = &g_array_index(widths, size_t, i);
+			size_t least = MAX(strlen(cells[i]) + COLUMN_GAP, COLUMN_LEAST + COLUMN_GAP);
+			if (g_strv_contains(elastic, cells[i]) && *at > least && (!widest || *at > *widest))
+				widest = at;
+		}
+		if (!widest)
+			return;
+		--*widest;
+		total--;
+	}
+}
+
+void berth_columns_align(const char *text, size_t width, GString *out)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	g_autoptr(GArray) widths = measure(lines);
+
+	if (width > 0 && lines[0])
+		fit(widths, lines[0], last_width(lines), width);
 	for (char **line = lines; *line; line++) {
 		g_auto(GStrv) cells = g_strsplit(*line, "\t", -1);
 		if (!line[1] && !**line)
 			break; // after the last line's end
 		for (size_t i = 0; cells[i]; i++) {
-			g_string_append(out, cells[i]);
-			if (cells[i + 1])
-				g_string_append_printf(
-					out, "%*s", (int) (g_array_index(widths, size_t, i) - width_of(cells[i])), "");
+			size_t room = cells[i + 1] ? g_array_index(widths, size_t, i) : 0;
+			g_autofree char *cell =
+				room ? berth_style_cut(cells[i], room - COLUMN_GAP) : g_strdup(cells[i]);
+			g_string_append(out, cell);
+			if (room)
+				g_string_append_printf(out, "%*s", (int) (room - berth_style_measure(cell)), "");
 		}
 		g_string_append_c(out, '\n');
 	}
@@ -147,7 +191,7 @@ bool berth_listing_print(const struct berth_listing *listing, const char *format
 	berth_template_free(template);
 	g_autoptr(GString) aligned = g_string_new(NULL);
 	if (table)
-		berth_columns_align(body->str, aligned);
+		berth_columns_align(body->str, listing->whole ? 0 : berth_style_width(), aligned);
 	if (fine)
 		fputs(table ? aligned->str : body->str, stdout);
 	return fine;
@@ -195,6 +239,8 @@ char *berth_created_format(const char *moment)
 	int64_t nanoseconds;
 	char text[BERTH_MOMENT_SIZE], fraction[16];
 
+	if (g_str_has_prefix(moment, "0001-01-01T00:00:00Z")) // no moment at all, in Go
+		return g_strdup("0001-01-01 00:00:00 +0000 UTC");
 	if (!berth_moment_parse(moment, &nanoseconds, NULL))
 		return g_strdup(moment);
 	berth_moment_format(nanoseconds, text);

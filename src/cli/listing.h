@@ -16,6 +16,7 @@ struct berth_column {
 struct berth_listing {
 	const struct berth_column *columns; // of all fields that a row has
 	const struct berth_template_method *methods; // of a row; may be NULL
+	bool whole; // cells are not cut to make a table fit the terminal
 };
 
 // Prints the rows (objects with a string for each column) to standard output. `format`: NULL, "" or "table" is
@@ -43,5 +44,6 @@ bool berth_object_print(const char *format, const json_t *object, bool missing, 
 // A template that is used for object after object.
 struct berth_template *berth_format_parse(const char *format, GError **error);
 
-// Lines of cells that "\t" separates, as columns.
-void berth_columns_align(const char *text, GString *out);
+// Lines of cells that "\t" separates, as columns. If they take more than `width` (0: any) columns, the cells of long
+// texts (commands, ports, …, by the first line's titles) are cut.
+void berth_columns_align(const char *text, size_t width, GString *out);

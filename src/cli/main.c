@@ -7,16 +7,16 @@
 #include "cli/client.h"
 #include "cli/config.h"
 #include "cli/context.h"
+#include "cli/style.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #define UNKNOWN_FLAG "unknown flag: --" // berth_flags_parse()'s words
 
 struct global_options {
-	char *config, *context, *log_level, *tls_ca, *tls_certificate, *tls_key;
+	char *colour, *config, *context, *log_level, *tls_ca, *tls_certificate, *tls_key;
 	char **hosts;
 	bool debug, tls, tls_verify, version;
 };
@@ -24,6 +24,8 @@ struct global_options {
 #define AT(member) offsetof(struct global_options, member)
 
 const struct berth_flag berth_global_flags[] = {
+	{"color", 0, BERTH_FLAG_TEXT, AT(colour), "when",
+	 "Colours: always, never or auto (on terminals; also $NO_COLOR, $CLICOLOR_FORCE)"},
 	{"config", 0, BERTH_FLAG_TEXT, AT(config), NULL,
 	 "Folder of client configuration files (default: $DOCKER_CONFIG, ~/.docker)"},
 	{"context", 'c', BERTH_FLAG_TEXT, AT(context), NULL,
@@ -67,13 +69,6 @@ static const struct {
 	{"stats", NULL},
 };
 
-static unsigned terminal_width(void)
-{
-	struct winsize size;
-
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
 void berth_cli_complain(const struct berth_cli *cli, const GError *error)
 {
 	bool told = g_str_has_prefix(error->message, BERTH_CLIENT_ERROR_PREFIX);
@@ -109,6 +104,8 @@ bool berth_cli_confirm(const char *question)
 
 static bool check_globals(const struct global_options *options, GError **error)
 {
+	if (!berth_style_check(options->colour, error))
+		return false;
 	if (options->tls || options->tls_verify || options->tls_ca || options->tls_certificate || options->tls_key)
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 				       "TLS is not supported by this version; reach a distant engine by -H "
@@ -133,6 +130,13 @@ static int unknown_command(const struct berth_cli *cli, const struct berth_comma
 		fprintf(stderr, "%s: '%s %s' is not supported by this version%s%s\n", cli->program, cli->path, name,
 			remedy ? "; " : "", remedy ? remedy : "");
 		known = true;
+	}
+	const char *alias = json_string_value(json_object_get(json_object_get(berth_config_get(cli), "aliases"), name));
+	if (!known && alias) {
+		fprintf(stderr,
+			"%s: '%s' is an alias of '%s' in config.json; aliases are not supported by this version\n",
+			cli->program, name, alias);
+		return 1;
 	}
 	if (!known)
 		fprintf(stderr, "%s: unknown command: %s %s\n", cli->program, cli->path, name);
@@ -168,7 +172,7 @@ static int print_help(const struct berth_cli *cli, const struct berth_command *c
 {
 	g_autoptr(GString) help = g_string_new(NULL);
 
-	berth_command_help(command, cli->program, cli->path, terminal_width(), help);
+	berth_command_help(command, cli->program, cli->path, berth_style_width(), help);
 	fputs(help->str, stdout);
 	return 0;
 }
@@ -288,7 +292,7 @@ static int run(struct berth_cli *cli, const struct global_options *options, char
 	}
 	if (help || !arguments[0]) {
 		g_autoptr(GString) text = g_string_new(NULL);
-		berth_program_help(cli->program, terminal_width(), text);
+		berth_program_help(cli->program, berth_style_width(), text);
 		fputs(text->str, stdout);
 		return 0;
 	}
@@ -298,6 +302,7 @@ static int run(struct berth_cli *cli, const struct global_options *options, char
 		berth_cli_complain(cli, error);
 		return 1;
 	}
+	cli->colour = options->colour;
 	cli->chosen_context = options->context;
 	cli->chosen_host = options->hosts ? options->hosts[0] : NULL;
 	g_autofree char *context = berth_context_current(cli);

@@ -86,12 +86,12 @@ setup() {
 @test "a mistyped command gets suggestions, a missing one an explanation" {
 	run berth strat
 	[ "$status" -eq 1 ]
-	[[ "$output" == *"unknown command: berth strat"*"Did you mean: start?"* ]]
+	[[ "$output" == *"unknown command: berth strat"*"Did you mean: start"* ]]
 	run berth container lsx
 	[[ "$output" == *"Did you mean: ls?"* ]]
-	run berth exec x ls
+	run berth build .
 	[ "$status" -eq 1 ]
-	[[ "$output" == *"'berth exec' is not supported by this version"* ]]
+	[[ "$output" == *"'berth build' is not supported by this version"* ]]
 }
 
 @test "an engine that is not there" {

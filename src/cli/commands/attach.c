@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/config.h"
 #include "cli/session.h"
 #include "spec/api.h"
 
@@ -59,7 +60,7 @@ static int attach_main(struct berth_cli *cli, const void *data, char **arguments
 		.out = true,
 		.err = true,
 		.signals = options->sig_proxy && !tty,
-		.detach_keys = options->detach_keys,
+		.detach_keys = berth_config_detach_keys(cli, options->detach_keys),
 	};
 	if (session.in && tty && !isatty(STDIN_FILENO)) {
 		berth_error_set(error, BERTH_ERROR_INVALID, "the input device is not a TTY");

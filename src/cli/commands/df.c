@@ -1,20 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
+// `system df`: a row for each kind of objects, or with --verbose a list of each.
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
-#include "cli/listing.h"
+#include "cli/commands/rows.h"
 #include "cli/units.h"
 
+#include "base/error.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #define TABLE "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}"
+#define IMAGES                                                                                                         \
+	"{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t"         \
+	"{{.Containers}}"
+#define CONTAINERS                                                                                                     \
+	"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}"
+#define VOLUMES "{{.Name}}\t{{.Links}}\t{{.Size}}"
+#define CACHE "CACHE ID\tCACHE TYPE\tSIZE\tCREATED\tLAST USED\tUSAGE\tSHARED\n"
 
 struct options {
 	char *format;
+	bool verbose;
 };
 
+#define AT(member) offsetof(struct options, member)
 static const struct berth_flag flags[] = {
-	{"format", 0, BERTH_FLAG_TEXT, offsetof(struct options, format), NULL, BERTH_LISTING_FORMAT_HELP},
+	{"format", 0, BERTH_FLAG_TEXT, AT(format), NULL, BERTH_LISTING_FORMAT_HELP},
+	{"verbose", 'v', BERTH_FLAG_SWITCH, AT(verbose), NULL, "Show detailed information on space usage"},
 	{0},
 };
 
@@ -23,74 +37,162 @@ static const struct berth_column columns[] = {
 	{"Size", "SIZE"},     {"TotalCount", "TOTAL"},
 	{"Type", "TYPE"},     {0},
 };
-static const struct berth_listing listing = {columns, NULL};
+static const struct berth_listing listing = {columns, NULL, false};
+
+struct total {
+	const char *type;
+	size_t count, active;
+	int64_t size, reclaimable;
+};
 
 static int64_t number(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
 }
 
-static void add_row(json_t *rows, const char *type, size_t total, size_t active, int64_t size, int64_t reclaimable)
+static void add_row(json_t *rows, const struct total *total)
 {
-	g_autofree char *shown = berth_size_format(size, false);
-	g_autofree char *free_size = berth_size_format(reclaimable, false);
-	g_autofree char *share = size > 0 ? g_strdup_printf("%s (%d%%)", free_size, (int) (reclaimable * 100 / size))
-					  : g_steal_pointer(&free_size);
-	g_autofree char *count = g_strdup_printf("%zu", total);
-	g_autofree char *busy = g_strdup_printf("%zu", active);
+	g_autofree char *shown = berth_size_format(total->size, false);
+	g_autofree char *free_size = berth_size_format(total->reclaimable, false);
+	g_autofree char *share = total->size > 0 ? g_strdup_printf("%s (%d%%)", free_size,
+								   (int) (total->reclaimable * 100 / total->size))
+						 : g_steal_pointer(&free_size);
+	g_autofree char *count = g_strdup_printf("%zu", total->count);
+	g_autofree char *busy = g_strdup_printf("%zu", total->active);
 
-	json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:s}", "Type", type, "TotalCount", count, "Active",
-					      busy, "Size", shown, "Reclaimable", share));
+	json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:s}", "Type", total->type, "TotalCount", count,
+					      "Active", busy, "Size", shown, "Reclaimable", share));
 }
 
 // Layers that images share are counted once. What an image in use has to itself stays, and so does what it shares.
-static void add_images(json_t *rows, const json_t *usage)
+static struct total sum_images(const json_t *usage)
 {
 	const json_t *images = json_object_get(usage, "Images"), *image;
-	int64_t size = number(usage, "LayersSize"), free_size = 0;
-	size_t i, active = 0;
+	struct total total = {"Images", json_array_size(images), 0, number(usage, "LayersSize"), 0};
+	size_t i;
 
 	json_array_foreach(images, i, image)
 	{
 		bool in_use = number(image, "Containers") > 0;
-		free_size += in_use ? 0 : number(image, "Size") - MAX(number(image, "SharedSize"), 0);
-		active += in_use;
+		total.reclaimable += in_use ? 0 : number(image, "Size") - MAX(number(image, "SharedSize"), 0);
+		total.active += in_use;
 	}
-	// With no image in use the shared layers go, too.
-	add_row(rows, "Images", json_array_size(images), active, size, active == 0 ? size : free_size);
+	if (total.active == 0) // the shared layers go, too
+		total.reclaimable = total.size;
+	return total;
 }
 
-static void add_containers(json_t *rows, const json_t *usage)
+static struct total sum_containers(const json_t *usage)
 {
 	const json_t *containers = json_object_get(usage, "Containers"), *container;
-	int64_t size = 0, used = 0;
-	size_t i, active = 0;
+	struct total total = {"Containers", json_array_size(containers), 0, 0, 0};
+	size_t i;
 
 	json_array_foreach(containers, i, container)
 	{
 		const char *state = json_string_value(json_object_get(container, "State"));
 		bool running =
 			state && g_strv_contains((const char *const[]){"running", "paused", "restarting", NULL}, state);
-		size += number(container, "SizeRw");
-		used += running ? number(container, "SizeRw") : 0;
-		active += running;
+		total.size += number(container, "SizeRw");
+		total.reclaimable += running ? 0 : number(container, "SizeRw");
+		total.active += running;
 	}
-	add_row(rows, "Containers", json_array_size(containers), active, size, size - used);
+	return total;
+}
+
+static struct total sum_volumes(const json_t *usage)
+{
+	const json_t *volumes = json_object_get(usage, "Volumes"), *volume;
+	struct total total = {"Local Volumes", json_array_size(volumes), 0, 0, 0};
+	size_t i;
+
+	json_array_foreach(volumes, i, volume)
+	{
+		const json_t *data = json_object_get(volume, "UsageData");
+		int64_t size = MAX(number(data, "Size"), 0);
+		bool in_use = number(data, "RefCount") > 0;
+		total.size += size;
+		total.reclaimable += in_use ? 0 : size;
+		total.active += in_use;
+	}
+	return total;
+}
+
+static bool print_totals(const json_t *usage, const char *format, GError **error)
+{
+	const json_t *cache = json_object_get(usage, "BuildCache");
+	const struct total totals[] = {sum_images(usage),
+				       sum_containers(usage),
+				       sum_volumes(usage),
+				       {"Build Cache", json_array_size(cache), 0, 0, 0}};
+	BERTH_AUTO_JSON json_t *rows = json_array();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(totals); i++)
+		add_row(rows, &totals[i]);
+	return berth_listing_print(&listing, format, TABLE, rows, error);
+}
+
+// The columns' fields only.
+static json_t *visible(const struct berth_listing *of, const json_t *rows)
+{
+	json_t *shown = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		json_t *object = json_object();
+		for (const struct berth_column *column = of->columns; column->name; column++)
+			json_object_set(object, column->name, json_object_get(row, column->name));
+		json_array_append_new(shown, object);
+	}
+	return shown;
+}
+
+static bool print_lists(json_t *const rows[3], GError **error)
+{
+	printf("Images space usage:\n\n");
+	if (!berth_listing_print(&berth_image_listing, NULL, IMAGES, rows[0], error))
+		return false;
+	printf("\nContainers space usage:\n\n");
+	if (!berth_listing_print(&berth_container_listing, NULL, CONTAINERS, rows[1], error))
+		return false;
+	printf("\nLocal Volumes space usage:\n\n");
+	if (!berth_listing_print(&berth_volume_listing, NULL, VOLUMES, rows[2], error))
+		return false;
+	g_autoptr(GString) cache = g_string_new(NULL);
+	berth_columns_align(CACHE, 0, cache);
+	printf("\nBuild cache usage: 0B\n\n%s", cache->str); // nothing is built here
+	return true;
+}
+
+static bool print_verbose(const json_t *usage, const char *format, GError **error)
+{
+	bool formatted = format && *format && strcmp(format, "table") != 0;
+	const struct berth_row_manner manner = {.whole = formatted, .usage = true};
+	BERTH_AUTO_JSON json_t *images = berth_image_rows(json_object_get(usage, "Images"), &manner, error);
+	BERTH_AUTO_JSON json_t *containers =
+		images ? berth_container_rows(json_object_get(usage, "Containers"), &manner, error) : NULL;
+	BERTH_AUTO_JSON json_t *volumes = berth_volume_rows(json_object_get(usage, "Volumes"));
+
+	if (!containers)
+		return false;
+	if (!formatted)
+		return print_lists((json_t *const[]){images, containers, volumes}, error);
+	BERTH_AUTO_JSON json_t *all =
+		json_pack("{s:o, s:o, s:o, s:[]}", "Images", visible(&berth_image_listing, images), "Containers",
+			  visible(&berth_container_listing, containers), "Volumes",
+			  visible(&berth_volume_listing, volumes), "BuildCache");
+	return berth_object_print(format, all, true, error);
 }
 
 static int df_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
 {
 	const struct options *options = data;
 	BERTH_AUTO_JSON json_t *usage = berth_client_json(cli->client, "GET", "/system/df", NULL, error);
-	BERTH_AUTO_JSON json_t *rows = json_array();
 
 	if (!usage)
 		return 1;
-	add_images(rows, usage);
-	add_containers(rows, usage);
-	add_row(rows, "Local Volumes", json_array_size(json_object_get(usage, "Volumes")), 0, 0, 0);
-	add_row(rows, "Build Cache", json_array_size(json_object_get(usage, "BuildCache")), 0, 0, 0);
-	return berth_listing_print(&listing, options->format, TABLE, rows, error) ? 0 : 1;
+	return (options->verbose ? print_verbose : print_totals)(usage, options->format, error) ? 0 : 1;
 }
 
 const struct berth_command berth_command_df = {

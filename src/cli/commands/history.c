@@ -38,12 +38,20 @@ static const struct berth_column columns[] = {
 	{"Size", "SIZE"},
 	{0},
 };
-static const struct berth_listing listing = {columns, NULL};
+
+// Whole seconds have no fraction, in Go's RFC 3339.
+static char *moment_of(int64_t seconds)
+{
+	g_autofree char *moment = berth_moment_string(seconds * 1000000000);
+	char *dot = strchr(moment, '.');
+
+	return dot ? g_strdup_printf("%.*sZ", (int) (dot - moment), moment) : g_steal_pointer(&moment);
+}
 
 static json_t *make_row(const struct api_image_history *layer, const struct options *options, int64_t now)
 {
 	const char *text = layer->created_by ? layer->created_by : "";
-	g_autofree char *moment = berth_moment_string(layer->created * 1000000000);
+	g_autofree char *moment = moment_of(layer->created);
 	g_autofree char *since = options->human ? berth_ago_format(layer->created, now) : g_strdup(moment);
 	g_autofree char *size =
 		options->human ? berth_bytes_format(layer->size) : g_strdup_printf("%" G_GINT64_FORMAT, layer->size);
@@ -76,6 +84,7 @@ static int history_main(struct berth_cli *cli, const void *data, char **argument
 		json_array_append_new(rows, make_row(entry, options, now));
 	}
 	const char *format = options->quiet ? "{{.ID}}" : options->format;
+	const struct berth_listing listing = {columns, NULL, options->no_trunc};
 	return berth_listing_print(&listing, format, TABLE, rows, error) ? 0 : 1;
 }
 

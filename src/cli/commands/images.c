@@ -4,7 +4,8 @@
 #include "base/moment.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
-#include "cli/listing.h"
+#include "cli/commands/rows.h"
+#include "cli/config.h"
 #include "cli/units.h"
 #include "spec/api.h"
 
@@ -47,7 +48,7 @@ static const struct berth_column columns[] = {
 	{"VirtualSize", "SIZE"},
 	{0},
 };
-static const struct berth_listing listing = {columns, NULL};
+const struct berth_listing berth_image_listing = {columns, NULL, false};
 
 static void set(json_t *row, const char *name, const char *value)
 {
@@ -56,16 +57,18 @@ static void set(json_t *row, const char *name, const char *value)
 
 // Appends a row for one name of an image.
 static void add_row(json_t *rows, const struct api_image_summary *image, const char *repository, const char *tag,
-		    const char *digest, const struct options *options, int64_t now)
+		    const char *digest, const struct berth_row_manner *manner, int64_t now)
 {
 	json_t *row = json_object();
-	g_autofree char *id = berth_id_format(image->id, options->no_trunc);
+	g_autofree char *id = berth_id_format(image->id, manner->whole);
 	g_autofree char *at = berth_local_format(image->created);
 	g_autofree char *since = berth_ago_format(image->created, now);
 	g_autofree char *size = berth_bytes_format(image->size);
-	g_autofree char *shared = image->shared_size < 0 ? g_strdup("N/A") : berth_bytes_format(image->shared_size);
+	g_autofree char *virtual = berth_size_format(image->size, false);
+	g_autofree char *shared =
+		image->shared_size < 0 ? g_strdup("N/A") : berth_size_format(image->shared_size, false);
 	g_autofree char *unique =
-		image->shared_size < 0 ? g_strdup("N/A") : berth_bytes_format(image->size - image->shared_size);
+		image->shared_size < 0 ? g_strdup("N/A") : berth_size_format(image->size - image->shared_size, false);
 	g_autofree char *containers =
 		image->containers < 0 ? g_strdup("N/A") : g_strdup_printf("%" G_GINT64_FORMAT, image->containers);
 
@@ -76,7 +79,7 @@ static void add_row(json_t *rows, const struct api_image_summary *image, const c
 	set(row, "CreatedAt", at);
 	set(row, "CreatedSince", since);
 	set(row, "Size", size);
-	set(row, "VirtualSize", size);
+	set(row, "VirtualSize", virtual);
 	set(row, "SharedSize", shared);
 	set(row, "UniqueSize", unique);
 	set(row, "Containers", containers);
@@ -94,27 +97,29 @@ static const char *digest_of(const struct api_image_summary *image, const char *
 	return NONE;
 }
 
-static void add_rows(json_t *rows, const struct api_image_summary *image, const struct options *options, int64_t now)
+static void add_rows(json_t *rows, const struct api_image_summary *image, const struct berth_row_manner *manner,
+		     int64_t now)
 {
 	bool named = false;
 
-	for (char *const *name = image->repo_tags; name && *name; name++) {
+	for (char *const *name = image->repo_tags; name && *name && !(named && manner->usage); name++) {
 		const char *slash = strrchr(*name, '/'), *colon = strrchr(slash ? slash : *name, ':');
 		g_autofree char *repository = colon ? g_strndup(*name, (size_t) (colon - *name)) : g_strdup(*name);
-		add_row(rows, image, repository, colon ? colon + 1 : NONE, digest_of(image, repository), options, now);
+		add_row(rows, image, repository, colon ? colon + 1 : NONE,
+			manner->usage ? "" : digest_of(image, repository), manner, now);
 		named = true;
 	}
 	for (char *const *name = image->repo_digests; !named && name && *name; name++) {
 		g_auto(GStrv) parts = g_strsplit(*name, "@", 2);
 		if (parts[0] && parts[1])
-			add_row(rows, image, parts[0], NONE, parts[1], options, now);
+			add_row(rows, image, parts[0], NONE, parts[1], manner, now);
 		named = true;
 	}
 	if (!named)
-		add_row(rows, image, NONE, NONE, NONE, options, now);
+		add_row(rows, image, NONE, NONE, NONE, manner, now);
 }
 
-static json_t *make_rows(const json_t *images, const struct options *options, GError **error)
+json_t *berth_image_rows(const json_t *images, const struct berth_row_manner *manner, GError **error)
 {
 	BERTH_AUTO_JSON json_t *rows = json_array();
 	int64_t now = berth_moment_now() / 1000000000;
@@ -126,7 +131,7 @@ static json_t *make_rows(const json_t *images, const struct options *options, GE
 		g_autoptr(api_image_summary) summary = berth_document_parse(&api_image_summary_document, image, error);
 		if (!summary)
 			return NULL;
-		add_rows(rows, summary, options, now);
+		add_rows(rows, summary, manner, now);
 	}
 	return g_steal_pointer(&rows);
 }
@@ -152,15 +157,19 @@ static json_t *fetch(struct berth_cli *cli, const struct options *options, const
 static int images_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)
 {
 	const struct options *options = data;
-	bool table = !options->format || !*options->format || strcmp(options->format, "table") == 0;
-
+	const char *format =
+		options->quiet ? options->format : berth_config_format(cli, "imagesFormat", options->format);
+	bool table = !format || !*format || strcmp(format, "table") == 0;
+	const struct berth_row_manner manner = {.whole = options->no_trunc};
+	const struct berth_listing listing = {columns, NULL, options->no_trunc};
 	BERTH_AUTO_JSON json_t *images = fetch(cli, options, arguments[0], error);
-	BERTH_AUTO_JSON json_t *rows = images ? make_rows(images, options, error) : NULL;
+	BERTH_AUTO_JSON json_t *rows = images ? berth_image_rows(images, &manner, error) : NULL;
+
 	if (!rows)
 		return 1;
 	if (options->quiet && table)
-		return berth_listing_print(&listing, "{{.ID}}", NULL, rows, error) ? 0 : 1;
-	return berth_listing_print(&listing, options->format, options->digests ? DIGESTS : TABLE, rows, error) ? 0 : 1;
+		format = "{{.ID}}";
+	return berth_listing_print(&listing, format, options->digests ? DIGESTS : TABLE, rows, error) ? 0 : 1;
 }
 
 const struct berth_command berth_command_images = {

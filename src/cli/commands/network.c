@@ -5,6 +5,7 @@
 #include "base/moment.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/config.h"
 #include "cli/container-options.h"
 #include "cli/listing.h"
 #include "cli/units.h"
@@ -67,7 +68,9 @@ static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 {
 	const struct list_options *options = data;
 	g_autoptr(GString) path = berth_path_new("/networks", NULL, false);
-	bool table = !options->format || !*options->format || strcmp(options->format, "table") == 0;
+	const char *format =
+		options->quiet ? options->format : berth_config_format(cli, "networksFormat", options->format);
+	bool table = !format || !*format || strcmp(format, "table") == 0;
 	BERTH_AUTO_JSON json_t *rows = json_array();
 	const json_t *network;
 	size_t i;
@@ -80,10 +83,8 @@ static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 	berth_listing_sort(networks, "Name");
 	json_array_foreach(networks, i, network) json_array_append_new(rows, make_row(network, options->no_trunc));
 	const char *fallback = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}";
-	return berth_listing_print(&listing, options->quiet && table ? "{{.ID}}" : options->format, fallback, rows,
-				   error)
-		       ? 0
-		       : 1;
+	return berth_listing_print(&listing, options->quiet && table ? "{{.ID}}" : format, fallback, rows, error) ? 0
+														  : 1;
 }
 
 const struct berth_command berth_command_network_ls = {

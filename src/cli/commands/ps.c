@@ -3,7 +3,9 @@
 #include "base/moment.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
-#include "cli/listing.h"
+#include "cli/commands/rows.h"
+#include "cli/config.h"
+#include "cli/style.h"
 #include "cli/units.h"
 #include "spec/api.h"
 
@@ -36,15 +38,18 @@ static const struct berth_flag flags[] = {
 };
 
 static const struct berth_column columns[] = {
-	{"Command", "COMMAND"}, {"CreatedAt", "CREATED AT"}, {"ID", "CONTAINER ID"},
-	{"Image", "IMAGE"},     {"Labels", "LABELS"},        {"LocalVolumes", "LOCAL VOLUMES"},
-	{"Mounts", "MOUNTS"},   {"Names", "NAMES"},          {"Networks", "NETWORKS"},
-	{"Ports", "PORTS"},     {"RunningFor", "CREATED"},   {"Size", "SIZE"},
-	{"State", "STATE"},     {"Status", "STATUS"},        {0},
+	{"Command", "COMMAND"},   {"CreatedAt", "CREATED AT"},
+	{"ID", "CONTAINER ID"},   {"Image", "IMAGE"},
+	{"Labels", "LABELS"},     {"LocalVolumes", "LOCAL VOLUMES"},
+	{"Mounts", "MOUNTS"},     {"Names", "NAMES"},
+	{"Networks", "NETWORKS"}, {"Platform", "PLATFORM"},
+	{"Ports", "PORTS"},       {"RunningFor", "CREATED"},
+	{"Size", "SIZE"},         {"State", "STATE"},
+	{"Status", "STATUS"},     {0},
 };
 
 static const struct berth_template_method methods[] = {{"Label", berth_listing_label}, {0}};
-static const struct berth_listing listing = {columns, methods};
+const struct berth_listing berth_container_listing = {columns, methods, false};
 
 static void set(json_t *row, const char *name, const char *value)
 {
@@ -135,17 +140,32 @@ static char *quote(const char *command, bool whole)
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-static char *size_of(const struct api_container_summary *container)
+static char *size_of(const struct api_container_summary *container, bool usage)
 {
 	g_autofree char *own = berth_bytes_format(MAX(container->size_rw, 0));
 	g_autofree char *whole = berth_bytes_format(container->size_root_fs);
 
-	return container->size_root_fs > 0 ? g_strdup_printf("%s (virtual %s)", own, whole) : g_steal_pointer(&own);
+	return container->size_root_fs > 0 && !usage ? g_strdup_printf("%s (virtual %s)", own, whole)
+						     : g_steal_pointer(&own);
 }
 
-static json_t *make_row(const struct api_container_summary *container, const struct options *options, int64_t now)
+static const char *colour_of(const struct api_container_summary *container)
 {
-	bool whole = options->no_trunc;
+	static const char *const colours[][2] = {
+		{"running", BERTH_GREEN}, {"paused", BERTH_YELLOW}, {"restarting", BERTH_YELLOW}, {"dead", BERTH_RED}};
+
+	if (strstr(container->status, "(unhealthy)"))
+		return BERTH_RED;
+	for (size_t i = 0; container->state && i < G_N_ELEMENTS(colours); i++)
+		if (strcmp(container->state, colours[i][0]) == 0)
+			return colours[i][1];
+	return BERTH_GREY;
+}
+
+static json_t *make_row(const struct api_container_summary *container, const struct berth_row_manner *manner,
+			int64_t now)
+{
+	bool whole = manner->whole;
 	json_t *row = json_object(), *labels = json_object();
 	const char *image = container->image && *container->image ? container->image : "<no image>";
 	GHashTableIter iter;
@@ -158,8 +178,9 @@ static json_t *make_row(const struct api_container_summary *container, const str
 	set_taken(row, "RunningFor", berth_ago_format(container->created, now));
 	set_taken(row, "Ports", join_ports(container->ports));
 	set(row, "State", container->state);
-	set(row, "Status", container->status);
-	set_taken(row, "Size", size_of(container));
+	set_taken(row, "Status", berth_style_paint(manner->colours, colour_of(container), container->status));
+	json_object_set_new(row, "Platform", json_null()); // which no engine before API 1.48 tells
+	set_taken(row, "Size", size_of(container, manner->usage));
 	set_taken(row, "Names", join_names(container->names, whole));
 	set_taken(row, "Labels", join_keys(container->labels, true));
 	set_taken(row, "Networks",
@@ -188,7 +209,7 @@ static bool print_quiet(const json_t *containers, const struct options *options)
 	return true;
 }
 
-static json_t *make_rows(const json_t *containers, const struct options *options, GError **error)
+json_t *berth_container_rows(const json_t *containers, const struct berth_row_manner *manner, GError **error)
 {
 	BERTH_AUTO_JSON json_t *rows = json_array();
 	const json_t *container;
@@ -201,7 +222,7 @@ static json_t *make_rows(const json_t *containers, const struct options *options
 			berth_document_parse(&api_container_summary_document, container, error);
 		if (!summary)
 			return NULL;
-		json_array_append_new(rows, make_row(summary, options, now));
+		json_array_append_new(rows, make_row(summary, manner, now));
 	}
 	return g_steal_pointer(&rows);
 }
@@ -210,8 +231,9 @@ static int ps_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char *
 {
 	const struct options *options = data;
 	g_autoptr(GString) path = berth_path_new("/containers/json", NULL, false);
-	bool table = !options->format || !*options->format || strcmp(options->format, "table") == 0;
-	bool size = options->size || (options->format && strstr(options->format, ".Size"));
+	const char *format = options->quiet ? options->format : berth_config_format(cli, "psFormat", options->format);
+	bool table = !format || !*format || strcmp(format, "table") == 0;
+	bool size = options->size || (format && strstr(format, ".Size"));
 
 	berth_path_add_switch(path, "all", options->all);
 	berth_path_add_switch(path, "size", size && !(options->quiet && table));
@@ -224,9 +246,11 @@ static int ps_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char *
 		return 1;
 	if (options->quiet && table)
 		return print_quiet(containers, options) ? 0 : 1;
-	BERTH_AUTO_JSON json_t *rows = make_rows(containers, options, error);
-	return rows && berth_listing_print(&listing, options->format, options->size ? TABLE "\t{{.Size}}" : TABLE, rows,
-					   error)
+	const struct berth_row_manner manner = {.whole = options->no_trunc,
+						.colours = table && berth_style_colour(cli)};
+	const struct berth_listing listing = {columns, methods, options->no_trunc};
+	BERTH_AUTO_JSON json_t *rows = berth_container_rows(containers, &manner, error);
+	return rows && berth_listing_print(&listing, format, options->size ? TABLE "\t{{.Size}}" : TABLE, rows, error)
 		       ? 0
 		       : 1;
 }

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/pull.h"
+#include "cli/config.h"
 #include "cli/container-options.h"
 #include "cli/session.h"
 
@@ -106,10 +107,28 @@ static char *create(struct berth_cli *cli, const struct berth_container_options 
 	return g_strdup(created->id);
 }
 
+// The user's proxies, unless the command line says something else about them.
+static struct api_container_create *make_request(struct berth_cli *cli, const struct berth_container_options *options,
+						 char *const *arguments, GError **error)
+{
+	struct api_container_create *request = berth_container_request(options, arguments, error);
+	g_auto(GStrv) proxies = request ? berth_config_proxies(cli, berth_client_host(cli->client)) : NULL;
+
+	for (char **proxy = proxies; proxy && *proxy; proxy++) {
+		size_t length = strcspn(*proxy, "=") + 1;
+		bool given = false;
+		for (char **variable = request->config.env; variable && *variable; variable++)
+			given = given || strncmp(*variable, *proxy, length) == 0;
+		if (!given)
+			berth_list_add(&request->config.env, g_strdup(*proxy));
+	}
+	return request;
+}
+
 static int create_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)
 {
 	const struct berth_container_options *options = data;
-	g_autoptr(api_container_create) request = berth_container_request(options, arguments, error);
+	g_autoptr(api_container_create) request = make_request(cli, options, arguments, error);
 
 	if (!request)
 		return BERTH_CLI_FAILURE;
@@ -157,7 +176,7 @@ static int run_attached(struct berth_cli *cli, const struct berth_container_opti
 		.out = config->attach_stdout,
 		.err = config->attach_stderr,
 		.signals = options->sig_proxy && !config->tty,
-		.detach_keys = options->detach_keys,
+		.detach_keys = berth_config_detach_keys(cli, options->detach_keys),
 	};
 	enum berth_session_end end;
 	int status = BERTH_CLI_FAILURE;
@@ -180,7 +199,7 @@ static int run_attached(struct berth_cli *cli, const struct berth_container_opti
 static int run_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)
 {
 	const struct berth_container_options *options = data;
-	g_autoptr(api_container_create) request = berth_container_request(options, arguments, error);
+	g_autoptr(api_container_create) request = make_request(cli, options, arguments, error);
 
 	if (!request)
 		return BERTH_CLI_FAILURE;

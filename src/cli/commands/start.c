@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/config.h"
 #include "cli/session.h"
 #include "spec/api.h"
 
@@ -65,7 +66,7 @@ static int start_attached(struct berth_cli *cli, const struct options *options, 
 		.out = true,
 		.err = true,
 		.signals = options->sig_proxy && !tty,
-		.detach_keys = options->detach_keys,
+		.detach_keys = berth_config_detach_keys(cli, options->detach_keys),
 	};
 	berth_session_block(&session);
 	g_autoptr(berth_answer) stream = berth_session_attach(&session, false, error);

@@ -3,6 +3,7 @@
 // need one connection; the processors' share is reckoned from two samples.
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/config.h"
 #include "cli/listing.h"
 #include "cli/units.h"
 #include "spec/api-stats.h"
@@ -224,9 +225,11 @@ static void free_cpu(void *cpu)
 
 static int stats_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)
 {
-	const struct options *options = data;
+	struct options with_format = *(const struct options *) data; // the format may be borrowed from config.json
+	const struct options *options = &with_format;
 	g_autoptr(GHashTable) before = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_cpu);
 
+	with_format.format = (char *) (uintptr_t) berth_config_format(cli, "statsFormat", with_format.format);
 	if (!check(cli, arguments, error))
 		return 1;
 	for (bool first = true;; first = false) {

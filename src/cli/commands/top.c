@@ -29,7 +29,7 @@ static int top_main(struct berth_cli *cli, G_GNUC_UNUSED const void *options, ch
 		g_string_append_c(text, '\n');
 	}
 	g_autoptr(GString) aligned = g_string_new(NULL);
-	berth_columns_align(text->str, aligned);
+	berth_columns_align(text->str, 0, aligned);
 	fputs(aligned->str, stdout);
 	return 0;
 }

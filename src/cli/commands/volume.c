@@ -4,7 +4,8 @@
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
-#include "cli/listing.h"
+#include "cli/commands/rows.h"
+#include "cli/config.h"
 #include "cli/units.h"
 
 #include <stdio.h>
@@ -109,7 +110,7 @@ static const struct berth_column columns[] = {
 	{0},
 };
 static const struct berth_template_method methods[] = {{"Label", berth_listing_label}, {0}};
-static const struct berth_listing listing = {columns, methods};
+const struct berth_listing berth_volume_listing = {columns, methods, false};
 
 static const char *text(const json_t *object, const char *key)
 {
@@ -149,13 +150,24 @@ static json_t *make_row(const json_t *volume)
 			 "N/A", "Group", "N/A", "Status", "N/A", "labels", json_object_get(volume, "Labels"));
 }
 
+json_t *berth_volume_rows(const json_t *volumes)
+{
+	json_t *rows = json_array();
+	const json_t *volume;
+	size_t i;
+
+	json_array_foreach(volumes, i, volume) json_array_append_new(rows, make_row(volume));
+	return rows;
+}
+
 static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
 {
 	const struct list_options *options = data;
 	g_autoptr(GString) path = berth_path_new("/volumes", NULL, false);
-	bool table = !options->format || !*options->format || strcmp(options->format, "table") == 0;
-	BERTH_AUTO_JSON json_t *rows = json_array();
-	const json_t *volume, *warning;
+	const char *format =
+		options->quiet ? options->format : berth_config_format(cli, "volumesFormat", options->format);
+	bool table = !format || !*format || strcmp(format, "table") == 0;
+	const json_t *warning;
 	size_t i;
 
 	berth_path_add_switch(path, "size", options->size);
@@ -168,11 +180,11 @@ static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 		fprintf(stderr, "WARNING: %s\n", json_string_value(warning));
 	json_t *volumes = json_object_get(answer, "Volumes");
 	berth_listing_sort(volumes, "Name");
-	json_array_foreach(volumes, i, volume) json_array_append_new(rows, make_row(volume));
+	BERTH_AUTO_JSON json_t *rows = berth_volume_rows(volumes);
 	const char *fallback =
 		options->size ? "{{.Driver}}\t{{.Name}}\t{{.Links}}\t{{.Size}}" : "{{.Driver}}\t{{.Name}}";
-	return berth_listing_print(&listing, options->quiet && table ? "{{.Name}}" : options->format, fallback, rows,
-				   error)
+	return berth_listing_print(&berth_volume_listing, options->quiet && table ? "{{.Name}}" : format, fallback,
+				   rows, error)
 		       ? 0
 		       : 1;
 }

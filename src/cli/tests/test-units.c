@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.h"
 #include "cli/listing.h"
+#include "cli/style.h"
 #include "cli/units.h"
 
 #include <stdlib.h>
@@ -100,11 +101,32 @@ static void test_columns(void)
 	berth_columns_align("NAME\tA\tLAST\n"
 			    "a longer name\tgrüße\tx\n"
 			    "b\t\ty\n",
-			    out);
+			    0, out);
 	g_assert_cmpstr(out->str, ==,
 			"NAME            A         LAST\n"
 			"a longer name   grüße     x\n"
 			"b                         y\n");
+}
+
+// Only what may be long gives way, and colours take no room.
+static void test_fit(void)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	const char *text = "ID\tCOMMAND\tSTATUS\tNAMES\n"
+			   "0123456789ab\ta command that is long\t\033[32mUp\033[0m\tname\n";
+
+	berth_columns_align(text, 48, out);
+	g_assert_cmpstr(out->str, ==,
+			"ID             COMMAND           STATUS    NAMES\n"
+			"0123456789ab   a command that…   \033[32mUp\033[0m        name\n");
+	g_string_truncate(out, 0);
+	berth_columns_align(text, 5, out); // no narrower than can be read
+	g_assert_cmpstr(out->str, ==,
+			"ID             COMMAND      STATUS    NAMES\n"
+			"0123456789ab   a command…   \033[32mUp\033[0m        name\n");
+	g_assert_cmpuint(berth_style_measure("gr\303\274\303\237e \346\227\245"), ==, 8);
+	g_autofree char *cut = berth_style_cut("\033[1m\346\227\245\346\227\245\346\227\245\033[0m", 5);
+	g_assert_cmpstr(cut, ==, "\033[1m\346\227\245\346\227\245\342\200\246\033[0m");
 }
 
 int main(int argc, char **argv)
@@ -117,5 +139,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/units/texts", test_texts);
 	g_test_add_func("/units/since", test_since);
 	g_test_add_func("/units/columns", test_columns);
+	g_test_add_func("/units/fit", test_fit);
 	return g_test_run();
 }
