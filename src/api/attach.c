@@ -6,6 +6,7 @@
 #include "api/status.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/keys.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -104,11 +105,20 @@ static void on_upgraded(struct berth_request *request, int socket, const char *e
 		relay(request->api, socket, near, early, length);
 }
 
+static bool check_keys(const struct berth_request *request, GError **error)
+{
+	const char *text = berth_request_text(request, "detachKeys");
+	struct berth_keys keys;
+
+	return !text || !*text || berth_keys_parse(text, &keys, error);
+}
+
 bool berth_handle_container_attach(struct berth_request *request, GError **error)
 {
 	bool tty;
 
-	if (!berth_engine_container_attach_check(request->engine, request->argument, &tty, error))
+	if (!check_keys(request, error) ||
+	    !berth_engine_container_attach_check(request->engine, request->argument, &tty, error))
 		return false;
 	berth_reply_upgrade(request, content_type(request, tty), on_upgraded);
 	return true;
@@ -125,7 +135,8 @@ bool berth_handle_container_attach_raw(struct berth_request *request, GError **e
 				       "attaching to stdin of container %s: the connection must be upgraded; send the "
 				       "headers \"Connection: Upgrade\" and \"Upgrade: tcp\"",
 				       request->argument);
-	if (!berth_engine_container_attach_check(request->engine, request->argument, &tty, error))
+	if (!check_keys(request, error) ||
+	    !berth_engine_container_attach_check(request->engine, request->argument, &tty, error))
 		return false;
 	berth_stream_begin_raw(request, content_type(request, tty));
 	return berth_engine_container_attach(request->engine, request->argument, berth_stream_fd(request), &attach,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers of /containers that answer at once.
 #include "api/request.h"
+#include "api/shape.h"
 #include "base/error.h"
 #include "base/json.h"
 
@@ -66,6 +67,7 @@ bool berth_handle_container_create(struct berth_request *request, GError **error
 		berth_document_parse_text(&api_container_create_document, body, length, "request body", error);
 	if (!create)
 		return false;
+	berth_shape_create(create, berth_request_version(request));
 	g_autoptr(api_container_created) created = NULL;
 	if (check_platform(berth_request_text(request, "platform"), error))
 		created = berth_engine_container_create(berth_request_engine(request),
@@ -80,6 +82,8 @@ bool berth_handle_container_inspect(struct berth_request *request, GError **erro
 		berth_engine_container_inspect(berth_request_engine(request), berth_request_argument(request),
 					       berth_request_switch(request, "size", false), error);
 
+	if (inspect)
+		berth_shape_inspect(inspect, berth_request_version(request));
 	return inspect && berth_reply_document(request, 200, &api_container_inspect_document, inspect);
 }
 

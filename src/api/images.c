@@ -1,23 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers of /images.
 #include "api/progress.h"
+#include "api/shape.h"
 #include "base/error.h"
+#include "base/json.h"
 
 #include <string.h>
 
-#define DANGLING "<none>"
-
-// Before 1.43 an image without a name had one of this form.
-static void name_dangling(struct api_image_summary *image, unsigned version)
+static void share(struct api_image_summary *summary, const struct api_image_tree *tree)
 {
-	if (version >= 143 || (image->repo_tags && image->repo_tags[0]))
-		return;
-	g_strfreev(image->repo_tags);
-	image->repo_tags = g_strsplit(DANGLING ":" DANGLING, ",", -1);
-	if (image->repo_digests && image->repo_digests[0])
-		return;
-	g_strfreev(image->repo_digests);
-	image->repo_digests = g_strsplit(DANGLING "@" DANGLING, ",", -1);
+	for (guint i = 0; i < tree->images->len; i++) {
+		const struct api_tree_image *image = tree->images->pdata[i];
+		if (strcmp(image->id, summary->id) == 0) {
+			summary->shared_size = image->shared;
+			summary->containers = image->containers;
+		}
+	}
+}
+
+bool berth_request_share_images(struct berth_request *request, GPtrArray *images, int64_t *ret_layers, GError **error)
+{
+	g_autoptr(api_image_tree) tree = berth_images_tree(berth_request_images(request), NULL, error);
+
+	for (guint i = 0; tree && i < images->len; i++)
+		share(images->pdata[i], tree);
+	if (tree && ret_layers)
+		*ret_layers = tree->layers_size;
+	return tree;
+}
+
+json_t *berth_request_print_images(const struct berth_request *request, GPtrArray *images)
+{
+	for (guint i = 0; i < images->len; i++)
+		berth_shape_image(images->pdata[i], berth_request_version(request));
+	return berth_request_print_documents(request, &api_image_summary_document, images);
 }
 
 bool berth_handle_image_list(struct berth_request *request, GError **error)
@@ -28,13 +44,15 @@ bool berth_handle_image_list(struct berth_request *request, GError **error)
 		return false;
 	GPtrArray *images = berth_images_list(berth_request_images(request), filters,
 					      berth_request_switch(request, "all", false), error);
-	if (!images)
-		return false;
-	for (guint i = 0; i < images->len; i++)
-		name_dangling(images->pdata[i], berth_request_version(request));
-	berth_reply_documents(request, &api_image_summary_document, images);
-	berth_objects_free(images, &api_image_summary_document);
-	return true;
+	bool done = images && (!berth_request_switch(request, "shared-size", false) ||
+			       berth_request_share_images(request, images, NULL, error));
+	if (done) {
+		BERTH_AUTO_JSON json_t *list = berth_request_print_images(request, images);
+		berth_reply_json(request, 200, list);
+	}
+	if (images)
+		berth_objects_free(images, &api_image_summary_document);
+	return done;
 }
 
 bool berth_handle_image_inspect(struct berth_request *request, GError **error)

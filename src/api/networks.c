@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers of /networks.
 #include "api/request.h"
+#include "api/shape.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -78,6 +79,8 @@ bool berth_handle_network_connect(struct berth_request *request, GError **error)
 {
 	g_autoptr(api_network_connect) connect = read_body(request, &api_network_connect_document, error);
 
+	if (connect && connect->endpoint_config)
+		berth_shape_connect(connect->endpoint_config, berth_request_version(request));
 	return connect && has_container(connect->container, error) &&
 	       berth_engine_network_connect(berth_request_engine(request), berth_request_argument(request),
 					    connect->container, connect->endpoint_config, error) &&

@@ -130,6 +130,20 @@ bool berth_request_filters(const struct berth_request *request, GHashTable **ret
 	return *ret;
 }
 
+bool berth_request_check_filters(GHashTable *filters, const char *const *known, GError **error)
+{
+	GHashTableIter iter;
+	void *name;
+
+	if (!filters)
+		return true;
+	g_hash_table_iter_init(&iter, filters);
+	while (g_hash_table_iter_next(&iter, &name, NULL))
+		if (!g_strv_contains(known, name))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid filter '%s'", (char *) name);
+	return true;
+}
+
 const char *berth_request_registry_auth(const struct berth_request *request)
 {
 	return request->registry_auth;

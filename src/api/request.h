@@ -28,6 +28,8 @@ int64_t berth_request_moment(const struct berth_request *request, const char *na
 char *const *berth_request_list(const struct berth_request *request, const char *name); // NULL if it is not there
 // A new table, NULL without error if there are no filters.
 bool berth_request_filters(const struct berth_request *request, GHashTable **ret, GError **error);
+// For what is not the engine's business: fails with the name of a filter that is not among the known ones.
+bool berth_request_check_filters(GHashTable *filters, const char *const *known, GError **error);
 
 // What X-Registry-Auth said: base64url of a JSON object; NULL if it is not there. It is a secret.
 const char *berth_request_registry_auth(const struct berth_request *request);
@@ -49,6 +51,11 @@ void berth_reply_header(struct berth_request *request, const char *name, const c
 // An array of objects as JSON, in the shape of the request's version.
 json_t *berth_request_print_documents(const struct berth_request *request, const struct berth_document *document,
 				      const GPtrArray *objects);
+
+// Images: how much of each is shared with others, and by how many containers it is used (images.c); `ret_layers`, the
+// size of all layers together, may be NULL.
+bool berth_request_share_images(struct berth_request *request, GPtrArray *images, int64_t *ret_layers, GError **error);
+json_t *berth_request_print_images(const struct berth_request *request, GPtrArray *images);
 
 // Answers in pieces: begin sends the head (200) at once. After it a handler's failure cuts the connection off, so that
 // the client does not take half for the whole.
@@ -101,8 +108,10 @@ berth_handler berth_handle_network_list, berth_handle_network_inspect, berth_han
 	berth_handle_network_disconnect;
 // system.c
 berth_handler berth_handle_ping, berth_handle_version, berth_handle_info, berth_handle_disk_usage,
-	berth_handle_build_prune, berth_handle_plugin_list, berth_handle_no_swarm, berth_handle_refused;
+	berth_handle_build_prune, berth_handle_no_swarm, berth_handle_refused;
+// plugins.c
+berth_handler berth_handle_plugin_list, berth_handle_plugin;
 // volumes.c
 berth_handler berth_handle_volume_list, berth_handle_volume_create, berth_handle_volume_inspect,
 	berth_handle_volume_remove, berth_handle_volume_prune, berth_handle_volume_export, berth_handle_volume_import,
-	berth_handle_volume_clone;
+	berth_handle_volume_clone, berth_handle_volume_update;

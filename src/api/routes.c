@@ -51,6 +51,43 @@ static const struct berth_parameter logs_query[] = {
 	{0},
 };
 
+static const struct berth_parameter disk_usage_query[] = {
+	{"type", BERTH_PARAMETER_LIST, "only of container, image, volume or build-cache; may be given several times"},
+	{0},
+};
+
+static const struct berth_parameter build_prune_query[] = {
+	{"keep-storage", BERTH_PARAMETER_INTEGER, "there is nothing to keep"},
+	{"all", BERTH_PARAMETER_SWITCH, "there is nothing to remove"},
+	{"filters", BERTH_PARAMETER_FILTERS, "there is nothing to choose from"},
+	{0},
+};
+
+static const struct berth_parameter plugin_list_query[] = {
+	{"filters", BERTH_PARAMETER_FILTERS, "capability, enabled"},
+	{0},
+};
+
+static const struct berth_parameter plugin_force_query[] = {
+	{"force", BERTH_PARAMETER_SWITCH, "though it is in use"},
+	{0},
+};
+
+static const struct berth_parameter plugin_enable_query[] = {
+	{"timeout", BERTH_PARAMETER_INTEGER, "seconds"},
+	{0},
+};
+
+static const struct berth_parameter plugin_upgrade_query[] = {
+	{"remote", BERTH_PARAMETER_TEXT, "the image that replaces it", .required = true},
+	{0},
+};
+
+static const struct berth_parameter volume_update_query[] = {
+	{"version", BERTH_PARAMETER_INTEGER, "of the volume that is changed", .required = true},
+	{0},
+};
+
 static const struct berth_parameter stats_query[] = {
 	{"stream", BERTH_PARAMETER_SWITCH, "a sample each second (the default), or one answer"},
 	{"one-shot", BERTH_PARAMETER_SWITCH, "with stream=0: at once, without the sample of a second before"},
@@ -116,7 +153,8 @@ static const struct berth_parameter image_list_query[] = {
 	{"all", BERTH_PARAMETER_SWITCH, "images of intermediate steps, too"},
 	{"filters", BERTH_PARAMETER_FILTERS, "before, dangling, label, reference, since, until"},
 	{"digests", BERTH_PARAMETER_SWITCH, "accepted; digests are always shown"},
-	{"shared-size", BERTH_PARAMETER_SWITCH, "accepted; not counted"},
+	{"shared-size", BERTH_PARAMETER_SWITCH, "with the size of layers that other images have, too"},
+	{"manifests", BERTH_PARAMETER_SWITCH, "accepted; images have one manifest, and it is not listed"},
 	{0},
 };
 
@@ -225,7 +263,7 @@ const struct berth_route berth_routes[] = {
 	{"GET", "/info", 124, berth_handle_info, NULL, 0, "The engine and its host"},
 	{"GET", "/events", 124, berth_handle_events, events_query, STREAM,
 	 "Streams what happens, one JSON object per line"},
-	{"GET", "/system/df", 125, berth_handle_disk_usage, NULL, 0, "Disk usage"},
+	{"GET", "/system/df", 125, berth_handle_disk_usage, disk_usage_query, 0, "Disk usage"},
 	{"POST", "/berth/check", 124, berth_handle_check, check_query, 0,
 	 "Checks every blob, snapshot and reference of the store (Berth's own)"},
 	{"GET", "/berth/images/tree", 124, berth_handle_image_tree, image_tree_query, 0,
@@ -302,6 +340,8 @@ const struct berth_route berth_routes[] = {
 	{"POST", "/volumes/{name}/clone", 124, berth_handle_volume_clone, volume_clone_query, 0,
 	 "Makes a volume with a copy of what is in this one (Berth's own)"},
 	{"GET", "/volumes/{name:.*}", 124, berth_handle_volume_inspect, NULL, 0, "All about a volume"},
+	{"PUT", "/volumes/{name:.*}", 142, berth_handle_volume_update, volume_update_query, JSON,
+	 "Answers 503: only volumes of a swarm can be changed"},
 	{"DELETE", "/volumes/{name:.*}", 124, berth_handle_volume_remove, volume_remove_query, 0,
 	 "Removes a volume that no container uses"},
 	{"POST", "/containers/{id}/exec", 124, berth_handle_refused, NULL, 0,
@@ -328,7 +368,7 @@ const struct berth_route berth_routes[] = {
 	{"POST", "/containers/{id}/checkpoints", 124, berth_handle_refused, NULL, 0, "Checkpoints"},
 	{"POST", "/commit", 124, berth_handle_refused, NULL, 0, "Making an image of a container (commit)"},
 	{"POST", "/build", 124, berth_handle_refused, NULL, 0, "Building images"},
-	{"POST", "/build/prune", 124, berth_handle_build_prune, NULL, 0,
+	{"POST", "/build/prune", 124, berth_handle_build_prune, build_prune_query, 0,
 	 "Removes nothing: there is no build cache in this version"},
 	{"POST", "/build/cancel", 124, berth_handle_refused, NULL, 0, "Building images"},
 	{"POST", "/session", 124, berth_handle_refused, NULL, 0, "Building images with BuildKit"},
@@ -343,7 +383,18 @@ const struct berth_route berth_routes[] = {
 	{"POST", "/plugins/create", 124, berth_handle_refused, NULL, 0, "Plugins"},
 	{"POST", "/plugins/pull", 124, berth_handle_refused, NULL, 0, "Plugins"},
 	{"GET", "/plugins/privileges", 124, berth_handle_refused, NULL, 0, "Plugins"},
-	{"GET", "/plugins", 125, berth_handle_plugin_list, NULL, 0, "Lists plugins: there are none in this version"},
+	{"GET", "/plugins", 125, berth_handle_plugin_list, plugin_list_query, 0,
+	 "Lists managed plugins: there are none in this version"},
+	{"GET", "/plugins/{name:.*}/json", 125, berth_handle_plugin, NULL, 0, "All about a managed plugin"},
+	{"DELETE", "/plugins/{name:.*}", 125, berth_handle_plugin, plugin_force_query, 0, "Removes a managed plugin"},
+	{"POST", "/plugins/{name:.*}/enable", 125, berth_handle_plugin, plugin_enable_query, 0,
+	 "Starts a managed plugin"},
+	{"POST", "/plugins/{name:.*}/disable", 125, berth_handle_plugin, plugin_force_query, 0,
+	 "Stops a managed plugin"},
+	{"POST", "/plugins/{name:.*}/upgrade", 126, berth_handle_plugin, plugin_upgrade_query, JSON,
+	 "Replaces a managed plugin"},
+	{"POST", "/plugins/{name:.*}/push", 125, berth_handle_plugin, NULL, 0, "Pushes a managed plugin"},
+	{"POST", "/plugins/{name:.*}/set", 125, berth_handle_plugin, NULL, JSON, "Sets up a managed plugin"},
 	{"POST", "/swarm/init", 124, berth_handle_refused, NULL, 0, "Swarm mode"},
 	{"POST", "/swarm/join", 124, berth_handle_refused, NULL, 0, "Swarm mode"},
 	{"GET", "/swarm", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},

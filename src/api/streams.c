@@ -164,26 +164,10 @@ static bool write_event(void *data, const struct api_event *event)
 	return berth_stream_write(events->request, line, strlen(line)) && !berth_request_gone(events->request);
 }
 
-// The engine would find these only when the head is out.
-static bool check_event_filters(GHashTable *filters, GError **error)
-{
-	static const char *const known[] = {"config", "container", "daemon", "event",  "image",   "label", "network",
-					    "node",   "plugin",    "scope",  "secret", "service", "type",  "volume"};
-	GHashTableIter iter;
-	void *name;
-
-	if (!filters)
-		return true;
-	g_hash_table_iter_init(&iter, filters);
-	while (g_hash_table_iter_next(&iter, &name, NULL)) {
-		size_t i = 0;
-		while (i < G_N_ELEMENTS(known) && strcmp(known[i], name) != 0)
-			i++;
-		if (i == G_N_ELEMENTS(known))
-			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid filter '%s'", (char *) name);
-	}
-	return true;
-}
+// The engine would find what is wrong with filters only when the head is out.
+static const char *const event_filters[] = {"config", "container", "daemon", "event",  "image",
+					    "label",  "network",   "node",   "plugin", "scope",
+					    "secret", "service",   "type",   "volume", NULL};
 
 bool berth_handle_events(struct berth_request *request, GError **error)
 {
@@ -191,7 +175,8 @@ bool berth_handle_events(struct berth_request *request, GError **error)
 	int64_t since = berth_request_moment(request, "since"), until = berth_request_moment(request, "until");
 	g_autoptr(GHashTable) filters = NULL;
 
-	if (!berth_request_filters(request, &filters, error) || !check_event_filters(filters, error))
+	if (!berth_request_filters(request, &filters, error) ||
+	    !berth_request_check_filters(filters, event_filters, error))
 		return false;
 	if (since == 0 && berth_request_text(request, "since"))
 		since = 1; // "0" asks for all there are

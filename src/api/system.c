@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers of the engine as a whole, and of what this version does not have.
 #include "api/request.h"
+#include "api/shape.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/volumes.h"
@@ -27,63 +28,107 @@ bool berth_handle_info(struct berth_request *request, GError **error)
 {
 	g_autoptr(api_info) info = berth_engine_info(berth_request_engine(request), error);
 
+	if (info)
+		berth_shape_info(info, berth_request_version(request));
 	return info && berth_reply_document(request, 200, &api_info_document, info);
 }
 
-static void share(struct api_image_summary *summary, const struct api_image_tree *tree)
+// The parts of the answer; what is not asked for is null.
+
+static bool add_images(struct berth_request *request, json_t *usage, GError **error)
 {
-	for (guint i = 0; i < tree->images->len; i++) {
-		const struct api_tree_image *image = tree->images->pdata[i];
-		if (strcmp(image->id, summary->id) == 0) {
-			summary->shared_size = image->shared;
-			summary->containers = image->containers;
-		}
+	GPtrArray *images = berth_images_list(berth_request_images(request), NULL, false, error);
+	int64_t layers = 0;
+	bool shared = images && berth_request_share_images(request, images, &layers, error);
+
+	if (shared) {
+		json_object_set_new(usage, "LayersSize", json_integer(layers));
+		json_object_set_new(usage, "Images", berth_request_print_images(request, images));
 	}
+	if (images)
+		berth_objects_free(images, &api_image_summary_document);
+	return shared;
+}
+
+static bool add_containers(struct berth_request *request, json_t *usage, GError **error)
+{
+	GPtrArray *containers = berth_engine_container_list(
+		berth_request_engine(request), &(struct berth_list_query){.all = true, .size = true}, error);
+
+	if (!containers)
+		return false;
+	json_object_set_new(usage, "Containers",
+			    berth_request_print_documents(request, &api_container_summary_document, containers));
+	berth_objects_free(containers, &api_container_summary_document);
+	return true;
+}
+
+static bool add_volumes(struct berth_request *request, json_t *usage, GError **error)
+{
+	GPtrArray *volumes = berth_engine_volume_list(berth_request_engine(request), NULL, true, error);
+
+	if (!volumes)
+		return false;
+	json_object_set_new(usage, "Volumes", berth_request_print_documents(request, &api_volume_document, volumes));
+	berth_objects_free(volumes, &api_volume_document);
+	return true;
+}
+
+static bool add_build_cache(G_GNUC_UNUSED struct berth_request *request, json_t *usage, G_GNUC_UNUSED GError **error)
+{
+	return json_object_set_new(usage, "BuildCache", json_array()) == 0;
+}
+
+static const struct {
+	const char *type;
+	bool (*add)(struct berth_request *request, json_t *usage, GError **error);
+} usages[] = {
+	{"container", add_containers},
+	{"image", add_images},
+	{"volume", add_volumes},
+	{"build-cache", add_build_cache},
+};
+
+static bool is_asked_for(const struct berth_request *request, const char *type)
+{
+	char *const *types = berth_request_list(request, "type");
+
+	return !types || g_strv_contains((const char *const *) types, type);
+}
+
+static bool check_types(const struct berth_request *request, GError **error)
+{
+	for (char *const *type = berth_request_list(request, "type"); type && *type; type++) {
+		size_t i = 0;
+		while (i < G_N_ELEMENTS(usages) && strcmp(usages[i].type, *type) != 0)
+			i++;
+		if (i == G_N_ELEMENTS(usages))
+			return berth_error_set(error, BERTH_ERROR_INVALID, "unknown object type: %s", *type);
+	}
+	return true;
 }
 
 bool berth_handle_disk_usage(struct berth_request *request, GError **error)
 {
-	GPtrArray *images = berth_images_list(berth_request_images(request), NULL, false, error);
-	GPtrArray *containers =
-		images ? berth_engine_container_list(berth_request_engine(request),
-						     &(struct berth_list_query){.all = true, .size = true}, error)
-		       : NULL;
-	GPtrArray *volumes =
-		containers ? berth_engine_volume_list(berth_request_engine(request), NULL, true, error) : NULL;
-	g_autoptr(api_image_tree) tree = volumes ? berth_images_tree(berth_request_images(request), NULL, error) : NULL;
+	BERTH_AUTO_JSON json_t *usage = json_pack("{s:i, s:n, s:n, s:n, s:n}", "LayersSize", 0, "Images", "Containers",
+						  "Volumes", "BuildCache");
 
-	for (guint i = 0; tree && i < images->len; i++)
-		share(images->pdata[i], tree);
-	if (tree) {
-		BERTH_AUTO_JSON json_t *usage = json_pack(
-			"{s:I, s:o, s:o, s:o, s:[]}", "LayersSize", (json_int_t) tree->layers_size, "Images",
-			berth_request_print_documents(request, &api_image_summary_document, images), "Containers",
-			berth_request_print_documents(request, &api_container_summary_document, containers), "Volumes",
-			berth_request_print_documents(request, &api_volume_document, volumes), "BuildCache");
-		berth_reply_json(request, 200, usage);
-	}
-	if (volumes)
-		berth_objects_free(volumes, &api_volume_document);
-	if (containers)
-		berth_objects_free(containers, &api_container_summary_document);
-	if (images)
-		berth_objects_free(images, &api_image_summary_document);
-	return tree;
+	if (!check_types(request, error))
+		return false;
+	if (berth_request_version(request) < 142)
+		json_object_set_new(usage, "BuilderSize", json_integer(0));
+	for (size_t i = 0; i < G_N_ELEMENTS(usages); i++)
+		if (is_asked_for(request, usages[i].type) && !usages[i].add(request, usage, error))
+			return false;
+	return berth_reply_json(request, 200, usage);
 }
 
-// Plugins that nobody could make do not exist: their list is empty and nothing is pruned.
+// What nobody could make is not there: nothing is pruned.
 bool berth_handle_build_prune(struct berth_request *request, G_GNUC_UNUSED GError **error)
 {
 	BERTH_AUTO_JSON json_t *report = json_pack("{s:[], s:i}", "CachesDeleted", "SpaceReclaimed", 0);
 
 	return berth_reply_json(request, 200, report);
-}
-
-bool berth_handle_plugin_list(struct berth_request *request, G_GNUC_UNUSED GError **error)
-{
-	BERTH_AUTO_JSON json_t *list = json_array();
-
-	return berth_reply_json(request, 200, list);
 }
 
 bool berth_handle_no_swarm(G_GNUC_UNUSED struct berth_request *request, GError **error)

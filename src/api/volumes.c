@@ -65,6 +65,13 @@ bool berth_handle_volume_prune(struct berth_request *request, GError **error)
 	return report && berth_reply_document(request, 200, &api_volume_prune_report_document, report);
 }
 
+// Of a swarm's cluster volumes only.
+bool berth_handle_volume_update(G_GNUC_UNUSED struct berth_request *request, GError **error)
+{
+	return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
+			       "volume update only valid for cluster volumes, but swarm is unavailable");
+}
+
 static bool write_piece(void *data, const void *bytes, size_t length)
 {
 	struct berth_request *request = data;

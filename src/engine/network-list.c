@@ -52,6 +52,7 @@ static struct api_network_summary *summarise(const struct berth_network *record)
 	summary->created = berth_moment_string(record->created);
 	summary->scope = g_strdup("local");
 	summary->driver = g_strdup(record->driver);
+	summary->enable_ipv4 = record->ipv4;
 	summary->enable_ipv6 = record->ipv6;
 	summary->ipam = ipam_of(record);
 	summary->internal = record->internal;

@@ -350,6 +350,8 @@ static bool check_rest(struct berth_plan *plan, GError **error)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "unknown or invalid runtime name: %s",
 				       host->runtime);
 	set_text(&host->runtime, "berth");
+	if (!host->console_size)
+		host->console_size = json_pack("[i, i]", 0, 0);
 	for (char **group = host->group_add; group && *group; group++)
 		if (!**group || !berth_plan_is_plain(*group))
 			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid group to add: \"%s\"", *group);

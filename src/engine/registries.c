@@ -60,8 +60,9 @@ json_t *berth_engine__registry_config(const struct berth_registries_options *opt
 		else
 			json_object_set_new(hosts, *entry, index_config(*entry, json_array(), false));
 	}
-	return json_pack("{s:o, s:o, s:o, s:o}", "InsecureRegistryCIDRs", ranges, "IndexConfigs", hosts, "Mirrors",
-			 mirrors, "CertificateFolders", strings(options->certificates));
+	return json_pack("{s:[], s:[], s:o, s:o, s:o, s:o}", "AllowNondistributableArtifactsCIDRs",
+			 "AllowNondistributableArtifactsHostnames", "InsecureRegistryCIDRs", ranges, "IndexConfigs",
+			 hosts, "Mirrors", mirrors, "CertificateFolders", strings(options->certificates));
 }
 
 // A small blob is read by way of the store, which checks it; what nothing refers to is collected there.

@@ -109,11 +109,14 @@ static struct oci_user *make_user(const struct berth_user *user)
 
 static void set_console_size(struct oci_process *process, const json_t *size)
 {
-	if (!process->terminal || json_array_size(size) != 2)
+	uint64_t height = (uint64_t) json_integer_value(json_array_get(size, 0));
+	uint64_t width = (uint64_t) json_integer_value(json_array_get(size, 1));
+
+	if (!process->terminal || (height == 0 && width == 0))
 		return;
 	process->console_size = berth_document_new(&oci_box_document);
-	process->console_size->height = (uint64_t) json_integer_value(json_array_get(size, 0));
-	process->console_size->width = (uint64_t) json_integer_value(json_array_get(size, 1));
+	process->console_size->height = height;
+	process->console_size->width = width;
 }
 
 static void set_seccomp(struct berth_spec *spec)

@@ -203,6 +203,9 @@ static void describe_engine(struct berth_engine *engine, struct api_info *info)
 	info->default_runtime = g_strdup("berth");
 	info->swarm = json_pack("{s:s, s:s, s:s, s:b, s:s, s:n}", "NodeID", "", "NodeAddr", "", "LocalNodeState",
 				"inactive", "ControlAvailable", 0, "Error", "", "RemoteManagers");
+	info->containerd_commit = json_pack("{s:s, s:s}", "ID", "", "Expected", "");
+	info->runc_commit = json_pack("{s:s, s:s}", "ID", "", "Expected", "");
+	info->init_commit = json_pack("{s:s, s:s}", "ID", "", "Expected", "");
 	info->live_restore_enabled = true;
 	info->init_binary = g_strdup("berth-init");
 	info->security_options = g_strsplit("name=seccomp,profile=builtin", "\n", 1);

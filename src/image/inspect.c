@@ -128,6 +128,8 @@ static struct api_image_inspect *inspect(const struct berth_images *images, stru
 	shown->parent = g_strdup("");
 	shown->comment = g_strdup(comment_of(image));
 	shown->created = g_strdup(image->created);
+	shown->container = g_strdup("");
+	shown->container_config = berth_document_new(&api_container_config_document);
 	shown->docker_version = g_strdup("");
 	shown->author = g_strdup(image->author ? image->author : "");
 	shown->config = config_of(image->config);

@@ -207,7 +207,7 @@ static const struct berth_field host_config_fields[] = {
 	BERTH_BOOL(struct api_host_config, auto_remove, "AutoRemove", 0),
 	BERTH_STRING(struct api_host_config, volume_driver, "VolumeDriver", 0),
 	BERTH_STRINGS(struct api_host_config, volumes_from, "VolumesFrom", BERTH_NULL_EMPTY),
-	BERTH_JSON(struct api_host_config, console_size, "ConsoleSize", BERTH_OMIT_EMPTY),
+	BERTH_JSON(struct api_host_config, console_size, "ConsoleSize", BERTH_OMIT_EMPTY), // the engine fills it in
 	{
 		.name = "Annotations",
 		.type = BERTH_FIELD_MAP,
@@ -575,6 +575,19 @@ static const struct berth_field image_inspect_fields[] = {
 	BERTH_STRING(struct api_image_inspect, parent, "Parent", 0),
 	BERTH_STRING(struct api_image_inspect, comment, "Comment", 0),
 	BERTH_STRING(struct api_image_inspect, created, "Created", BERTH_OMIT_EMPTY),
+	{
+		.name = "Container",
+		.type = BERTH_FIELD_STRING,
+		.offset = offsetof(struct api_image_inspect, container),
+		.until = 144,
+	},
+	{
+		.name = "ContainerConfig",
+		.type = BERTH_FIELD_OBJECT,
+		.offset = offsetof(struct api_image_inspect, container_config),
+		.of = &api_container_config_document,
+		.until = 144,
+	},
 	BERTH_STRING(struct api_image_inspect, docker_version, "DockerVersion", 0),
 	BERTH_STRING(struct api_image_inspect, author, "Author", 0),
 	BERTH_OBJECT(struct api_image_inspect, config, "Config", &api_container_config_document, 0),
@@ -751,6 +764,12 @@ static const struct berth_field network_summary_fields[] = {
 	BERTH_STRING(struct api_network_summary, created, "Created", 0),
 	BERTH_STRING(struct api_network_summary, scope, "Scope", 0),
 	BERTH_STRING(struct api_network_summary, driver, "Driver", 0),
+	{
+		.name = "EnableIPv4",
+		.type = BERTH_FIELD_BOOL,
+		.offset = offsetof(struct api_network_summary, enable_ipv4),
+		.since = 147,
+	},
 	BERTH_BOOL(struct api_network_summary, enable_ipv6, "EnableIPv6", 0),
 	BERTH_JSON(struct api_network_summary, ipam, "IPAM", 0),
 	BERTH_BOOL(struct api_network_summary, internal, "Internal", 0),

@@ -436,6 +436,8 @@ struct api_image_inspect {
 	char *parent;
 	char *comment;
 	char *created;
+	char *container; // which it was made of; never known here
+	struct api_container_config *container_config;
 	char *docker_version;
 	char *author;
 	struct api_container_config *config;
@@ -589,6 +591,7 @@ struct api_network_summary {
 	char *created;
 	char *scope;
 	char *driver;
+	bool enable_ipv4;
 	bool enable_ipv6;
 	json_t *ipam;
 	bool internal;
