@@ -245,6 +245,7 @@ bool berth_engine__network_attach(struct berth_engine *engine, struct berth_engi
 	if (container->network->ports->len > 0 &&
 	    !berth_engine__ports_publish(engine, container->id, container->network->ports, error))
 		return false;
+	berth_engine__flows_settle_later(engine);
 	BERTH_FAILPOINT("container.network.published");
 	return true;
 }
@@ -290,6 +291,7 @@ void berth_engine__network_give_back(struct berth_engine *engine, const struct b
 	if (run->ports->len > 0) {
 		berth_firewall_publish(berth_networks_firewall(engine->networks), container->id, NULL, &error);
 		note(container, "withdrawing its ports", &error);
+		berth_engine__flows_settle(engine); // its address may be another's, next
 		berth_engine__ports_give_back(engine, container->id, run->ports);
 	}
 	BERTH_FAILPOINT("container.network.withdrawn");

@@ -101,6 +101,10 @@ void berth_engine__ports_give_back(struct berth_engine *engine, const char *owne
 bool berth_engine__ports_adopt(struct berth_engine *engine, const char *owner, const GPtrArray *ports, GError **error);
 bool berth_engine__ports_publish(struct berth_engine *engine, const char *owner, const GPtrArray *ports,
 				 GError **error);
+// What the kernel goes on with though the ports it came by were withdrawn or published otherwise: ended now, which
+// takes it milliseconds, or by a worker.
+void berth_engine__flows_settle(struct berth_engine *engine);
+void berth_engine__flows_settle_later(struct berth_engine *engine);
 
 // bind.c
 // Finds the networks and the container that the plan's record names; what is not there yet is looked for at the start.

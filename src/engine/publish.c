@@ -330,3 +330,22 @@ bool berth_engine__ports_publish(struct berth_engine *engine, const char *owner,
 	}
 	return berth_firewall_publish(berth_networks_firewall(engine->networks), owner, published, error);
 }
+
+void berth_engine__flows_settle(struct berth_engine *engine)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!berth_firewall_settle(berth_networks_firewall(engine->networks), &error))
+		g_warning("flows of published ports: %s", error->message);
+}
+
+static void settle(void *data, G_GNUC_UNUSED bool canceled)
+{
+	berth_engine__flows_settle(data);
+}
+
+void berth_engine__flows_settle_later(struct berth_engine *engine)
+{
+	if (!berth_firewall_is_settled(berth_networks_firewall(engine->networks)))
+		berth_workers_add(engine->workers, settle, engine, 0);
+}

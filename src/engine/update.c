@@ -270,6 +270,10 @@ static bool update_running(struct berth_engine *engine, struct berth_engine_cont
 	bool recorded = set && record_bindings(engine, container, bindings, error);
 	if (!set)
 		bindings_free(bindings);
+	if (gone->len > 0) // they have ended when that is told
+		berth_engine__flows_settle(engine);
+	else
+		berth_engine__flows_settle_later(engine);
 	if (set && !recorded) // nothing has changed, then
 		set_ports(engine, container, copy_ports(old), NULL);
 	berth_engine__ports_give_back(engine, container->id, recorded ? gone : new);

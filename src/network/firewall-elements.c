@@ -113,6 +113,16 @@ static void add_port_key(GArray *items, enum berth_firewall_set set, const struc
 	put_key(element, data, length);
 }
 
+static void add_sender(GArray *items, enum berth_firewall_set set, const struct berth_firewall__port *port,
+		       const struct berth_address *address, bool remove)
+{
+	struct berth_nft_element *element = add_item(items, set, remove);
+
+	put_name(element, port->interface);
+	put_key(element, port->mac, sizeof port->mac);
+	put_address(element, address);
+}
+
 static bool is_isolated(const struct berth_firewall *firewall, const struct berth_firewall__port *port)
 {
 	const struct berth_firewall__network *network = g_hash_table_lookup(firewall->networks, port->bridge);
@@ -152,8 +162,15 @@ void berth_firewall__add_port(GArray *items, const struct berth_firewall *firewa
 		add_port_key(items, SET_ADDRESSES6, port, automatic.bytes, 16, remove);
 		add_port_key(items, SET_TARGETS6, port, automatic.bytes, 16, remove);
 	}
-	if (!is_isolated(firewall, port))
+	if (!is_isolated(firewall, port)) {
+		if (port->addresses[0].family)
+			add_sender(items, SET_SENDERS4, port, &port->addresses[0], remove);
+		if (port->addresses[1].family) {
+			add_sender(items, SET_SENDERS6, port, &port->addresses[1], remove);
+			add_sender(items, SET_SENDERS6, port, &automatic, remove);
+		}
 		return;
+	}
 	put_name(add_item(items, SET_ISOLATED, remove), port->interface);
 	if (remove && has_twin(firewall, port))
 		return;

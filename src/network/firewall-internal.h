@@ -2,7 +2,8 @@
 // What the firewall's files share. All that our tables contain, but for the rules themselves, are elements of sets:
 // firewall-elements.c says which elements a network, a bridge port or a published port is; firewall-rules.c has the
 // sets and the rules; firewall.c keeps memory and kernel equal; firewall-networks.c and firewall-publish.c change them;
-// firewall-ports.c is who has which port of the host; firewall-host.c reads what else filters on this host.
+// firewall-flows.c ends flows; firewall-ports.c is who has which port of the host; firewall-host.c reads what else
+// filters on this host.
 #pragma once
 
 #include "base/lock.h"
@@ -33,6 +34,8 @@ enum berth_firewall_set {
 	SET_PUBLISHED4, // container's address . protocol . port, on routed networks
 	SET_PUBLISHED6,
 	SET_PORTS, // bridge ports that are checked; from here on in the table of family bridge
+	SET_SENDERS4, // port . MAC . address
+	SET_SENDERS6,
 	SET_MACS,
 	SET_ADDRESSES4,
 	SET_ADDRESSES6,
@@ -71,6 +74,12 @@ struct berth_firewall__published {
 	unsigned build; // of the tables that its element was added to
 };
 
+// Of a published port: to be forgotten.
+struct berth_firewall__flows {
+	struct berth_firewall__published published; // without owner
+	bool withdrawn; // else: published
+};
+
 struct berth_firewall {
 	pthread_mutex_t lock;
 	char *table;
@@ -80,6 +89,7 @@ struct berth_firewall {
 	GHashTable *ports; // interface -> struct berth_firewall__port
 	GHashTable *owners; // id -> GPtrArray of struct berth_firewall__published
 	GHashTable *published; // what is published, by its element's key (GBytes), borrowed from `owners`
+	GArray *flows; // struct berth_firewall__flows that nobody looked for yet
 	GHashTable *taken; // protocol << 16 | port -> GPtrArray of struct taken (firewall-ports.c)
 	uint16_t next_port; // of the ephemeral range
 	int64_t settled; // monotonic microseconds from which on nothing given back can seem to be in use
@@ -129,6 +139,14 @@ char *berth_firewall__commands(const char *table, const GArray *items);
 // firewall-loopback.c: lets connections of the host to 127.0.0.1 and ::1 go out by the bridges of what is published.
 bool berth_firewall__allow_loopback(struct berth_firewall *firewall, const GPtrArray *list, GError **error);
 bool berth_firewall__can_loopback6(void);
+
+// firewall-publish.c: what of `index` is reached by the same of the host; NULL: nothing.
+const struct berth_firewall__published *berth_firewall__find_published(GHashTable *index,
+								       const struct berth_firewall__published *wanted);
+
+// firewall-flows.c; the lock is held.
+void berth_firewall__note_flows(struct berth_firewall *firewall, const struct berth_firewall__published *published,
+				bool withdrawn);
 
 // firewall-ports.c
 void berth_firewall__free_taken(void *taken);

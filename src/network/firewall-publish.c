@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Published ports: one element of a map each, and the flows that go through them.
+// Published ports: one element of a map each.
 #include "network/firewall-internal.h"
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "sys/conntrack.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 
-#define FILTERS_AT_MOST 4
 #define COUNTERS_AT_MOST 64 // that are read one by one
 
 void berth_published_free(struct berth_published *published)
@@ -91,8 +88,8 @@ static GHashTable *index_of(const GPtrArray *list)
 	return index;
 }
 
-static const struct berth_firewall__published *find_twin(GHashTable *index,
-							 const struct berth_firewall__published *wanted)
+const struct berth_firewall__published *berth_firewall__find_published(GHashTable *index,
+								       const struct berth_firewall__published *wanted)
 {
 	g_autoptr(GBytes) key = berth_firewall__published_key(wanted);
 
@@ -102,7 +99,7 @@ static const struct berth_firewall__published *find_twin(GHashTable *index,
 // What differs: published in the one and not, or otherwise, in the other.
 static bool is_changed(const struct berth_firewall__published *published, GHashTable *other)
 {
-	const struct berth_firewall__published *twin = find_twin(other, published);
+	const struct berth_firewall__published *twin = berth_firewall__find_published(other, published);
 
 	return !twin || !is_same(published, twin);
 }
@@ -132,10 +129,11 @@ static bool check_conflicts(struct berth_firewall *firewall, const char *owner, 
 {
 	for (guint i = 0; i < list->len; i++) {
 		const struct berth_firewall__published *published = g_ptr_array_index(list, i),
-						       *other = find_twin(firewall->published, published);
+						       *other = berth_firewall__find_published(firewall->published,
+											       published);
 		if (other && g_str_equal(other->owner, owner))
 			other = NULL;
-		if (!other && find_twin(index, published) != published)
+		if (!other && berth_firewall__find_published(index, published) != published)
 			other = published;
 		if (other)
 			return berth_error_set(error, BERTH_ERROR_CONFLICT,
@@ -151,102 +149,6 @@ struct change {
 	GHashTable *before_index, *now_index;
 	bool used; // what is withdrawn may have flows
 };
-
-// What a flow came by: published for its address, or for any; NULL: nothing of the index.
-static const struct berth_firewall__published *find_flow(GHashTable *index, const struct berth_flow *flow)
-{
-	struct berth_firewall__published wanted = {.protocol = flow->protocol,
-						   .host_port = flow->to.port,
-						   .host.family = flow->family,
-						   .address.family = flow->family};
-
-	memcpy(wanted.host.bytes, flow->to.address, sizeof wanted.host.bytes);
-	const struct berth_firewall__published *found = find_twin(index, &wanted);
-	wanted.any = true;
-	return found ? found : find_twin(index, &wanted);
-}
-
-// Whether a flow goes through a port that is not published like that any more.
-static bool is_withdrawn(void *data, const struct berth_flow *flow)
-{
-	const struct change *change = data;
-	const struct berth_firewall__published *published =
-		flow->status & IPS_DST_NAT ? find_flow(change->before_index, flow) : NULL;
-
-	return published && flow->reply_from.port == published->port &&
-	       memcmp(flow->reply_from.address, published->address.bytes, sizeof published->address.bytes) == 0 &&
-	       is_changed(published, change->now_index);
-}
-
-static bool is_untranslated(void *data, const struct berth_flow *flow)
-{
-	const struct change *change = data;
-
-	return flow->protocol != IPPROTO_TCP && !(flow->status & IPS_DST_NAT) && find_flow(change->now_index, flow);
-}
-
-static bool is_asked(const GArray *filters, const struct berth_flow_filter *filter)
-{
-	for (guint i = 0; i < filters->len; i++) {
-		const struct berth_flow_filter *other = &g_array_index(filters, struct berth_flow_filter, i);
-		if (other->family == filter->family && other->protocol == filter->protocol &&
-		    other->to_port == filter->to_port &&
-		    (other->reply_from == filter->reply_from ||
-		     memcmp(other->reply_from, filter->reply_from, filter->family == AF_INET ? 4 : 16) == 0))
-			return true;
-	}
-	return false;
-}
-
-// Each filter is a walk over the host's flows: of more than a few, one for each family is cheaper.
-static bool forget(const GArray *filters, berth_flow_fn *chosen, struct change *change, GError **error)
-{
-	const struct berth_flow_filter families[] = {{.family = AF_INET}, {.family = AF_INET6}};
-	const struct berth_flow_filter *filter = (const struct berth_flow_filter *) (const void *) filters->data;
-	guint count = filters->len;
-
-	if (count > FILTERS_AT_MOST) {
-		filter = families;
-		count = G_N_ELEMENTS(families);
-	}
-	for (guint i = 0; i < count; i++)
-		if (!berth_flows_forget(&filter[i], chosen, change, NULL, error))
-			return false;
-	return true;
-}
-
-static bool forget_withdrawn(struct change *change, GError **error)
-{
-	g_autoptr(GArray) filters = g_array_new(FALSE, FALSE, sizeof(struct berth_flow_filter));
-
-	for (guint i = 0; change->before && i < change->before->len; i++) {
-		const struct berth_firewall__published *published = g_ptr_array_index(change->before, i);
-		struct berth_flow_filter filter = {.family = published->address.family,
-						   .reply_from = published->address.bytes};
-		if (filters->len <= FILTERS_AT_MOST && is_changed(published, change->now_index) &&
-		    !is_asked(filters, &filter))
-			g_array_append_val(filters, filter);
-	}
-	return forget(filters, is_withdrawn, change, error);
-}
-
-// A flow without connections that began before its port was published would go past the container for as long as it
-// lasts.
-static bool forget_untranslated(struct change *change, GError **error)
-{
-	g_autoptr(GArray) filters = g_array_new(FALSE, FALSE, sizeof(struct berth_flow_filter));
-
-	for (guint i = 0; i < change->now->len; i++) {
-		const struct berth_firewall__published *published = g_ptr_array_index(change->now, i);
-		struct berth_flow_filter filter = {.family = published->address.family,
-						   .protocol = published->protocol,
-						   .to_port = published->host_port};
-		if (filters->len <= FILTERS_AT_MOST && published->protocol != IPPROTO_TCP &&
-		    !find_twin(change->before_index, published))
-			g_array_append_val(filters, filter);
-	}
-	return forget(filters, is_untranslated, change, error);
-}
 
 static bool carry_out(struct berth_firewall *firewall, const struct change *change, GError **error)
 {
@@ -296,13 +198,13 @@ static void note_build(struct berth_firewall *firewall, const struct change *cha
 {
 	for (guint i = 0; i < change->now->len; i++) {
 		struct berth_firewall__published *published = g_ptr_array_index(change->now, i);
-		const struct berth_firewall__published *twin = find_twin(change->before_index, published);
+		const struct berth_firewall__published *twin =
+			berth_firewall__find_published(change->before_index, published);
 		published->build = twin && is_same(published, twin) ? twin->build : firewall->build;
 	}
 }
 
-static bool note_change(struct berth_firewall *firewall, const char *owner, struct change *change, bool *ret_synced,
-			GError **error)
+static bool note_change(struct berth_firewall *firewall, const char *owner, struct change *change, GError **error)
 {
 	if (!check_conflicts(firewall, owner, change->now, change->now_index, error))
 		return false;
@@ -314,28 +216,37 @@ static bool note_change(struct berth_firewall *firewall, const char *owner, stru
 		g_hash_table_replace(firewall->owners, g_strdup(owner), g_ptr_array_ref((GPtrArray *) change->now));
 	else
 		g_hash_table_remove(firewall->owners, owner);
-	*ret_synced = firewall->synced;
 	return true;
+}
+
+// What was withdrawn, or published without connections, has flows to be forgotten: by who settles.
+static void note_flows(struct berth_firewall *firewall, const struct change *change)
+{
+	for (guint i = 0; change->used && i < change->before->len; i++)
+		if (is_changed(g_ptr_array_index(change->before, i), change->now_index))
+			berth_firewall__note_flows(firewall, g_ptr_array_index(change->before, i), true);
+	for (guint i = 0; i < change->now->len; i++)
+		if (!berth_firewall__find_published(change->before_index, g_ptr_array_index(change->now, i)))
+			berth_firewall__note_flows(firewall, g_ptr_array_index(change->now, i), false);
 }
 
 bool berth_firewall_publish(struct berth_firewall *firewall, const char *owner, const GPtrArray *ports, GError **error)
 {
 	g_autoptr(GPtrArray) now = berth_firewall__new_list(), before = NULL;
-	bool synced = false;
 
 	if (!parse_list(owner, ports, now, error))
 		return false;
 	g_autoptr(GHashTable) now_index = index_of(now), before_index = NULL;
-	pthread_mutex_lock(&firewall->lock);
+	BERTH_AUTO_UNLOCK locker = berth_lock(&firewall->lock);
+	(void) locker;
 	before = g_hash_table_lookup(firewall->owners, owner);
 	if (before)
 		g_ptr_array_ref(before);
 	before_index = index_of(before);
 	struct change change = {before, now, before_index, now_index, true};
-	bool done = note_change(firewall, owner, &change, &synced, error);
-	pthread_mutex_unlock(&firewall->lock);
-	if (!done || !synced)
-		return done;
-	// The kernel walks over all that it tracks: others need not wait for that.
-	return (!change.used || forget_withdrawn(&change, error)) && forget_untranslated(&change, error);
+	if (!note_change(firewall, owner, &change, error))
+		return false;
+	if (firewall->synced)
+		note_flows(firewall, &change);
+	return true;
 }

@@ -26,6 +26,8 @@ static const struct {
 	[SET_PUBLISHED4] = {"published4", "ipv4_addr . inet_proto . inet_service"},
 	[SET_PUBLISHED6] = {"published6", "ipv6_addr . inet_proto . inet_service"},
 	[SET_PORTS] = {"ports", "ifname"},
+	[SET_SENDERS4] = {"senders4", "ifname . ether_addr . ipv4_addr"},
+	[SET_SENDERS6] = {"senders6", "ifname . ether_addr . ipv6_addr"},
 	[SET_MACS] = {"macs", "ifname . ether_addr"},
 	[SET_ADDRESSES4] = {"addresses4", "ifname . ipv4_addr"},
 	[SET_ADDRESSES6] = {"addresses6", "ifname . ipv6_addr"},
@@ -48,9 +50,8 @@ static const char inet_rules[] =
 	"}\n"
 	"chain leave {\n"
 	"	type filter hook postrouting priority 300; policy accept;\n"
-	"	oifname != @bridges accept\n"
-	"	ip saddr 127.0.0.0/8 drop\n"
-	"	ip daddr 127.0.0.0/8 drop\n"
+	"	ip saddr 127.0.0.0/8 oifname @bridges drop\n"
+	"	ip daddr 127.0.0.0/8 oifname @bridges drop\n"
 	"}\n"
 	"chain translate {\n"
 	"	fib daddr type != local return\n"
@@ -110,11 +111,15 @@ static const char inet_rules[] =
 	"	oifname @bridges goto into\n"
 	"}\n";
 
-// What a bridge port sends is looked at before the bridge learns from it. The second half of isolation: between two
-// such ports goes only what was translated on its way (bridge-nf-call-iptables), which has its MAC from us.
+// What a bridge port sends is looked at before the bridge learns from it. Most frames are known by one look-up: a
+// port's own MAC and address together, and what they carry is TCP. Ports of containers that do not reach each other are
+// none of these `senders`, and go through all checks. The second half of isolation: between two such ports goes only
+// what was translated on its way (bridge-nf-call-iptables), which has its MAC from us.
 static const char bridge_rules[] =
 	"chain receive {\n"
 	"	type filter hook prerouting priority -200; policy accept;\n"
+	"	ether type ip iifname . ether saddr . ip saddr @senders4 goto check_content4\n"
+	"	ether type ip6 iifname . ether saddr . ip6 saddr @senders6 goto check_content6\n"
 	"	iifname @ports goto check\n"
 	"}\n"
 	"chain check {\n"
@@ -135,15 +140,23 @@ static const char bridge_rules[] =
 	"}\n"
 	"chain check_ip {\n"
 	"	iifname . ip saddr != @addresses4 drop\n"
+	"	goto check_content4\n"
+	"}\n"
+	"chain check_content4 {\n"
+	"	ip protocol tcp accept\n"
 	"	udp dport 68 drop\n" // answers of a DHCP server
 	"	icmp type redirect drop\n"
 	"	ip protocol igmp @th,0,8 0x11 drop\n" // queries: who asks is the router
 	"}\n"
 	"chain check_ip6 {\n"
-	"	icmpv6 type { nd-router-advert, nd-redirect, mld-listener-query } drop\n"
-	"	udp dport 546 drop\n"
 	"	ip6 saddr :: goto check_tentative\n"
 	"	iifname . ip6 saddr != @addresses6 drop\n"
+	"	goto check_content6\n"
+	"}\n"
+	"chain check_content6 {\n"
+	"	ip6 nexthdr tcp accept\n"
+	"	icmpv6 type { nd-router-advert, nd-redirect, mld-listener-query } drop\n"
+	"	udp dport 546 drop\n"
 	"	icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @targets6 drop\n"
 	"}\n"
 	"chain check_tentative {\n" // before it has an address, it may ask whether its own are free

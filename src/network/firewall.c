@@ -88,6 +88,7 @@ struct berth_firewall *berth_firewall_new(const struct berth_firewall_options *o
 	firewall->ports = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
 	firewall->owners = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_list);
 	firewall->published = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+	firewall->flows = g_array_new(FALSE, FALSE, sizeof(struct berth_firewall__flows));
 	firewall->taken = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, berth_firewall__free_taken);
 	firewall->poller = firewall->timer = firewall->watch = -1;
 	if (open_poller(firewall, error))
@@ -108,6 +109,7 @@ void berth_firewall_free(struct berth_firewall *firewall, bool keep)
 	berth_fd_clear(&firewall->timer);
 	berth_fd_clear(&firewall->poller);
 	berth_nft_close(firewall->nft);
+	g_array_unref(firewall->flows);
 	g_hash_table_unref(firewall->published);
 	g_hash_table_unref(firewall->owners);
 	g_hash_table_unref(firewall->ports);
@@ -296,9 +298,12 @@ bool berth_firewall_sync(struct berth_firewall *firewall, GError **error)
 	if (!berth_firewall__rebuild(firewall, error))
 		return false;
 	g_hash_table_iter_init(&iter, firewall->owners);
-	while (g_hash_table_iter_next(&iter, NULL, &list))
+	while (g_hash_table_iter_next(&iter, NULL, &list)) {
 		if (!berth_firewall__allow_loopback(firewall, list, error))
 			return false;
+		for (guint i = 0; i < ((GPtrArray *) list)->len; i++)
+			berth_firewall__note_flows(firewall, ((GPtrArray *) list)->pdata[i], false);
+	}
 	return true;
 }
 

@@ -84,9 +84,16 @@ void berth_firewall_port_release(struct berth_firewall *firewall, const char *ow
 				 const char *host_address, uint16_t port);
 
 // Makes the ports that `owner` (a container's id) has published equal to the list (struct berth_published, copied;
-// NULL: none), in one transaction. What goes through a port that is withdrawn or leads elsewhere now is cut off; what
-// was sent to a port before it was published is led to the container from now on, too.
+// NULL: none), in one transaction. It holds at once for what begins now; for what the kernel knew before, it does after
+// berth_firewall_settle().
 bool berth_firewall_publish(struct berth_firewall *firewall, const char *owner, const GPtrArray *ports, GError **error);
+
+// Cuts off what goes through ports that were withdrawn or lead elsewhere now, and lets what was sent to a port (not of
+// TCP) before it was published be led to the container. The kernel walks over all that it tracks (10 ms and more): for
+// a thread that nobody waits for, or where it must be done. Where nothing came by a withdrawn port, there is nothing to
+// settle.
+bool berth_firewall_settle(struct berth_firewall *firewall, GError **error);
+bool berth_firewall_is_settled(struct berth_firewall *firewall);
 
 // Why published ports are not open to the outside, in words for a warning; NULL: they are. The caller frees it.
 char *berth_firewall_restriction(struct berth_firewall *firewall);

@@ -51,6 +51,7 @@ static void publish(struct berth_firewall *firewall, const char *owner, const ch
 		g_ptr_array_add(list, &published[i]);
 	}
 	must(berth_firewall_publish(firewall, owner, list, &error), error);
+	must(berth_firewall_settle(firewall, &error), error);
 }
 
 // Networks, and the ports of a and b; `isolated` ones do not reach each other.

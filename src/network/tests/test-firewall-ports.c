@@ -182,13 +182,13 @@ static void test_ephemeral(void)
 	berth_firewall_free(firewall, false);
 }
 
-static GPtrArray *list_of(uint16_t first, unsigned count)
+static GPtrArray *list_of(int protocol, uint16_t first, unsigned count)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify) berth_published_free);
 
 	for (unsigned i = 0; i < count; i++) {
 		struct berth_published *published = g_new0(struct berth_published, 1);
-		*published = (struct berth_published){.protocol = IPPROTO_TCP,
+		*published = (struct berth_published){.protocol = protocol,
 						      .host_port = (uint16_t) (first + i),
 						      .address = g_strdup("172.30.1.2"),
 						      .port = 80,
@@ -204,19 +204,19 @@ static int compare(const void *a, const void *b)
 }
 
 // Microseconds that taking and publishing one port and withdrawing it take: medians.
-static void measure(struct berth_firewall *firewall, double *ret_publish, double *ret_withdraw)
+static void measure(struct berth_firewall *firewall, int protocol, double *ret_publish, double *ret_withdraw)
 {
 	enum { TIMES = 101 };
 	double publish[TIMES], withdraw[TIMES];
-	g_autoptr(GPtrArray) list = list_of(60000, 1);
+	g_autoptr(GPtrArray) list = list_of(protocol, 60000, 1);
 
 	for (int i = 0; i < TIMES; i++) {
 		gint64 start = g_get_monotonic_time();
-		take(firewall, "measured", IPPROTO_TCP, "0.0.0.0", 60000, 60000);
+		take(firewall, "measured", protocol, "0.0.0.0", 60000, 60000);
 		g_assert_true(berth_firewall_publish(firewall, "measured", list, NULL));
 		gint64 middle = g_get_monotonic_time();
 		g_assert_true(berth_firewall_publish(firewall, "measured", NULL, NULL));
-		berth_firewall_port_release(firewall, "measured", IPPROTO_TCP, "0.0.0.0", 60000);
+		berth_firewall_port_release(firewall, "measured", protocol, "0.0.0.0", 60000);
 		publish[i] = (double) (middle - start);
 		withdraw[i] = (double) (g_get_monotonic_time() - middle);
 	}
@@ -251,13 +251,13 @@ static void test_cost(void)
 	gint64 start = g_get_monotonic_time();
 	g_assert_true(berth_firewall_network_set(firewall, &network, NULL));
 	gint64 made = g_get_monotonic_time() - start;
-	measure(firewall, &first, &first_withdrawn);
+	measure(firewall, IPPROTO_TCP, &first, &first_withdrawn);
 	for (uint16_t i = 0; i < 2000; i += 20) {
-		g_autoptr(GPtrArray) list = list_of((uint16_t) (10000 + i), 20);
+		g_autoptr(GPtrArray) list = list_of(IPPROTO_TCP, (uint16_t) (10000 + i), 20);
 		g_autofree char *owner = g_strdup_printf("owner%u", i);
 		g_assert_true(berth_firewall_publish(firewall, owner, list, NULL));
 	}
-	measure(firewall, &last, &last_withdrawn);
+	measure(firewall, IPPROTO_TCP, &last, &last_withdrawn);
 	start = g_get_monotonic_time();
 	g_assert_true(berth_firewall_sync(firewall, NULL));
 	gint64 whole = g_get_monotonic_time() - start;
@@ -267,8 +267,18 @@ static void test_cost(void)
 		first, first_withdrawn, last, last_withdrawn, last / first, (int) made, (int) whole);
 	double among_flows, withdrawn_among_flows;
 	make_flows(5000);
-	measure(firewall, &among_flows, &withdrawn_among_flows);
+	measure(firewall, IPPROTO_TCP, &among_flows, &withdrawn_among_flows);
 	g_test_message("among 5000 flows: %.0f us (withdrawn: %.0f us)", among_flows, withdrawn_among_flows);
+	double udp, udp_withdrawn;
+	g_assert_true(berth_firewall_is_settled(firewall));
+	measure(firewall, IPPROTO_UDP, &udp, &udp_withdrawn);
+	g_assert_false(berth_firewall_is_settled(firewall));
+	start = g_get_monotonic_time();
+	g_assert_true(berth_firewall_settle(firewall, NULL));
+	g_test_message("of UDP: %.0f us (withdrawn: %.0f us); the kernel's walk for all of them: %d us", udp,
+		       udp_withdrawn, (int) (g_get_monotonic_time() - start));
+	g_assert_true(berth_firewall_is_settled(firewall));
+	g_assert_cmpfloat(udp, <, 3 * first + 200);
 	g_assert_cmpfloat(among_flows, <, 3 * first + 200);
 	g_assert_cmpfloat(withdrawn_among_flows, <, 3 * first_withdrawn + 200); // nothing came by it
 	g_assert_cmpfloat(last, <, 3 * first + 200);
@@ -309,7 +319,7 @@ static void test_refused(void)
 	struct berth_firewall_port port = {.interface = "p", .bridge = "one", .mac = "01:00:5e:00:00:01"};
 	g_assert_false(berth_firewall_port_set(firewall, &port, NULL));
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
-		g_autoptr(GPtrArray) list = list_of(1000, 2);
+		g_autoptr(GPtrArray) list = list_of(IPPROTO_TCP, 1000, 2);
 		struct berth_published *published = g_ptr_array_index(list, 1);
 		g_free(published->address);
 		published->host_address = g_strdup(bad[i].host);
@@ -322,7 +332,7 @@ static void test_refused(void)
 		g_clear_error(&error);
 	}
 	// The same port twice, or another's: nothing of the list is published.
-	g_autoptr(GPtrArray) list = list_of(1000, 1), more = list_of(999, 2);
+	g_autoptr(GPtrArray) list = list_of(IPPROTO_TCP, 1000, 1), more = list_of(IPPROTO_TCP, 999, 2);
 	g_assert_true(berth_firewall_publish(firewall, "x", list, NULL));
 	g_assert_false(berth_firewall_publish(firewall, "y", more, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT);

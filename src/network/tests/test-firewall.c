@@ -81,6 +81,8 @@ static void publish(struct berth_firewall *firewall, const char *owner, const GP
 
 	g_assert_true(berth_firewall_publish(firewall, owner, list, &error));
 	g_assert_no_error(error);
+	g_assert_true(berth_firewall_settle(firewall, &error));
+	g_assert_no_error(error);
 }
 
 // 8080 of everywhere leads to a's port 80, 9090 to b's, 8081 of 127.0.0.1 and ::1 to a's.
@@ -293,6 +295,69 @@ static void test_flows(void)
 	publish(firewall, "of-a", NULL);
 	g_assert_cmpstr(ask(udp), ==, "host 203.0.113.2");
 	expect(OUTSIDE, IPPROTO_TCP, "203.0.113.1", 91, NOTHING);
+	berth_firewall_free(firewall, false);
+	machines_down();
+}
+
+static void publish_unsettled(struct berth_firewall *firewall, const char *owner, const GPtrArray *list)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_true(berth_firewall_publish(firewall, owner, list, &error));
+	g_assert_no_error(error);
+}
+
+// Flows are looked for later, when more may have changed.
+static void test_flows_later(void)
+{
+	g_autoptr(GPtrArray) list = new_list(), of_b = new_list();
+	g_autoptr(GError) error = NULL;
+
+	if (!machines_up())
+		return;
+	struct berth_firewall *firewall = open_networks(BERTH_PUBLISH_FIREWALL);
+	g_ptr_array_add(list, published(IPPROTO_TCP, NULL, 90, "172.30.1.2", 80, "one"));
+	g_ptr_array_add(list, published(IPPROTO_UDP, NULL, 90, "172.30.1.2", 80, "one"));
+	g_ptr_array_add(of_b, published(IPPROTO_TCP, "203.0.113.1", 90, "172.30.1.3", 80, "one"));
+	g_ptr_array_add(of_b, published(IPPROTO_UDP, "203.0.113.1", 90, "172.30.1.3", 80, "one"));
+	berth_fd udp = connect_from(OUTSIDE, IPPROTO_UDP, "203.0.113.1", 90);
+	g_assert_cmpstr(ask(udp), ==, "host 203.0.113.2");
+	publish_unsettled(firewall, "of-a", list);
+	// What begins now needs no settling.
+	expect_both(OUTSIDE, "203.0.113.1", 90, "a 203.0.113.2");
+	berth_fd tcp = connect_from(OUTSIDE, IPPROTO_TCP, "203.0.113.1", 90);
+	g_assert_cmpstr(ask(tcp), ==, "a 203.0.113.2");
+	// What is withdrawn and published again the same goes on; what is another's in the end does not.
+	publish_unsettled(firewall, "of-a", NULL);
+	publish_unsettled(firewall, "of-a", list);
+	g_assert_true(berth_firewall_settle(firewall, &error));
+	g_assert_cmpstr(ask(tcp), ==, "a 203.0.113.2");
+	g_assert_cmpstr(ask(udp), ==, "a 203.0.113.2");
+	publish_unsettled(firewall, "of-a", NULL);
+	publish_unsettled(firewall, "of-b", of_b);
+	publish_unsettled(firewall, "of-a", NULL);
+	expect(OUTSIDE, IPPROTO_TCP, "203.0.113.1", 90, "b 203.0.113.2");
+	g_assert_true(berth_firewall_settle(firewall, &error));
+	g_assert_cmpstr(ask(tcp), ==, "");
+	g_assert_cmpstr(ask(udp), ==, "b 203.0.113.2");
+	// Withdrawn before anybody looked: what was told to the host before is not cut for nothing.
+	publish_unsettled(firewall, "of-b", NULL);
+	g_assert_true(berth_firewall_settle(firewall, &error));
+	berth_fd other = connect_from(OUTSIDE, IPPROTO_UDP, "203.0.113.1", 90);
+	g_assert_cmpstr(ask(other), ==, "host 203.0.113.2");
+	publish_unsettled(firewall, "of-a", list);
+	publish_unsettled(firewall, "of-a", NULL);
+	g_assert_true(berth_firewall_settle(firewall, &error));
+	g_assert_cmpstr(ask(other), ==, "host 203.0.113.2");
+	berth_firewall_free(firewall, false);
+	// An engine that starts finds what the one before it had no time for.
+	firewall = berth_firewall_new(&(struct berth_firewall_options){.table = "berth-test"}, &error);
+	g_assert_no_error(error);
+	set_network(firewall, &one);
+	publish_unsettled(firewall, "of-a", list);
+	g_assert_true(berth_firewall_sync(firewall, &error));
+	g_assert_true(berth_firewall_settle(firewall, &error));
+	g_assert_cmpstr(ask(other), ==, "a 203.0.113.2");
 	berth_firewall_free(firewall, false);
 	machines_down();
 }
@@ -570,6 +635,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/firewall/isolation", test_isolation);
 	g_test_add_func("/firewall/routed", test_routed);
 	g_test_add_func("/firewall/flows", test_flows);
+	g_test_add_func("/firewall/flows later", test_flows_later);
 	g_test_add_func("/firewall/sctp", test_sctp);
 	g_test_add_func("/firewall/flush", test_flush);
 	g_test_add_func("/firewall/policies", test_policies);
