@@ -47,6 +47,8 @@
 #define BERTH_LIMIT_CNI_WORDS (16 << 10) // of what it writes to its standard error
 #define BERTH_LIMIT_CNI_SECONDS 60 // for one plugin
 #define BERTH_LIMIT_CNI_ADDRESSES 256 // of one result
+#define BERTH_LIMIT_CNI_DNS 32 // name servers, domains or options of one result
+#define BERTH_LIMIT_CNI_DNS_WORD 255 // characters of one of them
 
 // Containers
 #define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for

@@ -51,6 +51,23 @@ static GHashTable *copy_options(GHashTable *options)
 	return copy;
 }
 
+static char **copy_list(char *const *list)
+{
+	return list && *list ? g_strdupv((char **) list) : NULL;
+}
+
+static void add_facts(struct berth_engine *engine, const struct berth_container_record *record,
+		      struct berth_endpoint *endpoint)
+{
+	const struct api_host_config *host = record->host_config;
+	g_autofree char *parent = berth_engine__cgroup_path(engine, host);
+
+	endpoint->cgroup = g_build_filename(parent, record->id, NULL);
+	endpoint->dns_servers = copy_list(host->dns);
+	endpoint->dns_search = copy_list(host->dns_search);
+	endpoint->dns_options = copy_list(host->dns_options);
+}
+
 static struct berth_endpoint *request(const struct berth_engine_container *container,
 				      const struct berth_container_endpoint *wanted,
 				      const struct berth_network *network, int64_t slot, GError **error)
@@ -101,6 +118,8 @@ struct berth_endpoint *berth_engine__endpoint_make(struct berth_engine *engine,
 	g_autoptr(berth_engine_network) network = berth_engine__network_of(engine, wanted, error);
 	g_autoptr(berth_endpoint) endpoint = network ? request(container, wanted, network->record, slot, error) : NULL;
 
+	if (endpoint)
+		add_facts(engine, container->record, endpoint);
 	if (!endpoint || !use(engine, network, endpoint, error))
 		return NULL;
 	return g_steal_pointer(&endpoint);
@@ -219,7 +238,7 @@ struct berth_monitor_resolver *berth_engine__resolver(struct berth_engine *engin
 	struct berth_monitor_resolver *resolver = berth_document_new(&berth_monitor_resolver_document);
 	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
 	char *const *own = container->record->host_config->dns;
-	char *const *servers = own && *own ? own : engine->options.network.dns;
+	char *const *servers = own && *own ? own : berth_engine__dns_of(engine, endpoints).servers;
 
 	for (guint i = 0; i < endpoints->len; i++) {
 		const struct berth_endpoint *endpoint = endpoints->pdata[i];

@@ -200,7 +200,7 @@ static bool attach_endpoints(struct berth_engine *engine, struct berth_engine_co
 	pthread_mutex_lock(&engine->lock);
 	berth_endpoints_choose_default(engine->networks, container->network->endpoints);
 	pthread_mutex_unlock(&engine->lock);
-	return write_again(engine, container, error);
+	return berth_engine__resolv_conf_write(engine, container, error) && write_again(engine, container, error);
 }
 
 static bool give_resolver(struct berth_engine *engine, struct berth_engine_container *container,

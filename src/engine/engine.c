@@ -29,6 +29,8 @@ static void copy_network_options(struct berth_engine_network_options *options)
 	options->dns_search = g_strdupv((char **) options->dns_search);
 	options->host_gateway = g_strdupv((char **) options->host_gateway);
 	options->published_ports = g_strdup(options->published_ports);
+	options->cni_folders = g_strdupv((char **) options->cni_folders);
+	options->cni_programs = g_strdupv((char **) options->cni_programs);
 }
 
 static void free_network_options(struct berth_engine_network_options *options)
@@ -43,6 +45,8 @@ static void free_network_options(struct berth_engine_network_options *options)
 	g_strfreev((char **) options->dns_search);
 	g_strfreev((char **) options->host_gateway);
 	g_free((char *) options->published_ports);
+	g_strfreev((char **) options->cni_folders);
+	g_strfreev((char **) options->cni_programs);
 }
 
 static void copy_options(struct berth_engine *engine, const struct berth_engine_options *options)
@@ -66,6 +70,7 @@ static void copy_options(struct berth_engine *engine, const struct berth_engine_
 				.uploads = options->registries.uploads,
 			},
 		.network = options->network,
+		.plugin_folders = g_strdupv((char **) options->plugin_folders),
 		.debug = options->debug,
 	};
 	copy_network_options(&engine->options.network);
@@ -126,7 +131,7 @@ static bool open_parts(struct berth_engine *engine, GError **error)
 	engine->snapshots = berth_store_snapshots(engine->store);
 	engine->images = berth_images_new(engine->store);
 	berth_images_on_change(engine->images, berth_engine__image_changed, engine);
-	engine->plugins = berth_plugins_new(NULL);
+	engine->plugins = berth_plugins_new(options->plugin_folders);
 	if (!open_volumes(engine, error))
 		return false;
 	engine->containers_path = g_build_filename(options->data_root, "containers", NULL);

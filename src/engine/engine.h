@@ -30,6 +30,7 @@ struct berth_engine_network_options {
 	char *const *dns, *const *dns_options, *const *dns_search; // of containers that say nothing of it
 	char *const *host_gateway; // addresses that host-gateway stands for; NULL: of the default bridge
 	const char *published_ports; // firewall, open, local; NULL: firewall
+	char *const *cni_folders, *const *cni_programs; // of CNI's configurations and plugins; NULL: the usual ones
 };
 
 struct berth_engine_options {
@@ -44,6 +45,7 @@ struct berth_engine_options {
 	char *const *labels; // of the engine, for info
 	struct berth_registries_options registries;
 	struct berth_engine_network_options network;
+	char *const *plugin_folders; // where Docker's plugins are found, sockets in the first; NULL: Docker's
 	bool debug;
 };
 

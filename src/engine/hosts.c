@@ -78,6 +78,47 @@ static void follow_files(struct berth_engine *engine, struct berth_engine_files 
 	}
 }
 
+struct berth_engine_dns berth_engine__dns_of(const struct berth_engine *engine, const GPtrArray *endpoints)
+{
+	const struct berth_engine_network_options *options = &engine->options.network;
+	struct berth_engine_dns dns = {0};
+
+	for (guint i = 0; endpoints && i < endpoints->len; i++) {
+		const struct berth_endpoint *endpoint = endpoints->pdata[i];
+		dns.servers = dns.servers ? dns.servers : endpoint->dns_servers;
+		dns.search = dns.search ? dns.search : endpoint->dns_search;
+		dns.options = dns.options ? dns.options : endpoint->dns_options;
+	}
+	dns.servers = dns.servers ? dns.servers : options->dns;
+	dns.search = dns.search ? dns.search : options->dns_search;
+	dns.options = dns.options ? dns.options : options->dns_options;
+	return dns;
+}
+
+static void find_resolver(const struct berth_engine *engine, const GPtrArray *endpoints, struct berth_spec_files *ret)
+{
+	struct berth_engine_dns dns = berth_engine__dns_of(engine, endpoints);
+
+	ret->resolver = endpoints;
+	ret->dns = dns.servers;
+	ret->dns_search = dns.search;
+	ret->dns_options = dns.options;
+	for (guint i = 0; endpoints && i < endpoints->len; i++) {
+		const struct berth_endpoint *endpoint = endpoints->pdata[i];
+		ret->names = ret->names || berth_network_is_own(endpoint->network_name);
+	}
+}
+
+bool berth_engine__resolv_conf_write(struct berth_engine *engine, const struct berth_engine_container *container,
+				     GError **error)
+{
+	struct berth_spec_files texts = {0};
+	berth_fd folder = berth_engine__run_folder(engine, container->id, false, error);
+
+	find_resolver(engine, container->network->endpoints, &texts);
+	return folder >= 0 && berth_spec_write_resolv_conf(folder, container->record, &texts, error);
+}
+
 bool berth_engine__files_make(struct berth_engine *engine, const struct berth_engine_container *container,
 			      struct berth_engine_files *ret, GError **error)
 {
@@ -87,13 +128,8 @@ bool berth_engine__files_make(struct berth_engine *engine, const struct berth_en
 	g_autoptr(GString) hosts = g_string_new(NULL);
 
 	*ret = (struct berth_engine_files){.gateway = options->host_gateway ? NULL : bridge_gateways(engine)};
-	ret->texts = (struct berth_spec_files){
-		.resolver = endpoints,
-		.dns = options->dns,
-		.dns_options = options->dns_options,
-		.dns_search = options->dns_search,
-		.host_gateway = options->host_gateway ? options->host_gateway : ret->gateway,
-	};
+	ret->texts.host_gateway = options->host_gateway ? options->host_gateway : ret->gateway;
+	find_resolver(engine, endpoints, &ret->texts);
 	if (g_str_has_prefix(record->network, "container:")) {
 		if (!join(engine, record, ret, error))
 			return false;
@@ -102,11 +138,8 @@ bool berth_engine__files_make(struct berth_engine *engine, const struct berth_en
 	}
 	if (!berth_engine__links_resolve(engine, record, &ret->environment, hosts, error))
 		return false;
-	for (guint i = 0; endpoints && i < endpoints->len; i++) {
-		const struct berth_endpoint *endpoint = endpoints->pdata[i];
-		berth_engine__hosts_line(hosts, record, endpoint);
-		ret->texts.names = ret->texts.names || berth_network_is_own(endpoint->network_name);
-	}
+	for (guint i = 0; endpoints && i < endpoints->len; i++)
+		berth_engine__hosts_line(hosts, record, endpoints->pdata[i]);
 	ret->hosts = g_string_free(g_steal_pointer(&hosts), FALSE);
 	ret->texts.hosts = ret->hosts;
 	return true;

@@ -170,6 +170,7 @@ void berth_engine__event_add_of(json_t *events, const char *type, const char *ac
 				GHashTable *attributes);
 
 // registries.c
+json_t *berth_engine__plugins_info(struct berth_engine *engine); // plugins.c, as info shows them
 json_t *berth_engine__registry_config(const struct berth_registries_options *options); // as info shows it
 
 // filters.c

@@ -385,6 +385,8 @@ static bool open_networks(struct berth_engine *engine, GError **error)
 		.run_folder = run,
 		.state_folder = state,
 		.pools = options->pools,
+		.cni_folders = options->cni_folders,
+		.cni_paths = options->cni_programs,
 		.no_forwarding = options->no_forwarding,
 		.firewall = {.table = table},
 	};

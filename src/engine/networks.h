@@ -134,6 +134,15 @@ struct berth_engine_files {
 bool berth_engine__files_make(struct berth_engine *engine, const struct berth_engine_container *container,
 			      struct berth_engine_files *ret, GError **error);
 void berth_engine__files_clear(struct berth_engine_files *files);
+// What is said of name servers where the container says nothing: by the driver of one of its networks, else by the
+// engine's settings. Borrowed; NULL: nothing.
+struct berth_engine_dns {
+	char *const *servers, *const *search, *const *options;
+};
+struct berth_engine_dns berth_engine__dns_of(const struct berth_engine *engine, const GPtrArray *endpoints);
+// Writes the container's resolv.conf anew, when its networks have said what is to be in it.
+bool berth_engine__resolv_conf_write(struct berth_engine *engine, const struct berth_engine_container *container,
+				     GError **error);
 // The line of an endpoint in its container's /etc/hosts.
 void berth_engine__hosts_line(GString *out, const struct berth_container_record *record,
 			      const struct berth_endpoint *endpoint);

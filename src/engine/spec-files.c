@@ -138,7 +138,6 @@ bool berth_spec_write_files(int folder_fd, const struct berth_container_record *
 {
 	g_autofree char *hostname = g_strconcat(record->config->hostname, "\n", NULL);
 	g_autofree char *hosts = make_hosts(record, files, error);
-	g_autofree char *resolv_conf = make_resolv_conf(record->host_config, files);
 
 	if (!hosts || !write_file(folder_fd, "hostname", hostname, error))
 		return false;
@@ -146,5 +145,13 @@ bool berth_spec_write_files(int folder_fd, const struct berth_container_record *
 	if (!write_file(folder_fd, "hosts", hosts, error))
 		return false;
 	BERTH_FAILPOINT("container.files.hosts");
-	return write_file(folder_fd, "resolv.conf", resolv_conf, error);
+	return berth_spec_write_resolv_conf(folder_fd, record, files, error);
+}
+
+bool berth_spec_write_resolv_conf(int folder_fd, const struct berth_container_record *record,
+				  const struct berth_spec_files *files, GError **error)
+{
+	g_autofree char *text = make_resolv_conf(record->host_config, files);
+
+	return write_file(folder_fd, "resolv.conf", text, error);
 }

@@ -48,6 +48,9 @@ struct berth_spec_files {
 // Writes hostname, hosts and resolv.conf into the run folder, as the record's network and host options say.
 bool berth_spec_write_files(int folder_fd, const struct berth_container_record *record,
 			    const struct berth_spec_files *files, GError **error);
+// The last of them alone.
+bool berth_spec_write_resolv_conf(int folder_fd, const struct berth_container_record *record,
+				  const struct berth_spec_files *files, GError **error);
 
 // Of records of earlier versions: makes the folders of anonymous volumes (in the container's folder) and copies
 // into them what the image has at their destination, with owners, modes, times and xattrs. Links are never followed out

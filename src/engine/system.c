@@ -189,8 +189,7 @@ static void describe_engine(struct berth_engine *engine, struct api_info *info)
 	info->id = g_strdup(engine->id);
 	info->driver = g_strdup(berth_snapshots_driver(engine->snapshots));
 	info->driver_status = json_pack("[]");
-	info->plugins = json_pack("{s:[s], s:[s, s, s, s, s], s:n, s:[s, s]}", "Volume", "local", "Network", "bridge",
-				  "cni", "host", "macvlan", "null", "Authorization", "Log", "json-file", "none");
+	info->plugins = berth_engine__plugins_info(engine);
 	info->debug = engine->options.debug;
 	info->n_fd = count_descriptors();
 	info->logging_driver = g_strdup(engine->options.log_driver);

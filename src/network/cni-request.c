@@ -59,6 +59,44 @@ static bool add_options(json_t *abilities, GHashTable *options, GError **error)
 	return true;
 }
 
+// What the container says of name servers; NULL: nothing.
+static json_t *dns_of(const struct berth_endpoint *endpoint)
+{
+	const struct {
+		const char *key;
+		char *const *list;
+	} parts[] = {{"servers", endpoint->dns_servers},
+		     {"searches", endpoint->dns_search},
+		     {"options", endpoint->dns_options}};
+	json_t *dns = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		if (!parts[i].list || !*parts[i].list)
+			continue;
+		dns = dns ? dns : json_object();
+		json_object_set_new(dns, parts[i].key, texts(parts[i].list));
+	}
+	return dns;
+}
+
+// What a plugin that declares it is told, and what no harm comes of if none does.
+static void add_facts(json_t *abilities, const struct berth_endpoint *endpoint)
+{
+	json_t *dns = json_object_get(abilities, "dns") ? NULL : dns_of(endpoint);
+
+	if (endpoint->names && endpoint->names[0])
+		json_object_set_new(abilities, "aliases", texts(endpoint->names));
+	if (endpoint->cgroup && !json_object_get(abilities, "cgroupPath"))
+		json_object_set_new(abilities, "cgroupPath", json_string(endpoint->cgroup));
+	if (dns)
+		json_object_set_new(abilities, "dns", dns);
+}
+
+static bool is_fact(const char *ability)
+{
+	return g_str_equal(ability, "aliases") || g_str_equal(ability, "cgroupPath") || g_str_equal(ability, "dns");
+}
+
 json_t *berth_cni_abilities(const struct berth_network *network, const struct berth_endpoint *endpoint, GError **error)
 {
 	BERTH_AUTO_JSON json_t *abilities = json_object();
@@ -78,8 +116,8 @@ json_t *berth_cni_abilities(const struct berth_network *network, const struct be
 	}
 	if (endpoint && endpoint->mac)
 		json_object_set_new(abilities, "mac", json_string(endpoint->mac));
-	if (endpoint && endpoint->names && endpoint->names[0])
-		json_object_set_new(abilities, "aliases", texts(endpoint->names));
+	if (endpoint)
+		add_facts(abilities, endpoint);
 	return json_incref(abilities);
 }
 
@@ -110,7 +148,7 @@ bool berth_cni_abilities_check(const struct berth_cni_list *list, const json_t *
 
 	json_object_foreach((json_t *) abilities, ability, value)
 	{
-		bool declared = g_str_equal(ability, "aliases");
+		bool declared = is_fact(ability);
 		for (guint i = 0; i < list->plugins->len && !declared; i++)
 			declared = declares(list->plugins->pdata[i], ability);
 		if (!declared)

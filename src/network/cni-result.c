@@ -41,15 +41,29 @@ static const struct berth_field route_fields[] = {
 };
 static const struct berth_document route_document = {"route", sizeof(struct cni_route), route_fields};
 
+struct cni_dns {
+	char **servers, *domain, **search, **options;
+};
+static const struct berth_field dns_fields[] = {
+	BERTH_STRINGS(struct cni_dns, servers, "nameservers", 0),
+	BERTH_STRING(struct cni_dns, domain, "domain", 0),
+	BERTH_STRINGS(struct cni_dns, search, "search", 0),
+	BERTH_STRINGS(struct cni_dns, options, "options", 0),
+	{0},
+};
+static const struct berth_document dns_document = {"dns", sizeof(struct cni_dns), dns_fields};
+
 struct cni_result {
 	char *version;
 	GPtrArray *interfaces, *addresses, *routes;
+	struct cni_dns *dns;
 };
 static const struct berth_field result_fields[] = {
 	BERTH_STRING(struct cni_result, version, "cniVersion", 0),
 	BERTH_OBJECTS(struct cni_result, interfaces, "interfaces", &interface_document, 0),
 	BERTH_OBJECTS(struct cni_result, addresses, "ips", &address_document, 0),
 	BERTH_OBJECTS(struct cni_result, routes, "routes", &route_document, 0),
+	BERTH_OBJECT(struct cni_result, dns, "dns", &dns_document, 0),
 	{0},
 };
 static const struct berth_document result_document = {"result", sizeof(struct cni_result), result_fields};
@@ -84,6 +98,35 @@ static bool check_route(const struct cni_route *route, GError **error)
 	       (!route->gateway || berth_address_parse(route->gateway, &host, error));
 }
 
+// They go into the container's resolv.conf.
+static bool check_words(char *const *words, GError **error)
+{
+	for (size_t i = 0; words && words[i]; i++) {
+		size_t length = strlen(words[i]);
+		bool plain = length > 0 && length <= BERTH_LIMIT_CNI_DNS_WORD && i < BERTH_LIMIT_CNI_DNS;
+		for (size_t j = 0; plain && j < length; j++)
+			plain = g_ascii_isgraph(words[i][j]);
+		if (!plain)
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "dns: a word is empty, longer than %d characters, not plain, or one of "
+					       "more than %d",
+					       BERTH_LIMIT_CNI_DNS_WORD, BERTH_LIMIT_CNI_DNS);
+	}
+	return true;
+}
+
+static bool check_dns(const struct cni_dns *dns, GError **error)
+{
+	char *const domain[] = {dns->domain, NULL};
+	struct berth_address address;
+
+	for (char **server = dns->servers; server && *server; server++)
+		if (!berth_address_parse(*server, &address, error))
+			return false;
+	return check_words(dns->servers, error) && check_words(dns->search, error) &&
+	       check_words(dns->options, error) && (!dns->domain || !*dns->domain || check_words(domain, error));
+}
+
 static bool check(const struct cni_result *result, const char *version, GError **error)
 {
 	if (result->version && !g_str_equal(result->version, version))
@@ -100,7 +143,7 @@ static bool check(const struct cni_result *result, const char *version, GError *
 	for (guint i = 0; i < count_of(result->routes); i++)
 		if (!check_route(result->routes->pdata[i], error))
 			return false;
-	return true;
+	return !result->dns || check_dns(result->dns, error);
 }
 
 bool berth_cni_result_check(const json_t *result, const char *version, GError **error)
@@ -163,6 +206,24 @@ static void set(char **member, const char *value)
 	*member = g_strdup(value);
 }
 
+static void set_list(char ***member, char *const *value)
+{
+	if (!value || !*value)
+		return;
+	g_strfreev(*member);
+	*member = g_strdupv((char **) value);
+}
+
+// Without a list of domains the one that hosts are in is searched, as in resolv.conf(5).
+static void apply_dns(const struct cni_dns *dns, struct berth_endpoint *endpoint)
+{
+	char *const domain[] = {dns->domain && *dns->domain ? dns->domain : NULL, NULL};
+
+	set_list(&endpoint->dns_servers, dns->servers);
+	set_list(&endpoint->dns_search, dns->search && *dns->search ? dns->search : domain);
+	set_list(&endpoint->dns_options, dns->options);
+}
+
 void berth_cni_result_apply(const json_t *result, struct berth_endpoint *endpoint)
 {
 	g_autoptr(cni_result) parsed = berth_document_parse(&result_document, result, NULL);
@@ -179,6 +240,8 @@ void berth_cni_result_apply(const json_t *result, struct berth_endpoint *endpoin
 	set(&endpoint->gateway6, find_gateway(parsed, ipv6, AF_INET6));
 	if (interface && interface->mac && interface->mac[0])
 		set(&endpoint->mac, interface->mac);
+	if (parsed->dns)
+		apply_dns(parsed->dns, endpoint);
 }
 
 json_t *berth_cni_result_moved(const json_t *result, const char *from, const char *to)

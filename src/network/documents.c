@@ -67,6 +67,10 @@ static const struct berth_field endpoint_fields[] = {
 	BERTH_MAP(ENDPOINT, options, "options", BERTH_OMIT_EMPTY),
 	BERTH_OBJECTS(ENDPOINT, ports, "ports", &berth_endpoint_port_document, BERTH_OMIT_EMPTY),
 	BERTH_JSON(ENDPOINT, state, "state", BERTH_OMIT_EMPTY),
+	BERTH_STRINGS(ENDPOINT, dns_servers, "dnsServers", BERTH_OMIT_EMPTY),
+	BERTH_STRINGS(ENDPOINT, dns_search, "dnsSearch", BERTH_OMIT_EMPTY),
+	BERTH_STRINGS(ENDPOINT, dns_options, "dnsOptions", BERTH_OMIT_EMPTY),
+	BERTH_STRING(ENDPOINT, cgroup, "cgroup", BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_endpoint_document = {"endpoint", sizeof(ENDPOINT), endpoint_fields};

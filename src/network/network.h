@@ -74,6 +74,10 @@ struct berth_endpoint {
 	GHashTable *options; // the driver's, of this endpoint
 	GPtrArray *ports; // of struct berth_endpoint_port: what its driver publishes; NULL: nothing
 	json_t *state; // what the driver needs to detach it (a CNI result)
+	// In a request what the container says of name servers (for drivers that pass it on); then what its driver
+	// says.
+	char **dns_servers, **dns_search, **dns_options;
+	char *cgroup; // the container's; NULL: unknown
 };
 extern const struct berth_document berth_endpoint_document;
 BERTH_DOCUMENT_AUTOPTR(berth_endpoint, berth_endpoint_document)

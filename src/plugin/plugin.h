@@ -37,5 +37,8 @@ bool berth_plugin_activate(struct berth_plugins *plugins, const char *name, cons
 json_t *berth_plugin_call(struct berth_plugins *plugins, const char *name, const char *interface, const char *method,
 			  json_t *request, GError **error);
 
+// Names of plugins that were activated and implement the interface: a new NULL-terminated array, sorted. Nobody is
+// asked.
+char **berth_plugins_active(struct berth_plugins *plugins, const char *interface);
 // Names of plugins that can be found now and implement the interface: a new NULL-terminated array, sorted.
 char **berth_plugins_list(struct berth_plugins *plugins, const char *interface);

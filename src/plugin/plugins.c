@@ -319,3 +319,25 @@ char **berth_plugins_list(struct berth_plugins *plugins, const char *interface)
 	g_ptr_array_add(list, NULL);
 	return (char **) g_ptr_array_free(list, FALSE);
 }
+
+static gint compare(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+char **berth_plugins_active(struct berth_plugins *plugins, const char *interface)
+{
+	GPtrArray *list = g_ptr_array_new();
+	GHashTableIter iter;
+	void *name, *plugin;
+
+	pthread_mutex_lock(&plugins->lock);
+	g_hash_table_iter_init(&iter, plugins->known);
+	while (g_hash_table_iter_next(&iter, &name, &plugin))
+		if (implements(plugin, interface))
+			g_ptr_array_add(list, g_strdup(name));
+	pthread_mutex_unlock(&plugins->lock);
+	g_ptr_array_sort(list, compare);
+	g_ptr_array_add(list, NULL);
+	return (char **) g_ptr_array_free(list, FALSE);
+}

@@ -187,7 +187,10 @@ static struct berth_engine *open_engine(const struct daemon_options *options, GE
 				.dns_search = options->dns_search,
 				.host_gateway = options->host_gateway,
 				.published_ports = options->published_ports,
+				.cni_folders = options->cni_folders,
+				.cni_programs = options->cni_programs,
 			},
+		.plugin_folders = options->plugin_folders,
 		.debug = options->debug,
 	};
 	return berth_engine_open(&engine, error);

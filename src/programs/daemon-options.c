@@ -29,6 +29,10 @@ static const struct berth_flag flags[] = {
 	 GIVEN(bridge)},
 	{"cgroup-parent", 0, BERTH_FLAG_TEXT, AT(cgroup_parent), NULL, "Parent cgroup of all containers",
 	 .fallback = "/berth", GIVEN(cgroup_parent)},
+	{"cni-config-folder", 0, BERTH_FLAG_LIST, AT(cni_folders), "list",
+	 "Folder of CNI's configuration lists (default /etc/cni/net.d)", GIVEN(cni_folders)},
+	{"cni-plugin-folder", 0, BERTH_FLAG_LIST, AT(cni_programs), "list",
+	 "Folder of CNI's plugins (default /usr/lib/cni and /opt/cni/bin)", GIVEN(cni_programs)},
 	{"config-file", 0, BERTH_FLAG_TEXT, AT(config_file), NULL, "Configuration file", .fallback = DAEMON_CONFIG_FILE,
 	 GIVEN(config_file)},
 	{"data-root", 0, BERTH_FLAG_TEXT, AT(data_root), NULL, "Root folder of what is kept",
@@ -93,6 +97,10 @@ static const struct berth_flag flags[] = {
 	{"mtu", 0, BERTH_FLAG_INTEGER, AT(mtu), "int", "MTU of the default bridge (default 1500)", GIVEN(mtu)},
 	{"pidfile", 'p', BERTH_FLAG_TEXT, AT(pidfile), NULL,
 	 "File of the engine's process id (default berthd.pid in the exec root)", GIVEN(pidfile)},
+	{"plugin-folder", 0, BERTH_FLAG_LIST, AT(plugin_folders), "list",
+	 "Folder where Docker's plugins are found, their sockets in the first (default /run/docker/plugins, "
+	 "/etc/docker/plugins and /usr/lib/docker/plugins)",
+	 GIVEN(plugin_folders)},
 	{"published-ports", 0, BERTH_FLAG_TEXT, AT(published_ports), "firewall|open|local",
 	 "To whom published ports are open: as the host's own firewall says, to everybody, or to the host alone",
 	 .fallback = "firewall", GIVEN(published_ports)},
@@ -122,6 +130,8 @@ static const struct key {
 	{"bip", JSON_STRING, "bip", AT(given.bip)},
 	{"bridge", JSON_STRING, "bridge", AT(given.bridge)},
 	{"cgroup-parent", JSON_STRING, "cgroup-parent", AT(given.cgroup_parent)},
+	{"cni-config-folders", JSON_ARRAY, "cni-config-folder", AT(given.cni_folders)},
+	{"cni-plugin-folders", JSON_ARRAY, "cni-plugin-folder", AT(given.cni_programs)},
 	{"data-root", JSON_STRING, "data-root", AT(given.data_root)},
 	{"debug", JSON_TRUE, "debug", AT(given.debug)},
 	{POOLS, JSON_ARRAY, "default-address-pool", AT(given.address_pools)},
@@ -152,6 +162,7 @@ static const struct key {
 	{"max-concurrent-uploads", JSON_INTEGER, "max-concurrent-uploads", AT(given.uploads)},
 	{"mtu", JSON_INTEGER, "mtu", AT(given.mtu)},
 	{"pidfile", JSON_STRING, "pidfile", AT(given.pidfile)},
+	{"plugin-folders", JSON_ARRAY, "plugin-folder", AT(given.plugin_folders)},
 	{"published-ports", JSON_STRING, "published-ports", AT(given.published_ports)},
 	{"registry-certificates", JSON_ARRAY, "registry-certificates", AT(given.registry_certificates)},
 	{"registry-mirrors", JSON_ARRAY, "registry-mirror", AT(given.registry_mirrors)},
@@ -297,6 +308,23 @@ static bool parse(struct daemon_options *options, int argc, char *const *argv, b
 	       berth_error_set(error, BERTH_ERROR_INVALID, "\"berthd\" accepts no arguments: %s", rest[0]);
 }
 
+static bool check_folders(const struct daemon_options *options, GError **error)
+{
+	const struct {
+		const char *flag;
+		char *const *folders;
+	} lists[] = {{"--cni-config-folder", options->cni_folders},
+		     {"--cni-plugin-folder", options->cni_programs},
+		     {"--plugin-folder", options->plugin_folders}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+		for (char *const *folder = lists[i].folders; folder && *folder; folder++)
+			if (**folder != '/')
+				return berth_error_set(error, BERTH_ERROR_INVALID, "%s %s: it is no absolute path",
+						       lists[i].flag, *folder);
+	return true;
+}
+
 static bool check_network(const struct daemon_options *options, GError **error)
 {
 	if (options->bridge && *options->bridge && strcmp(options->bridge, "none") != 0)
@@ -348,7 +376,7 @@ static bool check(const struct daemon_options *options, GError **error)
 	for (char **label = options->labels; label && *label; label++)
 		if (!strchr(*label, '=') || **label == '=')
 			return berth_error_set(error, BERTH_ERROR_INVALID, "--label: \"%s\" is not key=value", *label);
-	return check_network(options, error);
+	return check_network(options, error) && check_folders(options, error);
 }
 
 // The folders that hold where nothing else is said.

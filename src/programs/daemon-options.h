@@ -20,6 +20,7 @@ struct daemon_options {
 	int64_t downloads, uploads;
 	char *bridge, *bip, *fixed_cidr, *fixed_cidr_v6, *host_address, *published_ports;
 	char **address_pools, **dns, **dns_options, **dns_search, **host_gateway;
+	char **cni_folders, **cni_programs, **plugin_folders;
 	int64_t mtu;
 	bool icc, ipv6, ip_forward, ip_masq, iptables, ip6tables, userland_proxy;
 	bool debug, insecure_tcp, validate, version, describe_api;
@@ -29,7 +30,7 @@ struct daemon_options {
 			insecure_registries, registry_mirrors, registry_certificates, downloads, uploads, bridge, bip,
 			fixed_cidr, fixed_cidr_v6, host_address, published_ports, address_pools, dns, dns_options,
 			dns_search, host_gateway, mtu, icc, ipv6, ip_forward, ip_masq, iptables, ip6tables,
-			userland_proxy;
+			userland_proxy, cni_folders, cni_programs, plugin_folders;
 	} given;
 };
 

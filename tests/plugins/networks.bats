@@ -9,8 +9,12 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	network_setup
 	PLUGIN=$(basename "$WORK" | tr '[:upper:]' '[:lower:]')
-	export PLUGIN SOCKETS=/run/docker/plugins
-	mkdir -p "$SOCKETS"
+	export PLUGIN SOCKETS=$WORK/plugins
+	mkdir -p "$SOCKETS" "$WORK/net.d" "$WORK/cni"
+	engine_stop
+	jq -n --arg work "$WORK" '{"plugin-folders": [$work + "/plugins"], "cni-config-folders": [$work + "/net.d"],
+		"cni-plugin-folders": ["/usr/lib/cni", $work + "/cni"]}' >"$WORK/daemon.json"
+	engine_start
 	plugin_start
 }
 
@@ -18,8 +22,6 @@ teardown_file() {
 	remove_containers
 	remove_networks
 	plugin_stop
-	rm -f "$SOCKETS/$PLUGIN.sock"
-	rmdir -p "$SOCKETS" 2>/dev/null || true
 	in_host ip link del cni-e2e 2>/dev/null || true
 	network_teardown
 }
@@ -61,7 +63,7 @@ cni_list() {
 		"ranges": [[{"subnet": "10.55.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}'"$1"']}'
 }
 leases() {
-	find "$WORK/leases" -name '10.55.0.*' 2>/dev/null | wc -l
+	find "$WORK/leases" -name '*.*.*.*' 2>/dev/null | wc -l
 }
 no_leases() {
 	[ "$(leases)" = 0 ]
@@ -80,6 +82,7 @@ no_leases() {
 	engine_stop KILL
 	engine_start
 	[ "$(calls NetworkDriver.CreateNetwork)" = 1 ]
+	[[ " $(berth info -f '{{.Plugins.Network}}') " == *"$PLUGIN"* ]]
 	answerer two tcp 80 --network far
 	from in_container one -- tcp "$(address4 two far)" 80
 	from in_container two -- tcp "$(address4 two far)" 80
@@ -141,6 +144,77 @@ no_leases() {
 	run -125 berth run --rm --network e2e -p 8088:80 busybox true
 	[[ $output == *portMappings* ]]
 	eventually no_leases
+}
+
+# A plugin of the test's own: it adds nothing, and writes down what it is told.
+scribe() {
+	cat >"$WORK/cni/scribe" <<-'END'
+		#!/bin/sh
+		if [ "$CNI_COMMAND" = VERSION ]; then
+			echo '{"cniVersion": "1.0.0", "supportedVersions": ["1.0.0"]}'
+			exit
+		fi
+		cat >"$0.$CNI_COMMAND"
+		[ "$CNI_COMMAND" != ADD ] || jq .prevResult "$0.ADD"
+	END
+	chmod +x "$WORK/cni/scribe"
+}
+
+@test "a CNI network of the engine's folders: its name servers and domains, and what a plugin is told" {
+	[ -x /usr/lib/cni/bridge ] || skip "containernetworking-plugins are not installed"
+	scribe
+	cni_list ', {"type": "scribe", "capabilities": {"dns": true, "cgroupPath": true}}' |
+		jq '.plugins[0].dns = {"nameservers": ["'"$FAR4"'"], "search": ["b.test"], "options": ["timeout:7"]}' >"$WORK/net.d/e2e.conflist"
+	background in_outside "$BATS_TEST_DIRNAME/../network/nameserver" "$WORK/queries" "$FAR4" "$OUTSIDE4"
+	# shellcheck disable=SC2153 # OUTPUT is of background
+	eventually grep -q ready "$OUTPUT"
+	berth network create -d cni e2e
+	launch one --network e2e
+	[ "$(inside one cat /etc/resolv.conf)" = $'nameserver 127.0.0.11\nsearch b.test\noptions timeout:7\noptions ndots:0' ]
+	[ "$(in_container one dig @127.0.0.11 +short a.test)" = "$FAR4" ]
+	engine_stop KILL
+	engine_start
+	[ "$(in_container one dig @127.0.0.11 +short b.test)" = "$FAR4" ]
+	[ "$(jq -r .runtimeConfig.cgroupPath "$WORK/cni/scribe.ADD")" = "/$CGROUP/$(berth inspect -f '{{.Id}}' one)" ]
+	[ "$(jq .runtimeConfig.dns "$WORK/cni/scribe.ADD")" = null ]
+	# What the container says itself goes before, and the plugin is told.
+	launch two --network e2e --dns "$OUTSIDE4" --dns-search c.test
+	[ "$(in_container two dig @127.0.0.11 +short a.test)" = "$OUTSIDE4" ]
+	inside two grep -qx 'search c.test' /etc/resolv.conf
+	[ "$(jq -c .runtimeConfig.dns "$WORK/cni/scribe.ADD")" = '{"servers":["'"$OUTSIDE4"'"],"searches":["c.test"]}' ]
+	berth rm -f one two
+	eventually no_leases
+}
+
+@test "a CNI network: macvlan on the host's wire, and loopback before it" {
+	[ -x /usr/lib/cni/macvlan ] || skip "containernetworking-plugins are not installed"
+	serve in_outside tcp 90
+	berth network create -d cni --opt 'cni.conflist={"cniVersion": "1.0.0", "name": "wire", "plugins": [{"type": "loopback"},
+		{"type": "macvlan", "master": "wire", "mode": "bridge", "ipam": {"type": "host-local", "dataDir": "'"$WORK"'/leases",
+		"ranges": [[{"subnet": "203.0.113.0/24", "rangeStart": "203.0.113.80", "rangeEnd": "203.0.113.90"}]]}}]}' wire
+	launch one --network wire
+	in_container one ip -br addr show eth0 | grep -q 203.0.113.80/24
+	in_container one ip -br addr show lo | grep -q 127.0.0.1/8
+	[ "$(from in_container one -- tcp "$OUTSIDE4" 90)" = "203.0.113.80 $OUTSIDE4 hello" ]
+	berth rm -f one
+	eventually no_leases
+}
+
+@test "a CNI network: firewall, tuning and portmap behind the bridge" {
+	[ -x /usr/lib/cni/firewall ] || skip "containernetworking-plugins are not installed"
+	serve in_outside tcp 90
+	berth network create -d cni --opt "cni.conflist=$(cni_list ', {"type": "firewall", "backend": "iptables"},
+		{"type": "tuning", "sysctl": {"net.core.somaxconn": "512"}}, {"type": "portmap", "capabilities": {"portMappings": true}}' |
+		jq -c '.plugins[0].ipMasq = true')" e2e
+	answerer one tcp 80 --network e2e -p 8088:80
+	[ "$(inside one cat /proc/sys/net/core/somaxconn)" = 512 ]
+	from in_outside -- tcp "$HOST4" 8088
+	in_host iptables -w -P FORWARD DROP
+	[ "$(from in_container one -- tcp "$OUTSIDE4" 90)" = "$HOST4 $OUTSIDE4 hello" ] # by the plugin's rule
+	berth rm -f one
+	eventually no_leases
+	run ! in_host sh -c 'iptables -S CNI-FORWARD | grep 10.55'
+	in_host iptables -w -P FORWARD ACCEPT
 }
 
 @test "CVE-2021-20206: a CNI plugin's type leads nowhere" {

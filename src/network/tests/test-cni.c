@@ -373,6 +373,22 @@ static void test_abilities(G_GNUC_UNUSED struct scene *scene, G_GNUC_UNUSED gcon
 	g_clear_error(&error);
 	json_object_del(abilities, "bandwidth");
 	g_assert_true(berth_cni_abilities_check(list, abilities, "the container", &error));
+	// What is known is told to who declares it, and nobody has to.
+	char *servers[] = {(char *) "10.0.0.9", NULL}, *search[] = {(char *) "a.test", NULL};
+	endpoint.cgroup = (char *) "/berth/c0ffee";
+	endpoint.dns_servers = servers;
+	endpoint.dns_search = search;
+	g_hash_table_remove(options, "cni.capability.bandwidth");
+	BERTH_AUTO_JSON json_t *facts = berth_cni_abilities(&network, &endpoint, &error);
+	g_assert_no_error(error);
+	g_assert_true(berth_cni_abilities_check(list, facts, "the container", &error));
+	g_autoptr(berth_cni_list) curious = parse("{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"type\":\"one\","
+						  "\"capabilities\":{\"dns\":true,\"cgroupPath\":true}}");
+	BERTH_AUTO_JSON json_t *request = berth_cni_request(curious, curious->plugins->pdata[0], "1.0.0", facts, NULL);
+	g_autofree char *told = berth_json_text(json_object_get(request, "runtimeConfig"));
+	g_assert_cmpstr(
+		told, ==,
+		"{\"cgroupPath\":\"/berth/c0ffee\",\"dns\":{\"servers\":[\"10.0.0.9\"],\"searches\":[\"a.test\"]}}");
 	json_object_set_new(abilities, "mac", json_string("02:00:00:00:00:07")); // declared as false
 	g_assert_false(berth_cni_abilities_check(list, abilities, "the container", &error));
 	g_clear_error(&error);
@@ -397,6 +413,23 @@ static void test_apply(G_GNUC_UNUSED struct scene *scene, G_GNUC_UNUSED gconstpo
 	berth_cni_result_apply(plain, endpoint);
 	g_assert_cmpstr(endpoint->ipv4, ==, "10.1.0.5/16");
 	g_assert_null(endpoint->gateway); // there is no default route
+	BERTH_AUTO_JSON json_t *dns =
+		json_loads("{\"cniVersion\":\"1.0.0\",\"ips\":[],\"dns\":{\"nameservers\":[\"10.1.0.1\",\"fd00::1\"],"
+			   "\"domain\":\"b.test\",\"options\":[\"ndots:3\"]}}",
+			   0, NULL);
+	g_assert_true(berth_cni_result_check(dns, "1.0.0", NULL));
+	berth_cni_result_apply(dns, endpoint);
+	g_assert_cmpstr(endpoint->dns_servers[1], ==, "fd00::1");
+	g_assert_cmpstr(endpoint->dns_search[0], ==, "b.test");
+	g_assert_cmpstr(endpoint->dns_options[0], ==, "ndots:3");
+	static const char *const bad[] = {"{\"nameservers\":[\"elsewhere\"]}",
+					  "{\"search\":[\"a\\nnameserver 6.6.6.6\"]}", "{\"domain\":\"two words\"}",
+					  "{\"options\":[\"\"]}", "{\"search\":7}"};
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		BERTH_AUTO_JSON json_t *wrong =
+			json_pack("{s:s, s:o}", "cniVersion", "1.0.0", "dns", json_loads(bad[i], 0, NULL));
+		g_assert_false(berth_cni_result_check(wrong, "1.0.0", NULL));
+	}
 	BERTH_AUTO_JSON json_t *moved = berth_cni_result_moved(result, "/proc/1/ns/net", "/new");
 	g_autofree char *text = berth_json_text(moved);
 	g_assert_nonnull(strstr(text, "\"sandbox\":\"/new\""));

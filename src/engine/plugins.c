@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the engine tells of plugins: for each kind of work the drivers that are its own, and those that are other
+// programs' and were needed since the engine started, or that a network or volume is of.
+#include "engine/internal.h"
+#include "engine/networks.h"
+#include "engine/volumes-internal.h"
+
+#include "plugin/plugin.h"
+#include "volume/volume.h"
+
+static void add(json_t *list, const char *name)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) if (g_str_equal(json_string_value(item), name)) return;
+	json_array_append_new(list, json_string(name));
+}
+
+static void add_active(struct berth_engine *engine, json_t *list, const char *interface)
+{
+	g_auto(GStrv) names = berth_plugins_active(engine->plugins, interface);
+
+	for (char **name = names; *name; name++)
+		add(list, *name);
+}
+
+static json_t *network_drivers(struct berth_engine *engine)
+{
+	json_t *list = json_pack("[s, s, s, s, s, s]", "bridge", "cni", "host", "ipvlan", "macvlan", "null");
+	GHashTableIter iter;
+	void *value;
+
+	add_active(engine, list, BERTH_PLUGIN_NETWORK);
+	pthread_mutex_lock(&engine->lock);
+	g_hash_table_iter_init(&iter, engine->networks_by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		add(list, ((const struct berth_engine_network *) value)->record->driver);
+	pthread_mutex_unlock(&engine->lock);
+	return list;
+}
+
+json_t *berth_engine__plugins_info(struct berth_engine *engine)
+{
+	json_t *volumes = json_pack("[s]", "local");
+
+	add_active(engine, volumes, BERTH_PLUGIN_VOLUME);
+	return json_pack("{s:o, s:o, s:n, s:[s, s]}", "Volume", volumes, "Network", network_drivers(engine),
+			 "Authorization", "Log", "json-file", "none");
+}
