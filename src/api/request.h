@@ -108,7 +108,7 @@ berth_handler berth_handle_network_list, berth_handle_network_inspect, berth_han
 	berth_handle_network_disconnect;
 // system.c
 berth_handler berth_handle_ping, berth_handle_version, berth_handle_info, berth_handle_disk_usage,
-	berth_handle_build_prune, berth_handle_no_swarm, berth_handle_refused;
+	berth_handle_build_prune, berth_handle_no_swarm, berth_handle_refused, berth_handle_options;
 // plugins.c
 berth_handler berth_handle_plugin_list, berth_handle_plugin;
 // volumes.c

@@ -428,6 +428,8 @@ const struct berth_route berth_routes[] = {
 	{"DELETE", "/configs/{id}", 124, berth_handle_no_swarm, NULL, 0, "Answers 503: this engine is in no swarm"},
 	{"POST", "/configs/{id}/update", 124, berth_handle_no_swarm, NULL, 0,
 	 "Answers 503: this engine is in no swarm"},
+	{"OPTIONS", "/", 124, berth_handle_options, NULL, 0, "Answers 200, for browsers that ask first"},
+	{"OPTIONS", "/{path:.*}", 124, berth_handle_options, NULL, 0, "Answers 200, for browsers that ask first"},
 	{0},
 };
 // clang-format on

@@ -70,6 +70,8 @@ void berth_shape_create(struct api_container_create *create, unsigned version)
 	GHashTableIter iter;
 	void *settings;
 
+	if (!create->host_config && version < PRIVATE_CGROUPS)
+		create->host_config = berth_document_new(&api_host_config_document);
 	if (create->host_config)
 		shape_host_config(create->host_config, version);
 	if (create->config.healthcheck && version < START_INTERVALS)

@@ -139,6 +139,11 @@ bool berth_handle_no_swarm(G_GNUC_UNUSED struct berth_request *request, GError *
 		"connect this node to swarm and try again.");
 }
 
+bool berth_handle_options(struct berth_request *request, G_GNUC_UNUSED GError **error)
+{
+	return berth_reply_empty(request, 200);
+}
+
 bool berth_handle_refused(struct berth_request *request, GError **error)
 {
 	return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "%s is not supported by this version of Berth",
