@@ -280,6 +280,8 @@ static struct api_container_summary *summarise(const struct berth_engine_contain
 	summary->status = berth_engine__status_text(record->state, berth_moment_now());
 	summary->host_config = berth_document_new(&api_host_config_summary_document);
 	summary->host_config->network_mode = g_strdup(record->host_config->network_mode);
+	if (record->host_config->annotations)
+		summary->host_config->annotations = copy_map(record->host_config->annotations);
 	summary->network_settings = berth_document_new(&api_network_settings_summary_document);
 	summary->network_settings->networks = berth_engine__endpoints(container);
 	summary->mounts = berth_engine__mount_points(record);

@@ -189,6 +189,7 @@ def test_the_engine(server):
 
 def test_volumes_pruned(server):
     """Until 1.41 prune took named volumes, too."""
+    server.client().volumes.prune(filters={"all": True})
     server.call("POST", "/volumes/create", {"Name": "named"})
     assert server.call("POST", "/volumes/prune", version=42)[1]["VolumesDeleted"] == []
     filters = urllib.parse.quote('{"all":["true"]}')
