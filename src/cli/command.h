@@ -41,7 +41,8 @@ struct berth_command {
 	size_t options_size; // of the struct that the flags fill
 	bool leading; // flags stand before the arguments only, as in `run`
 	int min_arguments, max_arguments; // max -1: any number
-	const char *completes; // what its arguments are: "container", "network container", … (complete.c), or NULL
+	const char *completes; // what its arguments are: "container", "network container", … (candidates.h), or NULL
+	const struct berth_listing *listing; // what --format is about, or NULL
 	// Returns the exit status of the program. An error set is printed, and its status is `failure`, or 1.
 	int (*main)(struct berth_cli *cli, const void *options, char **arguments, GError **error);
 	int failure;

@@ -104,7 +104,8 @@ terminal() {
 
 @test "a table fits the terminal" {
 	terminal "$BERTH_BUILD/berth" ps -a <<-'END'
-		expect "sh -c 'ec…
+		expect "sh -c 'e
+		expect …
 		status 0
 	END
 	terminal "$BERTH_BUILD/berth" ps -a --no-trunc <<-'END'

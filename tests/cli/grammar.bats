@@ -133,29 +133,6 @@ setup() {
 	[[ "$output" == *"Client: Berth"* ]]
 }
 
-@test "the completion scripts are well-formed" {
-	berth completion bash | bash -n
-	berth completion zsh | grep -q '#compdef berth'
-	berth completion fish | grep -q 'complete -c berth'
-	run berth completion csh
-	[ "$status" -eq 1 ]
-}
-
-@test "completion of commands and flags" {
-	[ "$(berth __complete -- contain)" = container ]
-	[ "$(berth __complete -- container ren)" = rename ]
-	[ "$(berth __complete -- run --pids)" = --pids-limit ]
-	[ "$(berth __complete -- -H unix:///x --tlsca)" = --tlscacert ]
-	[ -z "$(berth __complete -- run --name x)" ]
-	[ "$(berth __complete -- help hist)" = history ]
-}
-
-@test "bash completes a command line" {
-	output=$(PATH="$BERTH_BUILD:$PATH" bash -c 'eval "$(berth completion bash)"
-		COMP_WORDS=(berth container pru) COMP_CWORD=2; _berth; echo "${COMPREPLY[@]}"')
-	[ "$output" = prune ]
-}
-
 @test "output that cannot be written is a failure" {
 	run bash -c "'$BERTH_BUILD/berth' --help >/dev/full"
 	[ "$status" -eq 1 ]

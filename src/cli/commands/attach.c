@@ -88,6 +88,6 @@ const struct berth_command berth_command_attach = {
 	.options_size = sizeof(struct options),
 	.min_arguments = 1,
 	.max_arguments = 1,
-	.completes = "container",
+	.completes = "running",
 	.main = attach_main,
 };

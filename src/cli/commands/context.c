@@ -480,6 +480,7 @@ const struct berth_command berth_command_context_ls = {
 	.summary = "List contexts",
 	.flags = list_flags,
 	.options_size = sizeof(struct list_options),
+	.listing = &listing,
 	.main = list_main,
 	.local = true,
 };

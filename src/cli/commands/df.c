@@ -200,5 +200,6 @@ const struct berth_command berth_command_df = {
 	.summary = "Show disk usage",
 	.flags = flags,
 	.options_size = sizeof(struct options),
+	.listing = &listing,
 	.main = df_main,
 };

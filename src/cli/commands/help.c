@@ -73,6 +73,7 @@ const struct berth_command berth_command_completion = {
 	.summary = "Print the script that completes commands in a shell",
 	.min_arguments = 1,
 	.max_arguments = 1,
+	.completes = "=bash|=fish|=zsh",
 	.main = completion_main,
 	.local = true,
 };
@@ -83,6 +84,7 @@ const struct berth_command berth_command_man = {
 	.flags = man_flags,
 	.options_size = sizeof(struct man_options),
 	.max_arguments = 1,
+	.completes = "page",
 	.main = man_main,
 	.local = true,
 };

@@ -88,6 +88,8 @@ static int history_main(struct berth_cli *cli, const void *data, char **argument
 	return berth_listing_print(&listing, format, TABLE, rows, error) ? 0 : 1;
 }
 
+static const struct berth_listing whole_listing = {columns, NULL, true};
+
 const struct berth_command berth_command_history = {
 	.arguments = "IMAGE",
 	.summary = "Show the history of an image",
@@ -96,5 +98,6 @@ const struct berth_command berth_command_history = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.completes = "image",
+	.listing = &whole_listing,
 	.main = history_main,
 };

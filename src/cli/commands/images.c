@@ -179,5 +179,6 @@ const struct berth_command berth_command_images = {
 	.options_size = sizeof(struct options),
 	.max_arguments = 1,
 	.completes = "image",
+	.listing = &berth_image_listing,
 	.main = images_main,
 };

@@ -37,6 +37,6 @@ const struct berth_command berth_command_kill = {
 	.options_size = sizeof(struct options),
 	.min_arguments = 1,
 	.max_arguments = -1,
-	.completes = "container",
+	.completes = "running",
 	.main = kill_main,
 };

@@ -92,6 +92,7 @@ const struct berth_command berth_command_network_ls = {
 	.summary = "List networks",
 	.flags = list_flags,
 	.options_size = sizeof(struct list_options),
+	.listing = &listing,
 	.main = list_main,
 };
 

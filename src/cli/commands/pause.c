@@ -40,7 +40,7 @@ const struct berth_command berth_command_pause = {
 	.summary = "Pause all processes within one or more containers",
 	.min_arguments = 1,
 	.max_arguments = -1,
-	.completes = "container",
+	.completes = "running",
 	.main = pause_main,
 };
 
@@ -49,6 +49,6 @@ const struct berth_command berth_command_unpause = {
 	.summary = "Unpause all processes within one or more containers",
 	.min_arguments = 1,
 	.max_arguments = -1,
-	.completes = "container",
+	.completes = "paused",
 	.main = unpause_main,
 };

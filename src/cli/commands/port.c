@@ -83,6 +83,6 @@ const struct berth_command berth_command_port = {
 	.summary = "List port mappings or a specific mapping for the container",
 	.min_arguments = 1,
 	.max_arguments = 2,
-	.completes = "container",
+	.completes = "running",
 	.main = port_main,
 };

@@ -260,5 +260,6 @@ const struct berth_command berth_command_ps = {
 	.summary = "List containers",
 	.flags = flags,
 	.options_size = sizeof(struct options),
+	.listing = &berth_container_listing,
 	.main = ps_main,
 };

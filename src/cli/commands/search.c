@@ -109,5 +109,6 @@ const struct berth_command berth_command_search = {
 	.options_size = sizeof(struct options),
 	.min_arguments = 1,
 	.max_arguments = 1,
+	.listing = &listing,
 	.main = search_main,
 };

@@ -112,6 +112,6 @@ const struct berth_command berth_command_start = {
 	.options_size = sizeof(struct options),
 	.min_arguments = 1,
 	.max_arguments = -1,
-	.completes = "container",
+	.completes = "stopped",
 	.main = start_main,
 };

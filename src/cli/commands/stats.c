@@ -251,6 +251,7 @@ const struct berth_command berth_command_stats = {
 	.flags = flags,
 	.options_size = sizeof(struct options),
 	.max_arguments = -1,
-	.completes = "container",
+	.completes = "running",
+	.listing = &listing,
 	.main = stats_main,
 };

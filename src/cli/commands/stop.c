@@ -62,7 +62,7 @@ const struct berth_command berth_command_stop = {
 	.options_size = sizeof(struct options),
 	.min_arguments = 1,
 	.max_arguments = -1,
-	.completes = "container",
+	.completes = "running",
 	.main = stop_main,
 };
 

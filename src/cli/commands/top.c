@@ -40,6 +40,6 @@ const struct berth_command berth_command_top = {
 	.leading = true,
 	.min_arguments = 1,
 	.max_arguments = -1,
-	.completes = "container",
+	.completes = "running",
 	.main = top_main,
 };

@@ -194,6 +194,7 @@ const struct berth_command berth_command_volume_ls = {
 	.summary = "List volumes",
 	.flags = list_flags,
 	.options_size = sizeof(struct list_options),
+	.listing = &berth_volume_listing,
 	.main = list_main,
 };
 #undef AT
