@@ -93,6 +93,9 @@ berth_handler berth_handle_container_wait, berth_handle_container_logs, berth_ha
 berth_handler berth_handle_container_stats;
 // attach.c
 berth_handler berth_handle_container_attach, berth_handle_container_attach_raw;
+// exec.c
+berth_handler berth_handle_exec_create, berth_handle_exec_start, berth_handle_exec_start_raw, berth_handle_exec_resize,
+	berth_handle_exec_inspect;
 // images.c
 berth_handler berth_handle_image_list, berth_handle_image_inspect, berth_handle_image_history, berth_handle_image_tag,
 	berth_handle_image_remove, berth_handle_image_create, berth_handle_image_load, berth_handle_image_save,

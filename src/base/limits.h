@@ -85,6 +85,13 @@
 #define BERTH_LIMIT_PACKET_FDS 8
 #define BERTH_LIMIT_ATTACHED 64 // clients attached to one container
 #define BERTH_LIMIT_ATTACH_QUEUE (1 << 20) // output waiting for one attached client
+#define BERTH_LIMIT_EXEC_QUEUE (96 << 10) // output waiting for the client of one exec
+#define BERTH_LIMIT_EXEC_ID 64
+#define BERTH_LIMIT_EXECS 2048 // further processes of one container at a time, and instances that were not started
+#define BERTH_LIMIT_EXECS_ENDED 256 // that a monitor tells of after their end
+#define BERTH_LIMIT_EXEC_LIST (64 << 20) // what a monitor tells of all
+#define BERTH_LIMIT_EXEC_ABOUT (16 << 10) // arguments that are remembered of one by its monitor
+#define BERTH_LIMIT_EXEC_SECONDS 20 // until its program must have been executed
 #define BERTH_LIMIT_LOG_LINE (16 << 10) // one json-file record's text; longer lines are split, as Docker does
 #define BERTH_LIMIT_LOG_RECORD (1 << 20) // one line of a log file, as it is read
 

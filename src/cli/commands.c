@@ -5,6 +5,7 @@
 static const struct berth_command_entry container_commands[] = {
 	{"attach", &berth_command_attach, false},
 	{"create", &berth_command_create, false},
+	{"exec", &berth_command_exec, false},
 	{"inspect", &berth_command_container_inspect, false},
 	{"kill", &berth_command_kill, false},
 	{"list", &berth_command_ps, true},
@@ -123,6 +124,7 @@ const struct berth_command_entry berth_commands[] = {
 	{"completion", &berth_command_completion, false},
 	{"create", &berth_command_create, false},
 	{"events", &berth_command_events, false},
+	{"exec", &berth_command_exec, false},
 	{"help", &berth_command_help_text, false},
 	{"history", &berth_command_history, false},
 	{"images", &berth_command_images, false},

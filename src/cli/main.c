@@ -63,7 +63,6 @@ static const struct {
 	{"commit", NULL},
 	{"cp", NULL},
 	{"diff", NULL},
-	{"exec", NULL},
 	{"export", NULL},
 	{"secret", NULL},
 	{"stats", NULL},

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "engine/exec.h"
 #include "engine/networks.h"
 #include "monitor/log.h"
 #include "plugin/plugin.h"
@@ -163,6 +164,7 @@ static struct berth_engine *new_engine(const struct berth_engine_options *option
 	berth_engine__cond_init(&engine->has_left);
 	engine->by_id =
 		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) berth_engine__container_unref);
+	engine->execs = berth_exec_table_new();
 	engine->by_name = g_hash_table_new(g_str_hash, g_str_equal);
 	engine->volumes_held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	engine->networks_by_id =
@@ -231,6 +233,7 @@ void berth_engine_close(struct berth_engine *engine)
 	g_clear_pointer(&engine->spare, berth_monitor_spare_free);
 	berth_engine__networks_close(engine);
 	g_hash_table_unref(engine->by_name);
+	berth_exec_table_free(engine->execs);
 	g_hash_table_unref(engine->by_id);
 	g_hash_table_unref(engine->volumes_held);
 	g_clear_pointer(&engine->volumes, berth_volumes_free);

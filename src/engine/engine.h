@@ -8,6 +8,7 @@
 #pragma once
 
 #include "image/transfer.h"
+#include "spec/api-exec.h"
 #include "spec/api-network.h"
 #include "spec/api-stats.h"
 
@@ -113,6 +114,24 @@ bool berth_engine_container_attach_check(struct berth_engine *engine, const char
 					 GError **error);
 bool berth_engine_container_attach(struct berth_engine *engine, const char *container, int socket,
 				   const struct berth_engine_attach *attach, GError **error);
+
+// engine/exec.c. A further process in a running container: made, started once, and then asked about. `exec` is its id.
+// NOT_FOUND: "No such exec instance: x"; CONFLICT: the container is paused or does not run.
+char *berth_engine_exec_create(struct berth_engine *engine, const char *container, const struct api_exec_config *config,
+			       GError **error); // a new id
+struct berth_engine_exec_start {
+	int socket; // the client's, passed on to the monitor; the caller closes its copy. -1: it runs detached
+	bool tty; // what the client reads is raw
+	unsigned width, height; // of a terminal; 0: as it was made
+};
+bool berth_engine_exec_check(struct berth_engine *engine, const char *exec, GError **error);
+// engine/exec-start.c. CONFLICT also for one that was started before. The errors of the program keep the runtime's
+// words; they are INVALID, and the exec's exit code is 126 or 127 then.
+bool berth_engine_exec_start(struct berth_engine *engine, const char *exec, const struct berth_engine_exec_start *start,
+			     GError **error);
+bool berth_engine_exec_resize(struct berth_engine *engine, const char *exec, unsigned width, unsigned height,
+			      GError **error);
+struct api_exec_inspect *berth_engine_exec_inspect(struct berth_engine *engine, const char *exec, GError **error);
 
 // engine/list.c
 struct berth_list_query {

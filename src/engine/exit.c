@@ -4,6 +4,7 @@
 
 #include "base/failpoint.h"
 #include "base/json.h"
+#include "engine/exec.h"
 #include "engine/networks.h"
 #include "monitor/log.h"
 
@@ -115,6 +116,7 @@ void berth_engine__exited(struct berth_engine *engine, struct berth_engine_conta
 	container->backoff = berth_engine__restart_delay(container->backoff, state->finished_at - state->started_at);
 	container->stopping = container->remove_at_exit = false;
 	BERTH_FAILPOINT("container.exit.learnt");
+	berth_engine__execs_ended(engine, container);
 	// From here on it is on no network; what it had there is given back behind the back of those who wait.
 	struct berth_run_network *network = berth_engine__network_take(engine, container);
 	bool recorded = record_exit(engine, container, outcome, state, events, &error);

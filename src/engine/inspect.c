@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "base/moment.h"
+#include "engine/exec.h"
 #include "engine/plan.h"
 
 #include <string.h>
@@ -110,6 +111,7 @@ static struct api_container_inspect *make(struct berth_engine *engine, const str
 	inspect->mount_label = g_strdup("");
 	inspect->process_label = g_strdup("");
 	inspect->app_armor_profile = g_strdup("");
+	inspect->exec_ids = berth_engine__exec_ids(engine, container);
 	inspect->config = berth_document_copy(&api_container_config_document, record->config);
 	inspect->host_config = berth_document_copy(&api_host_config_document, record->host_config);
 	show_links(inspect->host_config, record->name);

@@ -34,6 +34,7 @@ struct berth_log_reader;
 struct berth_networks;
 struct berth_plugins;
 struct berth_run_network;
+struct berth_exec_table;
 
 struct berth_engine {
 	struct berth_engine_options options; // owned copies
@@ -56,6 +57,7 @@ struct berth_engine {
 	GHashTable *by_id, *by_name; // of struct berth_engine_container; by_id holds a reference
 	GHashTable *volumes_held; // how often, by name: volumes-record.c
 	GHashTable *networks_by_id, *networks_by_name; // of struct berth_engine_network, in the same way
+	struct berth_exec_table *execs; // exec.h
 	unsigned leaving; // containers that have ended and are giving back what they had of networks
 	uint64_t left; // how many have done so
 	pthread_cond_t has_left;

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "engine/exec.h"
 #include "engine/networks.h"
 
 #include <dirent.h>
@@ -136,6 +137,7 @@ static bool adopt(struct berth_engine *engine, struct berth_engine_container *co
 	if (!berth_engine__network_adopt(engine, container, finding->monitor, &network))
 		g_warning("container %s: its networks: %s", container->id, network->message);
 	BERTH_FAILPOINT("recover.network.adopted");
+	berth_engine__execs_adopt(engine, container, finding->monitor);
 	container->run++;
 	return berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&finding->monitor), error);
 }

@@ -36,17 +36,20 @@ static bool has_home(const GPtrArray *env)
 }
 
 // Nothing of the engine's own environment is in it.
-static char **make_env(const struct api_container_config *config, const char *home, char *const *links)
+char **berth_spec_environment(const struct api_container_config *config, bool tty, const char *home, char *const *links,
+			      char *const *more)
 {
 	g_autoptr(GPtrArray) env = g_ptr_array_new();
 
 	g_ptr_array_add(env, g_strdup("PATH=" DEFAULT_PATH));
 	g_ptr_array_add(env, g_strconcat("HOSTNAME=", config->hostname, NULL));
-	if (config->tty)
+	if (tty)
 		g_ptr_array_add(env, g_strdup("TERM=xterm"));
 	for (char *const *entry = links; entry && *entry; entry++)
 		set_variable(env, *entry);
 	for (char **entry = config->env; entry && *entry; entry++)
+		set_variable(env, *entry);
+	for (char *const *entry = more; entry && *entry; entry++)
 		set_variable(env, *entry);
 	if (!has_home(env))
 		g_ptr_array_add(env, g_strconcat("HOME=", home, NULL));
@@ -142,7 +145,7 @@ bool berth_spec_process(struct berth_spec *spec, GError **error)
 	process->terminal = config->tty;
 	process->user = make_user(&user);
 	process->args = make_args(spec);
-	process->env = make_env(config, user.home, spec->input->environment);
+	process->env = berth_spec_environment(config, config->tty, user.home, spec->input->environment, NULL);
 	process->cwd = g_strdup(config->working_dir && *config->working_dir ? config->working_dir : "/");
 	process->capabilities = make_capabilities(spec->capabilities, user.uid == 0);
 	process->no_new_privileges = spec->security.no_new_privileges;

@@ -35,6 +35,10 @@ struct oci_config *berth_spec_make(const struct berth_spec_input *input, GError 
 // What has to be said to a container with the limits `before` so that it has those of `now`; the caller frees it.
 struct oci_resources *berth_spec_update(const struct api_host_config *before, const struct api_host_config *now,
 					const struct berth_abilities *abilities, GError **error);
+// The environment of a further process: the container's, where `tty` says what it has a terminal for, with `more` in
+// place. The caller frees it.
+char **berth_spec_environment(const struct api_container_config *config, bool tty, const char *home, char *const *links,
+			      char *const *more);
 
 // What networks put into the container's files.
 struct berth_spec_files {

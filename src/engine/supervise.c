@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "engine/exec.h"
 #include "network/network.h"
 
 #include <sys/epoll.h>
@@ -50,15 +51,31 @@ static struct berth_monitor_exit exit_of(struct watch *watch)
 	return (struct berth_monitor_exit){.exit_code = LOST_EXIT_CODE, .exited_at = berth_moment_now()};
 }
 
-static void handle_end(void *data, G_GNUC_UNUSED bool canceled)
+// A monitor that cut us off, because we did not listen to it for long, is no monitor that is gone.
+static bool watch_again(struct watch *watch)
+{
+	g_autoptr(berth_monitor) monitor = watch->end.type == BERTH_MONITOR_GONE
+						   ? berth_engine__connect(watch->engine, watch->container, NULL)
+						   : NULL;
+	g_autoptr(berth_monitor_status) status = monitor ? berth_monitor_stat(monitor, NULL) : NULL;
+
+	if (!status || (g_strcmp0(status->status, "running") != 0 && g_strcmp0(status->status, "paused") != 0))
+		return false;
+	berth_engine__execs_adopt(watch->engine, watch->container, monitor);
+	return berth_supervisor_add(watch->engine->supervisor, watch->container, g_steal_pointer(&monitor), NULL);
+}
+
+static void handle_end(void *data, bool canceled)
 {
 	struct watch *watch = data;
 	struct berth_engine_container *container = watch->container;
 
 	if (berth_engine__claim_ref(watch->engine, container)) {
-		struct berth_monitor_exit exit = exit_of(watch);
-		if (container->run == watch->run && berth_engine__is_up(container))
+		bool current = container->run == watch->run && berth_engine__is_up(container);
+		if (current && (canceled || !watch_again(watch))) {
+			struct berth_monitor_exit exit = exit_of(watch);
 			berth_engine__exited(watch->engine, container, &exit);
+		}
 		pthread_mutex_unlock(&container->operation);
 	}
 	watch_free(watch);
@@ -101,12 +118,18 @@ static void take_event(struct berth_supervisor *supervisor, struct watch *watch)
 	case BERTH_MONITOR_DETACHED:
 		tell(watch, "detach");
 		break;
+	case BERTH_MONITOR_EXEC_EXITED:
+	case BERTH_MONITOR_EXEC_DETACHED:
+		berth_engine__exec_told(watch->engine, watch->container, event.exec,
+					event.type == BERTH_MONITOR_EXEC_EXITED);
+		break;
 	case BERTH_MONITOR_EXITED:
 	case BERTH_MONITOR_GONE:
 		watch->end = event;
 		end_watch(supervisor, watch);
 		break;
 	}
+	berth_monitor_exec_free(event.exec);
 }
 
 // Somebody changed the host's rules: ours are put back if they were touched.

@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "base/error.h"
+#include "engine/exec.h"
 #include "engine/run-network.h"
 
 #include <string.h>
@@ -52,6 +53,7 @@ bool berth_engine__table_add(struct berth_engine *engine, struct berth_engine_co
 
 void berth_engine__table_remove(struct berth_engine *engine, struct berth_engine_container *container)
 {
+	berth_engine__execs_forget(engine, container);
 	g_hash_table_remove(engine->by_name, container->record->name);
 	g_hash_table_remove(engine->by_id, container->id);
 }

@@ -9,6 +9,7 @@
 #include "monitor/protocol.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -26,8 +27,11 @@ static struct berth_monitor_reply *receive(struct berth_monitor *monitor, GError
 
 	if (berth_packet_receive(monitor->socket, &packet, error) <= 0)
 		return NULL;
-	return berth_document_parse_text(&berth_monitor_reply_document, packet.data, packet.length,
-					 "the monitor's packet", error);
+	struct berth_monitor_reply *reply = berth_document_parse_text(&berth_monitor_reply_document, packet.data,
+								      packet.length, "the monitor's packet", error);
+	if (reply && packet.fd_count > 0)
+		reply->sent = berth_fd_steal(&packet.fds[0]);
+	return reply;
 }
 
 struct berth_monitor_reply *berth_monitor__answer(struct berth_monitor *monitor, const char *name, GError **error)
@@ -190,6 +194,103 @@ bool berth_monitor_update(struct berth_monitor *monitor, const struct oci_resour
 	return tell(monitor, BERTH_MONITOR_UPDATE, &request, error);
 }
 
+// A file with the text, at its beginning.
+static int file_of(const char *text, GError **error)
+{
+	berth_fd file = memfd_create("process", MFD_CLOEXEC);
+
+	if (file < 0) {
+		berth_error_set_errno(error, errno, "monitor, exec: make a file");
+		return -1;
+	}
+	if (!berth_write_all(file, text, strlen(text), "monitor, exec", error))
+		return -1;
+	lseek(file, 0, SEEK_SET);
+	return berth_fd_steal(&file);
+}
+
+bool berth_monitor_exec_begin(struct berth_monitor *monitor, const struct berth_monitor_exec_start *start,
+			      pid_t *ret_pid, GError **error)
+{
+	berth_fd file = file_of(start->process, error);
+	const int fds[] = {file, start->socket};
+	struct berth_monitor_request request = {
+		.exec = (char *) start->id,
+		.about = (json_t *) start->about,
+		.init = start->init,
+		.privileged = start->privileged,
+		.in = start->attach.in,
+		.out = start->attach.out,
+		.err = start->attach.err,
+		.frames = start->attach.frames,
+		.keys = (char *) start->attach.detach_keys,
+	};
+
+	if (file < 0)
+		return false;
+	g_autoptr(berth_monitor_reply) reply =
+		ask(monitor, BERTH_MONITOR_EXEC, &request, fds, start->socket < 0 ? 1 : 2, error);
+	if (reply && ret_pid)
+		*ret_pid = (pid_t) reply->pid;
+	return reply != NULL;
+}
+
+bool berth_monitor_exec_resize(struct berth_monitor *monitor, const char *id, unsigned width, unsigned height,
+			       GError **error)
+{
+	return tell(monitor, BERTH_MONITOR_EXEC_RESIZE,
+		    &(struct berth_monitor_request){.exec = (char *) id, .width = width, .height = height}, error);
+}
+
+struct berth_monitor_exec *berth_monitor_exec_stat(struct berth_monitor *monitor, const char *id, GError **error)
+{
+	struct berth_monitor_request request = {.exec = (char *) id};
+	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_EXEC_STAT, &request, NULL, 0, error);
+
+	if (reply && !reply->exec)
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "monitor, exec-stat: the answer has no exec");
+	return reply ? g_steal_pointer(&reply->exec) : NULL;
+}
+
+static void free_exec(void *exec)
+{
+	berth_document_free(&berth_monitor_exec_document, exec);
+}
+
+static GPtrArray *parse_execs(const json_t *json, GError **error)
+{
+	g_autoptr(GPtrArray) execs = g_ptr_array_new_with_free_func(free_exec);
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json, i, item)
+	{
+		struct berth_monitor_exec *exec = berth_document_parse(&berth_monitor_exec_document, item, error);
+		if (!exec)
+			return NULL;
+		g_ptr_array_add(execs, exec);
+	}
+	return g_steal_pointer(&execs);
+}
+
+GPtrArray *berth_monitor_exec_list(struct berth_monitor *monitor, GError **error)
+{
+	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_EXEC_LIST, NULL, NULL, 0, error);
+
+	if (!reply)
+		return NULL;
+	berth_fd file = reply->sent > 0 ? reply->sent : -1;
+	if (file < 0) {
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "monitor, exec-list: nothing came with the answer");
+		return NULL;
+	}
+	size_t length;
+	lseek(file, 0, SEEK_SET);
+	g_autofree char *text = berth_read_fd(file, BERTH_LIMIT_EXEC_LIST, &length, "the list of execs", error);
+	BERTH_AUTO_JSON json_t *json = text ? berth_json_parse(text, length, "the list of execs", error) : NULL;
+	return json ? parse_execs(json, error) : NULL;
+}
+
 struct berth_monitor_status *berth_monitor_stat(struct berth_monitor *monitor, GError **error)
 {
 	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_STAT, NULL, NULL, 0, error);
@@ -239,7 +340,12 @@ bool berth_monitor_next_event(struct berth_monitor *monitor, struct berth_monito
 		const char *name;
 		enum berth_monitor_event_type type;
 	} events[] = {
-		{"oom", BERTH_MONITOR_OOM}, {"detached", BERTH_MONITOR_DETACHED}, {"exited", BERTH_MONITOR_EXITED}};
+		{"oom", BERTH_MONITOR_OOM},
+		{"detached", BERTH_MONITOR_DETACHED},
+		{"exec-exited", BERTH_MONITOR_EXEC_EXITED},
+		{"exec-detached", BERTH_MONITOR_EXEC_DETACHED},
+		{"exited", BERTH_MONITOR_EXITED},
+	};
 
 	*ret = (struct berth_monitor_event){0};
 	for (;;) {
@@ -260,8 +366,12 @@ bool berth_monitor_next_event(struct berth_monitor *monitor, struct berth_monito
 			if (ret->type == BERTH_MONITOR_EXITED && !reply->exit)
 				return berth_error_set(error, BERTH_ERROR_INTERNAL,
 						       "monitor, events: exited without an exit status");
+			if (!reply->exec &&
+			    (ret->type == BERTH_MONITOR_EXEC_EXITED || ret->type == BERTH_MONITOR_EXEC_DETACHED))
+				break; // of nothing
 			if (reply->exit)
 				ret->exit = *reply->exit; // it owns nothing
+			ret->exec = g_steal_pointer(&reply->exec);
 			return true;
 		}
 		// An event of a newer monitor is passed over.

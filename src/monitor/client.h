@@ -96,6 +96,39 @@ struct berth_monitor_attach {
 bool berth_monitor_attach(struct berth_monitor *monitor, int socket, const struct berth_monitor_attach *attach,
 			  GError **error);
 
+// A further process in the container. Its standard streams are the client's, as far as `attach` says, who gives its
+// socket; what is not joined is /dev/null, or goes nowhere from a terminal. The end of the client's input closes the
+// process's; a client that goes away does not end it.
+struct berth_monitor_exec_start {
+	const char *id; // chosen by the caller
+	const char *process; // JSON of the OCI process; what is not in it is as the container's own process has it
+	const json_t *about; // told again by _stat and _list; may be NULL
+	bool privileged; // with all capabilities
+	pid_t init; // the container's init, where the caller relies on it; 0: any
+	int socket; // -1: nobody is joined
+	struct berth_monitor_attach attach;
+};
+// Returns when its program was executed, or with the runtime's error. BERTH_ERROR_NOT_IMPLEMENTED: a monitor of before
+// there were execs. BERTH_ERROR_RESOURCE_EXHAUSTED: more than BERTH_LIMIT_EXECS.
+bool berth_monitor_exec_begin(struct berth_monitor *monitor, const struct berth_monitor_exec_start *start,
+			      pid_t *ret_pid, GError **error);
+bool berth_monitor_exec_resize(struct berth_monitor *monitor, const char *id, unsigned width, unsigned height,
+			       GError **error);
+
+struct berth_monitor_exec {
+	char *id;
+	int64_t pid;
+	bool running;
+	int64_t exit_code; // 128 + signal when a signal ended it
+	int64_t exited_at; // nanoseconds since 1970
+	json_t *about;
+};
+extern const struct berth_document berth_monitor_exec_document;
+BERTH_DOCUMENT_AUTOPTR(berth_monitor_exec, berth_monitor_exec_document)
+// One of them, without `about`; or all that run, and the last that have ended. NOT_FOUND: it does not know that one.
+struct berth_monitor_exec *berth_monitor_exec_stat(struct berth_monitor *monitor, const char *id, GError **error);
+GPtrArray *berth_monitor_exec_list(struct berth_monitor *monitor, GError **error); // with a free function
+
 // What 127.0.0.11 answers in the container.
 struct berth_monitor_resolver {
 	char **names; // paths of names files (spec/names.h), in the order in which they are asked; read anew as they
@@ -141,12 +174,15 @@ int berth_monitor_fd(const struct berth_monitor *monitor); // borrowed
 enum berth_monitor_event_type {
 	BERTH_MONITOR_OOM, // a process was killed for want of memory
 	BERTH_MONITOR_DETACHED, // a client detached by its keys
+	BERTH_MONITOR_EXEC_EXITED, // `exec` is set
+	BERTH_MONITOR_EXEC_DETACHED,
 	BERTH_MONITOR_EXITED, // the container ended; `exit` is set; the last event
 	BERTH_MONITOR_GONE, // the connection closed without `exited`: the monitor died, read exit.json
 };
 struct berth_monitor_event {
 	enum berth_monitor_event_type type;
 	struct berth_monitor_exit exit;
+	struct berth_monitor_exec *exec; // the caller frees it
 };
 // Takes the next event; waits for it if none is there. False only for a broken protocol.
 bool berth_monitor_next_event(struct berth_monitor *monitor, struct berth_monitor_event *ret, GError **error);

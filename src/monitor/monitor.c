@@ -9,6 +9,8 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/moment.h"
+#include "monitor/exec-process.h"
+#include "monitor/exec.h"
 #include "monitor/protocol.h"
 #include "monitor/resolver.h"
 #include "monitor/server.h"
@@ -45,6 +47,8 @@ struct monitor {
 	struct berth_streams *streams;
 	struct berth_server *server;
 	struct berth_resolver *resolver; // NULL: nobody asked for one
+	struct berth_execs *execs; // NULL: there was none
+	char *buffer; // of all streams
 	struct berth_source init; // its pidfd
 	struct berth_source linger;
 	pid_t pid;
@@ -92,6 +96,7 @@ static void init_ended(struct berth_source *source, uint32_t events)
 	// Without a pid namespace of its own what init left behind lives on, and may hold the output open.
 	if (!monitor->own_pids)
 		berth_container_signal(monitor->container, SIGKILL, true, NULL);
+	berth_execs_end(monitor->execs);
 	berth_streams_drain(monitor->streams, DRAIN_GRACE);
 }
 
@@ -134,8 +139,9 @@ static void drained(void *data)
 	BERTH_FAILPOINT("monitor.exit.written");
 	monitor->over = true;
 	if (monitor->exit.oom_killed)
-		berth_server_tell(monitor->server, "oom", NULL);
-	berth_server_tell(monitor->server, "exited", &monitor->exit);
+		berth_server_tell(monitor->server, &(struct berth_monitor_reply){.event = (char *) "oom"}, false);
+	berth_server_tell(monitor->server,
+			  &(struct berth_monitor_reply){.event = (char *) "exited", .exit = &monitor->exit}, false);
 	berth_streams_let_go(monitor->streams);
 	g_clear_pointer(&monitor->resolver, berth_resolver_free);
 	BERTH_FAILPOINT("monitor.exit.told");
@@ -156,7 +162,7 @@ static void linger_over(struct berth_source *source, uint32_t events)
 static void detached(void *data)
 {
 	struct monitor *monitor = data;
-	berth_server_tell(monitor->server, "detached", NULL);
+	berth_server_tell(monitor->server, &(struct berth_monitor_reply){.event = (char *) "detached"}, false);
 }
 
 static const struct berth_monitor_exit *ended(void *data)
@@ -279,6 +285,82 @@ static bool update(struct monitor *monitor, const struct berth_monitor_request *
 	return berth_container_update(monitor->container, request->resources, error);
 }
 
+static void tell_exec(struct monitor *monitor, const char *event, const struct berth_monitor_exec *exec)
+{
+	struct berth_monitor_exec short_one = *exec;
+
+	short_one.about = NULL;
+	berth_server_tell(monitor->server, &(struct berth_monitor_reply){.event = (char *) event, .exec = &short_one},
+			  false);
+}
+
+static void exec_ended(void *data, const struct berth_monitor_exec *exec)
+{
+	tell_exec(data, "exec-exited", exec);
+}
+
+static void exec_detached(void *data, const struct berth_monitor_exec *exec)
+{
+	tell_exec(data, "exec-detached", exec);
+}
+
+static bool exec(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
+		 struct berth_monitor_reply *reply, GError **error)
+{
+	const struct berth_execs_setup setup = {
+		.loop = &monitor->loop,
+		.container = monitor->container,
+		.buffer = monitor->buffer,
+		.ended = exec_ended,
+		.detached = exec_detached,
+		.warn = warn,
+		.data = monitor,
+	};
+	pid_t pid = 0;
+
+	if (!monitor->started_at)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is not running", monitor->id);
+	if (!monitor->execs)
+		monitor->execs = berth_execs_new(&setup);
+	bool started = berth_execs_start(monitor->execs, request, fds, &pid, error);
+	reply->pid = pid;
+	return started;
+}
+
+static bool exec_resize(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
+			struct berth_monitor_reply *reply, GError **error)
+{
+	(void) fds;
+	(void) reply;
+	return berth_execs_resize(monitor->execs, request, error);
+}
+
+static bool exec_stat(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
+		      struct berth_monitor_reply *reply, GError **error)
+{
+	const struct berth_monitor_exec *exec = berth_execs_stat(monitor->execs, request->exec, error);
+	(void) fds;
+
+	if (!exec)
+		return false;
+	reply->exec = berth_document_new(&berth_monitor_exec_document);
+	*reply->exec = *exec;
+	reply->exec->id = g_strdup(exec->id);
+	reply->exec->about = NULL;
+	return true;
+}
+
+static bool exec_list(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
+		      struct berth_monitor_reply *reply, GError **error)
+{
+	int file = berth_execs_list(monitor->execs, error);
+	(void) request;
+	(void) fds;
+
+	reply->sent = MAX(file, 0);
+	return file >= 0;
+}
+
 static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request, int *fds,
 		   struct berth_monitor_reply *reply, GError **error)
 {
@@ -297,6 +379,10 @@ static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_
 		[BERTH_MONITOR_PIDS] = {list_pids},
 		[BERTH_MONITOR_RESOLVE] = {resolve},
 		[BERTH_MONITOR_UPDATE] = {update},
+		[BERTH_MONITOR_EXEC] = {exec},
+		[BERTH_MONITOR_EXEC_RESIZE] = {exec_resize},
+		[BERTH_MONITOR_EXEC_STAT] = {exec_stat, true},
+		[BERTH_MONITOR_EXEC_LIST] = {exec_list, true},
 	};
 	struct monitor *monitor = data;
 
@@ -323,31 +409,6 @@ static bool read_documents(struct monitor *monitor, struct oci_config **ret_conf
 	return *ret_config != NULL;
 }
 
-// Pipes between the container's ends (theirs) and ours; which is which by stream number.
-struct pipes {
-	int ours[3], theirs[3];
-};
-
-static void pipes_clear(struct pipes *pipes)
-{
-	for (int i = 0; i < 3; i++) {
-		berth_fd_clear(&pipes->ours[i]);
-		berth_fd_clear(&pipes->theirs[i]);
-	}
-}
-
-static bool make_pipes(struct pipes *pipes, bool with_stdin, GError **error)
-{
-	for (int i = with_stdin ? 0 : 1; i < 3; i++) {
-		int ends[2];
-		if (pipe2(ends, O_CLOEXEC) < 0)
-			return berth_error_set_errno(error, errno, "make a pipe");
-		pipes->ours[i] = ends[i == 0];
-		pipes->theirs[i] = ends[i != 0];
-	}
-	return true;
-}
-
 static bool has_own_pids(const struct oci_config *config)
 {
 	GPtrArray *namespaces = config->os_linux ? config->os_linux->namespaces : NULL;
@@ -372,10 +433,10 @@ static bool remove_leftover(struct monitor *monitor, GError **error)
 
 static bool create_container(struct monitor *monitor, const struct oci_config *config, GError **error)
 {
-	__attribute__((cleanup(pipes_clear))) struct pipes pipes = {{-1, -1, -1}, {-1, -1, -1}};
+	__attribute__((cleanup(berth_exec_pipes_clear))) struct berth_exec_pipes pipes = BERTH_EXEC_NO_PIPES;
 	bool terminal = config->process && config->process->terminal;
 
-	if (!terminal && !make_pipes(&pipes, monitor->settings->open_stdin, error))
+	if (!terminal && !berth_exec_pipes_make(&pipes, monitor->settings->open_stdin, true, true, error))
 		return false;
 	struct stat null;
 	bool detached_root = fstat(BERTH_MONITOR_FD_ROOTFS, &null) == 0 && S_ISDIR(null.st_mode);
@@ -392,12 +453,14 @@ static bool create_container(struct monitor *monitor, const struct oci_config *c
 	    !berth_container_create(&monitor->runtime, monitor->id, config, &create, &monitor->container, error))
 		return false;
 
+	monitor->buffer = g_malloc(BERTH_STREAMS_BUFFER);
 	struct berth_streams_setup setup = {
 		.in = berth_fd_steal(&pipes.ours[0]),
 		.out = berth_fd_steal(&pipes.ours[1]),
 		.err = berth_fd_steal(&pipes.ours[2]),
 		.console = stdio.console,
 		.stdin_once = monitor->settings->stdin_once,
+		.buffer = monitor->buffer,
 		.log = monitor->log,
 		.drained = drained,
 		.detached = detached,
@@ -453,6 +516,7 @@ static void monitor_clear(struct monitor *monitor)
 {
 	berth_server_free(monitor->server);
 	berth_resolver_free(monitor->resolver);
+	berth_execs_free(monitor->execs);
 	berth_streams_free(monitor->streams);
 	berth_log_writer_free(monitor->log);
 	berth_container_free(monitor->container);
@@ -460,6 +524,12 @@ static void monitor_clear(struct monitor *monitor)
 	berth_fd_clear(&monitor->linger.fd);
 	berth_document_free(&berth_monitor_settings_document, monitor->settings);
 	berth_loop_close(&monitor->loop);
+	g_free(monitor->buffer);
+}
+
+static bool has_clients(const struct monitor *monitor)
+{
+	return berth_streams_clients(monitor->streams) > 0 || berth_execs_clients(monitor->execs) > 0;
 }
 
 int berth_monitor_run(const char *id, const char *run_folder, int network)
@@ -497,7 +567,8 @@ int berth_monitor_run(const char *id, const char *run_folder, int network)
 	berth_server_adopt(monitor.server, BERTH_MONITOR_FD_CONNECTION, &reply);
 
 	bool resting = false;
-	while (!monitor.over || (berth_streams_clients(monitor.streams) > 0 && !monitor.given_up)) {
+	while (!monitor.over || (has_clients(&monitor) && !monitor.given_up)) {
+		berth_execs_sweep(monitor.execs);
 		if (berth_loop_turn(&monitor.loop, resting ? -1 : REST_AFTER)) {
 			resting = false;
 		} else if (!resting) {

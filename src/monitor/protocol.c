@@ -53,6 +53,17 @@ static const struct berth_field status_fields[] = {
 const struct berth_document berth_monitor_status_document = {"status", sizeof(struct berth_monitor_status),
 							     status_fields};
 
+static const struct berth_field exec_fields[] = {
+	BERTH_STRING(struct berth_monitor_exec, id, "id", BERTH_REQUIRED),
+	BERTH_INT64(struct berth_monitor_exec, pid, "pid", 0),
+	BERTH_BOOL(struct berth_monitor_exec, running, "running", 0),
+	BERTH_INT64(struct berth_monitor_exec, exit_code, "exitCode", BERTH_OMIT_EMPTY),
+	BERTH_INT64(struct berth_monitor_exec, exited_at, "exitedAt", BERTH_OMIT_EMPTY),
+	BERTH_JSON(struct berth_monitor_exec, about, "about", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document berth_monitor_exec_document = {"exec", sizeof(struct berth_monitor_exec), exec_fields};
+
 static const struct berth_field reply_fields[] = {
 	BERTH_INT64(struct berth_monitor_reply, hello, "hello", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_monitor_reply, version, "version", BERTH_OMIT_EMPTY),
@@ -64,6 +75,7 @@ static const struct berth_field reply_fields[] = {
 	BERTH_OBJECT(struct berth_monitor_reply, status, "status", &berth_monitor_status_document, BERTH_OMIT_EMPTY),
 	BERTH_JSON(struct berth_monitor_reply, pids, "pids", BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(struct berth_monitor_reply, exit, "exit", &berth_monitor_exit_document, BERTH_OMIT_EMPTY),
+	BERTH_OBJECT(struct berth_monitor_reply, exec, "exec", &berth_monitor_exec_document, BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_monitor_reply_document = {"monitor's packet", sizeof(struct berth_monitor_reply),
@@ -102,6 +114,28 @@ static const struct berth_field attach_fields[] = {
 	BERTH_STRING(struct berth_monitor_request, keys, "keys", BERTH_OMIT_EMPTY),
 	{0},
 };
+#define EXEC BERTH_STRING(struct berth_monitor_request, exec, "exec", BERTH_REQUIRED)
+static const struct berth_field exec_request_fields[] = {
+	NAME,
+	EXEC,
+	BERTH_JSON(struct berth_monitor_request, about, "about", BERTH_OMIT_EMPTY),
+	BERTH_INT64(struct berth_monitor_request, init, "init", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_request, privileged, "privileged", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_request, in, "in", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_request, out, "out", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_request, err, "err", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_request, frames, "frames", BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_monitor_request, keys, "keys", BERTH_OMIT_EMPTY),
+	{0},
+};
+static const struct berth_field exec_resize_fields[] = {
+	NAME,
+	EXEC,
+	BERTH_INT64(struct berth_monitor_request, width, "width", BERTH_REQUIRED),
+	BERTH_INT64(struct berth_monitor_request, height, "height", BERTH_REQUIRED),
+	{0},
+};
+static const struct berth_field exec_stat_fields[] = {NAME, EXEC, {0}};
 static const struct berth_field resolve_fields[] = {
 	NAME,
 	BERTH_OBJECT(struct berth_monitor_request, resolver, "resolver", &berth_monitor_resolver_document,
@@ -135,6 +169,21 @@ static bool check_keys(const struct berth_monitor_request *request, GError **err
 {
 	struct berth_keys keys;
 	return berth_keys_parse(request->keys, &keys, error);
+}
+
+static bool check_exec(const struct berth_monitor_request *request, GError **error)
+{
+	size_t length = strlen(request->exec);
+
+	if (length == 0 || length > BERTH_LIMIT_EXEC_ID)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "exec: an id of 1 to %d bytes is needed",
+				       BERTH_LIMIT_EXEC_ID);
+	return !request->keys || check_keys(request, error);
+}
+
+static bool check_exec_size(const struct berth_monitor_request *request, GError **error)
+{
+	return check_exec(request, error) && check_size(request, error);
 }
 
 static bool check_server(const char *text, GError **error)
@@ -178,6 +227,7 @@ static const struct verb {
 	bool (*check)(const struct berth_monitor_request *request, GError **error);
 	size_t fd_count;
 	bool fds_optional; // all or none
+	size_t fds_further; // that may come besides
 } verbs[BERTH_MONITOR_VERBS] = {
 	[BERTH_MONITOR_START] = {"start", DOCUMENT("start", bare_fields)},
 	[BERTH_MONITOR_SIGNAL] = {"signal", DOCUMENT("signal", signal_fields), check_signal},
@@ -189,6 +239,10 @@ static const struct verb {
 	[BERTH_MONITOR_PIDS] = {"pids", DOCUMENT("pids", bare_fields)},
 	[BERTH_MONITOR_RESOLVE] = {"resolve", DOCUMENT("resolve", resolve_fields), check_resolver, 2, true},
 	[BERTH_MONITOR_UPDATE] = {"update", DOCUMENT("update", update_fields)},
+	[BERTH_MONITOR_EXEC] = {"exec", DOCUMENT("exec", exec_request_fields), check_exec, 1, false, 1},
+	[BERTH_MONITOR_EXEC_RESIZE] = {"exec-resize", DOCUMENT("exec-resize", exec_resize_fields), check_exec_size},
+	[BERTH_MONITOR_EXEC_STAT] = {"exec-stat", DOCUMENT("exec-stat", exec_stat_fields), check_exec},
+	[BERTH_MONITOR_EXEC_LIST] = {"exec-list", DOCUMENT("exec-list", bare_fields)},
 	[BERTH_MONITOR_WATCH] = {"watch", DOCUMENT("watch", bare_fields)},
 };
 
@@ -198,6 +252,8 @@ void berth_monitor_request_free(struct berth_monitor_request *request)
 		return;
 	g_free(request->request);
 	g_free(request->keys);
+	g_free(request->exec);
+	json_decref(request->about);
 	berth_document_free(&berth_monitor_resolver_document, request->resolver);
 	berth_document_free(&oci_resources_document, request->resources);
 	g_free(request);
@@ -228,7 +284,8 @@ struct berth_monitor_request *berth_monitor_request_parse(const char *text, size
 		g_autoptr(berth_monitor_request) request = berth_document_parse(&verbs[i].document, json, error);
 		if (!request || (verbs[i].check && !verbs[i].check(request, error)))
 			return NULL;
-		if (fd_count != verbs[i].fd_count && (fd_count > 0 || !verbs[i].fds_optional)) {
+		bool fitting = fd_count >= verbs[i].fd_count && fd_count <= verbs[i].fd_count + verbs[i].fds_further;
+		if (!fitting && (fd_count > 0 || !verbs[i].fds_optional)) {
 			berth_error_set(error, BERTH_ERROR_INVALID,
 					"request %s: came with %zu descriptors in place of %zu", name, fd_count,
 					verbs[i].fd_count);

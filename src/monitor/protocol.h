@@ -24,13 +24,25 @@
 //                                                   or none: as
 //                                                   before
 // update    resources: OCI's linux.resources       -            -
+// exec      exec, about, init, privileged, out, err its process  pid
+//           in, frames, keys                        document,
+//                                                   the socket
+//                                                   or none
+// exec-resize  exec, width, height                  -            -
+// exec-stat exec                                    -            exec: an object
+// exec-list -                                       -            -; a descriptor: an array of such objects
 // watch     -                                       -            -; from here on the connection gives events only
 //
 // The connection that the one who spawned the monitor holds carries, after the hello, the answer to a request `create`
 // that is never sent: {"answer":"create","pid":…}, or the error, after which the monitor ends.
 //
-// Events: `oom` (before `exited`, when a process of the container was killed for want of memory), `detached`, `exited`
-// (the last one; exit.json is written before).
+// An exec is a further process in the container, named by the client. `about` is kept and told again as it is. `init`
+// is the pid that the client took the container's init for (whose root it looked into, say): another one is a conflict.
+// The process document has what is not as the container's own process has it: args, env, cwd, user, terminal. Those
+// that have ended are told of for a while.
+//
+// Events: `exec-exited` and `exec-detached` (exec: an object), `oom` (before `exited`, when a process of the container
+// was killed for want of memory), `detached`, `exited` (the last one; exit.json is written before).
 //
 // What must stay true, because a monitor lives as long as its container and may be two releases older than the engine:
 // a request's meaning never changes, a new meaning gets a new name; new fields are optional on both sides and unknown
@@ -68,6 +80,10 @@ enum berth_monitor_verb {
 	BERTH_MONITOR_PIDS,
 	BERTH_MONITOR_RESOLVE,
 	BERTH_MONITOR_UPDATE,
+	BERTH_MONITOR_EXEC,
+	BERTH_MONITOR_EXEC_RESIZE,
+	BERTH_MONITOR_EXEC_STAT,
+	BERTH_MONITOR_EXEC_LIST,
 	BERTH_MONITOR_WATCH,
 	BERTH_MONITOR_VERBS,
 };
@@ -82,6 +98,10 @@ struct berth_monitor_request {
 	char *keys;
 	struct berth_monitor_resolver *resolver;
 	struct oci_resources *resources;
+	char *exec;
+	json_t *about;
+	int64_t init;
+	bool privileged;
 };
 typedef struct berth_monitor_request berth_monitor_request;
 void berth_monitor_request_free(struct berth_monitor_request *request);
@@ -98,6 +118,8 @@ struct berth_monitor_reply {
 	struct berth_monitor_status *status;
 	json_t *pids;
 	struct berth_monitor_exit *exit;
+	struct berth_monitor_exec *exec;
+	int sent; // a descriptor that goes with it; 0: none. Whoever made it closes it
 };
 extern const struct berth_document berth_monitor_reply_document;
 BERTH_DOCUMENT_AUTOPTR(berth_monitor_reply, berth_monitor_reply_document)

@@ -8,10 +8,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define WAITING_MOST 4096 // events; a watcher that lets more wait is cut off
+#define WAITING_PASSING 256 // and gets no further passing ones
+
 struct connection {
 	struct berth_source source; // first
 	struct berth_server *server;
 	bool watching;
+	GQueue *waiting; // texts of events that it has not read yet; NULL: none
 };
 
 struct berth_server {
@@ -27,6 +31,8 @@ static void close_connection(struct connection *connection)
 
 	berth_source_set(server->loop, &connection->source, 0);
 	close(connection->source.fd);
+	if (connection->waiting)
+		g_queue_free_full(connection->waiting, g_free);
 	g_ptr_array_remove_fast(server->connections, connection);
 	g_free(connection);
 }
@@ -36,7 +42,7 @@ static bool send_reply(struct connection *connection, const struct berth_monitor
 {
 	g_autofree char *text = berth_document_print_text(&berth_monitor_reply_document, reply, 0);
 
-	if (berth_packet_send(connection->source.fd, text, strlen(text), NULL, 0, NULL))
+	if (berth_packet_send(connection->source.fd, text, strlen(text), &reply->sent, reply->sent > 0, NULL))
 		return true;
 	close_connection(connection);
 	return false;
@@ -83,8 +89,42 @@ static void serve(struct connection *connection, struct berth_packet *packet)
 		return;
 	}
 	reply->answer = g_strdup(berth_monitor_verb_name(verb));
-	if (send_reply(connection, reply) && verb == BERTH_MONITOR_WATCH)
+	bool sent = send_reply(connection, reply);
+	if (reply->sent > 0)
+		close(reply->sent);
+	if (sent && verb == BERTH_MONITOR_WATCH)
 		begin_watch(connection);
+}
+
+static void send_waiting(struct connection *connection)
+{
+	char *text;
+
+	while ((text = g_queue_peek_head(connection->waiting))) {
+		if (!berth_packet_send(connection->source.fd, text, strlen(text), NULL, 0, NULL))
+			return;
+		g_free(g_queue_pop_head(connection->waiting));
+	}
+	g_clear_pointer(&connection->waiting, g_queue_free);
+	berth_source_set(connection->server->loop, &connection->source, EPOLLIN);
+}
+
+static void send_event(struct connection *connection, const char *text, bool passing)
+{
+	guint waiting = connection->waiting ? connection->waiting->length : 0;
+
+	if (waiting == 0 && berth_packet_send(connection->source.fd, text, strlen(text), NULL, 0, NULL))
+		return;
+	if (passing && waiting >= WAITING_PASSING)
+		return;
+	if (waiting >= WAITING_MOST) {
+		close_connection(connection);
+		return;
+	}
+	if (!connection->waiting)
+		connection->waiting = g_queue_new();
+	g_queue_push_tail(connection->waiting, g_strdup(text));
+	berth_source_set(connection->server->loop, &connection->source, EPOLLIN | EPOLLOUT);
 }
 
 static void connection_ready(struct berth_source *source, uint32_t events)
@@ -92,8 +132,11 @@ static void connection_ready(struct berth_source *source, uint32_t events)
 	struct connection *connection = (struct connection *) source;
 	BERTH_AUTO_PACKET packet = {0};
 	g_autoptr(GError) error = NULL;
-	(void) events;
 
+	if ((events & EPOLLOUT) && connection->waiting)
+		send_waiting(connection);
+	if (!(events & ~(uint32_t) EPOLLOUT))
+		return;
 	int result = berth_packet_receive(source->fd, &packet, &error);
 	if (result < 0 && g_error_matches(error, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE))
 		return;
@@ -150,14 +193,14 @@ void berth_server_adopt(struct berth_server *server, int socket, const struct be
 		send_reply(connection, created);
 }
 
-void berth_server_tell(struct berth_server *server, const char *event, const struct berth_monitor_exit *exit)
+void berth_server_tell(struct berth_server *server, const struct berth_monitor_reply *event, bool passing)
 {
-	struct berth_monitor_reply reply = {.event = (char *) event, .exit = (struct berth_monitor_exit *) exit};
+	g_autofree char *text = berth_document_print_text(&berth_monitor_reply_document, event, 0);
 
 	for (unsigned i = server->connections->len; i-- > 0;) {
 		struct connection *connection = g_ptr_array_index(server->connections, i);
 		if (connection->watching)
-			send_reply(connection, &reply);
+			send_event(connection, text, passing);
 	}
 }
 

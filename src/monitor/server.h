@@ -25,8 +25,9 @@ struct berth_server *berth_server_new(struct berth_loop *loop, const struct bert
 // `create` follows.
 void berth_server_adopt(struct berth_server *server, int socket, const struct berth_monitor_reply *created);
 
-// Sends an event to all that watch. A watcher that does not read is cut off: it finds exit.json.
-void berth_server_tell(struct berth_server *server, const char *event, const struct berth_monitor_exit *exit);
+// Sends an event to all that watch; for one that does not read it waits. A watcher for whom too many wait is cut off:
+// it finds exit.json. With `passing` the event is rather left out, once a number of them waits.
+void berth_server_tell(struct berth_server *server, const struct berth_monitor_reply *event, bool passing);
 
 // Stops listening; connections stay.
 void berth_server_close(struct berth_server *server);

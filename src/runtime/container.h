@@ -93,6 +93,7 @@ struct berth_exec {
 		*cgroups; // NULL: the container's group. Else "path" beneath it, or on v1 "controller[,…]:path" each
 	bool ignore_paused; // a paused container is no error: the process waits until it is thawed
 	bool die_with_parent;
+	unsigned seconds; // after which a program that is still not executed is given up; 0: never
 };
 
 // Makes the process in the container's namespaces and groups, with no more rights than its own document gives, and

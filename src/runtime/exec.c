@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 // What setup borrows, for as long as it lives.
@@ -31,6 +32,7 @@ struct exec {
 	struct berth_create create;
 	struct berth_setup *setup;
 	int sync; // our end of the channel
+	unsigned seconds;
 	pid_t pid;
 	int pidfd;
 };
@@ -82,6 +84,7 @@ static void set_up(struct exec *exec, const struct berth_exec *wanted)
 		.no_new_keyring = exec->record->no_new_keyring,
 		.die_with_parent = wanted->die_with_parent,
 	};
+	exec->seconds = wanted->seconds;
 	setup->runtime = exec->container->runtime;
 	setup->id = exec->container->record->id;
 	setup->exec = true;
@@ -194,6 +197,9 @@ static bool spawn(struct exec *exec, int *ret_helper, GError **error)
 		return berth_error_set_errno(error, errno, "make a socket pair");
 	exec->sync = pair[0];
 	exec->setup->sync = pair[1];
+	struct timeval patience = {.tv_sec = exec->seconds};
+	if (exec->seconds > 0)
+		setsockopt(exec->sync, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	bool limited = berth_limits_prepare(exec->setup, error);
 	pid_t pid = limited ? clone_helper(exec, birth, ret_helper, &problem) : -1;
 	if (limited && pid < 0 && errno == EBUSY && !exec->cgroup) {
@@ -253,6 +259,10 @@ static bool attend(struct exec *exec, GError **error)
 		const char *rest = "";
 		const char *word = berth_channel_receive(exec->sync, &packet, &rest, &problem);
 
+		if (problem && exec->seconds > 0 && g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE))
+			return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
+					       "container %s: the program was not executed within %u seconds",
+					       exec->setup->id, exec->seconds);
 		if (problem) {
 			g_propagate_error(error, g_steal_pointer(&problem));
 			return false;

@@ -67,6 +67,7 @@ NULLS = re.compile(r"""
     (?:ContainerConfig|ImageConfig)\.(?:Env|Cmd|Volumes|Entrypoint|OnBuild|Labels)|
     EndpointSettings\.(?:IPAMConfig|Links|Aliases|DNSNames)|
     GET/containers/\{id\}/json\.(?:ExecIDs|GraphDriver\.Data)|
+    GET/exec/\{id\}/json\.ExitCode|  # it has not ended
     DriverData\.Data|
     PortMap\.\*|
     ImageSummary\.Labels|ImageInspect\.Config|ImageHistoryResponseItem\.Tags|

@@ -10,7 +10,7 @@ extern const struct berth_command berth_command_builder_prune, berth_command_con
 	berth_command_context_use, berth_command_dial_stdio;
 extern const struct berth_command berth_command_attach, berth_command_bootstrap, berth_command_complete,
 	berth_command_completion, berth_command_container_inspect, berth_command_container_prune, berth_command_create,
-	berth_command_df, berth_command_events, berth_command_help_text, berth_command_history,
+	berth_command_df, berth_command_events, berth_command_exec, berth_command_help_text, berth_command_history,
 	berth_command_image_inspect, berth_command_image_prune, berth_command_image_tree, berth_command_images,
 	berth_command_import, berth_command_info, berth_command_inspect, berth_command_kill, berth_command_load,
 	berth_command_login, berth_command_logout, berth_command_logs, berth_command_man,

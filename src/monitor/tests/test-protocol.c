@@ -164,9 +164,12 @@ static bool fake_handle(void *data, enum berth_monitor_verb verb, const struct b
 			return berth_error_set(error, BERTH_ERROR_CONFLICT, "container x: not running \xff");
 		fake->exit = (struct berth_monitor_exit){137, request->signal, true, 42};
 		fake->ended = true;
-		berth_server_tell(fake->server, "detached", NULL);
-		berth_server_tell(fake->server, "of a newer monitor", NULL);
-		berth_server_tell(fake->server, "exited", &fake->exit);
+		berth_server_tell(fake->server, &(struct berth_monitor_reply){.event = (char *) "detached"}, false);
+		berth_server_tell(fake->server, &(struct berth_monitor_reply){.event = (char *) "of a newer monitor"},
+				  false);
+		berth_server_tell(fake->server,
+				  &(struct berth_monitor_reply){.event = (char *) "exited", .exit = &fake->exit},
+				  false);
 		return true;
 	case BERTH_MONITOR_ATTACH:
 		g_assert_cmpint(write(fds[0], "attached", 8), ==, 8);

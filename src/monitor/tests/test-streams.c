@@ -15,6 +15,7 @@
 struct fixture {
 	struct berth_loop loop;
 	struct berth_streams *streams;
+	char buffer[BERTH_STREAMS_BUFFER];
 	int in, out, err; // the container's ends
 	int drained, detached;
 };
@@ -37,8 +38,16 @@ static void on_warning(void *data, const char *message)
 
 static void begin(struct fixture *fixture, bool terminal, bool stdin_once)
 {
-	struct berth_streams_setup setup = {-1,   -1,         -1,          -1,         stdin_once,
-					    NULL, on_drained, on_detached, on_warning, fixture};
+	struct berth_streams_setup setup = {.in = -1,
+					    .out = -1,
+					    .err = -1,
+					    .console = -1,
+					    .stdin_once = stdin_once,
+					    .buffer = fixture->buffer,
+					    .drained = on_drained,
+					    .detached = on_detached,
+					    .warn = on_warning,
+					    .data = fixture};
 	int pipes[3][2];
 
 	*fixture = (struct fixture){.in = -1, .out = -1, .err = -1};
