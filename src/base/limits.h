@@ -53,6 +53,9 @@
 // Containers
 #define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for
 #define BERTH_LIMIT_ENVIRONMENT 10000 // variables
+#define BERTH_LIMIT_USER_MAPPINGS 64 // of ids to chosen ones of the host
+#define BERTH_LIMIT_USER_RANGE (1 << 24) // ids of one container
+#define BERTH_LIMIT_USER_RANGES 1024 // of one name in subuid(5)
 #define BERTH_LIMIT_MOUNTINFO (16 << 20) // of a process
 
 // Networks

@@ -219,6 +219,19 @@ static void move_texts(const void *options, void *object, const struct move *mov
 		TO(object, moves[i], char *) = g_strdup(FROM(options, moves[i], char *));
 }
 
+// Whose ids keep-id keeps is known here alone.
+static void set_users(struct api_host_config *host)
+{
+	const char *mode = host->userns_mode;
+	bool bare = mode && strcmp(mode, "keep-id") == 0;
+
+	if (!bare && !(mode && g_str_has_prefix(mode, "keep-id:") && !strstr(mode, "hostuid=")))
+		return;
+	char *whole = g_strdup_printf("%s%chostuid=%u,hostgid=%u", mode, bare ? ':' : ',', getuid(), getgid());
+	g_free(host->userns_mode);
+	host->userns_mode = whole;
+}
+
 static bool check(const struct berth_container_options *options, GError **error)
 {
 	if (options->gpus)
@@ -357,6 +370,7 @@ static bool set_host(const struct berth_container_options *options, struct api_c
 	struct api_host_config *host = create->host_config;
 
 	move_texts(options, host, host_texts, G_N_ELEMENTS(host_texts));
+	set_users(host);
 	for (size_t i = 0; i < G_N_ELEMENTS(host_lists); i++)
 		TO(host, host_lists[i], char **) = g_strdupv(FROM(options, host_lists[i], char **));
 	for (size_t i = 0; i < G_N_ELEMENTS(host_numbers); i++)

@@ -12,6 +12,7 @@
 #include "engine/names.h"
 #include "engine/networks.h"
 #include "engine/plan.h"
+#include "engine/users-take.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -106,6 +107,7 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 		.log_options = engine->options.log_options,
 		.cgroup_parent = engine->options.cgroup_parent,
 		.default_network = engine->options.network.no_bridge ? "none" : "bridge",
+		.default_userns = engine->options.userns,
 	};
 	g_autoptr(berth_container_record) record = berth_plan_make(&input, ret_warnings, error);
 	if (!record || !berth_engine__endpoints_bind(engine, record, ret_warnings, error) ||
@@ -124,8 +126,11 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 static bool reserve(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
 {
 	pthread_mutex_lock(&engine->lock);
-	bool added = berth_engine__table_add(engine, container);
+	bool has_ids = berth_engine__users_take(engine, container->record, error);
+	bool added = has_ids && berth_engine__table_add(engine, container);
 	pthread_mutex_unlock(&engine->lock);
+	if (!has_ids)
+		return false;
 	return added || name_taken(engine, container->record->name, error);
 }
 

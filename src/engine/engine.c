@@ -59,6 +59,7 @@ static void copy_options(struct berth_engine *engine, const struct berth_engine_
 		.init_program = g_strdup(options->init_program),
 		.snapshot_driver = g_strdup(options->snapshot_driver),
 		.cgroup_parent = g_strdup(options->cgroup_parent),
+		.userns = g_strdup(options->userns),
 		.log_driver = g_strdup(options->log_driver),
 		.log_options = g_strdupv((char **) options->log_options),
 		.labels = g_strdupv((char **) options->labels),
@@ -85,6 +86,7 @@ static void free_options(struct berth_engine_options *options)
 	g_free((char *) options->init_program);
 	g_free((char *) options->snapshot_driver);
 	g_free((char *) options->cgroup_parent);
+	g_free((char *) options->userns);
 	g_free((char *) options->log_driver);
 	g_strfreev((char **) options->log_options);
 	g_strfreev((char **) options->labels);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "engine/security.h"
+#include "engine/users.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -61,6 +62,56 @@ static bool check_mode(const char *mode, const char *what, const char *const *al
 	return berth_error_set(error, BERTH_ERROR_INVALID, "invalid %s mode: %s", what, mode);
 }
 
+// What a user namespace cannot go with: *ret_why stays NULL if there is nothing.
+static void find_users_conflict(const struct berth_plan *plan, enum berth_users_mode mode, const char **ret_why)
+{
+	const struct api_host_config *host = plan->host;
+	const char *modes[] = {host->network_mode, host->pid_mode, host->ipc_mode};
+	static const char *const shared[] = {
+		"cannot share the host's network namespace when user namespaces are enabled",
+		"cannot share PID namespace when user namespaces are enabled",
+		"cannot share the host's IPC namespace when user namespaces are enabled",
+	};
+
+	if (host->privileged)
+		*ret_why = "privileged mode is incompatible with user namespaces. You must run the container in the "
+			   "host namespace when running privileged mode";
+	for (size_t i = 0; i < G_N_ELEMENTS(modes) && !*ret_why; i++) {
+		if (modes[i] && g_str_equal(modes[i], "host"))
+			*ret_why = shared[i];
+		else if (modes[i] && g_str_has_prefix(modes[i], "container:") && mode != BERTH_USERS_JOIN)
+			*ret_why = "a container that joins namespaces of another one has to be in the same user "
+				   "namespace (--userns container:NAME)";
+	}
+}
+
+static bool decide_users(struct berth_plan *plan, GError **error)
+{
+	struct api_host_config *host = plan->host;
+	struct berth_users_wanted wanted;
+	const char *standard = plan->input->default_userns, *why = NULL;
+	bool given = is_text(host->userns_mode);
+
+	if (!berth_users_parse(host->userns_mode, standard, &wanted, error))
+		return false;
+	enum berth_users_mode mode = wanted.mode;
+	if (mode == BERTH_USERS_KEEP_ID && !is_text(plan->config->user)) {
+		g_free(plan->config->user);
+		plan->config->user = g_strdup_printf("%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT, wanted.uid, wanted.gid);
+	}
+	berth_users_wanted_clear(&wanted);
+	if (mode != BERTH_USERS_HOST)
+		find_users_conflict(plan, mode, &why);
+	if (why && given)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "%s (userns mode %s); use --userns host", why,
+				       host->userns_mode);
+	if (why)
+		berth_plan_warn(plan, "The container is in the host's user namespace: %s.", why);
+	if (!given && mode != BERTH_USERS_HOST)
+		set_text(&host->userns_mode, why ? "host" : standard);
+	return true;
+}
+
 static bool check_modes(struct api_host_config *host, GError **error)
 {
 	static const char *const host_only[] = {"host", NULL}, *const cgroup[] = {"host", "private", NULL},
@@ -70,7 +121,6 @@ static bool check_modes(struct api_host_config *host, GError **error)
 	if (!check_mode(host->pid_mode, "PID", pid, true, error) ||
 	    !check_mode(host->ipc_mode, "IPC", ipc, true, error) ||
 	    !check_mode(host->uts_mode, "UTS", host_only, false, error) ||
-	    !check_mode(host->userns_mode, "userns", host_only, false, error) ||
 	    !check_mode(host->cgroupns_mode, "cgroup namespace", cgroup, false, error))
 		return false;
 	if (!is_text(host->ipc_mode))
@@ -367,8 +417,8 @@ bool berth_plan_host(struct berth_plan *plan, GError **error)
 	struct api_host_config *host = plan->host;
 
 	return check_unsupported(host, error) && check_modes(host, error) && berth_plan_network(plan, error) &&
-	       decide_host_name(plan, error) && berth_plan_restart(host, error) && decide_log(plan, error) &&
-	       decide_security(host, error) && check_devices(host, error) && check_sysctls(host, error) &&
-	       check_names(host, error) && check_console_size(host, error) && check_annotations(host, error) &&
-	       check_rest(plan, error);
+	       decide_users(plan, error) && decide_host_name(plan, error) && berth_plan_restart(host, error) &&
+	       decide_log(plan, error) && decide_security(host, error) && check_devices(host, error) &&
+	       check_sysctls(host, error) && check_names(host, error) && check_console_size(host, error) &&
+	       check_annotations(host, error) && check_rest(plan, error);
 }

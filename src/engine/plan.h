@@ -17,6 +17,7 @@ struct berth_plan_input {
 	const char *log_driver; // the engine's defaults
 	char *const *log_options; // "max-size=20m"; may be NULL
 	const char *cgroup_parent;
+	const char *default_userns; // host or auto; NULL: host
 	const char *default_network; // bridge or none; NULL: bridge
 };
 

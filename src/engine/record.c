@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/record.h"
 
+#include "spec/oci-runtime.h"
+
 #define STATE struct berth_container_state
 static const struct berth_field state_fields[] = {
 	BERTH_STRING(STATE, status, "status", BERTH_REQUIRED),
@@ -59,6 +61,19 @@ static const struct berth_field endpoint_fields[] = {
 const struct berth_document berth_container_endpoint_document = {"container endpoint", sizeof(ENDPOINT),
 								 endpoint_fields};
 
+#define USERS struct berth_container_users
+static const struct berth_field users_fields[] = {
+	BERTH_OBJECTS(USERS, uids, "uids", &oci_id_mapping_document, BERTH_REQUIRED),
+	BERTH_OBJECTS(USERS, gids, "gids", &oci_id_mapping_document, BERTH_REQUIRED),
+	BERTH_INT64(USERS, first_uid, "firstUid", BERTH_REQUIRED),
+	BERTH_INT64(USERS, first_gid, "firstGid", BERTH_REQUIRED),
+	BERTH_INT64(USERS, size, "size", BERTH_REQUIRED),
+	BERTH_BOOL(USERS, map_binds, "mapBinds", BERTH_OMIT_EMPTY),
+	BERTH_STRING(USERS, joined, "joined", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document berth_container_users_document = {"container users", sizeof(USERS), users_fields};
+
 #define RECORD struct berth_container_record
 static const struct berth_field record_fields[] = {
 	BERTH_INT64(RECORD, version, "version", BERTH_REQUIRED),
@@ -71,6 +86,7 @@ static const struct berth_field record_fields[] = {
 	BERTH_OBJECT(RECORD, config, "config", &api_container_config_document, BERTH_REQUIRED),
 	BERTH_OBJECT(RECORD, host_config, "hostConfig", &api_host_config_document, BERTH_REQUIRED),
 	BERTH_OBJECTS(RECORD, mounts, "mounts", &berth_container_mount_document, BERTH_OMIT_EMPTY),
+	BERTH_OBJECT(RECORD, users, "users", &berth_container_users_document, BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(RECORD, state, "state", &berth_container_state_document, BERTH_REQUIRED),
 	{0},
 };

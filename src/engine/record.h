@@ -68,6 +68,15 @@ struct berth_container_endpoint {
 };
 extern const struct berth_document berth_container_endpoint_document;
 
+// A user namespace of its own. The container's files on disk have its own ids.
+struct berth_container_users {
+	GPtrArray *uids, *gids; // of struct oci_id_mapping
+	int64_t first_uid, first_gid, size; // the host's ids that are this container's alone
+	bool map_binds; // what is bound from the host has its owners in the container, too
+	char *joined; // id of the container whose namespace it is; NULL: its own
+};
+extern const struct berth_document berth_container_users_document;
+
 struct berth_container_record {
 	int64_t version;
 	char *id;
@@ -79,6 +88,7 @@ struct berth_container_record {
 	struct api_container_config *config; // merged with the image's
 	struct api_host_config *host_config; // with defaults filled in
 	GPtrArray *mounts; // of struct berth_container_mount
+	struct berth_container_users *users; // NULL: it is in the host's user namespace
 	struct berth_container_state *state;
 };
 extern const struct berth_document berth_container_record_document;

@@ -58,11 +58,17 @@ static struct oci_mount *new_mount(GPtrArray *list, const char *destination, con
 	return mount;
 }
 
-static void add_bind(GPtrArray *list, const char *destination, const char *source, bool read_only)
+// `mapped`: its owners are the container's ids.
+static void add_bind(GPtrArray *list, const char *destination, const char *source, bool read_only, bool mapped)
 {
-	const char *options[] = {"rbind", "rprivate", read_only ? "ro" : NULL, NULL};
+	g_autoptr(GStrvBuilder) options = g_strv_builder_new();
 
-	new_mount(list, destination, "bind", source)->options = g_strdupv((char **) options);
+	g_strv_builder_add_many(options, "rbind", "rprivate", NULL);
+	if (read_only)
+		g_strv_builder_add(options, "ro");
+	if (mapped)
+		g_strv_builder_add(options, "idmap");
+	new_mount(list, destination, "bind", source)->options = g_strv_builder_end(options);
 }
 
 // A privileged container may write to /sys and its control groups.
@@ -91,7 +97,7 @@ static void add_defaults(struct berth_spec *spec, GPtrArray *list)
 			continue;
 		// The host's queues come with its namespace, its shared memory does not.
 		if (shm && (berth_spec_is(ipc, "host") || spec->input->shm)) {
-			add_bind(list, path, spec->input->shm ? spec->input->shm : path, false);
+			add_bind(list, path, spec->input->shm ? spec->input->shm : path, false, false);
 			continue;
 		}
 		struct oci_mount *mount = new_mount(list, path, defaults[i].type, defaults[i].source);
@@ -108,10 +114,11 @@ static void add_files(struct berth_spec *spec, GPtrArray *list)
 		const char *folder = spec->input->files ? spec->input->files : spec->input->folder;
 		g_autofree char *source = g_build_filename(folder, files[i], NULL);
 		if (!is_destination(spec->record, destination))
-			add_bind(list, destination, source, spec->host->readonly_rootfs);
+			add_bind(list, destination, source, spec->host->readonly_rootfs,
+				 spec->record->users && spec->input->map_files);
 	}
 	if (berth_spec_uses_init(spec))
-		add_bind(list, BERTH_SPEC_INIT_PATH, spec->input->init_program, true);
+		add_bind(list, BERTH_SPEC_INIT_PATH, spec->input->init_program, true, false);
 }
 
 static bool is_beneath(const char *path, const char *folder)
@@ -215,6 +222,47 @@ static bool map_owner(const struct berth_container_mount *own, const char *sourc
 	return true;
 }
 
+// The ids on disk that are seen as some in the container, as the host's ids that these are.
+static GPtrArray *compose(GPtrArray *seen, const GPtrArray *map)
+{
+	GPtrArray *list = berth_objects_new();
+
+	for (guint i = 0; i < seen->len; i++) {
+		const struct oci_id_mapping *one = seen->pdata[i];
+		for (guint j = 0; j < map->len; j++) {
+			const struct oci_id_mapping *two = map->pdata[j];
+			int64_t first = MAX(one->host_id, two->container_id);
+			int64_t end = MIN(one->host_id + one->size, two->container_id + two->size);
+			add_mapping(list, one->container_id + first - one->host_id,
+				    two->host_id + first - two->container_id, end - first);
+		}
+		berth_document_free(&oci_id_mapping_document, seen->pdata[i]);
+	}
+	g_ptr_array_unref(seen);
+	return list;
+}
+
+// In a user namespace of its own the container sees its ids on what is its own, and on what is bound from the host
+// unless ids of the host were kept. Images are mounted so already.
+static void map_ids(const struct berth_spec *spec, const struct berth_container_mount *own, struct oci_mount *mount)
+{
+	const struct berth_container_users *users = spec->record->users;
+	bool image = g_str_equal(own->type, "image"), bind = g_str_equal(own->type, "bind");
+
+	if (!users || g_str_equal(own->type, "tmpfs") || image || (bind && !users->map_binds && !mount->uid_mappings))
+		return;
+	if (mount->uid_mappings) {
+		mount->uid_mappings = compose(mount->uid_mappings, users->uids);
+		mount->gid_mappings = compose(mount->gid_mappings, users->gids);
+		return;
+	}
+	g_autoptr(GStrvBuilder) options = g_strv_builder_new();
+	g_strv_builder_addv(options, (const char **) mount->options);
+	g_strv_builder_add(options, "ridmap");
+	g_strfreev(mount->options);
+	mount->options = g_strv_builder_end(options);
+}
+
 // Volumes that are file systems are mounted on the host without what is dangerous there.
 static void undo_host(struct oci_mount *mount)
 {
@@ -247,6 +295,7 @@ static bool add_own(struct berth_spec *spec, GPtrArray *list, GError **error)
 			undo_host(mount);
 		if (!map_owner(own, source, mount, error))
 			return false;
+		map_ids(spec, own, mount);
 		if (!tmpfs && own->propagation && !check_propagation(own, error))
 			return false;
 		// The root must let through what its mounts receive.

@@ -2,6 +2,8 @@
 // process: who, what, where, with which environment and rights; and the system calls allowed.
 #include "engine/spec-internal.h"
 
+#include "base/error.h"
+#include "engine/users.h"
 #include "sys/capability.h"
 
 #include <string.h>
@@ -133,6 +135,27 @@ static void set_seccomp(struct berth_spec *spec)
 		security->seccomp ? security->seccomp : spec->input->seccomp, spec->capabilities, &this_host);
 }
 
+static bool check_id(const GPtrArray *map, uint32_t id, const char *what, GError **error)
+{
+	return berth_users_host_id(map, id) >= 0 ||
+	       berth_error_set(error, BERTH_ERROR_INVALID,
+			       "%s %u does not exist in the container's user namespace: give it more of them "
+			       "(--userns auto:size=%u)",
+			       what, id, id + 1);
+}
+
+static bool check_user(const struct berth_spec *spec, const struct berth_user *user, GError **error)
+{
+	const struct berth_container_users *users = spec->record->users;
+
+	if (!users)
+		return true;
+	for (guint i = 0; i < user->groups->len; i++)
+		if (!check_id(users->gids, g_array_index(user->groups, uint32_t, i), "group", error))
+			return false;
+	return check_id(users->uids, user->uid, "user", error) && check_id(users->gids, user->gid, "group", error);
+}
+
 bool berth_spec_process(struct berth_spec *spec, GError **error)
 {
 	const struct api_container_config *config = spec->record->config;
@@ -140,6 +163,10 @@ bool berth_spec_process(struct berth_spec *spec, GError **error)
 
 	if (!berth_user_resolve(spec->input->root_fd, config->user, spec->host->group_add, &user, error))
 		return false;
+	if (!check_user(spec, &user, error)) {
+		berth_user_clear(&user);
+		return false;
+	}
 	struct oci_process *process = berth_document_new(&oci_process_document);
 	spec->config->process = process;
 	process->terminal = config->tty;

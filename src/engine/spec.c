@@ -20,7 +20,7 @@ bool berth_spec_uses_init(const struct berth_spec *spec)
 	return spec->host->init == 1 && !berth_spec_is(mode, "host") && !(mode && g_str_has_prefix(mode, "container:"));
 }
 
-// A container has its own of each namespace unless it was told to share the host's. No user namespace in this version.
+// A container has its own of each namespace unless it was told to share the host's.
 static void add_namespaces(struct berth_spec *spec)
 {
 	const struct api_host_config *host = spec->host;
@@ -29,6 +29,7 @@ static void add_namespaces(struct berth_spec *spec)
 		bool own;
 		const char *path; // NULL: a new one
 	} table[] = {
+		{"user", spec->record->users != NULL, spec->input->user_namespace},
 		{"mount", true},
 		{"pid", !berth_spec_is(host->pid_mode, "host"), spec->input->pid_namespace},
 		{"ipc", !berth_spec_is(host->ipc_mode, "host"), spec->input->ipc_namespace},
@@ -62,6 +63,10 @@ static void add_sysctls(struct berth_spec *spec)
 	GHashTable *sysctls = berth_map_new();
 	GHashTableIter iter;
 	void *name, *value;
+	const struct berth_container_users *users = spec->record->users;
+	// Both ends have to be groups that there are.
+	const struct oci_id_mapping *first = users ? users->gids->pdata[0] : NULL;
+	g_autofree char *groups = g_strdup_printf("0 %" G_GINT64_FORMAT, first ? first->size - 1 : INT32_MAX);
 
 	if (spec->host->sysctls) {
 		g_hash_table_iter_init(&iter, spec->host->sysctls);
@@ -70,7 +75,7 @@ static void add_sysctls(struct berth_spec *spec)
 	}
 	if (!berth_spec_is(spec->record->network, "host") && !spec->input->network_namespace) {
 		set_default_sysctl(sysctls, "net.ipv4.ip_unprivileged_port_start", "0");
-		set_default_sysctl(sysctls, "net.ipv4.ping_group_range", "0 2147483647");
+		set_default_sysctl(sysctls, "net.ipv4.ping_group_range", groups);
 	}
 	spec->config->os_linux->sysctl = sysctls;
 }
@@ -110,6 +115,15 @@ static void add_annotations(struct berth_spec *spec)
 		g_hash_table_insert(spec->config->annotations, g_strdup(name), g_strdup(value));
 }
 
+static GPtrArray *copy_map(const GPtrArray *map)
+{
+	GPtrArray *copy = berth_objects_new();
+
+	for (guint i = 0; i < map->len; i++)
+		g_ptr_array_add(copy, berth_document_copy(&oci_id_mapping_document, map->pdata[i]));
+	return copy;
+}
+
 static bool fill(struct berth_spec *spec, GError **error)
 {
 	struct oci_config *config = spec->config;
@@ -120,6 +134,10 @@ static bool fill(struct berth_spec *spec, GError **error)
 	config->root->readonly = spec->host->readonly_rootfs;
 	config->os_linux = berth_document_new(&oci_linux_section_document);
 	config->os_linux->cgroups_path = cgroups_path(spec);
+	if (spec->record->users) {
+		config->os_linux->uid_mappings = copy_map(spec->record->users->uids);
+		config->os_linux->gid_mappings = copy_map(spec->record->users->gids);
+	}
 	add_namespaces(spec);
 	add_sysctls(spec);
 	set_names(spec);

@@ -12,6 +12,7 @@
 #include "engine/networks.h"
 #include "engine/plan.h"
 #include "engine/spec.h"
+#include "engine/users-take.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -62,8 +63,9 @@ static bool make_files(const struct berth_container_record *record, const struct
 }
 
 static bool write_config(struct berth_engine *engine, const struct berth_container_record *record,
-			 const struct berth_engine_files *files, const struct berth_engine_joined *joined, int root,
-			 int run_folder, const GArray *sources, GError **error)
+			 const struct berth_engine_files *files, const struct berth_engine_joined *joined,
+			 const struct berth_engine_users *users, int root, int run_folder, const GArray *sources,
+			 GError **error)
 {
 	g_autofree char *folder = g_build_filename(engine->options.exec_root, record->id, NULL);
 	const struct berth_spec_input input = {
@@ -75,6 +77,8 @@ static bool write_config(struct berth_engine *engine, const struct berth_contain
 		.seccomp = engine->seccomp,
 		.sources = sources,
 		.files = files->folder,
+		.user_namespace = users->path,
+		.map_files = users->files,
 		.pid_namespace = joined->pid,
 		.ipc_namespace = joined->ipc,
 		.shm = joined->shm,
@@ -131,6 +135,7 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 {
 	__attribute__((cleanup(berth_engine__files_clear))) struct berth_engine_files files = {0};
 	__attribute__((cleanup(berth_engine__joined_clear))) struct berth_engine_joined joined = {-1, -1};
+	__attribute__((cleanup(berth_engine__users_clear))) struct berth_engine_users users = {.fd = -1};
 	berth_fd root = -1;
 	berth_fd run_folder = berth_engine__run_folder(engine, container->id, true, error);
 
@@ -140,15 +145,18 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 	if (!berth_engine__network_prepare(engine, container, run_folder, error) ||
 	    !berth_engine__files_make(engine, container, &files, error) ||
 	    !berth_engine__join(engine, container->record, &joined, error) ||
-	    !berth_snapshot_mount(engine->snapshots, container->id, &root, error) ||
+	    !berth_engine__users_open(engine, container->record, run_folder, &users, error) ||
+	    !berth_snapshot_mount_as(engine->snapshots, container->id, users.fd >= 0 ? &users.owner : NULL, &root,
+				     error) ||
 	    !make_files(container->record, &files, root, run_folder, error))
 		return NULL;
 	BERTH_FAILPOINT("container.start.files");
 	g_autoptr(GArray) sources = NULL;
-	if (!berth_engine__volumes_mount(engine, container->record, &sources, error))
+	if (!berth_engine__volumes_mount(engine, container->record, users.fd >= 0 ? &users.owner : NULL, &sources,
+					 error))
 		return NULL;
 	g_autoptr(berth_monitor) monitor = NULL;
-	if (write_config(engine, container->record, &files, &joined, root, run_folder, sources, error)) {
+	if (write_config(engine, container->record, &files, &joined, &users, root, run_folder, sources, error)) {
 		BERTH_FAILPOINT("container.start.configured");
 		monitor = spawn(engine, container, root, run_folder, error);
 		BERTH_FAILPOINT("container.start.spawned");

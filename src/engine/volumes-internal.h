@@ -54,9 +54,9 @@ void berth_engine__volumes_let_go(struct berth_engine *engine, const struct bert
 // Removes the anonymous volumes of a container that did not come to be.
 void berth_engine__volumes_undo(struct berth_engine *engine, const struct berth_container_record *record);
 // Mounts the volumes of a container that is to be started. *ret_sources says what each of the record's mounts is made
-// from; an array of struct berth_spec_source that the caller frees.
+// from; an array of struct berth_spec_source that the caller frees. `owner`: its user namespace; NULL: the host's.
 bool berth_engine__volumes_mount(struct berth_engine *engine, const struct berth_container_record *record,
-				 GArray **ret_sources, GError **error);
+				 const struct berth_snapshot_owner *owner, GArray **ret_sources, GError **error);
 // The container has been made, or not: what its mounts were made from is not needed any more.
 void berth_engine__volumes_made(struct berth_engine *engine, const struct berth_container_record *record);
 void berth_engine__volume_mount_events(json_t *events, const struct berth_container_record *record, bool mount);

@@ -252,7 +252,7 @@ static bool mount_volume(struct berth_engine *engine, const char *id, const stru
 }
 
 static bool mount_image(struct berth_engine *engine, const char *id, const struct berth_container_mount *mount,
-			unsigned number, char **ret, GError **error)
+			unsigned number, const struct berth_snapshot_owner *owner, char **ret, GError **error)
 {
 	g_autoptr(GError) failure = NULL;
 	g_autofree char *top = berth_images_top_snapshot(engine->images, mount->image, &failure);
@@ -266,7 +266,7 @@ static bool mount_image(struct berth_engine *engine, const char *id, const struc
 	if (!top)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "image %s: it has no layers that could be mounted",
 				       mount->source);
-	if (!berth_snapshot_mount(engine->snapshots, top, &tree, error) ||
+	if (!berth_snapshot_mount_as(engine->snapshots, top, owner, &tree, error) ||
 	    !berth_volumes_point(engine->volumes, id, number, tree, mount->subpath ? &whole : ret, error))
 		return false;
 	if (!mount->subpath)
@@ -281,7 +281,7 @@ static void clear_source(void *data)
 }
 
 bool berth_engine__volumes_mount(struct berth_engine *engine, const struct berth_container_record *record,
-				 GArray **ret_sources, GError **error)
+				 const struct berth_snapshot_owner *owner, GArray **ret_sources, GError **error)
 {
 	g_autoptr(GArray) sources = g_array_new(FALSE, TRUE, sizeof(struct berth_spec_source));
 	bool done = true;
@@ -295,7 +295,7 @@ bool berth_engine__volumes_mount(struct berth_engine *engine, const struct berth
 		if (is_volume(mount))
 			done = mount_volume(engine, record->id, mount, i, source, error);
 		else if (is_image(mount))
-			done = mount_image(engine, record->id, mount, i, &source->path, error);
+			done = mount_image(engine, record->id, mount, i, owner, &source->path, error);
 		if (source->path)
 			BERTH_FAILPOINT("container.start.volume");
 	}

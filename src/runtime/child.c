@@ -218,7 +218,9 @@ static bool check_program(struct berth_setup *setup, GError **error)
 // As runc does. In one that was made beforehand it is up already.
 static void raise_loopback(const struct berth_setup *setup)
 {
-	bool beforehand = setup->create->network && *setup->create->network >= 0;
+	// Who joins other namespaces gets a new one (clone_process() in container.c).
+	bool joins = setup->joined_namespaces || berth_time_has_offsets(setup);
+	bool beforehand = setup->create->network && *setup->create->network >= 0 && !joins;
 
 	if (setup->new_namespaces & CLONE_NEWNET && (!beforehand || setup->new_namespaces & CLONE_NEWUSER))
 		berth_namespace_raise_loopback();

@@ -29,10 +29,12 @@ static bool copy_prepare(int folder, int parent, GError **error)
 	       berth_error_set_errno(error, errno, "note when the tree was copied");
 }
 
-static int copy_mount(const int *layers, size_t count, bool writable, GError **error)
+static int copy_mount(const int *layers, size_t count, bool writable, const struct berth_snapshot_owner *owner,
+		      GError **error)
 {
 	struct berth_mount_change change = {.set = writable ? 0 : MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
-	berth_fd tree = berth_mount_clone(layers[0], "fs", false, error);
+	berth_fd tree = owner ? berth_snapshot__map(layers[0], "fs", owner, error)
+			      : berth_mount_clone(layers[0], "fs", false, error);
 
 	(void) count; // the parents are in it
 	if (tree < 0 || !berth_mount_change(tree, &change, error))

@@ -28,8 +28,13 @@ struct berth_snapshot_driver {
 	// tells what was changed since.
 	bool (*prepare)(int folder, int parent, GError **error);
 	// Makes the tree's detached mount. `layers` are the folders of the snapshot and of its parents, nearest first.
-	int (*mount)(const int *layers, size_t count, bool writable, GError **error);
+	// `owner` (may be NULL): berth_snapshot_mount_as().
+	int (*mount)(const int *layers, size_t count, bool writable, const struct berth_snapshot_owner *owner,
+		     GError **error);
 };
+
+// A detached mount of the folder `name` in `folder` ("": of the folder itself) whose ids are mapped. -1 on failure.
+int berth_snapshot__map(int folder, const char *name, const struct berth_snapshot_owner *owner, GError **error);
 
 extern const struct berth_snapshot_driver berth_snapshot_overlay, berth_snapshot_copy;
 

@@ -10,13 +10,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 // Deviations from the plain format of layers (links to inodes, data elsewhere, moved folders) stay off, whatever the
 // kernel's defaults are: a layer must mean the same to everybody who reads its folder.
@@ -171,26 +175,74 @@ static bool open_layer(int folder, const char *name, int *ret, GError **error)
 	return *ret >= 0 || berth_error_set_errno(error, errno, "open a layer's folder %s", name);
 }
 
-static int overlay_mount(const int *folders, size_t count, bool writable, GError **error)
+static bool open_layers(const int *folders, size_t count, bool writable, struct layers *layers, GError **error)
 {
-	AUTO_LAYERS layers = {g_new(int, count + 1), 0, -1, -1};
 	size_t i = 0;
 
-	if (writable && (!open_layer(folders[i], "fs", &layers.upper, error) ||
-			 !open_layer(folders[i++], "work", &layers.work, error)))
-		return -1;
+	if (writable && (!open_layer(folders[i], "fs", &layers->upper, error) ||
+			 !open_layer(folders[i++], "work", &layers->work, error)))
+		return false;
 	for (; i < count; i++) {
-		if (!open_layer(folders[i], "fs", &layers.lower[layers.count], error))
-			return -1;
-		layers.count++;
+		if (!open_layer(folders[i], "fs", &layers->lower[layers->count], error))
+			return false;
+		layers->count++;
 	}
 	// The kernel wants something beneath the topmost folder: the last one's empty `base`.
-	if (layers.count < (writable ? 1 : 2)) {
-		if (!open_layer(folders[count - 1], "base", &layers.lower[layers.count], error))
-			return -1;
-		layers.count++;
+	if (layers->count < (writable ? 1 : 2)) {
+		if (!open_layer(folders[count - 1], "base", &layers->lower[layers->count], error))
+			return false;
+		layers->count++;
 	}
-	return mount_layers(&layers, error);
+	return true;
+}
+
+// The overlay makes files in its upper layer (deletions among them) as who mounts it: that has to be somebody whom the
+// map knows. The rights over files, which go with the change, are kept. All of this is the calling thread's alone.
+static int mount_as(const struct layers *layers, const struct berth_snapshot_owner *owner, GError **error)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct before[2], raised[2];
+	int fd = -1;
+
+	if (syscall(SYS_capget, &header, before) < 0) {
+		berth_error_set_errno(error, errno, "ask for the own capabilities");
+		return -1;
+	}
+	memcpy(raised, before, sizeof raised);
+	uid_t uid = (uid_t) setfsuid(owner->uid);
+	gid_t gid = (gid_t) setfsgid(owner->gid);
+	if (syscall(SYS_capset, &header, raised) == 0)
+		fd = mount_layers(layers, error);
+	else
+		berth_error_set_errno(error, errno, "keep the own capabilities");
+	setfsuid(uid);
+	setfsgid(gid);
+	syscall(SYS_capset, &header, before);
+	return fd;
+}
+
+static bool map_all(const int *folders, size_t count, const struct berth_snapshot_owner *owner, struct layers *ret,
+		    GError **error)
+{
+	for (; ret->count < count; ret->count++) {
+		ret->lower[ret->count] = berth_snapshot__map(folders[ret->count], "", owner, error);
+		if (ret->lower[ret->count] < 0)
+			return false;
+	}
+	return true;
+}
+
+static int overlay_mount(const int *folders, size_t count, bool writable, const struct berth_snapshot_owner *owner,
+			 GError **error)
+{
+	AUTO_LAYERS layers = {g_new(int, count + 1), 0, -1, -1};
+	AUTO_LAYERS mapped = {g_new(int, count), 0, -1, -1};
+
+	if (owner && !map_all(folders, count, owner, &mapped, error))
+		return -1;
+	if (!open_layers(owner ? mapped.lower : folders, count, writable, &layers, error))
+		return -1;
+	return owner ? mount_as(&layers, owner, error) : mount_layers(&layers, error);
 }
 
 static bool make_inner(int folder, const char *name, mode_t mode, GError **error)
@@ -247,7 +299,7 @@ static bool try_it(int folder, GError **error)
 	    mkdirat(content, "folder", 0700) < 0)
 		return berth_error_set_errno(error, errno, "make files");
 	int folders[] = {upper, lower};
-	if ((tree = overlay_mount(folders, G_N_ELEMENTS(folders), true, error)) < 0)
+	if ((tree = overlay_mount(folders, G_N_ELEMENTS(folders), true, NULL, error)) < 0)
 		return false;
 	berth_fd top = openat(upper, "fs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return check_whiteouts(tree, top, error);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/moment.h"
+#include "sys/mount.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -329,7 +330,22 @@ static void close_all(int *layers, size_t count)
 	g_free(layers);
 }
 
+int berth_snapshot__map(int folder, const char *name, const struct berth_snapshot_owner *owner, GError **error)
+{
+	berth_fd tree = berth_mount_clone(folder, name, false, error);
+
+	if (tree < 0 || !berth_mount_map_ids(tree, owner->user_namespace, false, error))
+		return -1;
+	return berth_fd_steal(&tree);
+}
+
 bool berth_snapshot_mount(struct berth_snapshots *snapshots, const char *id, int *ret_tree_fd, GError **error)
+{
+	return berth_snapshot_mount_as(snapshots, id, NULL, ret_tree_fd, error);
+}
+
+bool berth_snapshot_mount_as(struct berth_snapshots *snapshots, const char *id,
+			     const struct berth_snapshot_owner *owner, int *ret_tree_fd, GError **error)
 {
 	g_auto(GStrv) chain = NULL;
 	bool writable;
@@ -345,7 +361,7 @@ bool berth_snapshot_mount(struct berth_snapshots *snapshots, const char *id, int
 	int *layers = g_new(int, length);
 	while (count < length && (layers[count] = open_folder(snapshots, chain[count], error)) >= 0)
 		count++;
-	*ret_tree_fd = count == length ? snapshots->driver->mount(layers, count, writable, error) : -1;
+	*ret_tree_fd = count == length ? snapshots->driver->mount(layers, count, writable, owner, error) : -1;
 	close_all(layers, count);
 	if (*ret_tree_fd < 0)
 		g_prefix_error(error, "mount snapshot %s: ", id);

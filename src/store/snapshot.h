@@ -51,6 +51,15 @@ bool berth_snapshot_exists(struct berth_snapshots *snapshots, const char *id);
 // Mounts it, detached: a descriptor for move_mount(2) and for openat2(2) beneath it. Writable if active, else
 // read-only. The mount goes when the last descriptor and the last namespace that has it do.
 bool berth_snapshot_mount(struct berth_snapshots *snapshots, const char *id, int *ret_tree_fd, GError **error);
+// As whom a container's user namespace knows the ids of its files: those on disk are the container's own, and a mount
+// shows them as the host's ids of that namespace (idmapped mounts), so nothing is ever re-owned.
+struct berth_snapshot_owner {
+	int user_namespace; // a descriptor
+	uint32_t uid, gid; // on the host, of the namespace's root
+};
+// The same, mapped (`owner` NULL: as above). BERTH_ERROR_NOT_IMPLEMENTED: kernel or file system do not map ids.
+bool berth_snapshot_mount_as(struct berth_snapshots *snapshots, const char *id,
+			     const struct berth_snapshot_owner *owner, int *ret_tree_fd, GError **error);
 // The folder that an active snapshot's own content goes to, for unpacking: the layer's with overlay, the whole tree's
 // with copy; berth_snapshots_whiteouts() says how deletions are written there.
 int berth_snapshot_open_content(struct berth_snapshots *snapshots, const char *id, GError **error);

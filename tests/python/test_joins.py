@@ -18,6 +18,7 @@ def test_pid(engine, run, create):
     joiner = run("exec sleep 601", pid_mode="container:donor", name="joiner")
     assert joiner.attrs["HostConfig"]["PidMode"] == f"container:{donor.id}"
     assert namespace(donor, "pid") == namespace(joiner, "pid") != os.stat("/proc/self/ns/pid").st_ino
+    assert b"UP" in run("ip link show lo", pid_mode="container:donor", detach=False)  # its own network is whole
     seen = run("ps -o args", pid_mode="container:donor", detach=False).decode()
     assert "sleep 600" in seen and "sleep 601" in seen
     # The whole namespace ends with its first process.

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container's ids of the host, and its user namespace.
+#pragma once
+
+#include "engine/internal.h"
+
+// Gives the container its ids, if its host configuration asks for some: those of no other container that there is. They
+// are its own as long as it is in the table. engine->lock is held, the container is not in the table yet.
+bool berth_engine__users_take(struct berth_engine *engine, struct berth_container_record *record, GError **error);
+
+// The user namespace of a run.
+struct berth_engine_users {
+	int fd; // -1: the host's
+	char *path; // by which the monitor reaches it
+	struct berth_snapshot_owner owner; // of what is mounted for it
+	bool files; // what lies in the run folder can be mapped, too
+};
+bool berth_engine__users_open(struct berth_engine *engine, const struct berth_container_record *record, int run_folder,
+			      struct berth_engine_users *ret, GError **error);
+void berth_engine__users_clear(struct berth_engine_users *users);
