@@ -158,6 +158,7 @@ static struct berth_engine *open_engine(const struct daemon_options *options, GE
 		.init_program = init,
 		.snapshot_driver = options->storage_driver,
 		.cgroup_parent = options->cgroup_parent,
+		.userns = options->userns,
 		.log_driver = options->log_driver,
 		.log_options = options->log_options,
 		.labels = options->labels,

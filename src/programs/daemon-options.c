@@ -114,6 +114,9 @@ static const struct berth_flag flags[] = {
 	 "Storage driver: overlay or copy (default: what the data root can do)", GIVEN(storage_driver)},
 	{"userland-proxy", 0, BERTH_FLAG_SWITCH, AT(userland_proxy), NULL,
 	 "Must be false: ports are published without a process for each", GIVEN(userland_proxy)},
+	{"userns", 0, BERTH_FLAG_TEXT, AT(userns), "mode",
+	 "User namespace of containers that do not say: host, or auto (ids of its own for each)", .fallback = "host",
+	 GIVEN(userns)},
 	{"validate", 0, BERTH_FLAG_SWITCH, AT(validate), NULL, "Check the configuration and exit"},
 	{"version", 'v', BERTH_FLAG_SWITCH, AT(version), NULL, "Print the version and exit"},
 	{0},
@@ -168,6 +171,7 @@ static const struct key {
 	{"registry-mirrors", JSON_ARRAY, "registry-mirror", AT(given.registry_mirrors)},
 	{"storage-driver", JSON_STRING, "storage-driver", AT(given.storage_driver)},
 	{"userland-proxy", JSON_TRUE, "userland-proxy", AT(given.userland_proxy)},
+	{"userns", JSON_STRING, "userns", AT(given.userns)},
 };
 
 void daemon_options_clear(struct daemon_options *options)
@@ -373,6 +377,9 @@ static bool check(const struct daemon_options *options, GError **error)
 				       options->downloads > BERTH_LIMIT_TRANSFERS ? "--max-concurrent-downloads"
 										  : "--max-concurrent-uploads",
 				       BERTH_LIMIT_TRANSFERS);
+	if (strcmp(options->userns, "host") != 0 && strcmp(options->userns, "auto") != 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "--userns: \"%s\" is neither host nor auto",
+				       options->userns);
 	for (char **label = options->labels; label && *label; label++)
 		if (!strchr(*label, '=') || **label == '=')
 			return berth_error_set(error, BERTH_ERROR_INVALID, "--label: \"%s\" is not key=value", *label);

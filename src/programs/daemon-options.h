@@ -12,7 +12,7 @@ struct daemon_options {
 	char **hosts;
 	char *group, *data_root, *exec_root, *pidfile;
 	char *log_level, *log_format;
-	char *storage_driver, *cgroup_parent, *log_driver;
+	char *storage_driver, *cgroup_parent, *log_driver, *userns;
 	char **log_options, **labels;
 	char *init_path, *monitor_path;
 	char **default_ulimits, **runtimes; // refused when set
@@ -26,7 +26,7 @@ struct daemon_options {
 	bool debug, insecure_tcp, validate, version, describe_api;
 	struct {
 		bool config_file, hosts, group, data_root, exec_root, pidfile, log_level, log_format, storage_driver,
-			cgroup_parent, log_driver, log_options, labels, init_path, debug, insecure_tcp,
+			cgroup_parent, userns, log_driver, log_options, labels, init_path, debug, insecure_tcp,
 			insecure_registries, registry_mirrors, registry_certificates, downloads, uploads, bridge, bip,
 			fixed_cidr, fixed_cidr_v6, host_address, published_ports, address_pools, dns, dns_options,
 			dns_search, host_gateway, mtu, icc, ipv6, ip_forward, ip_masq, iptables, ip6tables,

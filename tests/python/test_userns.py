@@ -204,3 +204,25 @@ def test_data_is_out_of_reach(engine, run):
     for folder, _, files in os.walk(f"{engine.folder}/data/snapshots/{container.id}"):
         for name in files:
             assert os.lstat(os.path.join(folder, name)).st_uid < 65536
+
+
+def test_as_the_default(engine, run):
+    """The engine's setting: what cannot have one of its own says so, and is in the host's."""
+    engine.stop()
+    engine.start("--userns", "auto")
+    client = engine.client()
+    try:
+        container = client.containers.run("busybox", ["sleep", "600"], network_mode="none", detach=True)
+        assert map_of(container)[0][2] == 65536
+        container.reload()
+        assert container.attrs["HostConfig"]["UsernsMode"] == "auto"
+        other = client.containers.run("busybox", ["sleep", "600"], network_mode="host", detach=True)
+        other.reload()
+        assert other.attrs["HostConfig"]["UsernsMode"] == "host" and map_of(other)[0][2] == 4294967295
+        answer = client.api._post_json(client.api._url("/containers/create"), data={
+            "Image": "busybox", "HostConfig": {"Privileged": True, "NetworkMode": "none"}}).json()
+        assert "The container is in the host's user namespace: privileged mode" in answer["Warnings"][0]
+    finally:
+        engine.restart()
+    done = subprocess.run(engine.arguments() + ["--userns", "some"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and '--userns: "some" is neither host nor auto' in done.stderr
