@@ -8,13 +8,29 @@
 
 struct berth_api;
 
+struct berth_api_socket {
+	int fd; // listening: unix or TCP
+	bool tls; // spoken on it
+};
+
+// Files of PEM.
+struct berth_api_tls {
+	const char *authorities; // clients need a certificate of theirs; NULL: they need none
+	const char *certificate, *key; // the engine's
+};
+
 struct berth_api_options {
-	const int *sockets; // listening: unix or TCP; taken over
+	const struct berth_api_socket *sockets; // taken over
 	size_t socket_count;
+	struct berth_api_tls tls; // for those that speak it
 };
 struct berth_api *berth_api_start(struct berth_engine *engine, const struct berth_api_options *options, GError **error);
 // Stops accepting, lets requests end (two seconds), cuts streams off. False: some requests are still at work in the
 // engine; the caller must not close the engine beneath them but end the process.
 bool berth_api_stop(struct berth_api *api);
+// Reads the certificates again, for connections that come later. False: those from before hold.
+bool berth_api_reload_tls(struct berth_api *api, const struct berth_api_tls *files, GError **error);
+// Serves metrics for Prometheus, and nothing else, on a listening socket (taken over).
+bool berth_api_serve_metrics(struct berth_api *api, int socket, GError **error);
 // Prints the routes as Markdown, for docs/api.md.
 void berth_api_describe(GString *out);

@@ -5,6 +5,7 @@
 // `failed` between them; everything of the answer is written before `begun` or `ended` is set and only read after.
 #pragma once
 
+#include "api/connection.h"
 #include "api/request.h"
 
 #include <pthread.h>
@@ -19,6 +20,10 @@ struct berth_request {
 	char *method, *path, *argument;
 	char *content_type;
 	char *registry_auth; // a secret
+	char *uri; // as the client wrote it
+	const struct berth_peer *peer; // by its certificate; the connection's
+	GHashTable *sent_headers; // of the request: kept where plugins are asked about it
+	char **authorized; // the plugins that have allowed it, and are asked about its answer
 	GHashTable *query; // name -> GPtrArray of its values, which ends with NULL
 	GByteArray *body; // NUL-terminated; the NUL is not counted
 	GError *refusal; // found while the head was read
@@ -69,3 +74,10 @@ void berth_request_leave(struct berth_request *request);
 bool berth_stream_wait(struct berth_request *request);
 // Reads what the handler wrote: more than 0 bytes, 0 at the end, -1 when the handler failed or the client left.
 ssize_t berth_stream_read(struct berth_request *request, void *data, size_t size);
+
+// authorize.c. Whether plugins are asked at all; then the head's headers are kept.
+void berth_authorize_begin(struct berth_request *request, struct MHD_Connection *connection);
+// Asks about the request, with its body if there is one; what they refuse becomes request->refusal.
+void berth_authorize_request(struct berth_request *request);
+// Asks about the answer; one that is refused is replaced. False: it was.
+bool berth_authorize_answer(struct berth_request *request);

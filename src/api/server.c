@@ -8,6 +8,7 @@
 #include "api/api.h"
 
 #include "api/request-internal.h"
+#include "api/tls.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
@@ -27,11 +28,15 @@
 #define READ_BLOCK (256 << 10) // of a body whose size is known
 #define DRAIN_LIMIT (1 << 20) // of a body that is read only to be thrown away
 #define STOP_SECONDS 2
+#define METRICS_SECONDS 10 // of a connection that asks for metrics
+#define METRICS_CONNECTIONS 32
 #define CONNECTION_MEMORY (BERTH_LIMIT_REQUEST_HEADER + (32 << 10)) // the head's limit and room for the answer's
 
 struct berth_api {
 	struct berth_engine *engine;
 	GPtrArray *daemons; // struct MHD_Daemon *
+	struct berth_connections connections;
+	struct berth_tls_server *tls; // NULL: no socket speaks it
 	pthread_mutex_t lock;
 	pthread_cond_t idle; // `busy` or `threads` went down
 	unsigned busy; // requests that have no answer yet
@@ -261,6 +266,11 @@ static struct MHD_Response *make_response(struct berth_request *request, bool st
 
 static enum MHD_Result answer(struct berth_request *request, struct MHD_Connection *connection, bool streams)
 {
+	if (request->authorized && !berth_authorize_answer(request)) {
+		if (streams)
+			berth_request_leave(request);
+		streams = false;
+	}
 	struct MHD_Response *response = make_response(request, streams);
 
 	if (streams)
@@ -302,6 +312,8 @@ static enum MHD_Result finish(struct berth_request *request, struct MHD_Connecti
 
 	if (!threaded && !request->refusal)
 		check_body(request, &request->refusal);
+	if (!threaded && !request->refusal)
+		berth_authorize_request(request);
 	if (!threaded && !request->refusal && (request->route->flags & BERTH_ROUTE_STREAM))
 		threaded = start_handler(request, &request->refusal);
 	if (threaded) {
@@ -337,32 +349,46 @@ static bool has_long_body(struct MHD_Connection *connection)
 	       (length && g_ascii_strtoull(length, NULL, 10) > DRAIN_LIMIT);
 }
 
-static enum MHD_Result begin(struct berth_api *api, struct MHD_Connection *connection, const char *url,
-			     const char *method, void **closure)
+// The first that is known of a request: its URI, as it came.
+static void *on_uri(void *data, const char *uri, G_GNUC_UNUSED struct MHD_Connection *connection)
 {
+	struct berth_api *api = data;
 	struct berth_request *request = berth_request_new(api, api->engine);
 
-	*closure = request;
+	request->uri = g_strdup(uri);
+	return request;
+}
+
+static enum MHD_Result begin(struct berth_request *request, struct MHD_Connection *connection, const char *url,
+			     const char *method)
+{
 	request->method = g_strdup(method);
 	request->path = g_strdup(url);
 	request->waited_for = true;
-	count(api, &api->busy, 1);
+	request->peer = berth_connection_peer(berth_connection_of(connection));
+	berth_connection_set_busy(connection, true);
+	count(request->api, &request->api->busy, 1);
 	read_head(request, connection, url);
-	if (!request->refusal && (request->route->flags & BERTH_ROUTE_UPLOAD))
-		start_handler(request, &request->refusal);
+	if (!request->refusal && berth_engine_authorizes(request->engine))
+		berth_authorize_begin(request, connection);
+	if (!request->refusal && (request->route->flags & BERTH_ROUTE_UPLOAD)) {
+		berth_authorize_request(request);
+		if (!request->refusal)
+			start_handler(request, &request->refusal);
+	}
 	if (request->refusal && has_long_body(connection))
 		return finish(request, connection);
 	return MHD_YES;
 }
 
-static enum MHD_Result on_access(void *data, struct MHD_Connection *connection, const char *url, const char *method,
-				 G_GNUC_UNUSED const char *http_version, const char *upload, size_t *upload_size,
-				 void **closure)
+static enum MHD_Result on_access(G_GNUC_UNUSED void *data, struct MHD_Connection *connection, const char *url,
+				 const char *method, G_GNUC_UNUSED const char *http_version, const char *upload,
+				 size_t *upload_size, void **closure)
 {
 	struct berth_request *request = *closure;
 
-	if (!request)
-		return begin(data, connection, url, method, closure);
+	if (!request->method)
+		return begin(request, connection, url, method);
 	if (*upload_size == 0)
 		return finish(request, connection);
 	collect(request, upload, *upload_size);
@@ -370,7 +396,7 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *connection, 
 	return MHD_YES;
 }
 
-static void on_completed(G_GNUC_UNUSED void *data, G_GNUC_UNUSED struct MHD_Connection *connection, void **closure,
+static void on_completed(G_GNUC_UNUSED void *data, struct MHD_Connection *connection, void **closure,
 			 G_GNUC_UNUSED enum MHD_RequestTerminationCode code)
 {
 	struct berth_request *request = *closure;
@@ -378,6 +404,7 @@ static void on_completed(G_GNUC_UNUSED void *data, G_GNUC_UNUSED struct MHD_Conn
 	if (!request)
 		return;
 	*closure = NULL;
+	berth_connection_set_busy(connection, false);
 	settle(request);
 	berth_request_leave(request);
 	berth_request_unref(request);
@@ -390,6 +417,40 @@ static void G_GNUC_PRINTF(2, 0) on_log(G_GNUC_UNUSED void *data, const char *for
 	g_debug("HTTP: %s", text);
 }
 
+// One that listens itself, or gets its connections from the TLS server.
+static struct MHD_Daemon *start_daemon(struct berth_api *api, const struct berth_api_socket *socket)
+{
+	return MHD_start_daemon(
+		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
+			MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG | (socket->tls ? MHD_USE_NO_LISTEN_SOCKET : 0),
+		0, NULL, NULL, on_access, api, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, api, MHD_OPTION_NOTIFY_CONNECTION, berth_connections_notify, &api->connections,
+		MHD_OPTION_URI_LOG_CALLBACK, on_uri, api, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned) BERTH_LIMIT_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned) BERTH_LIMIT_CONNECTIONS, MHD_OPTION_THREAD_STACK_SIZE,
+		(size_t) STACK_SIZE, socket->tls ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, socket->fd,
+		MHD_OPTION_END);
+}
+
+// Takes the socket over.
+static bool add_socket(struct berth_api *api, const struct berth_api_socket *socket, const struct berth_api_tls *files,
+		       GError **error)
+{
+	int fd = socket->fd;
+
+	if (socket->tls && !api->tls && !(api->tls = berth_tls_server_new(files, error))) {
+		close(fd);
+		return false;
+	}
+	struct MHD_Daemon *daemon = start_daemon(api, socket);
+	if (!daemon) {
+		close(fd);
+		return berth_error_set(error, BERTH_ERROR_INTERNAL, "starting the HTTP server on a socket: failed");
+	}
+	g_ptr_array_add(api->daemons, daemon);
+	return !socket->tls || berth_tls_server_listen(api->tls, fd, daemon, &api->connections, error);
+}
+
 struct berth_api *berth_api_start(struct berth_engine *engine, const struct berth_api_options *options, GError **error)
 {
 	struct berth_api *api = g_new0(struct berth_api, 1);
@@ -397,30 +458,65 @@ struct berth_api *berth_api_start(struct berth_engine *engine, const struct bert
 
 	api->engine = engine;
 	api->daemons = g_ptr_array_new();
+	berth_connections_init(&api->connections);
 	pthread_mutex_init(&api->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&api->idle, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	for (size_t i = 0; i < options->socket_count; i++) {
-		struct MHD_Daemon *daemon = MHD_start_daemon(
-			MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
-				MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG,
-			0, NULL, NULL, on_access, api, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-			MHD_OPTION_LISTEN_SOCKET, options->sockets[i], MHD_OPTION_NOTIFY_COMPLETED, on_completed, api,
-			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-			(unsigned) BERTH_LIMIT_CONNECTIONS, MHD_OPTION_THREAD_STACK_SIZE, (size_t) STACK_SIZE,
-			MHD_OPTION_END);
-		if (!daemon) {
-			for (size_t left = i; left < options->socket_count; left++)
-				close(options->sockets[left]);
-			berth_api_stop(api);
-			berth_error_set(error, BERTH_ERROR_INTERNAL, "starting the HTTP server on a socket: failed");
-			return NULL;
-		}
-		g_ptr_array_add(api->daemons, daemon);
+		if (add_socket(api, &options->sockets[i], &options->tls, error))
+			continue;
+		for (size_t left = i + 1; left < options->socket_count; left++)
+			close(options->sockets[left].fd);
+		berth_api_stop(api);
+		return NULL;
 	}
 	return api;
+}
+
+bool berth_api_reload_tls(struct berth_api *api, const struct berth_api_tls *files, GError **error)
+{
+	return !api->tls || berth_tls_server_reload(api->tls, files, error);
+}
+
+// Metrics
+
+static enum MHD_Result on_metrics(void *data, struct MHD_Connection *connection, const char *url, const char *method,
+				  G_GNUC_UNUSED const char *version, G_GNUC_UNUSED const char *upload,
+				  G_GNUC_UNUSED size_t *upload_size, G_GNUC_UNUSED void **closure)
+{
+	struct berth_api *api = data;
+	bool found = strcmp(url, "/metrics") == 0, get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	GString *text = g_string_new(NULL);
+
+	if (found && get)
+		berth_engine_metrics(api->engine, text);
+	else
+		g_string_assign(text, found ? "GET is all there is\n" : "page not found: it is /metrics\n");
+	size_t length = text->len;
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer_with_free_callback(length, g_string_free(text, FALSE), g_free);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+	enum MHD_Result queued = MHD_queue_response(connection, !found ? 404 : get ? 200 : 405, response);
+	MHD_destroy_response(response);
+	return queued;
+}
+
+bool berth_api_serve_metrics(struct berth_api *api, int socket, GError **error)
+{
+	struct MHD_Daemon *daemon = MHD_start_daemon(
+		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+		on_metrics, api, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned) METRICS_SECONDS, MHD_OPTION_CONNECTION_LIMIT, (unsigned) METRICS_CONNECTIONS,
+		MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_END);
+
+	if (!daemon) {
+		close(socket);
+		return berth_error_set(error, BERTH_ERROR_INTERNAL, "starting the HTTP server for metrics: failed");
+	}
+	g_ptr_array_add(api->daemons, daemon);
+	return true;
 }
 
 // Waits until *counter is 0, at most STOP_SECONDS.
@@ -440,6 +536,8 @@ static bool wait_for_none(struct berth_api *api, const unsigned *counter)
 
 bool berth_api_stop(struct berth_api *api)
 {
+	if (api->tls)
+		berth_tls_server_quiesce(api->tls);
 	for (guint i = 0; i < api->daemons->len; i++) {
 		int socket = MHD_quiesce_daemon(api->daemons->pdata[i]);
 		berth_fd_clear(&socket);
@@ -451,8 +549,9 @@ bool berth_api_stop(struct berth_api *api)
 	for (guint i = 0; i < api->daemons->len; i++)
 		MHD_stop_daemon(api->daemons->pdata[i]);
 	g_ptr_array_set_size(api->daemons, 0);
-	if (!wait_for_none(api, &api->threads))
+	if (!wait_for_none(api, &api->threads) || (api->tls && !berth_tls_server_free(api->tls)))
 		return false;
+	berth_connections_clear(&api->connections);
 	g_ptr_array_unref(api->daemons);
 	pthread_mutex_destroy(&api->lock);
 	pthread_cond_destroy(&api->idle);

@@ -114,7 +114,10 @@
 
 // Engine API
 #define BERTH_LIMIT_REQUEST_HEADER (64 << 10)
-#define BERTH_LIMIT_CONNECTIONS 4096
+#define BERTH_LIMIT_CONNECTIONS 4096 // of one socket; near it, those that wait longest are ended
+#define BERTH_LIMIT_IDLE_SECONDS 600 // for which one may wait for a request, or its rest
+#define BERTH_LIMIT_HANDSHAKES 256 // of TLS at once: clients that nobody knows yet
+#define BERTH_LIMIT_HANDSHAKE_SECONDS 10
 
 // Files of a container that the engine reads
 #define BERTH_LIMIT_PASSWD (1 << 20) // /etc/passwd and /etc/group

@@ -2,6 +2,8 @@
 // Help texts and the search in the tables of commands.
 #include "cli/command.h"
 
+#include "base/near.h"
+
 #include <string.h>
 
 #define NEAR 2 // edits between a mistyped name and one that is suggested
@@ -29,33 +31,9 @@ const struct berth_command *berth_command_find(char *const *names, size_t *ret_u
 	return found;
 }
 
-// Edits (insert, delete, replace, swap of neighbours) between two short names.
-static unsigned distance(const char *a, const char *b)
-{
-	enum { MOST = 32 };
-	unsigned rows[MOST + 1][MOST + 1];
-	size_t n = strlen(a), m = strlen(b);
-
-	if (n > MOST || m > MOST)
-		return MOST;
-	for (size_t i = 0; i <= n; i++)
-		for (size_t j = 0; j <= m; j++) {
-			if (i == 0 || j == 0) {
-				rows[i][j] = (unsigned) (i + j);
-				continue;
-			}
-			unsigned best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-			best = MIN(best, MIN(rows[i - 1][j], rows[i][j - 1]) + 1);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				best = MIN(best, rows[i - 2][j - 2] + 1);
-			rows[i][j] = best;
-		}
-	return rows[n][m];
-}
-
 static bool is_near(const char *name, const char *other)
 {
-	return distance(name, other) <= MIN(NEAR, strlen(other) / 2) ||
+	return berth_near_distance(name, other) <= MIN(NEAR, strlen(other) / 2) ||
 	       (strlen(name) > 1 && g_str_has_prefix(other, name));
 }
 

@@ -178,8 +178,18 @@ static void undo(struct berth_engine *engine, struct berth_engine_container *con
 	pthread_mutex_unlock(&engine->lock);
 }
 
-struct api_container_created *berth_engine_container_create(struct berth_engine *engine, const char *name,
-							    const struct api_container_create *create, GError **error)
+// What is asked for, with what the engine gives where nothing is: the caller frees its host_config.
+static bool add_defaults(struct berth_engine *engine, const struct api_container_create *create,
+			 struct api_container_create *ret, GError **error)
+{
+	*ret = *create;
+	ret->host_config = create->host_config ? berth_document_copy(&api_host_config_document, create->host_config)
+					       : berth_document_new(&api_host_config_document);
+	return berth_engine__defaults_apply(&engine->options.defaults, ret->host_config, error);
+}
+
+static struct api_container_created *create_container(struct berth_engine *engine, const char *name,
+						      const struct api_container_create *create, GError **error)
 {
 	g_autofree char *top = NULL;
 	g_auto(GStrv) warnings = NULL;
@@ -210,5 +220,19 @@ struct api_container_created *berth_engine_container_create(struct berth_engine 
 	struct api_container_created *created = berth_document_new(&api_container_created_document);
 	created->id = g_strdup(container->id);
 	created->warnings = g_steal_pointer(&warnings);
+	return created;
+}
+
+struct api_container_created *berth_engine_container_create(struct berth_engine *engine, const char *name,
+							    const struct api_container_create *create, GError **error)
+{
+	int64_t began = g_get_monotonic_time();
+	struct api_container_create complete;
+
+	bool fine = add_defaults(engine, create, &complete, error);
+	struct api_container_created *created = fine ? create_container(engine, name, &complete, error) : NULL;
+	api_host_config_free(complete.host_config);
+	if (created)
+		berth_engine__count_action(engine, BERTH_ACTION_CREATE, began);
 	return created;
 }

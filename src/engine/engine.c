@@ -34,6 +34,22 @@ static void copy_network_options(struct berth_engine_network_options *options)
 	options->cni_programs = g_strdupv((char **) options->cni_programs);
 }
 
+static void copy_defaults(struct berth_engine_defaults *defaults)
+{
+	defaults->ulimits = g_strdupv((char **) defaults->ulimits);
+	defaults->ipc_mode = g_strdup(defaults->ipc_mode);
+	defaults->cgroupns_mode = g_strdup(defaults->cgroupns_mode);
+	defaults->seccomp = g_strdup(defaults->seccomp);
+}
+
+static void free_defaults(struct berth_engine_defaults *defaults)
+{
+	g_strfreev((char **) defaults->ulimits);
+	g_free((char *) defaults->ipc_mode);
+	g_free((char *) defaults->cgroupns_mode);
+	g_free((char *) defaults->seccomp);
+}
+
 static void free_network_options(struct berth_engine_network_options *options)
 {
 	g_free((char *) options->bridge_address);
@@ -73,9 +89,15 @@ static void copy_options(struct berth_engine *engine, const struct berth_engine_
 			},
 		.network = options->network,
 		.plugin_folders = g_strdupv((char **) options->plugin_folders),
+		.defaults = options->defaults,
 		.debug = options->debug,
+		.stop_containers = options->stop_containers,
+		.shutdown_timeout = options->shutdown_timeout,
+		.authorization = g_strdupv((char **) options->authorization),
+		.warnings = g_strdupv((char **) options->warnings),
 	};
 	copy_network_options(&engine->options.network);
+	copy_defaults(&engine->options.defaults);
 }
 
 static void free_options(struct berth_engine_options *options)
@@ -93,7 +115,10 @@ static void free_options(struct berth_engine_options *options)
 	g_strfreev((char **) options->registries.insecure);
 	g_strfreev((char **) options->registries.mirrors);
 	g_strfreev((char **) options->registries.certificates);
+	g_strfreev((char **) options->authorization);
+	g_strfreev((char **) options->warnings);
 	free_network_options(&options->network);
+	free_defaults(&options->defaults);
 }
 
 // The engine's id is made once per data root.
@@ -172,6 +197,8 @@ static struct berth_engine *new_engine(const struct berth_engine_options *option
 	engine->networks_by_id =
 		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) berth_engine__network_unref);
 	engine->networks_by_name = g_hash_table_new(g_str_hash, g_str_equal);
+	engine->retired = g_ptr_array_new_with_free_func((GDestroyNotify) berth_registries_free);
+	engine->metrics = berth_metrics_new();
 	engine->workers = berth_workers_new(WORKERS);
 	return engine;
 }
@@ -245,6 +272,7 @@ void berth_engine_close(struct berth_engine *engine)
 	g_clear_pointer(&engine->seccomp, berth_seccomp_profile_free);
 	g_clear_pointer(&engine->images, berth_images_free);
 	g_clear_pointer(&engine->registries, berth_registries_free);
+	g_ptr_array_unref(engine->retired);
 	g_clear_pointer(&engine->store, berth_store_free);
 	berth_fd_clear(&engine->exec_folder);
 	berth_fd_clear(&engine->containers_folder);
@@ -253,6 +281,7 @@ void berth_engine_close(struct berth_engine *engine)
 	pthread_cond_destroy(&engine->has_left);
 	pthread_mutex_destroy(&engine->events_lock);
 	pthread_mutex_destroy(&engine->lock);
+	berth_metrics_free(engine->metrics);
 	free_options(&engine->options);
 	g_free(engine->containers_path);
 	g_free(engine->cache_path);

@@ -34,6 +34,15 @@ struct berth_engine_network_options {
 	char *const *cni_folders, *const *cni_programs; // of CNI's configurations and plugins; NULL: the usual ones
 };
 
+// What containers get that say nothing of it. Zeroed: as it is by default.
+struct berth_engine_defaults {
+	char *const *ulimits; // "nofile=1024:2048"
+	int64_t shm_size; // bytes; 0: 64 MiB
+	const char *ipc_mode, *cgroupns_mode; // NULL: private
+	const char *seccomp; // text of a profile, or "unconfined"; NULL: the builtin one
+	bool init, no_new_privileges;
+};
+
 struct berth_engine_options {
 	const char *data_root; // /var/lib/berth
 	const char *exec_root; // /run/berth
@@ -48,7 +57,12 @@ struct berth_engine_options {
 	struct berth_registries_options registries;
 	struct berth_engine_network_options network;
 	char *const *plugin_folders; // where Docker's plugins are found, sockets in the first; NULL: Docker's
+	struct berth_engine_defaults defaults;
 	bool debug;
+	bool stop_containers; // the engine stops them before it ends; for info, and for the event of a reload
+	int64_t shutdown_timeout; // seconds; for that event
+	char *const *authorization; // plugins that are asked about each request, in this order
+	char *const *warnings; // for info
 };
 
 struct berth_engine *berth_engine_open(const struct berth_engine_options *options, GError **error);
@@ -57,7 +71,39 @@ void berth_engine_start_containers(struct berth_engine *engine);
 // Ends the engine's threads; containers go on. Waiting calls (wait, logs, events) return BERTH_ERROR_CANCELED.
 void berth_engine_close(struct berth_engine *engine);
 
+// engine/reload.c. Takes over what may change as the engine runs (labels, registries, debug, stop_containers,
+// shutdown_timeout, authorization) and tells it as the event `reload`. False: nothing has changed.
+bool berth_engine_reload(struct berth_engine *engine, const struct berth_engine_options *options, GError **error);
+// engine/shutdown.c. Stops all containers at once, each within its own stop timeout; one that has none gets `timeout`
+// seconds at most. They are started again with the engine, if their restart policy says so.
+void berth_engine_stop_containers(struct berth_engine *engine, int64_t timeout);
+// Waits until the engine's locks are free: it is alive. For the watchdog.
+void berth_engine_touch(struct berth_engine *engine);
+
 struct berth_images *berth_engine_images(struct berth_engine *engine); // borrowed
+
+// engine/authorize.c: plugins that are asked about requests and answers (AuthZPlugin). One that does not answer, or not
+// as it should, has said no.
+struct berth_authorization {
+	const char *user, *user_method; // of the client's certificate, and "TLS"; NULL: unknown
+	char *const *certificates; // PEM; NULL: none
+	const char *method, *uri;
+	GHashTable *headers; // text by text
+	const void *body; // NULL: it is not shown
+	size_t length;
+};
+// Whether any is asked at all. `authorized` in the others is what the plugins that were asked about a request are
+// asked about its answer, too: a new array, which the caller frees with g_strfreev().
+bool berth_engine_authorizes(struct berth_engine *engine);
+// FORBIDDEN: "authorization denied by plugin x: …"
+bool berth_engine_authorize(struct berth_engine *engine, const struct berth_authorization *request, char ***ret_plugins,
+			    GError **error);
+bool berth_engine_authorize_answer(struct berth_engine *engine, char *const *plugins,
+				   const struct berth_authorization *request, unsigned status, GHashTable *headers,
+				   const void *body, size_t length, GError **error);
+
+// engine/metrics.c: what Prometheus asks for, in its text format.
+void berth_engine_metrics(struct berth_engine *engine, GString *out);
 
 // engine/registries.c
 struct berth_registries *berth_engine_registries(struct berth_engine *engine); // borrowed

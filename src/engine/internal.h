@@ -35,6 +35,7 @@ struct berth_networks;
 struct berth_plugins;
 struct berth_run_network;
 struct berth_exec_table;
+struct berth_metrics;
 
 struct berth_engine {
 	struct berth_engine_options options; // owned copies
@@ -43,7 +44,8 @@ struct berth_engine {
 	struct berth_database *database; // the store's
 	struct berth_snapshots *snapshots; // the store's
 	struct berth_images *images;
-	struct berth_registries *registries;
+	struct berth_registries *registries; // under `lock`: a reload makes new ones
+	GPtrArray *retired; // of earlier ones, which transfers may use yet
 	struct berth_seccomp_profile *seccomp;
 	struct berth_volumes *volumes;
 	char *containers_path, *cache_path;
@@ -62,6 +64,7 @@ struct berth_engine {
 	uint64_t left; // how many have done so
 	pthread_cond_t has_left;
 	bool closing;
+	struct berth_metrics *metrics; // has a lock of its own, behind all others
 
 	pthread_mutex_t events_lock;
 	pthread_cond_t events_told;
@@ -196,7 +199,24 @@ struct berth_monitor *berth_engine__connect(struct berth_engine *engine, const s
 // The exit code that stands for a failed start (126, 127, or 128).
 int berth_engine__start_exit_code(const GError *error);
 
-// stop.c. Whether a monitor's error says that its container has just ended.
+// defaults.c: what the engine gives containers that say nothing of it. `host_config` is changed.
+bool berth_engine__defaults_apply(const struct berth_engine_defaults *defaults, struct api_host_config *host_config,
+				  GError **error);
+
+// metrics.c. Counts an action that began at this moment (g_get_monotonic_time()) and is done now; and health checks.
+enum berth_action { BERTH_ACTION_CHANGES, BERTH_ACTION_COMMIT, BERTH_ACTION_CREATE, BERTH_ACTION_DELETE,
+		    BERTH_ACTION_START, BERTH_ACTIONS };
+struct berth_metrics *berth_metrics_new(void);
+void berth_metrics_free(struct berth_metrics *metrics);
+void berth_engine__count_action(struct berth_engine *engine, enum berth_action action, int64_t began);
+void berth_engine__count_health(struct berth_engine *engine, bool failed);
+
+// stop.c. Stops a container that is not to be started again as long as this engine lives; its policy does not see it as
+// stopped by hand. `timeout`: seconds at most, if it has no stop timeout of its own.
+bool berth_engine__stop_for_good(struct berth_engine *engine, struct berth_engine_container *container, int64_t timeout,
+				 GError **error);
+
+// Whether a monitor's error says that its container has just ended.
 bool berth_engine__has_ended(const GError *error);
 
 // exit.c

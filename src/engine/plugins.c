@@ -40,11 +40,23 @@ static json_t *network_drivers(struct berth_engine *engine)
 	return list;
 }
 
+// Null where none is asked, as Docker has it.
+static json_t *authorization(struct berth_engine *engine)
+{
+	pthread_mutex_lock(&engine->lock);
+	char *const *plugins = engine->options.authorization;
+	json_t *list = plugins && *plugins ? json_array() : json_null();
+	for (; plugins && *plugins; plugins++)
+		json_array_append_new(list, json_string(*plugins));
+	pthread_mutex_unlock(&engine->lock);
+	return list;
+}
+
 json_t *berth_engine__plugins_info(struct berth_engine *engine)
 {
 	json_t *volumes = json_pack("[s]", "local");
 
 	add_active(engine, volumes, BERTH_PLUGIN_VOLUME);
-	return json_pack("{s:o, s:o, s:n, s:[s, s]}", "Volume", volumes, "Network", network_drivers(engine),
-			 "Authorization", "Log", "json-file", "none");
+	return json_pack("{s:o, s:o, s:o, s:[s, s]}", "Volume", volumes, "Network", network_drivers(engine),
+			 "Authorization", authorization(engine), "Log", "json-file", "none");
 }

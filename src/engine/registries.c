@@ -10,7 +10,10 @@
 
 struct berth_registries *berth_engine_registries(struct berth_engine *engine)
 {
-	return engine->registries;
+	pthread_mutex_lock(&engine->lock);
+	struct berth_registries *registries = engine->registries;
+	pthread_mutex_unlock(&engine->lock);
+	return registries;
 }
 
 static json_t *strings(char *const *texts)

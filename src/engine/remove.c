@@ -71,6 +71,7 @@ bool berth_engine_container_remove(struct berth_engine *engine, const char *text
 {
 	g_autoptr(berth_engine_container) container = berth_engine__claim(engine, text, error);
 	bool done = false, wait = false;
+	int64_t began = g_get_monotonic_time();
 
 	if (!container)
 		return false;
@@ -85,7 +86,10 @@ bool berth_engine_container_remove(struct berth_engine *engine, const char *text
 				"or force remove",
 				container->record->name, status);
 	pthread_mutex_unlock(&container->operation);
-	return done && (!wait || wait_removed(engine, container, error));
+	if (!done || (wait && !wait_removed(engine, container, error)))
+		return false;
+	berth_engine__count_action(engine, BERTH_ACTION_DELETE, began);
+	return true;
 }
 
 // Prune

@@ -262,9 +262,12 @@ bool berth_engine__start(struct berth_engine *engine, struct berth_engine_contai
 	GError *failure = NULL;
 	g_autofree char *cgroup = berth_engine__cgroup_path(engine, container->record->host_config);
 
+	int64_t began = g_get_monotonic_time();
 	struct berth_monitor *monitor = prepare(engine, container, &failure);
-	if (monitor && launch(engine, container, monitor, &failure))
+	if (monitor && launch(engine, container, monitor, &failure)) {
+		berth_engine__count_action(engine, BERTH_ACTION_START, began);
 		return true;
+	}
 	g_autoptr(GError) clearing = NULL;
 	berth_engine__network_release(engine, container);
 	if (!berth_engine__run_clear(engine, container->id, cgroup, &clearing))

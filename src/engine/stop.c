@@ -133,15 +133,16 @@ static bool stop_of(const struct berth_engine_container *container, const char *
 	return ret->signal > 0;
 }
 
-// Stops a claimed container that is up, and gives the claim up as it waits.
+// Stops a claimed container that is up, and gives the claim up as it waits. `by_hand`: as a user does, whose wish its
+// policy respects when the engine starts the next time.
 static bool stop_claimed(struct berth_engine *engine, struct berth_engine_container *container, const struct stop *stop,
-			 GError **error)
+			 bool by_hand, GError **error)
 {
 	uint64_t exits = berth_engine__exits(engine, container);
 	bool paused = berth_engine__status_is(container, BERTH_STATUS_PAUSED);
 
 	container->stopping = true;
-	bool sent = record_signal(engine, container, stop->signal, true, error) &&
+	bool sent = record_signal(engine, container, stop->signal, by_hand, error) &&
 		    send_signal(engine, container, stop->signal, paused, error);
 	BERTH_FAILPOINT("container.stop.sent");
 	container->stopping = sent;
@@ -167,7 +168,7 @@ bool berth_engine_container_stop(struct berth_engine *engine, const char *text, 
 		return false;
 	if (stop_of(container, signal, timeout, &stop, error)) {
 		if (berth_engine__is_up(container))
-			return stop_claimed(engine, container, &stop, error);
+			return stop_claimed(engine, container, &stop, true, error);
 		if (berth_engine__status_is(container, BERTH_STATUS_RESTARTING))
 			done = berth_engine__cancel_restart(engine, container, error);
 		else
@@ -175,6 +176,23 @@ bool berth_engine_container_stop(struct berth_engine *engine, const char *text, 
 	}
 	pthread_mutex_unlock(&container->operation);
 	return done;
+}
+
+bool berth_engine__stop_for_good(struct berth_engine *engine, struct berth_engine_container *container, int64_t timeout,
+				 GError **error)
+{
+	struct stop stop;
+
+	if (!berth_engine__claim_ref(engine, container))
+		return true;
+	if (!berth_engine__is_up(container) || !stop_of(container, NULL, BERTH_UNSET, &stop, error)) {
+		bool done = !berth_engine__is_up(container);
+		pthread_mutex_unlock(&container->operation);
+		return done;
+	}
+	if (container->record->config->stop_timeout == BERTH_UNSET)
+		stop.timeout = MIN(stop.timeout, timeout);
+	return stop_claimed(engine, container, &stop, false, error);
 }
 
 // Starts it again after a stop on request.
@@ -204,7 +222,7 @@ bool berth_engine_container_restart(struct berth_engine *engine, const char *tex
 	}
 	if (berth_engine__is_up(container)) {
 		container->keep = true;
-		bool stopped = stop_claimed(engine, container, &stop, error);
+		bool stopped = stop_claimed(engine, container, &stop, true, error);
 		if (!berth_engine__claim_ref(engine, container))
 			return stopped && berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such container: %s", text);
 		if (!stopped) {

@@ -184,19 +184,30 @@ static int64_t count_descriptors(void)
 	return MAX(count, 0);
 }
 
+// What a reload changes.
+static void describe_settings(struct berth_engine *engine, struct api_info *info)
+{
+	const struct berth_engine_options *options = &engine->options;
+
+	pthread_mutex_lock(&engine->lock);
+	info->debug = options->debug;
+	info->registry_config = berth_engine__registry_config(&options->registries);
+	info->labels = options->labels ? g_strdupv((char **) options->labels) : g_new0(char *, 1);
+	info->live_restore_enabled = !options->stop_containers;
+	info->warnings = options->warnings ? g_strdupv((char **) options->warnings) : g_new0(char *, 1);
+	pthread_mutex_unlock(&engine->lock);
+}
+
 static void describe_engine(struct berth_engine *engine, struct api_info *info)
 {
 	info->id = g_strdup(engine->id);
 	info->driver = g_strdup(berth_snapshots_driver(engine->snapshots));
 	info->driver_status = json_pack("[]");
 	info->plugins = berth_engine__plugins_info(engine);
-	info->debug = engine->options.debug;
 	info->n_fd = count_descriptors();
 	info->logging_driver = g_strdup(engine->options.log_driver);
 	info->index_server_address = g_strdup("https://index.docker.io/v1/");
-	info->registry_config = berth_engine__registry_config(&engine->options.registries);
 	info->docker_root_dir = g_strdup(engine->options.data_root);
-	info->labels = engine->options.labels ? g_strdupv((char **) engine->options.labels) : g_new0(char *, 1);
 	info->server_version = g_strdup(BERTH_VERSION);
 	info->runtimes = json_pack("{s:{s:s}}", "berth", "path", "berth-runtime");
 	info->default_runtime = g_strdup("berth");
@@ -205,10 +216,8 @@ static void describe_engine(struct berth_engine *engine, struct api_info *info)
 	info->containerd_commit = json_pack("{s:s, s:s}", "ID", "", "Expected", "");
 	info->runc_commit = json_pack("{s:s, s:s}", "ID", "", "Expected", "");
 	info->init_commit = json_pack("{s:s, s:s}", "ID", "", "Expected", "");
-	info->live_restore_enabled = true;
 	info->init_binary = g_strdup("berth-init");
 	info->security_options = g_strsplit("name=seccomp,profile=builtin", "\n", 1);
-	info->warnings = g_new0(char *, 1);
 	info->http_proxy = g_strdup("");
 	info->https_proxy = g_strdup("");
 	info->no_proxy = g_strdup("");
@@ -226,5 +235,6 @@ struct api_info *berth_engine_info(struct berth_engine *engine, GError **error)
 	describe_host(info);
 	describe_limits(info);
 	describe_engine(engine, info);
+	describe_settings(engine, info);
 	return info;
 }

@@ -12,6 +12,7 @@
 #define BERTH_PLUGIN_VOLUME "VolumeDriver"
 #define BERTH_PLUGIN_NETWORK "NetworkDriver"
 #define BERTH_PLUGIN_IPAM "IpamDriver"
+#define BERTH_PLUGIN_AUTHORIZATION "authz" // whose methods are AuthZPlugin.…
 
 struct berth_plugins;
 

@@ -276,7 +276,9 @@ bool berth_plugin_activate(struct berth_plugins *plugins, const char *name, cons
 json_t *berth_plugin_call(struct berth_plugins *plugins, const char *name, const char *interface, const char *method,
 			  json_t *request, GError **error)
 {
-	g_autofree char *full = g_strdup_printf("%s.%s", interface, method);
+	// Docker has two names for this one.
+	const char *prefix = g_str_equal(interface, BERTH_PLUGIN_AUTHORIZATION) ? "AuthZPlugin" : interface;
+	g_autofree char *full = g_strdup_printf("%s.%s", prefix, method);
 	g_autofree char *body = request ? berth_json_text(request) : NULL;
 	int patience = is_gone(plugins, name) ? 0 : RESTART;
 	struct plugin *plugin = get(plugins, name, interface, patience, false, error);

@@ -2,14 +2,14 @@
 // berthd, the engine: reads its options, opens its sockets, opens the engine and serves the API until it is told to
 // stop. Containers belong to their monitors and go on when it stops; it finds them again at its next start.
 //
-// SIGTERM and SIGINT stop it, SIGHUP makes it read its configuration file again (debug and log level). Exit status 0
-// after a stop, 1 when it cannot start.
+// SIGTERM and SIGINT stop it, SIGHUP makes it read its configuration file again (daemon-life.c says what that changes).
+// Exit status 0 after a stop, 1 when it cannot start.
 #include "api/api.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "engine/engine.h"
+#include "programs/daemon-life.h"
 #include "programs/daemon-log.h"
-#include "programs/daemon-options.h"
+#include "programs/daemon-notify.h"
 #include "programs/daemon-sockets.h"
 
 #include <fcntl.h>
@@ -20,56 +20,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #define OPEN_FILES 65536 // wanted: each connection and each container needs a few
 #define PIDFILE_TRIES 100
 #define PIDFILE_PAUSE 20000 // microseconds
 #define ARENAS 2 // of malloc: each that a thread ever used stays in memory
 
-// sd_notify(3): tells the service manager how we are, if one wants to know.
-static void notify(const char *state)
-{
-	const char *path = g_getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (!path || (*path != '/' && *path != '@') || strlen(path) >= sizeof address.sun_path)
-		return;
-	memcpy(address.sun_path, path, strlen(path));
-	if (*path == '@')
-		address.sun_path[0] = '\0';
-	berth_fd fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t length = (socklen_t) (offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *) &address, length);
-}
-
-// Programs lie beside berthd in a build folder, in libexec when installed.
-static char *find_program(const char *given, const char *name, GError **error)
-{
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-
-	if (given)
-		return access(given, X_OK) == 0
-			       ? g_strdup(given)
-			       : (berth_error_set_errno(error, errno, "program %s at %s", name, given), NULL);
-	self[MAX(length, 0)] = '\0';
-	g_autofree char *folder = g_path_get_dirname(self);
-	g_autofree char *beside = g_build_filename(folder, name, NULL);
-	g_autofree char *libexec = g_build_filename(folder, "..", "libexec", "berth", name, NULL);
-	if (access(beside, X_OK) == 0)
-		return g_steal_pointer(&beside);
-	if (access(libexec, X_OK) == 0)
-		return g_steal_pointer(&libexec);
-	berth_error_set(error, BERTH_ERROR_NOT_FOUND,
-			"program %s: is neither %s nor %s; say where it is with --monitor-path or --init-path", name,
-			beside, libexec);
-	return NULL;
-}
-
-// Locks the file for as long as this process lives. Returns its descriptor.
 // Locks the pid file. An engine that was killed as it started a monitor leaves a process behind that holds its
 // descriptors for an instant: that one is waited for.
 static bool lock_pidfile(int fd, const char *path, GError **error)
@@ -89,6 +46,7 @@ static bool lock_pidfile(int fd, const char *path, GError **error)
 	return true;
 }
 
+// Locks the file for as long as this process lives. Returns its descriptor.
 static int take_pidfile(const char *path, GError **error)
 {
 	g_autofree char *folder = g_path_get_dirname(path);
@@ -124,148 +82,170 @@ static void raise_open_files(void)
 	}
 }
 
-static bool set_log_level(const struct daemon_options *options, GError **error)
+// A sign of life for the service manager: the engine's locks can be had.
+static void tell_alive(struct berth_engine *engine, gint64 interval)
 {
-	return daemon_log_set_level(options->debug ? "debug" : options->log_level, error);
+	if (interval == 0)
+		return;
+	berth_engine_touch(engine);
+	daemon_notify("WATCHDOG=1");
 }
 
-static void reload(int argc, char **argv)
+static void wait_for_stop(struct daemon_life *life, const sigset_t *signals)
 {
-	struct daemon_options options = {0};
-	g_autoptr(GError) error = NULL;
-	bool help = false;
+	gint64 interval = daemon_notify_watchdog() / 2;
+	const struct timespec pause = {interval / G_USEC_PER_SEC, interval % G_USEC_PER_SEC * 1000};
 
-	notify("RELOADING=1");
-	if (daemon_options_read(&options, argc, argv, &help, &error) && set_log_level(&options, &error))
-		g_message("the configuration was read again: debug and log level are as it says");
-	else
-		g_warning("reading the configuration again: %s; nothing is changed", error->message);
-	daemon_options_clear(&options);
-	notify("READY=1");
-}
-
-static struct berth_engine *open_engine(const struct daemon_options *options, GError **error)
-{
-	g_autofree char *monitor = find_program(options->monitor_path, "berth-monitor", error);
-	g_autofree char *init = monitor ? find_program(options->init_path, "berth-init", error) : NULL;
-
-	if (!init)
-		return NULL;
-	struct berth_engine_options engine = {
-		.data_root = options->data_root,
-		.exec_root = options->exec_root,
-		.monitor_program = monitor,
-		.init_program = init,
-		.snapshot_driver = options->storage_driver,
-		.cgroup_parent = options->cgroup_parent,
-		.userns = options->userns,
-		.log_driver = options->log_driver,
-		.log_options = options->log_options,
-		.labels = options->labels,
-		.registries =
-			{
-				.insecure = options->insecure_registries,
-				.mirrors = options->registry_mirrors,
-				.certificates = options->registry_certificates,
-				.downloads = (int) options->downloads,
-				.uploads = (int) options->uploads,
-			},
-		.network =
-			{
-				.no_bridge = options->bridge && strcmp(options->bridge, "none") == 0,
-				.bridge_address = options->bip,
-				.bridge_range = options->fixed_cidr,
-				.bridge_subnet6 = options->fixed_cidr_v6,
-				.bridge_ipv6 = options->ipv6,
-				.pools = options->address_pools,
-				.host_address = options->host_address,
-				.mtu = options->mtu,
-				.no_icc = !options->icc,
-				.no_masquerade = !options->ip_masq,
-				.no_forwarding = !options->ip_forward,
-				.dns = options->dns,
-				.dns_options = options->dns_options,
-				.dns_search = options->dns_search,
-				.host_gateway = options->host_gateway,
-				.published_ports = options->published_ports,
-				.cni_folders = options->cni_folders,
-				.cni_programs = options->cni_programs,
-			},
-		.plugin_folders = options->plugin_folders,
-		.debug = options->debug,
-	};
-	return berth_engine_open(&engine, error);
-}
-
-static void wait_for_stop(const sigset_t *signals, int argc, char **argv)
-{
 	for (;;) {
 		siginfo_t info;
-		int number = sigwaitinfo(signals, &info);
-		if (number == SIGHUP)
-			reload(argc, argv);
-		else if (number > 0) {
-			g_message("stopping: signal %d from process %d; containers go on", number, (int) info.si_pid);
+		tell_alive(life->engine, interval);
+		int number = sigtimedwait(signals, &info, interval ? &pause : NULL);
+		if (number == SIGHUP) {
+			daemon_life_reload(life);
+		} else if (number > 0) {
+			g_message("stopping: signal %d from process %d; containers %s", number, (int) info.si_pid,
+				  life->options.live_restore ? "go on" : "are stopped");
 			return;
 		}
 	}
 }
 
-// Serves with what is open. The sockets belong to the API from here on.
-static bool serve(const struct daemon_options *options, const struct daemon_sockets *sockets, const sigset_t *signals,
-		  int argc, char **argv, GError **error)
+static struct berth_api_tls tls_files(const struct daemon_options *options)
 {
-	struct berth_engine *engine = open_engine(options, error);
+	return (struct berth_api_tls){
+		.authorities = options->tls_verify ? options->tls_ca : NULL,
+		.certificate = options->tls_certificate,
+		.key = options->tls_key,
+	};
+}
 
-	if (!engine) {
-		for (guint i = 0; i < sockets->fds->len; i++)
-			close(g_array_index(sockets->fds, int, i));
+// New certificates hold for new connections.
+static void read_certificates(void *data)
+{
+	const struct daemon_life *life = data;
+	const struct berth_api_tls files = tls_files(&life->options);
+	g_autoptr(GError) error = NULL;
+
+	if (life->options.tls && !berth_api_reload_tls(life->api, &files, &error))
+		g_warning("reading the certificates again: %s; those from before hold", error->message);
+}
+
+static struct berth_api *start_api(struct daemon_life *life, const struct daemon_sockets *sockets, GError **error)
+{
+	const struct berth_api_options options = {
+		.sockets = (const struct berth_api_socket *) (void *) sockets->sockets->data,
+		.socket_count = sockets->sockets->len,
+		.tls = tls_files(&life->options),
+	};
+
+	return berth_api_start(life->engine, &options, error);
+}
+
+// Metrics have a socket of their own, of HTTP without TLS.
+static bool start_metrics(const struct daemon_life *life, GError **error)
+{
+	const char *address = life->options.metrics_address;
+
+	if (!address || !*address)
+		return true;
+	int fd = daemon_sockets_metrics(address, error);
+	return fd >= 0 && berth_api_serve_metrics(life->api, fd, error);
+}
+
+// Serves with what is open. The sockets belong to the API from here on.
+static bool serve(struct daemon_life *life, const struct daemon_sockets *sockets, const sigset_t *signals,
+		  GError **error)
+{
+	life->engine = daemon_life_open(&life->options, (char *const *) sockets->warnings->pdata, error);
+	if (!life->engine) {
+		for (guint i = 0; i < sockets->sockets->len; i++)
+			close(g_array_index(sockets->sockets, struct berth_api_socket, i).fd);
 		return false;
 	}
-	struct berth_api_options api_options = {(const int *) (void *) sockets->fds->data, sockets->fds->len};
-	struct berth_api *api = berth_api_start(engine, &api_options, error);
-	if (!api) {
-		berth_engine_close(engine);
+	life->reloaded = read_certificates;
+	life->data = life;
+	life->api = start_api(life, sockets, error);
+	if (!life->api || !start_metrics(life, error)) {
+		if (life->api)
+			berth_api_stop(life->api);
+		berth_engine_close(life->engine);
 		return false;
 	}
 	g_message("berthd %s serves the API %s", BERTH_VERSION, API_VERSION_MAX_TEXT);
-	notify("READY=1");
-	berth_engine_start_containers(engine);
-	wait_for_stop(signals, argc, argv);
-	notify("STOPPING=1");
-	if (berth_api_stop(api))
-		berth_engine_close(engine);
+	daemon_notify("READY=1\nSTATUS=Serving");
+	berth_engine_start_containers(life->engine);
+	wait_for_stop(life, signals);
+	daemon_notify("STOPPING=1");
+	daemon_life_end(life);
+	if (berth_api_stop(life->api))
+		berth_engine_close(life->engine);
 	else
 		g_warning("some requests did not end in time; they are abandoned");
 	return true;
 }
 
-static bool run(const struct daemon_options *options, int argc, char **argv, GError **error)
+static void set_oom_score(const struct daemon_options *options)
 {
+	g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, options->oom_score_adjust);
+	g_autoptr(GError) error = NULL;
+
+	if (options->given.oom_score_adjust &&
+	    !berth_write_file_at(AT_FDCWD, "/proc/self/oom_score_adj", text, strlen(text), 0, false, &error))
+		g_warning("setting the engine's OOM score: %s", error->message);
+}
+
+// Of the environment, by which libcurl is told.
+static void set_proxies(const struct daemon_options *options)
+{
+	const struct {
+		const char *name, *value;
+	} proxies[] = {{"http_proxy", options->http_proxy},
+		       {"https_proxy", options->https_proxy},
+		       {"no_proxy", options->no_proxy}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(proxies); i++) {
+		g_autofree char *upper = g_ascii_strup(proxies[i].name, -1);
+		if (!proxies[i].value)
+			continue;
+		g_setenv(proxies[i].name, proxies[i].value, TRUE);
+		g_setenv(upper, proxies[i].value, TRUE);
+	}
+}
+
+static void prepare_process(const struct daemon_options *options, sigset_t *signals)
+{
+	// Threads inherit the mask; only wait_for_stop() sees these.
+	sigemptyset(signals);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	umask(022);
+	mallopt(M_ARENA_MAX, ARENAS);
+	raise_open_files();
+	set_oom_score(options);
+	set_proxies(options);
+}
+
+static bool run(struct daemon_life *life, GError **error)
+{
+	const struct daemon_options *options = &life->options;
 	struct daemon_sockets sockets = {0};
 	sigset_t signals;
 
 	if (geteuid() != 0)
 		return berth_error_set(error, BERTH_ERROR_FORBIDDEN, "the engine needs the rights of root");
-	// Threads inherit the mask; only wait_for_stop() sees these.
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	umask(022);
-	mallopt(M_ARENA_MAX, ARENAS);
-	raise_open_files();
+	prepare_process(options, &signals);
+	daemon_life_warn(options);
 	g_autofree char *pid_path = options->pidfile ? g_strdup(options->pidfile)
 						     : g_build_filename(options->exec_root, "berthd.pid", NULL);
 	berth_fd pidfile = take_pidfile(pid_path, error);
 	if (pidfile < 0)
 		return false;
 	g_autofree char *fallback = g_strconcat("unix://", options->exec_root, "/berth.sock", NULL);
-	bool served =
-		daemon_sockets_open(&sockets, options->hosts, fallback, options->group, options->insecure_tcp, error) &&
-		serve(options, &sockets, &signals, argc, argv, error);
+	bool served = daemon_sockets_open(&sockets, options, fallback, error) &&
+		      serve(life, &sockets, &signals, error);
 	daemon_sockets_close(&sockets, false);
 	unlink(pid_path);
 	return served;
@@ -295,21 +275,33 @@ static bool answer(const struct daemon_options *options, bool help)
 	return answered;
 }
 
+// Each of what is wrong has a line of its own.
+static void complain(const GError *error)
+{
+	g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+
+	for (char **line = lines; *line; line++)
+		fprintf(stderr, "berthd: %s\n", *line);
+}
+
 int main(int argc, char **argv)
 {
-	struct daemon_options options = {0};
+	struct daemon_life life = {.argc = argc, .argv = argv};
+	struct daemon_options *options = &life.options;
 	g_autoptr(GError) error = NULL;
 	bool help = false;
 
-	bool fine = daemon_options_read(&options, argc, argv, &help, &error);
+	bool fine = daemon_options_read(options, argc, argv, &help, &error);
 	if (fine && !help) {
-		daemon_log_start(strcmp(options.log_format, "json") == 0);
-		fine = set_log_level(&options, &error);
+		daemon_log_start(strcmp(options->log_format, "json") == 0);
+		fine = daemon_life_set_log(options, &error);
 	}
-	if (fine && !answer(&options, help))
-		fine = run(&options, argc, argv, &error);
+	if (fine && options->validate)
+		daemon_life_warn(options);
+	if (fine && !answer(options, help))
+		fine = run(&life, &error);
 	if (!fine)
-		fprintf(stderr, "berthd: %s\n", error->message);
-	daemon_options_clear(&options);
+		complain(error);
+	daemon_options_clear(options);
 	return fine ? 0 : 1;
 }

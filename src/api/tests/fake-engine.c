@@ -657,3 +657,30 @@ GPtrArray *berth_images_history(struct berth_images *images, const char *name_or
 
 	return id ? g_ptr_array_new() : NULL;
 }
+
+// Nobody is asked.
+bool berth_engine_authorizes(G_GNUC_UNUSED struct berth_engine *engine)
+{
+	return false;
+}
+
+bool berth_engine_authorize(G_GNUC_UNUSED struct berth_engine *engine,
+			    G_GNUC_UNUSED const struct berth_authorization *request, G_GNUC_UNUSED char ***ret_plugins,
+			    G_GNUC_UNUSED GError **error)
+{
+	g_assert_not_reached();
+}
+
+bool berth_engine_authorize_answer(G_GNUC_UNUSED struct berth_engine *engine, G_GNUC_UNUSED char *const *plugins,
+				   G_GNUC_UNUSED const struct berth_authorization *request,
+				   G_GNUC_UNUSED unsigned status, G_GNUC_UNUSED GHashTable *headers,
+				   G_GNUC_UNUSED const void *body, G_GNUC_UNUSED size_t length,
+				   G_GNUC_UNUSED GError **error)
+{
+	g_assert_not_reached();
+}
+
+void berth_engine_metrics(G_GNUC_UNUSED struct berth_engine *engine, GString *out)
+{
+	g_string_append(out, "fake_metric 1\n");
+}
