@@ -505,11 +505,11 @@ static enum MHD_Result on_metrics(void *data, struct MHD_Connection *connection,
 
 bool berth_api_serve_metrics(struct berth_api *api, int socket, GError **error)
 {
-	struct MHD_Daemon *daemon = MHD_start_daemon(
-		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-		on_metrics, api, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned) METRICS_SECONDS, MHD_OPTION_CONNECTION_LIMIT, (unsigned) METRICS_CONNECTIONS,
-		MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_END);
+	struct MHD_Daemon *daemon =
+		MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
+				 NULL, NULL, on_metrics, api, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+				 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) METRICS_SECONDS, MHD_OPTION_CONNECTION_LIMIT,
+				 (unsigned) METRICS_CONNECTIONS, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_END);
 
 	if (!daemon) {
 		close(socket);

@@ -69,8 +69,8 @@ static bool fail(const char *what, const char *path, int code, GError **error)
 
 static bool load(gnutls_certificate_credentials_t credentials, const struct berth_api_tls *files, GError **error)
 {
-	int result = gnutls_certificate_set_x509_key_file(credentials, files->certificate, files->key,
-							  GNUTLS_X509_FMT_PEM);
+	int result =
+		gnutls_certificate_set_x509_key_file(credentials, files->certificate, files->key, GNUTLS_X509_FMT_PEM);
 
 	if (result < 0) {
 		g_autofree char *both = g_strdup_printf("%s with key %s", files->certificate, files->key);
@@ -81,8 +81,8 @@ static bool load(gnutls_certificate_credentials_t credentials, const struct bert
 	result = gnutls_certificate_set_x509_trust_file(credentials, files->authorities, GNUTLS_X509_FMT_PEM);
 	if (result < 0)
 		return fail("TLS authority", files->authorities, result, error);
-	return result > 0 || berth_error_set(error, BERTH_ERROR_INVALID, "TLS authority %s: has no certificate",
-					     files->authorities);
+	return result > 0 ||
+	       berth_error_set(error, BERTH_ERROR_INVALID, "TLS authority %s: has no certificate", files->authorities);
 }
 
 static struct credentials *credentials_new(const struct berth_api_tls *files, GError **error)
@@ -250,11 +250,14 @@ static bool wait_for_some(struct link *link, const struct flow *in, const struct
 
 	if (!in_full && !in->over && gnutls_record_check_pending(link->session) > 0)
 		return true;
-	fds[0] = (struct pollfd){link->socket, (short) ((in->over ? POLLRDHUP : in_full ? 0 : POLLIN) |
-							(out_full ? POLLOUT : 0)),
+	fds[0] = (struct pollfd){link->socket,
+				 (short) ((in->over  ? POLLRDHUP
+					   : in_full ? 0
+						     : POLLIN) |
+					  (out_full ? POLLOUT : 0)),
 				 0};
-	fds[1] = (struct pollfd){link->near,
-				 (short) ((in_full ? POLLOUT : 0) | (out_full || out->over ? 0 : POLLIN)), 0};
+	fds[1] = (struct pollfd){link->near, (short) ((in_full ? POLLOUT : 0) | (out_full || out->over ? 0 : POLLIN)),
+				 0};
 	int ready;
 	do
 		ready = poll(fds, 2, -1);
@@ -300,7 +303,8 @@ static bool hand_over(struct link *link)
 	link->near = pair[0];
 	if (link->credentials->verify)
 		berth_connections_expect(link->listener->connections, pair[1], make_peer(link->session));
-	return MHD_add_connection(link->listener->daemon, pair[1], &address, sizeof address) == MHD_YES; // or it closed it
+	return MHD_add_connection(link->listener->daemon, pair[1], &address, sizeof address) ==
+	       MHD_YES; // or it closed it
 }
 
 static void end_handshake(struct berth_tls_server *server)

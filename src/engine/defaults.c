@@ -36,14 +36,16 @@ static bool add_ulimit(struct api_host_config *host_config, const char *text, GE
 	int64_t soft, hard;
 
 	if (!equals || equals == text)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "default ulimit \"%s\": is not NAME=SOFT[:HARD]", text);
+		return berth_error_set(error, BERTH_ERROR_INVALID, "default ulimit \"%s\": is not NAME=SOFT[:HARD]",
+				       text);
 	if (has_ulimit(host_config, text, (size_t) (equals - text)))
 		return true;
 	g_auto(GStrv) numbers = g_strsplit(equals + 1, ":", 2);
 	const char *last = numbers[0] && numbers[1] ? numbers[1] : numbers[0];
 	if (!last || !g_ascii_string_to_signed(numbers[0], 10, -1, G_MAXINT64, &soft, NULL) ||
 	    !g_ascii_string_to_signed(last, 10, -1, G_MAXINT64, &hard, NULL))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "default ulimit \"%s\": is not NAME=SOFT[:HARD]", text);
+		return berth_error_set(error, BERTH_ERROR_INVALID, "default ulimit \"%s\": is not NAME=SOFT[:HARD]",
+				       text);
 	struct api_ulimit *limit = berth_document_new(&api_ulimit_document);
 	limit->name = g_strndup(text, (gsize) (equals - text));
 	limit->soft = soft;

@@ -204,8 +204,14 @@ bool berth_engine__defaults_apply(const struct berth_engine_defaults *defaults, 
 				  GError **error);
 
 // metrics.c. Counts an action that began at this moment (g_get_monotonic_time()) and is done now; and health checks.
-enum berth_action { BERTH_ACTION_CHANGES, BERTH_ACTION_COMMIT, BERTH_ACTION_CREATE, BERTH_ACTION_DELETE,
-		    BERTH_ACTION_START, BERTH_ACTIONS };
+enum berth_action {
+	BERTH_ACTION_CHANGES,
+	BERTH_ACTION_COMMIT,
+	BERTH_ACTION_CREATE,
+	BERTH_ACTION_DELETE,
+	BERTH_ACTION_START,
+	BERTH_ACTIONS
+};
 struct berth_metrics *berth_metrics_new(void);
 void berth_metrics_free(struct berth_metrics *metrics);
 void berth_engine__count_action(struct berth_engine *engine, enum berth_action action, int64_t began);

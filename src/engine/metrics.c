@@ -116,8 +116,8 @@ static void print_actions(struct berth_engine *engine, GString *out)
 	for (size_t i = 0; i < BERTH_ACTIONS; i++) {
 		const struct histogram *histogram = &engine->metrics->actions[i];
 		for (size_t j = 0; j < G_N_ELEMENTS(bounds); j++)
-			g_string_append_printf(out, "%s_bucket{action=\"%s\",le=\"%s\"} %" PRIu64 "\n", name, actions[i],
-					       g_ascii_formatd(text, sizeof text, "%g", bounds[j]),
+			g_string_append_printf(out, "%s_bucket{action=\"%s\",le=\"%s\"} %" PRIu64 "\n", name,
+					       actions[i], g_ascii_formatd(text, sizeof text, "%g", bounds[j]),
 					       histogram->buckets[j]);
 		g_string_append_printf(out, "%s_bucket{action=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, actions[i],
 				       histogram->count);
@@ -138,7 +138,8 @@ static void print_info(const struct api_info *info, GString *out)
 			       "\n%s{state=\"stopped\"} %" PRId64 "\n",
 			       states, info->containers_paused, states, info->containers_running, states,
 			       info->containers_stopped);
-	describe(out, "engine_daemon_engine_info", "gauge", "The information related to the engine and the OS it is running on");
+	describe(out, "engine_daemon_engine_info", "gauge",
+		 "The information related to the engine and the OS it is running on");
 	g_string_append(out, "engine_daemon_engine_info{");
 	print_label(out, "architecture", info->architecture, false);
 	print_label(out, "commit", "", false);
@@ -150,8 +151,8 @@ static void print_info(const struct api_info *info, GString *out)
 	print_label(out, "os_version", info->os_version, false);
 	print_label(out, "version", info->server_version, true);
 	g_string_append(out, "} 1\n");
-	print_one(out, "engine_daemon_engine_cpus_cpus", "gauge", "The number of cpus that the host system of the engine has",
-		  (double) info->ncpu);
+	print_one(out, "engine_daemon_engine_cpus_cpus", "gauge",
+		  "The number of cpus that the host system of the engine has", (double) info->ncpu);
 	print_one(out, "engine_daemon_engine_memory_bytes", "gauge",
 		  "The number of bytes of memory that the host system of the engine has", (double) info->mem_total);
 	print_one(out, "engine_daemon_events_subscribers_total", "gauge", "The number of current subscribers to events",
@@ -193,8 +194,7 @@ static void print_process(GString *out)
 	print_one(out, "process_max_fds", "gauge", "Maximum number of open file descriptors.", (double) files.rlim_cur);
 	print_one(out, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
 		  stat_field(stat, STAT_RESIDENT) * (double) sysconf(_SC_PAGESIZE));
-	print_one(out, "process_start_time_seconds", "gauge",
-		  "Start time of the process since unix epoch in seconds.",
+	print_one(out, "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.",
 		  boot_time() + stat_field(stat, STAT_START_TIME) / (double) sysconf(_SC_CLK_TCK));
 	print_one(out, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.",
 		  stat_field(stat, STAT_VIRTUAL));
@@ -209,9 +209,10 @@ void berth_engine_metrics(struct berth_engine *engine, GString *out)
 	print_actions(engine, out);
 	uint64_t checks = engine->metrics->health_checks, failures = engine->metrics->health_failures;
 	pthread_mutex_unlock(&engine->metrics->lock);
-	print_one(out, "engine_daemon_health_checks_failed_total", "counter", "The total number of failed health checks",
-		  (double) failures);
-	print_one(out, "engine_daemon_health_checks_total", "counter", "The total number of health checks", (double) checks);
+	print_one(out, "engine_daemon_health_checks_failed_total", "counter",
+		  "The total number of failed health checks", (double) failures);
+	print_one(out, "engine_daemon_health_checks_total", "counter", "The total number of health checks",
+		  (double) checks);
 	if (info)
 		print_info(info, out);
 	else

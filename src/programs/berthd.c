@@ -244,8 +244,7 @@ static bool run(struct daemon_life *life, GError **error)
 	if (pidfile < 0)
 		return false;
 	g_autofree char *fallback = g_strconcat("unix://", options->exec_root, "/berth.sock", NULL);
-	bool served = daemon_sockets_open(&sockets, options, fallback, error) &&
-		      serve(life, &sockets, &signals, error);
+	bool served = daemon_sockets_open(&sockets, options, fallback, error) && serve(life, &sockets, &signals, error);
 	daemon_sockets_close(&sockets, false);
 	unlink(pid_path);
 	return served;

@@ -69,8 +69,9 @@ static void check_hosts(const struct daemon_options *options, GPtrArray *errors)
 {
 	for (char *const *host = options->hosts; host && *host; host++) {
 		if (g_str_has_prefix(*host, "npipe://"))
-			add(errors, "host %s: named pipes are of Windows; expected unix:///path, fd:// or "
-				    "tcp://address:port",
+			add(errors,
+			    "host %s: named pipes are of Windows; expected unix:///path, fd:// or "
+			    "tcp://address:port",
 			    *host);
 		else if (g_str_has_prefix(*host, "tcp://") && !options->tls_verify && !options->insecure_tcp)
 			add(errors,
@@ -128,8 +129,9 @@ static void check_exec(const char *option, struct daemon_findings *findings)
 	if (strcmp(option, "native.cgroupdriver=cgroupfs") == 0)
 		return;
 	if (strcmp(option, "native.cgroupdriver=systemd") == 0)
-		add(findings->errors, "--exec-opt %s: the engine makes control groups itself, below --cgroup-parent; in "
-				      "a unit with Delegate=yes that is a group which systemd leaves to it",
+		add(findings->errors,
+		    "--exec-opt %s: the engine makes control groups itself, below --cgroup-parent; in "
+		    "a unit with Delegate=yes that is a group which systemd leaves to it",
 		    option);
 	else
 		add(findings->errors, "--exec-opt %s: there is no such option", option);

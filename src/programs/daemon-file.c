@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration file: JSON with Docker's keys. Each is the flag of a like name, and becomes its argument; so a value
-// is read and checked in one way, wherever it stands.
+// The configuration file: JSON with Docker's keys. Each is the flag of a like name, and becomes its argument; so a
+// value is read and checked in one way, wherever it stands.
 #include "programs/daemon-foreign.h"
 
 #include "base/error.h"

@@ -71,7 +71,8 @@ static int open_unix(const char *path, const char *group_name, GError **error)
 	mode_t mask = umask(0177); // nobody but root before the group is set
 	int bound = bind(fd, (struct sockaddr *) &address, sizeof address);
 	umask(mask);
-	if (bound < 0 || chown(path, 0, find_group(group_name)) < 0 || chmod(path, 0660) < 0 || listen(fd, BACKLOG) < 0) {
+	if (bound < 0 || chown(path, 0, find_group(group_name)) < 0 || chmod(path, 0660) < 0 ||
+	    listen(fd, BACKLOG) < 0) {
 		berth_error_set_errno(error, errno, "listening on %s", path);
 		return -1;
 	}

@@ -42,7 +42,9 @@ static void set_up(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	g_assert_cmpint(bind(listener, (struct sockaddr *) &address, sizeof address), ==, 0);
 	g_assert_cmpint(listen(listener, 16), ==, 0);
 	fixture->engine = fake_engine_new();
-	fixture->api = berth_api_start(fixture->engine, &(struct berth_api_options){&(struct berth_api_socket){listener, false}, 1, {0}}, &error);
+	fixture->api = berth_api_start(fixture->engine,
+				       &(struct berth_api_options){&(struct berth_api_socket){listener, false}, 1, {0}},
+				       &error);
 	g_assert_no_error(error);
 }
 
@@ -373,7 +375,9 @@ static void test_tcp(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	g_assert_cmpint(bind(listener, (struct sockaddr *) &address, sizeof address), ==, 0);
 	g_assert_cmpint(listen(listener, 16), ==, 0);
 	g_assert_cmpint(getsockname(listener, (struct sockaddr *) &address, &length), ==, 0);
-	struct berth_api *api = berth_api_start(fixture->engine, &(struct berth_api_options){&(struct berth_api_socket){listener, false}, 1, {0}}, &error);
+	struct berth_api *api = berth_api_start(
+		fixture->engine, &(struct berth_api_options){&(struct berth_api_socket){listener, false}, 1, {0}},
+		&error);
 	g_assert_no_error(error);
 	gint64 best = G_MAXINT64;
 	for (int i = 0; i < 3; i++) {

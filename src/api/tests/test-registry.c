@@ -31,7 +31,9 @@ static void set_up(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	g_assert_cmpint(bind(listener, (struct sockaddr *) &address, sizeof address), ==, 0);
 	g_assert_cmpint(listen(listener, 16), ==, 0);
 	fixture->engine = fake_engine_new();
-	fixture->api = berth_api_start(fixture->engine, &(struct berth_api_options){&(struct berth_api_socket){listener, false}, 1, {0}}, &error);
+	fixture->api = berth_api_start(fixture->engine,
+				       &(struct berth_api_options){&(struct berth_api_socket){listener, false}, 1, {0}},
+				       &error);
 	g_assert_no_error(error);
 }
 

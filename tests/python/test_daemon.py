@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine as administrators know dockerd: its file, its sockets, TLS, authorization plugins, metrics, its end."""
+import base64
+import http.server
+import json
+import os
+import re
+import signal
+import socket
+import socketserver
+import ssl
+import stat
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import BUILD, eventually
+
+
+def berthd(*arguments):
+    return subprocess.run([f"{BUILD}/berthd", *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def configure(engine, **keys):
+    with open(f"{engine.folder}/daemon.json", "w", encoding="ascii") as file:
+        json.dump(keys, file)
+
+
+def reload(engine, **keys):
+    """Writes the file and has it read again; what the log says of it."""
+    configure(engine, **keys)
+    with open(engine.log, encoding="utf-8", errors="replace") as log:
+        log.seek(0, os.SEEK_END)
+        engine.process.send_signal(signal.SIGHUP)
+        said = []
+
+        def done():
+            said.append(log.read())
+            return re.search("was read again|nothing is changed", "".join(said))
+        eventually(done, "the configuration is read again")
+        return "".join(said)
+
+
+@pytest.fixture(autouse=True)
+def as_before(engine):
+    yield
+    configure(engine)
+
+
+def restart(engine, *more):
+    assert engine.stop() == 0, engine.read_log()
+    engine.start(*more)
+
+
+def info(engine):
+    return json.loads(engine.ask("GET", "/info").partition(b"\r\n\r\n")[2])
+
+
+# The file
+
+@pytest.mark.parametrize("config, flags, messages", [
+    ({"tlsverfy": True}, [], ['configuration option: tlsverfy (did you mean "tlsverify"?)']),
+    ({"debug": 1, "colour": "red", "log-level": "loud", "mtu": 3},
+     [], ["debug: expected true or false", "configuration option: colour", "--log-level: \"loud\"", "--mtu: 3 is not"]),
+    ({"hosts": ["unix:///run/y"], "labels": ["a=b"]}, ["-H", "unix:///run/x", "--label", "c=d"],
+     ["hosts: (from flag --host: [unix:///run/x], from file: [\"unix:///run/y\"])", "labels: (from flag"]),
+    ({"userns-remap": "default"}, [], ["userns-remap is not supported: each container can have"]),
+    ({"selinux-enabled": True, "default-runtime": "nvidia"}, [],
+     ["selinux-enabled is not supported", '--default-runtime: "nvidia" is not there']),
+    ({"exec-opts": ["native.cgroupdriver=systemd"]}, [], ["Delegate=yes"]),
+    ({"default-ulimits": {"nofile": 5}}, [], ['default-ulimits: expected an object of {"Soft"']),
+    ({"default-shm-size": "much"}, [], ["default-shm-size: invalid argument"]),
+    ({"live-restore": False, "stop-containers": True}, [], ["say the same thing"]),
+    ({"tlsverify": True, "tlscacert": "/missing/ca", "tlscert": "/missing/cert", "tlskey": "/missing/key"}, [],
+     ["--tlscacert: cannot read /missing/ca", "--tlscert: cannot read", "--tlskey: cannot read"]),
+    ({"hosts": ["tcp://127.0.0.1:2375"]}, [], ["--allow-insecure-tcp"]),
+    ({"hosts": ["npipe:////./pipe/x"]}, [], ["named pipes are of Windows"]),
+    ({}, ["--selinux-enabled"], ["--selinux-enabled is not supported"]),
+    ({}, ["--storage-opt", "size=1G"], ["--storage-opt is not supported"]),
+])
+def test_wrong_settings(tmp_path, config, flags, messages):
+    path = tmp_path / "daemon.json"
+    path.write_text(json.dumps(config))
+    result = berthd("--validate", "--config-file", str(path), *flags)
+    assert (result.returncode, result.stdout) == (1, "")
+    for message in messages:
+        assert message in result.stderr, result.stderr
+    assert all(line.startswith("berthd: ") for line in result.stderr.splitlines())
+
+
+@pytest.mark.parametrize("config, flags, warnings", [
+    ({"exec-opts": ["native.cgroupdriver=cgroupfs"], "storage-driver": "overlay2", "live-restore": True,
+      "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 64, "Hard": 128}}, "default-shm-size": "128M",
+      "shutdown-timeout": 3, "metrics-addr": "127.0.0.1:9323", "features": {"cdi": True}, "selinux-enabled": False,
+      "default-address-pools": [{"base": "10.9.0.0/16", "size": 24}], "proxies": {"no-proxy": "x"}}, [], []),
+    ({"userland-proxy": True, "experimental": True, "features": {"buildkit": True}, "max-download-attempts": 9}, [],
+     ["userland-proxy has no effect", "experimental has no effect", "feature buildkit=true has no effect",
+      "max-download-attempts has no effect"]),
+    ({}, ["--containerd=/run/containerd.sock", "--raw-logs"], ["--containerd has no effect", "--raw-logs has no"]),
+])
+def test_settings_of_dockerd(tmp_path, config, flags, warnings):
+    path = tmp_path / "daemon.json"
+    path.write_text(json.dumps(config))
+    result = berthd("--validate", "--config-file", str(path), *flags)
+    assert (result.returncode, result.stdout) == (0, "configuration OK\n"), result.stderr
+    assert len(result.stderr.splitlines()) == len(warnings), result.stderr
+    for warning in warnings:
+        assert warning in result.stderr
+
+
+def test_reload(engine, client):
+    events = client.events(decode=True, filters={"type": "daemon"})
+    said = reload(engine, labels=["a=b"], **{"registry-mirrors": ["https://m.example"], "mtu": 1400,
+                                                         "insecure-registries": ["r.example:5000"],
+                                                         "max-concurrent-downloads": 7})
+    assert "what only a restart changes: --mtu" in said
+    event = next(events)
+    events.close()
+    assert event["Action"] == "reload" and event["Actor"]["ID"] == info(engine)["ID"]
+    attributes = event["Actor"]["Attributes"]
+    assert attributes["labels"] == '["a=b"]' and attributes["max-concurrent-downloads"] == "7"
+    shown = info(engine)
+    assert shown["Labels"] == ["a=b"]
+    assert shown["RegistryConfig"]["Mirrors"] == ["https://m.example"]
+    assert shown["RegistryConfig"]["IndexConfigs"]["r.example:5000"]["Secure"] is False
+    for wrong in ({"labels": ["c=d"], "colour": 1}, {"labels": ["c=d"], "registry-mirrors": ["nonsense"]}):
+        assert "nothing is changed" in reload(engine, **wrong)
+        assert info(engine)["Labels"] == ["a=b"]
+    reload(engine)
+    assert info(engine)["Labels"] == []
+
+
+def test_defaults_of_containers(engine, client, run):
+    configure(engine, init=True, **{"default-shm-size": "32m", "no-new-privileges": True, "default-ulimits": {
+        "nofile": {"Name": "nofile", "Soft": 77, "Hard": 88}}, "default-cgroupns-mode": "host"})
+    restart(engine)
+    box = run("ulimit -Sn; ulimit -Hn; grep NoNewPrivs /proc/self/status; df -k /dev/shm | tail -1; cat /proc/1/comm",
+              detach=False).decode().split()
+    assert box[:4] == ["77", "88", "NoNewPrivs:", "1"] and "32768" in box and box[-1] == "docker-init"
+    own = run("ulimit -Sn; cat /proc/1/comm", init=False, ulimits=[{"Name": "nofile", "Soft": 11, "Hard": 12}],
+              detach=False).decode().split()
+    assert own == ["11", "cat"]
+    configure(engine)
+    restart(engine)
+
+
+# Sockets
+
+def test_missing_group_leaves_the_socket_to_root(engine):
+    restart(engine, "--group", "no-such-group")
+    status = os.stat(engine.socket)
+    assert stat.S_IMODE(status.st_mode) == 0o660 and (status.st_uid, status.st_gid) == (0, 0)
+    assert "group no-such-group for the engine's socket: there is none" in engine.read_log()
+    restart(engine)
+
+
+def test_several_hosts_and_the_warning_of_one_without_tls(engine):
+    port = free_port()
+    restart(engine, "-H", f"unix://{engine.socket}", "-H", f"unix://{engine.folder}/second.sock", "-H",
+            f"tcp://127.0.0.1:{port}", "--allow-insecure-tcp")
+    with socket.create_connection(("127.0.0.1", port)) as tcp:
+        tcp.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+        assert b"200 OK" in tcp.recv(4096)
+    assert stat.S_IMODE(os.stat(f"{engine.folder}/second.sock").st_mode) == 0o660
+    assert any(f"127.0.0.1:{port} without encryption" in warning for warning in info(engine)["Warnings"])
+    restart(engine)
+    assert not os.path.exists(f"{engine.folder}/second.sock") and info(engine)["Warnings"] == []
+
+
+def test_socket_is_never_everybodys(tmp_path):
+    """From its first moment on, whatever mask the engine was started with."""
+    calls = tmp_path / "calls"
+    (tmp_path / "daemon.json").write_text("{}")
+    arguments = ["strace", "-f", "-o", str(calls), "-e", "trace=bind,umask,chmod,chown,listen", "sh", "-c",
+                 f"umask 0; exec timeout -s KILL 20 {BUILD}/berthd --data-root {tmp_path}/data --exec-root {tmp_path}/run "
+                 f"--config-file {tmp_path}/daemon.json --bridge none -H unix://{tmp_path}/x.sock -H nonsense://"]
+    subprocess.run(arguments, capture_output=True, timeout=60, check=False)
+    lines = [line.split(" ", 1)[1].strip() for line in calls.read_text().splitlines()]
+    bind = next(i for i, line in enumerate(lines) if line.startswith("bind") and "x.sock" in line)
+    assert [line for line in lines[:bind] if line.startswith("umask")][-1].startswith("umask(0177)")
+    chmod = next(line for line in lines[bind:] if line.startswith("chmod"))
+    assert "0660" in chmod
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# What the service manager is told
+
+class Manager:
+    """Stands in for systemd: a socket that is notified."""
+
+    def __init__(self, folder):
+        self.path = f"{folder}/notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(30)
+        self.seen = ""
+
+    def wait(self, text):
+        while text not in self.seen:
+            self.seen += self.socket.recv(4096).decode() + "\n"
+        seen, self.seen = self.seen, ""
+        return seen
+
+
+def test_notifications_and_watchdog(engine, tmp_path):
+    manager = Manager(tmp_path)
+    assert engine.stop() == 0
+    os.environ.update(NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="200000")
+    try:
+        engine.start()
+    finally:
+        del os.environ["NOTIFY_SOCKET"], os.environ["WATCHDOG_USEC"]
+    manager.wait("READY=1")
+    manager.wait("WATCHDOG=1")
+    before = time.clock_gettime(time.CLOCK_MONOTONIC)
+    engine.process.send_signal(signal.SIGHUP)
+    seen = manager.wait("MONOTONIC_USEC=") + manager.wait("READY=1")
+    assert "RELOADING=1" in seen
+    assert int(re.search(r"MONOTONIC_USEC=(\d+)", seen)[1]) >= before * 1000000
+    engine.process.send_signal(signal.SIGTERM)
+    manager.wait("STOPPING=1")
+    assert engine.process.wait(30) == 0
+    engine.start()
+
+
+def test_socket_activation(engine, tmp_path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{tmp_path}/passed.sock")
+    listener.listen()
+    assert engine.stop() == 0
+    script = ('import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); '
+              'os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1"); os.execv(sys.argv[2], sys.argv[2:])')
+    process = subprocess.Popen(["/usr/bin/python3", "-c", script, str(listener.fileno()), *engine.arguments(), "-H", "fd://"],
+                               pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(30)
+            client.connect(f"{tmp_path}/passed.sock")
+            client.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            assert b"200 OK" in client.recv(4096)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+        listener.close()
+    assert os.path.exists(f"{tmp_path}/passed.sock")  # it is systemd's
+    engine.start()
+
+
+# Metrics
+
+def test_metrics(engine, client, run):
+    port = free_port()
+    restart(engine, "--metrics-addr", f":{port}")
+    run("sleep 60", name="counted")
+    run("true", detach=False, remove=True)
+
+    def get(path="/metrics"):
+        with socket.create_connection(("127.0.0.1", port)) as http_socket:
+            http_socket.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            answer = b""
+            while data := http_socket.recv(65536):
+                answer += data
+            return answer.decode().partition("\r\n\r\n")
+    head, _, text = get()
+    assert "200 OK" in head and "text/plain; version=0.0.4" in head
+    values, kinds = {}, {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            kinds[line.split()[2]] = line.split()[3]
+        elif not line.startswith("# HELP "):
+            match = re.fullmatch(r'([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\]|\\.)*",?)*\})? ([0-9.e+-]+)', line)
+            assert match, line
+            assert re.sub("_(bucket|sum|count)$", "", match[1]) in kinds or match[1] in kinds
+            values[match[1] + (match[2] or "")] = float(match[3])
+    assert values['engine_daemon_container_states_containers{state="running"}'] == 1
+    assert values['engine_daemon_container_actions_seconds_count{action="start"}'] == 2
+    assert values['engine_daemon_container_actions_seconds_count{action="create"}'] == 2
+    assert values['engine_daemon_container_actions_seconds_bucket{action="start",le="+Inf"}'] == 2
+    assert kinds["engine_daemon_container_actions_seconds"] == "histogram"
+    assert values["engine_daemon_health_checks_total"] == 0
+    assert values["process_open_fds"] > 5 and values["process_resident_memory_bytes"] > 1 << 20
+    assert abs(values["process_start_time_seconds"] - time.time()) < 120
+    assert any(name.startswith("engine_daemon_engine_info{") for name in values)
+    assert "404" in get("/containers/json")[0]
+    restart(engine)
+
+
+# Its end
+
+def test_containers_go_on_or_are_stopped(engine, client, run):
+    run("sleep 1000", name="goes-on")
+    pid = client.containers.get("goes-on").attrs["State"]["Pid"]
+    restart(engine)
+    assert client.containers.get("goes-on").attrs["State"]["Pid"] == pid
+    # Those that do not hear it end by force, all at the same time.
+    for name in ("deaf1", "deaf2", "deaf3"):
+        run("trap '' TERM; while :; do sleep 1; done", name=name, stop_signal="TERM")
+    run("sleep 1000", name="again", restart_policy={"Name": "unless-stopped"})
+    run("trap 'exit 3' TERM; while :; do sleep 0.05; done", name="hears")
+    reload(engine, **{"live-restore": False, "shutdown-timeout": 1})
+    assert info(engine)["LiveRestoreEnabled"] is False
+    begun = time.monotonic()
+    assert engine.stop() == 0
+    assert time.monotonic() - begun < 8
+    assert not os.path.exists(f"/proc/{pid}")
+    engine.start()
+    states = {name: client.containers.get(name).attrs["State"] for name in ("goes-on", "deaf1", "deaf3", "hears")}
+    assert [state["Running"] for state in states.values()] == [False] * 4
+    assert states["deaf1"]["ExitCode"] == 137 and states["hears"]["ExitCode"] == 3
+    eventually(lambda: client.containers.get("again").attrs["State"]["Running"], "its policy starts it again")
