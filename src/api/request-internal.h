@@ -24,6 +24,7 @@ struct berth_request {
 	const struct berth_peer *peer; // by its certificate; the connection's
 	GHashTable *sent_headers; // of the request: kept where plugins are asked about it
 	char **authorized; // the plugins that have allowed it, and are asked about its answer
+	char *accept_encoding; // NULL: nothing was said
 	GHashTable *query; // name -> GPtrArray of its values, which ends with NULL
 	GByteArray *body; // NUL-terminated; the NUL is not counted
 	GError *refusal; // found while the head was read

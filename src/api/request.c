@@ -50,6 +50,7 @@ void berth_request_unref(struct berth_request *request)
 	g_free(request->uri);
 	g_clear_pointer(&request->sent_headers, g_hash_table_unref);
 	g_strfreev(request->authorized);
+	g_free(request->accept_encoding);
 	if (request->free_data)
 		request->free_data(request->read_data);
 	g_free(request->reply_type);
@@ -150,6 +151,19 @@ bool berth_request_check_filters(GHashTable *filters, const char *const *known, 
 const char *berth_request_registry_auth(const struct berth_request *request)
 {
 	return request->registry_auth;
+}
+
+bool berth_request_accepts(const struct berth_request *request, const char *encoding)
+{
+	g_auto(GStrv) items = g_strsplit(request->accept_encoding ? request->accept_encoding : "", ",", -1);
+
+	for (char **item = items; *item; item++) {
+		g_auto(GStrv) parts = g_strsplit(g_strstrip(*item), ";", 2);
+		const char *weight = parts[0] && parts[1] ? strstr(parts[1], "q=") : NULL;
+		if (parts[0] && g_ascii_strcasecmp(g_strstrip(parts[0]), encoding) == 0)
+			return !weight || g_ascii_strtod(weight + strlen("q="), NULL) > 0;
+	}
+	return false;
 }
 
 const char *berth_request_body(const struct berth_request *request, size_t *ret_length)

@@ -34,6 +34,9 @@ bool berth_request_check_filters(GHashTable *filters, const char *const *known, 
 // What X-Registry-Auth said: base64url of a JSON object; NULL if it is not there. It is a secret.
 const char *berth_request_registry_auth(const struct berth_request *request);
 
+// Whether the client takes an answer in this encoding ("gzip"): Accept-Encoding names it, and not with ";q=0".
+bool berth_request_accepts(const struct berth_request *request, const char *encoding);
+
 // The body, NUL-terminated; "" if there is none.
 const char *berth_request_body(const struct berth_request *request, size_t *ret_length);
 // The body as it arrives, for routes that upload. Reading fails (ECONNRESET) if the client leaves in the middle.
@@ -96,6 +99,9 @@ berth_handler berth_handle_container_attach, berth_handle_container_attach_raw;
 // exec.c
 berth_handler berth_handle_exec_create, berth_handle_exec_start, berth_handle_exec_start_raw, berth_handle_exec_resize,
 	berth_handle_exec_inspect;
+// files.c
+berth_handler berth_handle_archive_stat, berth_handle_archive_get, berth_handle_archive_put,
+	berth_handle_container_export, berth_handle_container_changes, berth_handle_container_commit;
 // images.c
 berth_handler berth_handle_image_list, berth_handle_image_inspect, berth_handle_image_history, berth_handle_image_tag,
 	berth_handle_image_remove, berth_handle_image_create, berth_handle_image_load, berth_handle_image_save,

@@ -244,6 +244,32 @@ static const struct berth_parameter volume_clone_query[] = {
 	{0},
 };
 
+static const struct berth_parameter archive_get_query[] = {
+	{"path", BERTH_PARAMETER_TEXT, "in the container; one that ends with / or /. has to be a folder"},
+	{0},
+};
+
+static const struct berth_parameter archive_put_query[] = {
+	{"path", BERTH_PARAMETER_TEXT, "of a folder in the container"},
+	{"noOverwriteDirNonDir", BERTH_PARAMETER_SWITCH,
+	 "refuse to replace a folder by something else, or the other way round"},
+	{"copyUIDGID", BERTH_PARAMETER_SWITCH, "accepted; owners are always as the archive says, by their numbers"},
+	{"chown", BERTH_PARAMETER_TEXT,
+	 "user[:group] of all that is unpacked, as the container knows them (Berth's own)"},
+	{0},
+};
+
+static const struct berth_parameter commit_query[] = {
+	{"container", BERTH_PARAMETER_TEXT, "id or name of the container"},
+	{"repo", BERTH_PARAMETER_TEXT, "name of the new image, without tag"},
+	{"tag", BERTH_PARAMETER_TEXT, "its tag"},
+	{"comment", BERTH_PARAMETER_TEXT, "on the change, for its history"},
+	{"author", BERTH_PARAMETER_TEXT, "of the change"},
+	{"pause", BERTH_PARAMETER_SWITCH, "freeze the container meanwhile (the default)"},
+	{"changes", BERTH_PARAMETER_LIST, "Dockerfile lines to apply"},
+	{0},
+};
+
 static const struct berth_parameter network_inspect_query[] = {
 	{"verbose", BERTH_PARAMETER_SWITCH, "accepted; services, which it would add, are not in this version"},
 	{"scope", BERTH_PARAMETER_TEXT, "of the network; all are local"},
@@ -355,19 +381,24 @@ const struct berth_route berth_routes[] = {
 	{"GET", "/exec/{id}/json", 124, berth_handle_exec_inspect, NULL, 0, "All about an exec, with its exit code"},
 	{"GET", "/containers/{id}/stats", 124, berth_handle_container_stats, stats_query, STREAM,
 	 "What a container uses: a sample each second, or one"},
-	{"GET", "/containers/{id}/changes", 124, berth_handle_refused, NULL, 0,
-	 "Showing the changes of a container (diff)"},
-	{"GET", "/containers/{id}/export", 124, berth_handle_refused, NULL, 0, "Exporting a container (export)"},
+	{"GET", "/containers/{id}/changes", 124, berth_handle_container_changes, NULL, STREAM,
+	 "What a container has changed in the files of its image"},
+	{"GET", "/containers/{id}/export", 124, berth_handle_container_export, NULL, STREAM,
+	 "A container's root file system as a tar archive, without what is mounted in it"},
 	{"POST", "/containers/{id}/update", 124, berth_handle_container_update, NULL, JSON,
 	 "Changes limits and the restart policy of a container, publishes ports and withdraws them (PublishAdd, "
 	 "PublishRm: Berth's own)"},
 	{"GET", "/containers/{id}/attach/ws", 124, berth_handle_refused, NULL, 0, "Attaching by WebSocket"},
-	{"HEAD", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},
-	{"GET", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},
-	{"PUT", "/containers/{id}/archive", 124, berth_handle_refused, NULL, 0, "Copying files (cp)"},
+	{"HEAD", "/containers/{id}/archive", 124, berth_handle_archive_stat, archive_get_query, 0,
+	 "What is at a path of a container, in the header X-Docker-Container-Path-Stat"},
+	{"GET", "/containers/{id}/archive", 124, berth_handle_archive_get, archive_get_query, STREAM,
+	 "A file or folder of a container as a tar archive"},
+	{"PUT", "/containers/{id}/archive", 124, berth_handle_archive_put, archive_put_query, UPLOAD,
+	 "Unpacks a tar archive into a folder of a container"},
 	{"GET", "/containers/{id}/checkpoints", 124, berth_handle_refused, NULL, 0, "Checkpoints"},
 	{"POST", "/containers/{id}/checkpoints", 124, berth_handle_refused, NULL, 0, "Checkpoints"},
-	{"POST", "/commit", 124, berth_handle_refused, NULL, 0, "Making an image of a container (commit)"},
+	{"POST", "/commit", 124, berth_handle_container_commit, commit_query, STREAM | JSON,
+	 "Makes an image of a container"},
 	{"POST", "/build", 124, berth_handle_refused, NULL, 0, "Building images"},
 	{"POST", "/build/prune", 124, berth_handle_build_prune, build_prune_query, 0,
 	 "Removes nothing: there is no build cache in this version"},

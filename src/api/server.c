@@ -150,6 +150,8 @@ static void read_head(struct berth_request *request, struct MHD_Connection *conn
 	request->content_type =
 		g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE));
 	request->registry_auth = g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Registry-Auth"));
+	request->accept_encoding =
+		g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING));
 	berth_route_split_version(url, &path, &version);
 	request->route =
 		berth_route_find(berth_routes, request->method, path,

@@ -153,6 +153,29 @@ bool berth_write_file_at(int dir_fd, const char *name, const void *data, size_t 
 	return true;
 }
 
+// A descriptor that only names the file tells what it is, before it is opened for reading.
+int berth_open_regular(int dir_fd, const char *name)
+{
+	char path[32];
+	struct stat status;
+	berth_fd named = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (named < 0 || fstat(named, &status) < 0)
+		return -1;
+	if (!S_ISREG(status.st_mode)) {
+		errno = ENXIO;
+		return -1;
+	}
+	g_snprintf(path, sizeof path, "/proc/self/fd/%d", named);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+bool berth_is_gone(int errnum)
+{
+	return errnum == ENOENT || errnum == ELOOP || errnum == ENOTDIR || errnum == ENXIO || errnum == ENODEV ||
+	       errnum == ESTALE;
+}
+
 int berth_open_folder(const char *path, bool make, mode_t mode, GError **error)
 {
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -176,7 +199,16 @@ struct removal {
 	int top;
 	dev_t device;
 	unsigned lifted; // how often
+	bool strict; // mounts of other namespaces stay, too
 };
+
+static bool is_mount(int folder, const char *name)
+{
+	struct statx status;
+
+	return statx(folder, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &status) == 0 &&
+	       status.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
 
 static bool lift(struct removal *removal, int folder, const char *name, GError **error)
 {
@@ -230,6 +262,11 @@ static bool remove_content(struct removal *removal, int folder_fd, unsigned dept
 	for (struct dirent *entry; good && (entry = readdir(folder));) {
 		if (g_str_equal(entry->d_name, ".") || g_str_equal(entry->d_name, ".."))
 			continue;
+		if (removal->strict && is_mount(dirfd(folder), entry->d_name)) {
+			good = berth_error_set(error, BERTH_ERROR_CONFLICT, "%s: something is mounted on it",
+					       entry->d_name);
+			continue;
+		}
 		if (unlinkat(dirfd(folder), entry->d_name, 0) == 0 || errno == ENOENT)
 			continue;
 		good = errno == EISDIR || errno == EPERM
@@ -240,7 +277,7 @@ static bool remove_content(struct removal *removal, int folder_fd, unsigned dept
 	return good;
 }
 
-bool berth_remove_tree_at(int dir_fd, const char *name, GError **error)
+static bool remove_tree(int dir_fd, const char *name, bool strict, GError **error)
 {
 	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
 		return true;
@@ -253,7 +290,7 @@ bool berth_remove_tree_at(int dir_fd, const char *name, GError **error)
 		return errno == ENOENT ? true : berth_error_set_errno(error, errno, "open folder %s", name);
 	if (fstat(top, &status) < 0)
 		return berth_error_set_errno(error, errno, "stat %s", name);
-	struct removal removal = {.top = top, .device = status.st_dev};
+	struct removal removal = {.top = top, .device = status.st_dev, .strict = strict};
 	unsigned before;
 	do {
 		before = removal.lifted;
@@ -268,4 +305,14 @@ bool berth_remove_tree_at(int dir_fd, const char *name, GError **error)
 	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return berth_error_set_errno(error, errno, "remove folder %s", name);
 	return true;
+}
+
+bool berth_remove_tree_at(int dir_fd, const char *name, GError **error)
+{
+	return remove_tree(dir_fd, name, false, error);
+}
+
+bool berth_remove_tree_strictly(int dir_fd, const char *name, GError **error)
+{
+	return remove_tree(dir_fd, name, true, error);
 }

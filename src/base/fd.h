@@ -47,6 +47,12 @@ ssize_t berth_read_full(int fd, void *data, size_t length);
 // beyond *ret_length (which may be NULL); the caller frees it. `what` names the file in messages.
 char *berth_read_fd(int fd, size_t limit, size_t *ret_length, const char *what, GError **error);
 
+// Opens the regular file `name` in a folder whose files others may be exchanging: a link is not followed, and what else
+// it is by now (a device) is not opened. -1 with errno.
+int berth_open_regular(int dir_fd, const char *name);
+// Whether this errno of a file that was listed says that it is gone, or something else by now.
+bool berth_is_gone(int errnum);
+
 // The same for `name` beneath `dir_fd` (AT_FDCWD too). The file must be a regular one or of a kernel file system.
 char *berth_read_file_at(int dir_fd, const char *name, size_t limit, size_t *ret_length, GError **error);
 
@@ -60,3 +66,6 @@ int berth_open_folder(const char *path, bool make, mode_t mode, GError **error);
 
 // Removes `name` beneath `dir_fd` and all beneath it, without following links or crossing mounts. Missing is success.
 bool berth_remove_tree_at(int dir_fd, const char *name, GError **error);
+// The same; what anything is mounted on, also in another mount namespace, is CONFLICT. (Outside of that namespace the
+// kernel would let it be removed, and take the mount away.)
+bool berth_remove_tree_strictly(int dir_fd, const char *name, GError **error);

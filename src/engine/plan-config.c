@@ -119,17 +119,11 @@ static bool check_env(char *const *env, GError **error)
 	return true;
 }
 
-static bool merge(struct berth_plan *plan, GError **error)
+void berth_plan_fill_config(struct api_container_config *config, const struct oci_image_execution *image)
 {
-	static const struct oci_image_execution nothing = {0};
-	struct api_container_config *config = plan->config;
-	const struct oci_image_execution *image = plan->input->image->config ? plan->input->image->config : &nothing;
-
 	merge_text(&config->user, image->user);
 	merge_text(&config->working_dir, image->working_dir);
 	merge_text(&config->stop_signal, image->stop_signal);
-	if (!check_env(config->env, error) || !check_env(image->env, error))
-		return false;
 	merge_env(&config->env, image->env);
 	merge_set(&config->exposed_ports, image->exposed_ports);
 	merge_set(&config->volumes, image->volumes);
@@ -137,6 +131,17 @@ static bool merge(struct berth_plan *plan, GError **error)
 	merge_command(config, image);
 	if (!config->on_build)
 		config->on_build = g_strdupv(image->on_build);
+}
+
+static bool merge(struct berth_plan *plan, GError **error)
+{
+	static const struct oci_image_execution nothing = {0};
+	struct api_container_config *config = plan->config;
+	const struct oci_image_execution *image = plan->input->image->config ? plan->input->image->config : &nothing;
+
+	if (!check_env(config->env, error) || !check_env(image->env, error))
+		return false;
+	berth_plan_fill_config(config, image);
 	if (!config->labels)
 		config->labels = berth_map_new();
 	if (config->entrypoint && config->entrypoint[0] && !*config->entrypoint[0] && !config->entrypoint[1])

@@ -42,3 +42,6 @@ struct berth_plan_log {
 	bool compress;
 };
 bool berth_plan_log(const struct api_log_config *config, struct berth_plan_log *ret, GError **error);
+
+// Fills a configuration up with what another one says where it says nothing itself, as an image's fills a container's.
+void berth_plan_fill_config(struct api_container_config *config, const struct oci_image_execution *from);

@@ -14,6 +14,7 @@ static const struct berth_field state_fields[] = {
 	BERTH_BOOL(STATE, oom_killed, "oomKilled", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(STATE, started_before, "startedBefore", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(STATE, manually_stopped, "manuallyStopped", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(STATE, held, "held", BERTH_OMIT_EMPTY),
 	BERTH_STRING(STATE, error, "error", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(STATE, remove_volumes, "removeVolumes", BERTH_OMIT_EMPTY),
 	{0},

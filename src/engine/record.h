@@ -28,6 +28,7 @@ struct berth_container_state {
 	bool oom_killed;
 	bool started_before;
 	bool manually_stopped;
+	bool held; // frozen for a commit: whoever finds it so lets it go on
 	char *error; // why the last start failed
 	bool remove_volumes; // of one that is being removed: its anonymous volumes, too
 };

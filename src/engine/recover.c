@@ -171,12 +171,31 @@ static bool clear_run(struct berth_engine *engine, struct berth_engine_container
 	return berth_engine__run_clear(engine, container->id, cgroup, error);
 }
 
+// A container that was frozen for a commit goes on.
+static bool end_commit(struct berth_engine *engine, struct berth_engine_container *container, struct finding *finding,
+		       GError **error)
+{
+	struct berth_container_change change = {0};
+
+	if (!container->record->state->held)
+		return true;
+	if (finding->what == BERTH_FOUND_PAUSED) {
+		if (!berth_monitor_thaw(finding->monitor, error))
+			return false;
+		finding->what = BERTH_FOUND_RUNNING;
+	}
+	BERTH_FAILPOINT("recover.commit.thawed");
+	change.state = berth_engine__state_copy(container);
+	change.state->held = false;
+	return berth_engine__change(engine, container, &change, error);
+}
+
 // `operation` is held.
 static bool recover_container(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
 {
 	__attribute__((cleanup(finding_clear))) struct finding finding;
 
-	if (!look(engine, container->id, &finding, error))
+	if (!look(engine, container->id, &finding, error) || !end_commit(engine, container, &finding, error))
 		return false;
 	switch (berth_engine__recovery_of(container->record->state->status, finding.what)) {
 	case BERTH_RECOVERY_NONE:

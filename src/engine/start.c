@@ -183,7 +183,7 @@ static bool record_start(struct berth_engine *engine, struct berth_engine_contai
 	state->pid = pid;
 	state->exit_code = 0;
 	state->started_at = started_at;
-	state->oom_killed = state->manually_stopped = false;
+	state->oom_killed = state->manually_stopped = state->held = false;
 	state->started_before = true;
 	g_clear_pointer(&state->error, g_free);
 	berth_engine__volume_mount_events(events, container->record, true);

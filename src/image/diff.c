@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/root.h"
+#include "base/tar-header.h"
 #include "image/layer-writer.h"
-#include "image/tar-header.h"
 #include "store/tree.h"
 
 #include <fcntl.h>
@@ -82,12 +82,8 @@ static bool put_data(struct diff *this, int fd, off_t at, off_t end, GError **er
 }
 
 // Holes are not read.
-static bool put_content(struct diff *this, const char *name, off_t size, GError **error)
+static bool put_content(struct diff *this, int fd, off_t size, GError **error)
 {
-	berth_fd fd = openat(this->parent_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return berth_error_set_errno(error, errno, "open");
 	for (off_t at = 0; at < size;) {
 		off_t data = lseek(fd, at, SEEK_DATA);
 		if (data < 0 && errno == ENXIO)
@@ -131,13 +127,22 @@ static bool put_entry(struct diff *this, const char *path, const struct stat *st
 	g_autofree char *name = g_strconcat(path + 1, S_ISDIR(status->st_mode) ? "/" : "", NULL);
 	struct berth_tar_header header = {
 		name, '0', status->st_mode, status->st_uid, status->st_gid, .mtime = status->st_mtim};
-	char target[PATH_MAX + 1];
+	g_autofree char *target = g_malloc(PATH_MAX + 1);
+	struct stat opened;
+	berth_fd fd = -1;
 
 	if (S_ISSOCK(status->st_mode))
 		return true;
+	if (S_ISREG(status->st_mode)) {
+		fd = berth_open_regular(this->parent_fd, base_of(path));
+		if (fd < 0 || fstat(fd, &opened) < 0)
+			return berth_is_gone(errno) || berth_error_set_errno(error, errno, "open");
+		header.size = opened.st_size;
+	}
 	find_link(this, path, status, &header.link);
 	if (header.link) {
 		header.type = '1';
+		header.size = 0;
 		return put_header(this, &header, error);
 	}
 	g_autoptr(GHashTable) xattrs = berth_tree_xattrs(this->parent_fd, base_of(path), error);
@@ -147,10 +152,9 @@ static bool put_entry(struct diff *this, const char *path, const struct stat *st
 	header.xattrs = xattrs;
 	switch (status->st_mode & S_IFMT) {
 	case S_IFREG:
-		header.size = status->st_size;
-		return put_header(this, &header, error) && put_content(this, base_of(path), status->st_size, error);
+		return put_header(this, &header, error) && put_content(this, fd, header.size, error);
 	case S_IFLNK: {
-		ssize_t length = readlinkat(this->parent_fd, base_of(path), target, sizeof target - 1);
+		ssize_t length = readlinkat(this->parent_fd, base_of(path), target, PATH_MAX);
 		if (length < 0)
 			return berth_error_set_errno(error, errno, "read the link");
 		target[length] = '\0';
@@ -242,14 +246,12 @@ static bool put_root(struct diff *this, int base, GError **error)
 bool berth_layer_diff_trees(const struct berth_snapshot_trees *trees, const struct berth_layer_diff_options *options,
 			    int fd, struct berth_layer_diff *ret, GError **error)
 {
-	g_autoptr(berth_layer_writer) writer = berth_layer_writer_new(fd, options->gzip);
+	g_autoptr(berth_layer_writer) writer = berth_layer_writer_new(fd, options);
 	struct diff this = {.top = trees->top, .ids = options->ids, .writer = writer, .parent_fd = -1};
 
 	this.links = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 	this.chunk = g_malloc(CHUNK);
-	bool done = put_root(&this, trees->base, error) &&
-		    berth_tree_compare(trees->top, trees->base, trees->whiteouts, trees->copied ? &trees->since : NULL,
-				       put_change, &this, error) &&
+	bool done = put_root(&this, trees->base, error) && berth_tree_compare(trees, put_change, &this, error) &&
 		    berth_layer_writer_zeros(writer, END, error) && berth_layer_writer_finish(writer, ret, error);
 	g_hash_table_unref(this.links);
 	g_free(this.chunk);

@@ -17,6 +17,9 @@
 struct berth_layer_diff_options {
 	bool gzip;
 	const struct berth_id_maps *ids; // owners on the host to those of the image; NULL: the same
+	bool (*write)(void *data, const void *bytes, size_t length,
+		      GError **error); // in place of a descriptor; or NULL
+	void *data;
 };
 
 struct berth_layer_diff {

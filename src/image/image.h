@@ -33,6 +33,21 @@ char *berth_images_import(struct berth_images *images, int fd, const char *name,
 			  const char *message, const char *platform, berth_progress_fn *progress, void *data,
 			  GError **error);
 
+// An image of what a container has changed in its image: one more layer, unless nothing is changed.
+struct berth_image_commit {
+	const char *base; // id of the container's image
+	const char *name; // of the new one; NULL: none
+	const char *author, *comment, *created_by; // for its history; may be NULL
+	const struct oci_image_execution *config;
+	const struct berth_snapshot_trees *trees; // of the container's snapshot
+};
+// Returns the new image's id.
+char *berth_images_commit(struct berth_images *images, const struct berth_image_commit *commit, GError **error);
+// "docker.io/library/redis:1" to "redis:1"; the caller frees it.
+char *berth_image_familiar(const char *full_name);
+// Applies a Dockerfile line (as berth_images_import() takes them) to a configuration.
+bool berth_image_change(struct oci_image_execution *config, const char *line, GError **error);
+
 // Reads a docker-archive or OCI archive (also compressed) of one or more images. For each image, and each of its names,
 // one progress with stream "Loaded image: busybox:latest\n" (or "Loaded image ID: sha256:…\n"). Nothing is changed if
 // the archive is broken: images become visible together, at the end.

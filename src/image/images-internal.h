@@ -21,8 +21,6 @@ bool berth_images_tell(struct berth_images *images, struct berth_transaction *tr
 // was an id; the caller's.
 char *berth_images_resolve_in(struct berth_transaction *transaction, const char *name_or_id, char **ret_name,
 			      GError **error);
-// "docker.io/library/redis:1" to "redis:1"; the caller frees it.
-char *berth_image_familiar(const char *full_name);
 
 // Removes what nothing refers to: what a failure left, or what was more than an image needs. A failure of this is none
 // of the caller's; the next collection goes on.
@@ -48,6 +46,3 @@ char *berth_image_manifest_put(struct berth_images *images, const char *config, 
 			       GError **error);
 // The record of an image: what lists show is taken from its configuration. `manifest` and `layers` are taken over.
 struct berth_image_record *berth_image_record_new(const struct oci_image *image, char *manifest, GPtrArray *layers);
-
-// changes.c. Applies Dockerfile lines to a configuration.
-bool berth_image_change(struct oci_image_execution *config, const char *line, GError **error);

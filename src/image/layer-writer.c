@@ -14,6 +14,7 @@
 
 struct berth_layer_writer {
 	int fd; // borrowed
+	const struct berth_layer_diff_options *options; // borrowed
 	bool gzip;
 	struct berth_hash *content, *written; // `written` only with gzip
 	int64_t size; // written
@@ -22,15 +23,16 @@ struct berth_layer_writer {
 	struct isal_zstream stream;
 };
 
-struct berth_layer_writer *berth_layer_writer_new(int fd, bool gzip)
+struct berth_layer_writer *berth_layer_writer_new(int fd, const struct berth_layer_diff_options *options)
 {
 	struct berth_layer_writer *this = g_new0(struct berth_layer_writer, 1);
 
 	this->fd = fd;
-	this->gzip = gzip;
+	this->options = options;
+	this->gzip = options->gzip;
 	this->content = berth_hash_new();
 	this->chunk = g_malloc(CHUNK);
-	if (!gzip)
+	if (!this->gzip)
 		return this;
 	this->written = berth_hash_new();
 	this->output = g_malloc(CHUNK);
@@ -60,7 +62,8 @@ static bool write_out(struct berth_layer_writer *this, const void *data, size_t 
 	if (this->gzip)
 		berth_hash_update(this->written, data, length);
 	this->size += (int64_t) length;
-	return berth_write_all(this->fd, data, length, "the layer", error);
+	return this->options->write ? this->options->write(this->options->data, data, length, error)
+				    : berth_write_all(this->fd, data, length, "the layer", error);
 }
 
 static bool compress(struct berth_layer_writer *this, bool last, GError **error)

@@ -6,7 +6,7 @@
 
 struct berth_layer_writer;
 
-struct berth_layer_writer *berth_layer_writer_new(int fd, bool gzip);
+struct berth_layer_writer *berth_layer_writer_new(int fd, const struct berth_layer_diff_options *options);
 void berth_layer_writer_free(struct berth_layer_writer *writer);
 bool berth_layer_writer_add(struct berth_layer_writer *writer, const void *data, size_t length, GError **error);
 bool berth_layer_writer_zeros(struct berth_layer_writer *writer, int64_t length, GError **error);

@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "image/tar-header.h"
+#include "base/tar-header.h"
 
 #include <string.h>
 

@@ -142,6 +142,21 @@ bool berth_unpack_attributes_set(const struct berth_unpack_attributes *this, int
 	return folder || futimens(fd, this->times) == 0 || berth_error_set_errno(error, errno, "set its times");
 }
 
+// A link has no mode, and fchmodat() would follow one that a container has put in the place of what was made (the
+// way of CVE-2021-41089): the descriptor is of what is there itself, whatever it is by now.
+static bool set_mode(int folder, const char *name, mode_t mode, GError **error)
+{
+	struct stat status;
+	berth_fd fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return berth_error_set_errno(error, errno, "set its mode");
+	if (S_ISLNK(status.st_mode))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "set its mode: it is a link by now");
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
+	return fchmodat(AT_FDCWD, path, mode, 0) == 0 || berth_error_set_errno(error, errno, "set its mode");
+}
+
 bool berth_unpack_attributes_set_special(const struct berth_unpack_attributes *this, int folder, const char *name,
 					 GError **error)
 {
@@ -152,10 +167,9 @@ bool berth_unpack_attributes_set_special(const struct berth_unpack_attributes *t
 		if (!set_xattrs(this, (struct place){-1, path}, error))
 			return false;
 	}
-	// A link has no mode; a device is no link, so nothing is followed.
 	if (archive_entry_filetype(this->entry) != AE_IFLNK && !has_mode(this) &&
-	    fchmodat(folder, name, this->mode, 0) < 0)
-		return berth_error_set_errno(error, errno, "set its mode");
+	    !set_mode(folder, name, this->mode, error))
+		return false;
 	return utimensat(folder, name, this->times, AT_SYMLINK_NOFOLLOW) == 0 ||
 	       berth_error_set_errno(error, errno, "set its times");
 }

@@ -146,6 +146,36 @@ static bool is_added(const struct berth_unpack_tree *this, int parent_fd, const 
 	return g_hash_table_contains(this->added, key);
 }
 
+// Removes what is in the way of an entry. From here, outside of the container's mount namespace, the kernel would let a
+// file be removed on which the container has something mounted, and take that mount away.
+static bool clear_way(struct berth_unpack_tree *this, int folder, const char *name, GError **error)
+{
+	struct statx status;
+
+	if (!this->place)
+		return berth_remove_tree_at(folder, name, error);
+	if (statx(folder, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &status) < 0)
+		return errno == ENOENT || berth_error_set_errno(error, errno, "look for what is there");
+	if (status.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+		return berth_error_set_errno(error, EBUSY, "something is mounted there: unlinkat %s", name);
+	return S_ISDIR(status.stx_mode) ? berth_remove_tree_strictly(folder, name, error)
+					: berth_remove_tree_at(folder, name, error);
+}
+
+// As Docker refuses it.
+static bool check_kind(struct berth_unpack_tree *this, const char *path, bool folder, GError **error)
+{
+	struct stat status;
+
+	if (!this->keep_kinds || fstatat(this->parent_fd, base_of(path), &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    S_ISDIR(status.st_mode) == folder)
+		return true;
+	return berth_error_set(error, BERTH_ERROR_INVALID,
+			       folder ? "cannot overwrite non-directory \"/%s\" with directory \"/%s\""
+				      : "cannot overwrite directory \"/%s\" with non-directory \"/%s\"",
+			       path, this->place);
+}
+
 static bool is_whiteout(const struct stat *status)
 {
 	return S_ISCHR(status->st_mode) && status->st_rdev == 0;
@@ -234,7 +264,7 @@ static bool add_file(struct berth_unpack_tree *this, const char *name, struct be
 	berth_fd fd = openat(this->parent_fd, name, flags, attributes->made_with);
 
 	if (fd < 0 && errno == EEXIST) {
-		if (!berth_remove_tree_at(this->parent_fd, name, error))
+		if (!clear_way(this, this->parent_fd, name, error))
 			return false;
 		fd = openat(this->parent_fd, name, flags, attributes->made_with);
 	}
@@ -278,7 +308,7 @@ static bool add_special(struct berth_unpack_tree *this, const char *name, struct
 		return false;
 	int result = make_special(this->parent_fd, name, attributes);
 	if (result < 0 && errno == EEXIST) {
-		if (!berth_remove_tree_at(this->parent_fd, name, error))
+		if (!clear_way(this, this->parent_fd, name, error))
 			return false;
 		result = make_special(this->parent_fd, name, attributes);
 	}
@@ -308,7 +338,7 @@ static bool make_folder(struct berth_unpack_tree *this, int parent_fd, const cha
 	if (S_ISDIR(status.st_mode))
 		return true;
 	*ret_opaque = this->whiteouts == BERTH_WHITEOUTS_OVERLAY && is_whiteout(&status);
-	if (!berth_remove_tree_at(parent_fd, name, error))
+	if (!clear_way(this, parent_fd, name, error))
 		return false;
 	attributes->new = mkdirat(parent_fd, name, attributes->made_with) == 0;
 	return attributes->new || berth_error_set_errno(error, errno, "make the folder");
@@ -370,7 +400,7 @@ static bool add_link(struct berth_unpack_tree *this, const char *path, const cha
 		return berth_error_set_errno(error, errno, "look for what is there");
 	if (there.st_ino == wanted.st_ino && there.st_dev == wanted.st_dev)
 		return true;
-	if (!berth_remove_tree_at(this->parent_fd, name, error))
+	if (!clear_way(this, this->parent_fd, name, error))
 		return false;
 	return linkat(target_fd, target_name, this->parent_fd, name, 0) == 0 ||
 	       berth_error_set_errno(error, errno, "link it to %s", target);
@@ -403,8 +433,13 @@ bool berth_unpack_tree_add(struct berth_unpack_tree *this, struct berth_tar *tar
 
 	if (*path == '\0' && (target || archive_entry_filetype(entry) != AE_IFDIR))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "the root can only be a folder");
-	if (*path && enter_parent(this, path, error) < 0)
+	if (*path && (enter_parent(this, path, error) < 0 ||
+		      !check_kind(this, path, !target && archive_entry_filetype(entry) == AE_IFDIR, error)))
 		return false;
+	if (this->owner) {
+		archive_entry_set_uid(entry, this->owner[0]);
+		archive_entry_set_gid(entry, this->owner[1]);
+	}
 	if (!target &&
 	    !berth_unpack_attributes_read(entry, this->ids, &this->defaults, this->heritage, &attributes, error))
 		return false;

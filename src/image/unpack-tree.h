@@ -12,6 +12,10 @@ struct berth_unpack_tree {
 	int root_fd; // borrowed
 	enum berth_whiteouts whiteouts;
 	const struct berth_id_maps *ids; // NULL: owners are as the archive says
+	// Of a container's tree only:
+	const uint32_t *owner; // of all entries, user and group; NULL: as the archive says
+	bool keep_kinds; // folders are not replaced by something else, nor the other way round
+	const char *place; // where in the tree the archive goes; NULL: it is no container's
 	struct berth_unpack_defaults defaults;
 	char *parent; // of the next entry, probably, and a descriptor of it; NULL and -1 if there is none
 	int parent_fd;

@@ -28,12 +28,22 @@ struct unpacking {
 	const struct berth_unpack_limits *limits;
 	struct berth_tar tar;
 	struct berth_unpack_tree tree;
+	const struct berth_unpack_place *place; // NULL: the root is where it goes
 	int64_t entries, bytes;
 };
 
 static char *clean(const struct unpacking *this, const char *name, GError **error)
 {
-	return berth_tar_clean(name, this->limits->path, this->limits->depth, error);
+	g_autofree char *path = berth_tar_clean(name, this->limits->path, this->limits->depth, error);
+
+	if (!path || !this->place || !*this->place->path)
+		return g_steal_pointer(&path);
+	return g_strconcat(this->place->path, *path ? "/" : "", path, NULL);
+}
+
+static bool is_place(const struct unpacking *this, const char *path)
+{
+	return this->place && g_str_equal(path, this->place->path);
 }
 
 // Returns whether `path` names something to hide, with *ret_done saying how that went.
@@ -102,11 +112,13 @@ static bool unpack_entry(struct unpacking *this, struct archive_entry *entry, GE
 		return false;
 	if (hide(this, path, &done, error))
 		return done;
+	if (is_place(this, path) && !link && archive_entry_filetype(entry) == AE_IFDIR)
+		return true;
 	if (link && !(target = clean(this, link, error))) {
 		g_prefix_error(error, "hard link to %s: ", link);
 		return false;
 	}
-	if (target && !*target)
+	if (target && (!*target || is_place(this, target)))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "hard link to the root");
 	return berth_unpack_tree_add(&this->tree, &this->tar, entry, path, target, error);
 }
@@ -120,7 +132,9 @@ static void propagate(const struct unpacking *this, struct archive_entry *entry,
 	if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) ||
 	    g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_CONFLICT))
 		failure->code = BERTH_ERROR_INVALID;
-	g_propagate_prefixed_error(error, failure, "layer entry %" G_GINT64_FORMAT " (%s): ", this->entries, shown);
+	g_propagate_prefixed_error(error, failure,
+				   "%s entry %" G_GINT64_FORMAT " (%s): ", this->place ? "archive" : "layer",
+				   this->entries, shown);
 }
 
 static bool unpack_entries(struct unpacking *this, GError **error)
@@ -136,7 +150,8 @@ static bool unpack_entries(struct unpacking *this, GError **error)
 		}
 	}
 	if (more < 0)
-		g_prefix_error(error, "layer, behind entry %" G_GINT64_FORMAT ": ", this->entries);
+		g_prefix_error(error, "%s, behind entry %" G_GINT64_FORMAT ": ", this->place ? "archive" : "layer",
+			       this->entries);
 	return more == 0;
 }
 
@@ -168,16 +183,32 @@ bool berth_layer_unpack_mapped(struct berth_source source, int content_fd, enum 
 					 error);
 }
 
+static const struct berth_unpack_limits tree_limits = {
+	.entries = BERTH_LIMIT_ARCHIVE_ENTRIES,
+	.bytes = BERTH_LIMIT_VOLUME_BYTES,
+	.stream = BERTH_LIMIT_VOLUME_BYTES,
+	.path = BERTH_LIMIT_ARCHIVE_PATH,
+	.depth = BERTH_LIMIT_ARCHIVE_DEPTH,
+	.xattr = BERTH_LIMIT_XATTR_BYTES,
+};
+
 bool berth_tree_unpack(struct berth_source source, int folder, GError **error)
 {
-	static const struct berth_unpack_limits limits = {
-		.entries = BERTH_LIMIT_ARCHIVE_ENTRIES,
-		.bytes = BERTH_LIMIT_VOLUME_BYTES,
-		.stream = BERTH_LIMIT_VOLUME_BYTES,
-		.path = BERTH_LIMIT_ARCHIVE_PATH,
-		.depth = BERTH_LIMIT_ARCHIVE_DEPTH,
-		.xattr = BERTH_LIMIT_XATTR_BYTES,
-	};
+	return berth_layer_unpack_within(source, folder, BERTH_WHITEOUTS_NONE, NULL, &tree_limits, NULL, error);
+}
 
-	return berth_layer_unpack_within(source, folder, BERTH_WHITEOUTS_NONE, NULL, &limits, NULL, error);
+bool berth_tree_unpack_at(struct berth_source source, const struct berth_unpack_place *place, GError **error)
+{
+	struct unpacking this = {.limits = &tree_limits, .place = place};
+
+	berth_unpack_tree_init(&this.tree, place->root, BERTH_WHITEOUTS_NONE, place->ids);
+	this.tree.owner = place->owner;
+	this.tree.keep_kinds = place->keep_kinds;
+	this.tree.place = place->path;
+	bool done = berth_tar_open(&this.tar, source, tree_limits.stream, false, error) &&
+		    unpack_entries(&this, error) && berth_unpack_tree_finish(&this.tree, error) &&
+		    berth_tar_finish(&this.tar, NULL, error);
+	berth_tar_close(&this.tar);
+	berth_unpack_tree_clear(&this.tree);
+	return done;
 }

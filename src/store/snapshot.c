@@ -415,8 +415,7 @@ static bool compare(struct berth_snapshots *snapshots, const char *id, berth_tre
 
 	if (!berth_snapshot_trees_open(snapshots, id, &trees, error))
 		return false;
-	bool good = berth_tree_compare(trees.top, trees.base, trees.whiteouts, trees.copied ? &trees.since : NULL, each,
-				       data, error);
+	bool good = berth_tree_compare(&trees, each, data, error);
 	berth_snapshot_trees_clear(&trees);
 	return good;
 }

@@ -73,6 +73,8 @@ struct berth_snapshot_trees {
 	enum berth_whiteouts whiteouts;
 	bool copied; // `since` is when the parent's tree had been copied
 	struct timespec since;
+	// Whether a file or folder that is only in `top` is not told of, with all beneath it. NULL: none.
+	bool (*skips)(const char *path);
 };
 bool berth_snapshot_trees_open(struct berth_snapshots *snapshots, const char *id, struct berth_snapshot_trees *ret,
 			       GError **error);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/limits.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,18 +16,26 @@
 #define CHUNK (1 << 16)
 
 struct compare {
-	enum berth_whiteouts whiteouts;
-	const struct timespec *since;
+	const struct berth_snapshot_trees *trees;
 	berth_tree_change_fn *each;
 	void *data;
 };
 
+typedef struct folder folder_t;
 struct folder {
 	struct folder *above; // NULL: the top
-	const char *path; // "" is the top's
-	struct stat status;
+	char *path; // "" is the top's
+	unsigned depth;
+	struct stat status, base; // in the two trees
 	bool reported;
 };
+
+static void folder_free(struct folder *folder)
+{
+	g_free(folder->path);
+	g_free(folder);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(folder_t, folder_free)
 
 // A folder is reported before what is beneath it, but only once that is known to be anything.
 static bool report_folder(const struct compare *compare, struct folder *folder, enum berth_change change,
@@ -72,19 +81,27 @@ static bool is_whole(const struct compare *compare, int top)
 {
 	char opaque = 0;
 
-	return compare->whiteouts == BERTH_WHITEOUTS_DELETE ||
+	return compare->trees->whiteouts == BERTH_WHITEOUTS_DELETE ||
 	       (fgetxattr(top, "trusted.overlay.opaque", &opaque, 1) == 1 && opaque == 'y');
 }
 
 static bool same_xattrs(int top, int base, const char *name, bool *ret_same, GError **error)
 {
-	g_autoptr(GHashTable) ours = berth_tree_xattrs(top, name, error);
-	g_autoptr(GHashTable) theirs = ours ? berth_tree_xattrs(base, name, error) : NULL;
+	GError *problem = NULL;
+	g_autoptr(GHashTable) ours = berth_tree_xattrs(top, name, &problem);
+	g_autoptr(GHashTable) theirs = ours ? berth_tree_xattrs(base, name, &problem) : NULL;
 	GHashTableIter iter;
 	void *key, *value;
 
-	if (!theirs)
-		return false;
+	if (!theirs) {
+		*ret_same = false;
+		if (!g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_NOT_FOUND)) {
+			g_propagate_error(error, problem);
+			return false;
+		}
+		g_error_free(problem);
+		return true;
+	}
 	*ret_same = g_hash_table_size(ours) == g_hash_table_size(theirs);
 	g_hash_table_iter_init(&iter, ours);
 	while (*ret_same && g_hash_table_iter_next(&iter, &key, &value)) {
@@ -114,9 +131,11 @@ static bool same_bytes(int top, int base, const char *name, bool *ret_same, GErr
 {
 	g_autofree char *ours = g_malloc(2 * CHUNK);
 	char *theirs = ours + CHUNK;
-	berth_fd top_fd = openat(top, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	berth_fd base_fd = openat(base, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	if (top_fd < 0 || base_fd < 0)
+	berth_fd top_fd = berth_open_regular(top, name), base_fd = -1;
+	*ret_same = false;
+	if (top_fd < 0 && berth_is_gone(errno))
+		return true;
+	if (top_fd < 0 || (base_fd = berth_open_regular(base, name)) < 0)
 		return berth_error_set_errno(error, errno, "open %s to compare it", name);
 
 	for (;;) {
@@ -133,17 +152,19 @@ static bool same_bytes(int top, int base, const char *name, bool *ret_same, GErr
 static bool same_content(const struct compare *compare, int top, int base, const char *name, const struct stat *status,
 			 bool *ret_same, GError **error)
 {
-	char ours[PATH_MAX], theirs[PATH_MAX];
-
 	*ret_same = true;
-	if (compare->since && touched_before(status, compare->since))
+	if (compare->trees->copied && touched_before(status, &compare->trees->since))
 		return true;
 	if (S_ISREG(status->st_mode))
 		return same_bytes(top, base, name, ret_same, error);
 	if (!S_ISLNK(status->st_mode))
 		return true;
-	ssize_t length = readlinkat(top, name, ours, sizeof ours),
-		other = readlinkat(base, name, theirs, sizeof theirs);
+	g_autofree char *ours = g_malloc(PATH_MAX), *theirs = g_malloc(PATH_MAX);
+	ssize_t other = readlinkat(base, name, theirs, PATH_MAX), length = readlinkat(top, name, ours, PATH_MAX);
+	if (length < 0 && (berth_is_gone(errno) || errno == EINVAL)) {
+		*ret_same = false;
+		return true;
+	}
 	if (length < 0 || other < 0)
 		return berth_error_set_errno(error, errno, "read the link %s", name);
 	*ret_same = length == other && memcmp(ours, theirs, (size_t) length) == 0;
@@ -166,27 +187,45 @@ static bool compare_inner(const struct compare *compare, struct folder *inner, c
 {
 	berth_fd top_fd = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), base_fd = -1;
 	if (top_fd < 0)
-		return berth_error_set_errno(error, errno, "open folder %s", inner->path);
+		return berth_is_gone(errno) || berth_error_set_errno(error, errno, "open folder %s", inner->path);
 	if (base >= 0 && (base_fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
 		return berth_error_set_errno(error, errno, "open the parent's folder %s", inner->path);
 	return compare_folder(compare, inner, top_fd, base_fd, error);
 }
 
+static struct folder *folder_new(struct folder *above, const char *name)
+{
+	struct folder *folder = g_new0(struct folder, 1);
+
+	folder->above = above;
+	folder->path = above ? g_strconcat(above->path, "/", name, NULL) : g_strdup("");
+	folder->depth = above ? above->depth + 1 : 0;
+	return folder;
+}
+
+static bool is_skipped(const struct compare *compare, const char *path, bool there)
+{
+	return !there && compare->trees->skips && compare->trees->skips(path);
+}
+
+// What is known of an entry is not kept on the stack, which is small: who makes trees makes deep ones.
 static bool compare_entry(const struct compare *compare, struct folder *folder, int top, int base, const char *name,
 			  GError **error)
 {
-	g_autofree char *path = g_strconcat(folder->path, "/", name, NULL);
-	struct folder inner = {.above = folder, .path = path};
-	struct stat *ours = &inner.status, theirs;
+	g_autoptr(folder_t) inner = folder_new(folder, name);
+	struct stat *ours = &inner->status, *theirs = &inner->base;
 	bool here, there, same = false;
 
-	if (!look(top, name, ours, &here, error) || !look(base, name, &theirs, &there, error))
+	if (!look(top, name, ours, &here, error) || !look(base, name, theirs, &there, error))
 		return false;
-	if (here && compare->whiteouts == BERTH_WHITEOUTS_OVERLAY && S_ISCHR(ours->st_mode) && ours->st_rdev == 0)
+	if (here && compare->trees->whiteouts == BERTH_WHITEOUTS_OVERLAY && S_ISCHR(ours->st_mode) &&
+	    ours->st_rdev == 0)
 		here = false;
 	if (!here)
-		return !there || report(compare, folder, path, BERTH_CHANGE_DELETED, NULL, error);
-	if (there && same_status(ours, &theirs)) {
+		return !there || report(compare, folder, inner->path, BERTH_CHANGE_DELETED, NULL, error);
+	if (is_skipped(compare, inner->path, there))
+		return true;
+	if (there && same_status(ours, theirs)) {
 		if (!same_xattrs(top, base, name, &same, error))
 			return false;
 		if (same && !same_content(compare, top, base, name, ours, &same, error))
@@ -195,15 +234,18 @@ static bool compare_entry(const struct compare *compare, struct folder *folder, 
 
 	enum berth_change change = there ? BERTH_CHANGE_MODIFIED : BERTH_CHANGE_ADDED;
 	if (!S_ISDIR(ours->st_mode))
-		return same || report(compare, folder, path, change, ours, error);
-	return (same || report_folder(compare, &inner, change, error)) &&
-	       compare_inner(compare, &inner, name, top, there && S_ISDIR(theirs.st_mode) ? base : -1, error);
+		return same || report(compare, folder, inner->path, change, ours, error);
+	return (same || report_folder(compare, inner, change, error)) &&
+	       compare_inner(compare, inner, name, top, there && S_ISDIR(theirs->st_mode) ? base : -1, error);
 }
 
 static bool compare_folder(const struct compare *compare, struct folder *folder, int top, int base, GError **error)
 {
 	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
+	if (folder->depth > BERTH_LIMIT_ARCHIVE_DEPTH)
+		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED, "folders are nested deeper than %d",
+				       BERTH_LIMIT_ARCHIVE_DEPTH);
 	if (!add_names(top, names, error))
 		return false;
 	if (base >= 0 && is_whole(compare, top) && !add_names(base, names, error))
@@ -217,11 +259,11 @@ static bool compare_folder(const struct compare *compare, struct folder *folder,
 	return true;
 }
 
-bool berth_tree_compare(int top, int base, enum berth_whiteouts whiteouts, const struct timespec *since,
-			berth_tree_change_fn *each, void *data, GError **error)
+bool berth_tree_compare(const struct berth_snapshot_trees *trees, berth_tree_change_fn *each, void *data,
+			GError **error)
 {
-	struct compare compare = {whiteouts, since, each, data};
-	struct folder root = {.path = ""};
+	struct compare compare = {trees, each, data};
+	g_autoptr(folder_t) root = folder_new(NULL, NULL);
 
-	return compare_folder(&compare, &root, top, base, error);
+	return compare_folder(&compare, root, trees->top, trees->base, error);
 }

@@ -17,14 +17,16 @@ bool berth_tree_copy_live(int from, int to, GError **error);
 // Gives the folder `to` the owner, mode, times and extended attributes of the folder `from`.
 bool berth_tree_copy_attributes(int from, int to, GError **error);
 
-// What `top` changes against `base` (-1: an empty tree), in the order of berth_snapshot_changes(). With
+// What trees->top changes against trees->base (-1: an empty tree), in the order of berth_snapshot_changes(). With
 // BERTH_WHITEOUTS_OVERLAY `top` is an overlay's upper folder, with BERTH_WHITEOUTS_DELETE a whole tree. Files that look
 // the same (owner, mode, size, time) are compared by content too, but for those that were last touched before `since`,
-// when the copy of the base was made (NULL: all are). `status` is of the file in `top`, NULL for one that is deleted.
+// when the copy of the base was made. `status` is of the file in `top`, NULL for one that is deleted. What goes away
+// meanwhile is as if it had not been there. RESOURCE_EXHAUSTED for folders nested deeper than
+// BERTH_LIMIT_ARCHIVE_DEPTH.
 typedef bool berth_tree_change_fn(void *data, const char *path, enum berth_change change, const struct stat *status,
 				  GError **error);
-bool berth_tree_compare(int top, int base, enum berth_whiteouts whiteouts, const struct timespec *since,
-			berth_tree_change_fn *each, void *data, GError **error);
+bool berth_tree_compare(const struct berth_snapshot_trees *trees, berth_tree_change_fn *each, void *data,
+			GError **error);
 
 // The extended attributes of `name` in `folder` ("." is the folder): a new table of GBytes by name, without those of
 // overlay itself. NULL with *error on failure; where there are none it is empty.

@@ -163,8 +163,9 @@ static void assert_same(int one, int other, const char *expected)
 	g_autoptr(GString) changes = g_string_new(NULL);
 	g_autoptr(GError) error = NULL;
 	static const char *const timed[] = {".", "folder", "link", "pipe", "file"};
+	const struct berth_snapshot_trees trees = {.top = one, .base = other, .whiteouts = BERTH_WHITEOUTS_DELETE};
 
-	g_assert_true(berth_tree_compare(one, other, BERTH_WHITEOUTS_DELETE, NULL, note_change, changes, &error));
+	g_assert_true(berth_tree_compare(&trees, note_change, changes, &error));
 	g_assert_cmpstr(changes->str, ==, expected);
 	for (size_t i = 0; i < G_N_ELEMENTS(timed); i++) {
 		struct stat a, b;

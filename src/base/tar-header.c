@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image/tar-header.h"
+#include "base/tar-header.h"
 
 #include "base/error.h"
 

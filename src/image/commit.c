@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container's changes become an image. The layer is written as an archive, which is what a push sends, and unpacked
+// from there, so that what a container of the new image gets is what the archive says.
+#include "image/images-internal.h"
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/limits.h"
+#include "base/moment.h"
+#include "image/diff.h"
+
+#include <string.h>
+
+#define EMPTY_TAR "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+
+struct committing {
+	struct berth_images *images;
+	struct berth_lease *lease;
+	const struct berth_image_commit *commit;
+	int64_t size; // of the layer's archive
+	struct berth_ingest *ingest;
+};
+
+static bool write_piece(void *data, const void *bytes, size_t length, GError **error)
+{
+	struct committing *this = data;
+
+	this->size += (int64_t) length;
+	return this->size <= BERTH_LIMIT_LAYER_BYTES
+		       ? berth_ingest_write(this->ingest, bytes, length, error)
+		       : berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
+					 "the changes are larger than %" G_GINT64_FORMAT " bytes",
+					 BERTH_LIMIT_LAYER_BYTES);
+}
+
+// The changes as a blob; *ret its digest, NULL if nothing is changed.
+static bool write_layer(struct committing *this, char **ret, GError **error)
+{
+	const struct berth_layer_diff_options options = {.write = write_piece, .data = this};
+	g_autofree char *reference = g_uuid_string_random();
+	struct berth_layer_diff diff;
+
+	*ret = NULL;
+	this->ingest = berth_blob_ingest(berth_store_blobs(this->images->store), reference, NULL, error);
+	if (!this->ingest)
+		return false;
+	bool written = berth_layer_diff_trees(this->commit->trees, &options, -1, &diff, error);
+	if (!written || g_str_equal(diff.diff_id, EMPTY_TAR)) {
+		berth_ingest_abort(this->ingest, false);
+		return written;
+	}
+	BERTH_FAILPOINT("image.commit.layer-written");
+	return berth_ingest_commit(this->ingest, diff.digest, diff.size, ret, error);
+}
+
+static void append(char ***list, const char *text)
+{
+	guint count = *list ? g_strv_length(*list) : 0;
+
+	*list = g_renew(char *, *list, count + 2);
+	(*list)[count] = g_strdup(text);
+	(*list)[count + 1] = NULL;
+}
+
+// The base's configuration with what is new. `layer` NULL: there is none.
+static struct oci_image *make_config(const struct committing *this, const struct berth_image_layer *layer,
+				     GError **error)
+{
+	const struct berth_image_commit *commit = this->commit;
+	struct oci_image *image = berth_images_config(this->images, commit->base, error);
+
+	if (!image)
+		return NULL;
+	struct oci_history *history = berth_document_new(&oci_history_document);
+	g_free(image->created);
+	image->created = berth_moment_string(berth_moment_now());
+	g_free(image->author);
+	image->author = g_strdup(commit->author);
+	oci_image_execution_free(image->config);
+	image->config = berth_document_copy(&oci_image_execution_document, commit->config);
+	history->created = g_strdup(image->created);
+	history->created_by = g_strdup(commit->created_by);
+	history->author = g_strdup(commit->author);
+	history->comment = g_strdup(commit->comment);
+	history->empty_layer = !layer;
+	if (!image->history)
+		image->history = berth_objects_new();
+	g_ptr_array_add(image->history, history);
+	if (!image->rootfs) {
+		image->rootfs = berth_document_new(&oci_rootfs_document);
+		image->rootfs->type = g_strdup("layers");
+	}
+	if (layer)
+		append(&image->rootfs->diff_ids, layer->diff_id);
+	return image;
+}
+
+static GPtrArray *copy_layers(struct committing *this, GError **error)
+{
+	g_autoptr(berth_transaction) transaction =
+		berth_transaction_begin(berth_store_database(this->images->store), error);
+	g_autoptr(berth_image_record) base =
+		transaction ? berth_image_record_get(transaction, this->commit->base, error) : NULL;
+
+	if (!base)
+		return NULL;
+	GPtrArray *layers = berth_objects_new();
+	for (guint i = 0; base->layers && i < base->layers->len; i++) {
+		const struct berth_image_layer *layer = base->layers->pdata[i];
+		berth_lease_add(this->lease, BERTH_RECORD_BLOB, layer->digest);
+		berth_lease_add(this->lease, BERTH_RECORD_SNAPSHOT, layer->chain_id);
+		g_ptr_array_add(layers, berth_document_copy(&berth_image_layer_document, layer));
+	}
+	return layers;
+}
+
+static bool record(struct committing *this, const char *id, const struct berth_image_record *record, const char *name,
+		   GError **error)
+{
+	g_autoptr(berth_transaction) transaction =
+		berth_transaction_begin(berth_store_database(this->images->store), error);
+	g_autofree char *familiar = name ? berth_image_familiar(name) : NULL;
+
+	BERTH_FAILPOINT("image.commit.recording");
+	return transaction && berth_image_record_add(transaction, id, record, error) &&
+	       (!name || (berth_tag_record_put(transaction, name, id, error) &&
+			  berth_images_tell(this->images, transaction, "tag", id, familiar, error))) &&
+	       berth_transaction_commit(transaction, error);
+}
+
+// Takes the layers.
+static char *finish(struct committing *this, GPtrArray *layers, const struct berth_image_layer *layer, const char *name,
+		    GError **error)
+{
+	g_autoptr(oci_image) image = make_config(this, layer, error);
+	g_autofree char *text = image ? berth_document_print_text(&oci_image_document, image, 0) : NULL;
+	g_autofree char *id =
+		text ? berth_blob_put(berth_store_blobs(this->images->store), text, strlen(text), error) : NULL;
+	char *manifest = id ? berth_image_manifest_put(this->images, id, layers, error) : NULL;
+
+	BERTH_FAILPOINT("image.commit.config-written");
+	// Also when something is missing, so that all is freed in one way.
+	static const struct oci_image nothing = {0};
+	g_autoptr(berth_image_record) made = berth_image_record_new(image ? image : &nothing, manifest, layers);
+	return manifest && record(this, id, made, name, error) ? g_steal_pointer(&id) : NULL;
+}
+
+static char *commit(struct committing *this, const char *name, GError **error)
+{
+	GPtrArray *layers = copy_layers(this, error);
+	g_autofree char *digest = NULL;
+	struct berth_image_layer *layer = NULL;
+
+	if (!layers)
+		return NULL;
+	bool done = write_layer(this, &digest, error);
+	if (done && digest) {
+		const struct berth_image_layer *below = layers->len ? layers->pdata[layers->len - 1] : NULL;
+		layer = berth_image_layer_add(this->images, this->lease, digest, below ? below->chain_id : NULL, digest,
+					      error);
+		done = layer != NULL;
+		if (done)
+			g_ptr_array_add(layers, layer);
+	}
+	if (done && layers->len > BERTH_LIMIT_LAYERS)
+		done = berth_error_set(error, BERTH_ERROR_INVALID, "max depth exceeded: more than %d layers",
+				       BERTH_LIMIT_LAYERS);
+	if (done)
+		return finish(this, layers, layer, name, error);
+	for (guint i = 0; i < layers->len; i++)
+		berth_image_layer_free(layers->pdata[i]);
+	g_ptr_array_unref(layers);
+	return NULL;
+}
+
+static bool parse_name(const char *text, char **ret_full, GError **error)
+{
+	struct berth_image_name name;
+
+	if (!berth_image_name_parse(text, &name, error))
+		return false;
+	bool digest = name.digest != NULL;
+	*ret_full = berth_image_name_full(&name);
+	berth_image_name_clear(&name);
+	return !digest || berth_error_set(error, BERTH_ERROR_INVALID, "cannot commit to a digest reference");
+}
+
+char *berth_images_commit(struct berth_images *images, const struct berth_image_commit *request, GError **error)
+{
+	g_autofree char *full = NULL;
+
+	if (request->name && !parse_name(request->name, &full, error))
+		return NULL;
+	struct committing this = {images, berth_lease_new(images->store), request, 0, NULL};
+	char *id = commit(&this, full, error);
+	berth_lease_release(this.lease);
+	berth_images_collect(images);
+	return id;
+}
