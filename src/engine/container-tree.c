@@ -143,7 +143,7 @@ static bool gather(struct berth_container_tree *tree, unsigned flags, GError **e
 	size_t count = 0;
 
 	tree->mounted = true;
-	if (!berth_engine__volumes_mount(tree->engine, record, &sources, error))
+	if (!berth_engine__volumes_mount(tree->engine, record, NULL, &sources, error))
 		return false;
 	bool done = collect(record, sources, mounts, &count, error);
 	berth_engine__volumes_made(tree->engine, record);
