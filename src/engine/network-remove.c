@@ -129,3 +129,16 @@ struct api_network_prune_report *berth_engine_network_prune(struct berth_engine 
 	report->networks_deleted = g_strv_builder_end(deleted);
 	return report;
 }
+
+void berth_engine__networks_finish_removal(struct berth_engine *engine)
+{
+	g_autoptr(GPtrArray) networks = berth_engine__networks(engine);
+
+	for (guint i = 0; i < networks->len; i++) {
+		struct berth_engine_network *network = networks->pdata[i];
+		g_autoptr(GError) error = NULL;
+		if (berth_network_is_leaving(engine->networks, network->record->id) &&
+		    !remove_network(engine, network, &error))
+			g_warning("network %s: finishing its removal: %s", network->record->name, error->message);
+	}
+}

@@ -93,6 +93,9 @@ bool berth_engine__has_resolver(const struct berth_container_record *record);
 // still (NULL: it is known to be). -1 on failure.
 int berth_engine__namespace(struct berth_monitor *monitor, pid_t pid, const char *file, GError **error);
 
+// network-remove.c: removes those of which a killed engine had already told plugins that they go.
+void berth_engine__networks_finish_removal(struct berth_engine *engine);
+
 // publish.c. Ports of the host for what the container publishes, by its record and endpoints: struct berth_run_port.
 bool berth_engine__ports_take(struct berth_engine *engine, const struct berth_container_record *record,
 			      const GPtrArray *endpoints, GPtrArray *ret_ports, GError **error);

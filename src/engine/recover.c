@@ -396,6 +396,7 @@ bool berth_engine__recover(struct berth_engine *engine, GError **error)
 	g_autoptr(GError) failure = NULL;
 	if (!berth_networks_sweep(engine->networks, &failure))
 		g_warning("removing what is left of networks: %s", failure->message);
+	berth_engine__networks_finish_removal(engine);
 	berth_engine__flows_settle_later(engine);
 	return true;
 }

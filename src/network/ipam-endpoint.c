@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An endpoint's addresses where an IPAM plugin gives them.
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "network/ipam.h"
 #include "network/network-internal.h"
 
@@ -53,13 +54,19 @@ static bool take(struct berth_networks *networks, const struct berth_network *ne
 	return true;
 }
 
-static void give_back(struct berth_networks *networks, const struct berth_network *network, int family,
-		      const char *address)
+bool berth_ipam__give_back(struct berth_networks *networks, const struct berth_network *network, const char *address,
+			   GError **error)
 {
-	int pool = address ? find_pool(network, family, address) : -1;
+	int pool = find_pool(network, strchr(address, ':') ? AF_INET6 : AF_INET, address);
+	GError *cause = NULL;
 
-	if (pool >= 0)
-		berth_ipam_release_address(networks->plugins, network, (guint) pool, address, NULL);
+	if (pool < 0 || berth_ipam_release_address(networks->plugins, network, (guint) pool, address, &cause) ||
+	    g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_INTERNAL)) {
+		g_clear_error(&cause);
+		return true;
+	}
+	g_propagate_error(error, cause);
+	return false;
 }
 
 // Some plugins choose an address by the MAC: then it is chosen before.
@@ -73,24 +80,49 @@ static void choose_mac(struct berth_networks *networks, const struct berth_netwo
 						(random >> 8) & 0xff, random & 0xff);
 }
 
+static bool take_noted(struct berth_networks *networks, const struct berth_network *network, int family,
+		       const struct berth_endpoint *endpoint, char **address, char **gateway, GError **error)
+{
+	if (!take(networks, network, family, endpoint->mac, address, gateway, error))
+		return false;
+	if (!berth_ipam__note_endpoint(networks, endpoint, error)) {
+		berth_ipam__give_back(networks, network, *address, NULL);
+		return false;
+	}
+	BERTH_FAILPOINT("network.ipam.address");
+	return true;
+}
+
 bool berth_ipam__allocate(struct berth_networks *networks, const struct berth_network *network,
 			  struct berth_endpoint *endpoint, GError **error)
 {
 	choose_mac(networks, network, endpoint);
 	if (network->ipv4 &&
-	    !take(networks, network, AF_INET, endpoint->mac, &endpoint->ipv4, &endpoint->gateway, error))
+	    !take_noted(networks, network, AF_INET, endpoint, &endpoint->ipv4, &endpoint->gateway, error))
 		return false;
 	if (!network->ipv6 ||
-	    take(networks, network, AF_INET6, endpoint->mac, &endpoint->ipv6, &endpoint->gateway6, error))
+	    take_noted(networks, network, AF_INET6, endpoint, &endpoint->ipv6, &endpoint->gateway6, error))
 		return true;
-	if (network->ipv4)
-		give_back(networks, network, AF_INET, endpoint->ipv4);
+	if (network->ipv4) {
+		berth_ipam__give_back(networks, network, endpoint->ipv4, NULL);
+		berth_ipam__forget_endpoint(networks, endpoint);
+	}
 	return false;
 }
 
 void berth_ipam__release(struct berth_networks *networks, const struct berth_network *network,
 			 const struct berth_endpoint *endpoint)
 {
-	give_back(networks, network, AF_INET, endpoint->ipv4);
-	give_back(networks, network, AF_INET6, endpoint->ipv6);
+	GError *failure = NULL;
+	bool given = true;
+
+	if (endpoint->ipv4)
+		given = berth_ipam__give_back(networks, network, endpoint->ipv4, &failure);
+	g_clear_error(&failure);
+	if (endpoint->ipv6)
+		given = berth_ipam__give_back(networks, network, endpoint->ipv6, &failure) && given;
+	g_clear_error(&failure);
+	BERTH_FAILPOINT("network.ipam.returned");
+	if (given) // else at the next start
+		berth_ipam__forget_endpoint(networks, endpoint);
 }

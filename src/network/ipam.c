@@ -4,8 +4,9 @@
 #include "network/ipam.h"
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/json.h"
-#include "network/pools.h"
+#include "network/network-internal.h"
 #include "plugin/plugin.h"
 
 #include <string.h>
@@ -210,8 +211,23 @@ bool berth_ipam_needs_mac(struct berth_plugins *plugins, const struct berth_netw
 	return requires(plugins, network, "RequiresMACAddress");
 }
 
-bool berth_ipam_request_pools(struct berth_plugins *plugins, struct berth_network *network, GError **error)
+// One after the other, each written down as soon as it was given.
+static bool request_all(struct berth_networks *networks, struct berth_network *network, const char *space,
+			GError **error)
 {
+	for (guint i = 0; i < network->pools->len; i++) {
+		if (!request_pool(networks->plugins, network, i, space, error) ||
+		    !berth_ipam__note_pools(networks, network, error))
+			return false;
+		BERTH_FAILPOINT("network.ipam.pool");
+	}
+	return true;
+}
+
+bool berth_ipam_request_pools(struct berth_networks *networks, struct berth_network *network, GError **error)
+{
+	struct berth_plugins *plugins = networks->plugins;
+
 	if (!plugins)
 		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "plugin \"%s\" not found", network->ipam_driver);
 	if (!berth_plugin_activate(plugins, network->ipam_driver, BERTH_PLUGIN_IPAM, PATIENCE, error))
@@ -225,13 +241,10 @@ bool berth_ipam_request_pools(struct berth_plugins *plugins, struct berth_networ
 	if (!network->state)
 		network->state = json_object();
 	json_object_set_new(network->state, "pools", json_array());
-	for (guint i = 0; i < network->pools->len; i++) {
-		if (request_pool(plugins, network, i, space, error))
-			continue;
-		berth_ipam_release_pools(plugins, network, NULL);
-		return false;
-	}
-	return true;
+	if (request_all(networks, network, space, error))
+		return true;
+	berth_ipam_release_pools(networks, network, NULL);
+	return false;
 }
 
 // The gateway's address, and those that are set aside.
@@ -250,8 +263,25 @@ static void release_own(struct berth_plugins *plugins, const struct berth_networ
 		berth_ipam_release_address(plugins, network, number, value, NULL);
 }
 
-bool berth_ipam_release_pools(struct berth_plugins *plugins, const struct berth_network *network, GError **error)
+// A pool that the plugin refuses to take back is none that it has: it may have been given back before.
+static bool release_pool(struct berth_plugins *plugins, const struct berth_network *network, const char *id,
+			 GError **error)
 {
+	GError *cause = NULL;
+	json_t *answer = call(plugins, network, "ReleasePool", json_pack("{ss}", "PoolID", id), &cause);
+
+	json_decref(answer);
+	if (!cause || g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_INTERNAL)) {
+		g_clear_error(&cause);
+		return true;
+	}
+	g_propagate_error(error, cause);
+	return false;
+}
+
+bool berth_ipam_release_pools(struct berth_networks *networks, const struct berth_network *network, GError **error)
+{
+	struct berth_plugins *plugins = networks->plugins;
 	bool released = true;
 
 	for (guint i = 0; network->pools && i < network->pools->len; i++) {
@@ -259,11 +289,11 @@ bool berth_ipam_release_pools(struct berth_plugins *plugins, const struct berth_
 		if (!id)
 			continue;
 		release_own(plugins, network, i);
-		json_t *answer =
-			call(plugins, network, "ReleasePool", json_pack("{ss}", "PoolID", id), released ? error : NULL);
-		released = answer && released;
-		json_decref(answer);
+		released = release_pool(plugins, network, id, released ? error : NULL) && released;
 	}
+	BERTH_FAILPOINT("network.ipam.released");
+	if (released)
+		berth_ipam__forget_network(networks, network->id);
 	return released;
 }
 

@@ -123,6 +123,7 @@ void berth_ipam__release(struct berth_networks *networks, const struct berth_net
 			 const struct berth_endpoint *endpoint);
 
 // cni.c: DEL for containers that are gone, and GC of the networks that are known.
+bool berth_remote__sweep(struct berth_networks *networks, GError **error); // remote.c
 bool berth_cni__sweep(struct berth_networks *networks, GError **error);
 
 // forwarding.c: the host forwards packets. Uplinks that learn routes from router advertisements go on doing so.

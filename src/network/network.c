@@ -197,7 +197,7 @@ bool berth_networks_add(struct berth_networks *networks, struct berth_network *n
 	if (!loaded && driver->check && !driver->check(networks, network, error))
 		return false;
 	bool foreign = !loaded && driver->addresses && berth_network__has_ipam(network);
-	if (foreign && !berth_ipam_request_pools(networks->plugins, network, error))
+	if (foreign && !berth_ipam_request_pools(networks, network, error))
 		return false;
 	pthread_mutex_lock(&networks->lock);
 	bool planned = loaded || !driver->addresses || berth_network__plan(networks, network, error);
@@ -208,8 +208,39 @@ bool berth_networks_add(struct berth_networks *networks, struct berth_network *n
 	}
 	pthread_mutex_unlock(&networks->lock);
 	if (!planned && foreign)
-		berth_ipam_release_pools(networks->plugins, network, NULL);
+		berth_ipam_release_pools(networks, network, NULL);
 	return planned;
+}
+
+// A network of plugins that is removed for good: half of them may have been told.
+static char *leaving_path(const struct berth_networks *networks, const char *id)
+{
+	return g_strdup_printf("%s/leaving/%s", networks->state_folder, id);
+}
+
+static bool note_leaving(const struct berth_networks *networks, const struct berth_network *network, GError **error)
+{
+	g_autofree char *path = g_build_filename(networks->state_folder, "leaving", NULL);
+
+	if (berth_network_driver_find(network->driver, NULL) != &berth_network_remote &&
+	    !berth_network__has_ipam(network))
+		return true;
+	berth_fd folder = berth_open_folder(path, true, 0700, error);
+	return folder >= 0 && berth_write_file_at(folder, network->id, "", 0, 0600, true, error);
+}
+
+static void forget_leaving(const struct berth_networks *networks, const char *id)
+{
+	g_autofree char *path = leaving_path(networks, id);
+
+	unlink(path);
+}
+
+bool berth_network_is_leaving(const struct berth_networks *networks, const char *id)
+{
+	g_autofree char *path = leaving_path(networks, id);
+
+	return access(path, F_OK) == 0;
 }
 
 void berth_networks_forget(struct berth_networks *networks, const char *id)
@@ -220,6 +251,7 @@ void berth_networks_forget(struct berth_networks *networks, const char *id)
 	g_hash_table_remove(networks->known, id);
 	pthread_mutex_unlock(&networks->lock);
 	unlink(names);
+	forget_leaving(networks, id);
 }
 
 static bool bring_up(struct berth_networks *networks, const struct berth_network_driver *driver,
@@ -248,7 +280,7 @@ static bool release_pools(struct berth_networks *networks, const struct berth_ne
 {
 	g_autoptr(GError) cause = NULL;
 
-	if (!berth_network__has_ipam(network) || berth_ipam_release_pools(networks->plugins, network, &cause) ||
+	if (!berth_network__has_ipam(network) || berth_ipam_release_pools(networks, network, &cause) ||
 	    g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
 		return true;
 	g_propagate_error(error, g_steal_pointer(&cause));
@@ -267,9 +299,13 @@ static bool take_down(struct berth_networks *networks, const struct berth_networ
 	known->up = false;
 	known->index = 0;
 	bool done = driver->down(networks, network, error);
-	if (for_good)
-		done = done && (!driver->remove || driver->remove(networks, network, error)) &&
+	if (for_good) {
+		done = done && note_leaving(networks, network, error) &&
+		       (!driver->remove || driver->remove(networks, network, error)) &&
 		       release_pools(networks, network, error);
+		if (!done)
+			forget_leaving(networks, network->id);
+	}
 	if (!done)
 		g_prefix_error(error, "network %s: ", network->name);
 	return done;

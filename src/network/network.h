@@ -120,8 +120,10 @@ void berth_networks_forget(struct berth_networks *networks, const char *id);
 // Makes the network's interface, addresses and rules, if they are not there.
 bool berth_network_up(struct berth_networks *networks, const struct berth_network *network, GError **error);
 bool berth_network_down(struct berth_networks *networks, const struct berth_network *network, GError **error);
-// The same for a network that is removed for good: plugins are told.
+// The same for a network that is removed for good: plugins are told. From before that until berth_networks_forget() it
+// is written down, so that an engine that was killed finishes it: berth_network_is_leaving().
 bool berth_network_remove(struct berth_networks *networks, const struct berth_network *network, GError **error);
+bool berth_network_is_leaving(const struct berth_networks *networks, const char *id);
 
 // Gives an endpoint its addresses, MAC and names of interfaces; `endpoint` has what was asked for (ipv4, ipv6, mac
 // without choice are NULL; an address asked for has no prefix length yet). INVALID: not in a subnet of the network;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks of plugins: Docker's NetworkDriver. Whether a plugin was told of a network is kept in
-// <state folder>/remote/<network>, since it is to be told once; of an endpoint it is told at each start.
+// <state folder>/remote/<network>, since it is to be told once, and of its end though the engine was killed before the
+// network had a record. Of an endpoint it is told at each start.
 #include "network/remote.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "plugin/plugin.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -19,8 +21,11 @@
 #define ENABLE_IPV6 "com.docker.network.enable_ipv6"
 #define INTERNAL "com.docker.network.internal"
 #define PORTMAP "com.docker.network.portmap"
-#define CREATED "created\n"
-#define MAKING "making\n"
+// What the file of a network begins with; the driver's name follows.
+#define CREATED "created"
+#define MAKING "making"
+#define REMOVING "removing"
+#define NOTE_LIMIT (BERTH_LIMIT_PLUGIN_NAME + 16)
 
 static json_t *call(struct berth_networks *networks, const struct berth_network *network, const char *method,
 		    json_t *request, GError **error)
@@ -139,20 +144,21 @@ static int open_folder(const struct berth_networks *networks, GError **error)
 	return berth_open_folder(path, true, 0700, error);
 }
 
-static bool note(int folder, const struct berth_network *network, const char *text, GError **error)
+static bool note(int folder, const struct berth_network *network, const char *word, GError **error)
 {
+	g_autofree char *text = g_strdup_printf("%s %s\n", word, network->driver);
+
 	return berth_write_file_at(folder, network->id, text, strlen(text), 0600, true, error);
 }
 
 static bool remote_up(struct berth_networks *networks, const struct berth_network *network, GError **error)
 {
 	berth_fd folder = open_folder(networks, error);
-	g_autofree char *noted =
-		folder < 0 ? NULL : berth_read_file_at(folder, network->id, sizeof CREATED, NULL, NULL);
+	g_autofree char *noted = folder < 0 ? NULL : berth_read_file_at(folder, network->id, NOTE_LIMIT, NULL, NULL);
 
 	if (folder < 0)
 		return false;
-	if (noted && g_str_equal(noted, CREATED))
+	if (noted && g_str_has_prefix(noted, CREATED))
 		return true;
 	if (noted) // whether it was told is not known
 		delete (networks, network, NULL);
@@ -181,15 +187,61 @@ static bool remote_remove(struct berth_networks *networks, const struct berth_ne
 
 	if (folder < 0)
 		return false;
-	if (faccessat(folder, network->id, F_OK, 0) < 0 && errno == ENOENT)
+	g_autofree char *noted = berth_read_file_at(folder, network->id, NOTE_LIMIT, NULL, NULL);
+	if (!noted)
 		return true;
-	if (!delete (networks, network, &cause) && !g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_NOT_FOUND)) {
+	// It may have been told already, and refuses to be told again then.
+	bool repeated = !g_str_has_prefix(noted, CREATED);
+	if (!note(folder, network, REMOVING, error))
+		return false;
+	if (!delete (networks, network, &cause) && !g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) &&
+	    !(repeated && g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_INTERNAL))) {
+		if (!repeated)
+			note(folder, network, CREATED, NULL);
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return false;
 	}
 	BERTH_FAILPOINT("network.remote.deleted");
 	unlinkat(folder, network->id, 0);
 	return true;
+}
+
+// The network of that id, which has no record, is told to be removed by the plugin that its file names.
+static bool clear(struct berth_networks *networks, int folder, const char *id, GError **error)
+{
+	g_autofree char *noted = berth_read_file_at(folder, id, NOTE_LIMIT, NULL, error);
+	char *driver = noted ? strchr(noted, ' ') : NULL;
+	GError *cause = NULL;
+
+	if (!noted)
+		return false;
+	if (driver) { // else it was written before drivers were
+		const struct berth_network network = {.id = (char *) id, .driver = g_strstrip(driver)};
+		if (!delete (networks, &network, &cause) &&
+		    !g_error_matches(cause, BERTH_ERROR, BERTH_ERROR_INTERNAL)) {
+			g_propagate_prefixed_error(error, cause, "network %.12s, which has no record: ", id);
+			return false;
+		}
+		g_clear_error(&cause);
+	}
+	unlinkat(folder, id, 0);
+	return true;
+}
+
+bool berth_remote__sweep(struct berth_networks *networks, GError **error)
+{
+	g_autofree char *path = g_build_filename(networks->state_folder, "remote", NULL);
+	DIR *list = opendir(path);
+	bool swept = true;
+
+	for (struct dirent *entry; list && (entry = readdir(list));) {
+		g_autoptr(berth_network_known) known = berth_networks__find(networks, entry->d_name);
+		if (entry->d_name[0] != '.' && !known)
+			swept = clear(networks, dirfd(list), entry->d_name, swept ? error : NULL) && swept;
+	}
+	if (list)
+		closedir(list);
+	return swept;
 }
 
 // Endpoints

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a crash leaves: interfaces that are ours by their alias and belong to nothing that is known.
+#include "network/ipam.h"
 #include "network/network-internal.h"
 
 #include "base/error.h"
@@ -91,6 +92,8 @@ bool berth_networks_sweep(struct berth_networks *networks, GError **error)
 		return false;
 	bool swept = remove_unwanted(networks, route, error);
 	swept = berth_cni__sweep(networks, swept ? error : NULL) && swept;
+	swept = berth_remote__sweep(networks, swept ? error : NULL) && swept;
+	swept = berth_ipam__sweep(networks, swept ? error : NULL) && swept;
 	berth_networks__route_back(networks, route);
 	for (guint i = 0; i < used->len; i++)
 		swept = restore(networks, used->pdata[i], swept ? error : NULL) && swept;

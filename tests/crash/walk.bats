@@ -23,6 +23,10 @@ walk() {
 	walk volumes
 }
 
+@test "killed at any point of what plugins and CNI do for it, the engine leaves nothing there that it does not know" {
+	walk plugins
+}
+
 @test "killed at any point of a pull or push, the engine loses and leaves nothing, and goes on" {
 	walk pulls
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the engine at every failpoint of a scenario and checks what the next engine makes of it.
 
-    walk.py SCENARIO    containers, networks, images, volumes, pulls, recovery or monitors
+    walk.py SCENARIO    containers, networks, images, volumes, plugins, pulls, recovery or monitors
 
 needs a build with -Dfailpoints=true in $BERTH_BUILD.
 
@@ -30,6 +30,7 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
 import conftest  # noqa: E402
+import plugins  # noqa: E402
 import volumes  # noqa: E402
 from conftest import Engine, busybox_tar, eventually  # noqa: E402
 from registry import Registry  # noqa: E402
@@ -57,6 +58,7 @@ class Walk:
         self.ids = {}
         self.registry = None
         self.volumes = None
+        self.plugin = None
         self.damaged = False  # by us
         self.networks = {}  # name -> whether it may be there: {True}, {False} or both
         self.host = None  # name of the network namespace that the engine runs in
@@ -299,6 +301,8 @@ class Walk:
                 pass
             self.engine.stop()
         self.engine.remove()
+        if self.plugin:
+            self.plugin.end()
         if self.host:
             subprocess.run(["ip", "netns", "del", self.host], check=True)
         if self.registry:
@@ -485,7 +489,7 @@ def monitors(walk):
 
 
 SCENARIOS = {"monitors": monitors, "containers": run, "networks": networks, "images": images, "pulls": pulls,
-             "recovery": recovery, "volumes": volumes.scenario}
+             "recovery": recovery, "volumes": volumes.scenario, "plugins": plugins.scenario}
 
 
 def walk_point(scenario, point, trace=None):
@@ -494,9 +498,11 @@ def walk_point(scenario, point, trace=None):
     try:
         if scenario == "recovery":
             leave(walk)
-        elif scenario in ("containers", "monitors", "networks", "volumes"):
-            if scenario == "networks":
+        elif scenario in ("containers", "monitors", "networks", "volumes", "plugins"):
+            if scenario in ("networks", "plugins"):
                 walk.own_host()
+            if scenario == "plugins":
+                walk.plugin = plugins.Plugin(walk.engine.folder)
             walk.start()
             walk.import_image()
             walk.engine.stop()
@@ -522,6 +528,8 @@ def walk_point(scenario, point, trace=None):
         check_store(walk)
         if scenario == "volumes":
             volumes.check(walk)
+        if scenario == "plugins":
+            plugins.check(walk)
         if scenario == "pulls":
             walk.pull()  # goes on where it was
         if scenario in ("images", "pulls"):
@@ -530,6 +538,8 @@ def walk_point(scenario, point, trace=None):
             walk.check_use()
         if scenario == "volumes":
             volumes.clean(walk)
+        if scenario == "plugins":
+            plugins.clean(walk)
         assert walk.engine.stop() == 0, walk.engine.read_log()
         if walk.host:
             walk.check_nothing_left()
@@ -539,12 +549,21 @@ def walk_point(scenario, point, trace=None):
         walk.finish()
 
 
+def chosen(scenario, names):
+    """Numbers of points, from 1: of "plugins" the first passing of those of plugins, else all, and of an engine more
+    than a run once had."""
+    if scenario == "plugins":
+        return [number for number, name in enumerate(names, 1)
+                if plugins.POINTS.match(name) and names[:number].count(name) == 1]
+    return range(1, len(names) + 1 if scenario == "monitors" else POINTS_MAX)
+
+
 def lane(scenario, first, trace):
     """Walks every LANES-th point from the first on, until one is not reached. Prints "FAILED point: why"."""
     failed = 0
     with open(trace, encoding="ascii") as file:
         names = file.read().splitlines()
-    for point in range(first, len(names) + 1 if scenario == "monitors" else POINTS_MAX, LANES):
+    for point in chosen(scenario, names)[first - 1::LANES]:
         try:
             if not walk_point(scenario, point):
                 break
