@@ -101,7 +101,7 @@ terminal() {
 		expect Rename a container
 		send berth image inspect --format 'tags={{.RepoTags}}' localhost:50\t\n
 		expect team/app:1.0]
-		send berth inspect --format={{.Name}} ru\t\n
+		send berth inspect --format='{{.Name}}' ru\t\n
 		expect /runs
 		send berth ps --filter=status=cre\t --format '<{{.Names}}>'\n
 		expect <made>
