@@ -123,6 +123,7 @@ const struct berth_command_entry berth_commands[] = {
 	{"attach", &berth_command_attach, false},
 	{"completion", &berth_command_completion, false},
 	{"create", &berth_command_create, false},
+	{"doctor", &berth_command_doctor, false},
 	{"events", &berth_command_events, false},
 	{"exec", &berth_command_exec, false},
 	{"help", &berth_command_help_text, false},

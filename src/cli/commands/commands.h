@@ -7,7 +7,7 @@
 extern const struct berth_command berth_command_builder_prune, berth_command_context_create,
 	berth_command_context_export, berth_command_context_import, berth_command_context_inspect,
 	berth_command_context_ls, berth_command_context_rm, berth_command_context_show, berth_command_context_update,
-	berth_command_context_use, berth_command_dial_stdio;
+	berth_command_context_use, berth_command_dial_stdio, berth_command_doctor;
 extern const struct berth_command berth_command_attach, berth_command_bootstrap, berth_command_complete,
 	berth_command_completion, berth_command_container_inspect, berth_command_container_prune, berth_command_create,
 	berth_command_df, berth_command_events, berth_command_exec, berth_command_help_text, berth_command_history,
