@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static struct berth_engine_attach attach_of(const struct berth_request *request)
+struct berth_engine_attach berth_attach_of(const struct berth_request *request)
 {
 	const char *keys = berth_request_text(request, "detachKeys");
 
@@ -42,7 +42,7 @@ static void report(struct berth_request *request, int socket, const GError *erro
 
 static bool give(struct berth_request *request, int socket, GError **error)
 {
-	struct berth_engine_attach attach = attach_of(request);
+	struct berth_engine_attach attach = berth_attach_of(request);
 
 	return berth_engine_container_attach(request->engine, request->argument, socket, &attach, error);
 }
@@ -63,12 +63,17 @@ static bool check_keys(const struct berth_request *request, GError **error)
 	return !text || !*text || berth_keys_parse(text, &keys, error);
 }
 
+bool berth_attach_check(const struct berth_request *request, bool *ret_tty, GError **error)
+{
+	return check_keys(request, error) &&
+	       berth_engine_container_attach_check(request->engine, request->argument, ret_tty, error);
+}
+
 bool berth_handle_container_attach(struct berth_request *request, GError **error)
 {
 	bool tty;
 
-	if (!check_keys(request, error) ||
-	    !berth_engine_container_attach_check(request->engine, request->argument, &tty, error))
+	if (!berth_attach_check(request, &tty, error))
 		return false;
 	berth_reply_upgrade(request, content_type(request, tty), on_upgraded);
 	return true;
@@ -77,7 +82,7 @@ bool berth_handle_container_attach(struct berth_request *request, GError **error
 // Without an upgrade there is output only, written to the connection until it ends.
 bool berth_handle_container_attach_raw(struct berth_request *request, GError **error)
 {
-	struct berth_engine_attach attach = attach_of(request);
+	struct berth_engine_attach attach = berth_attach_of(request);
 	bool tty;
 
 	if (attach.in)
@@ -85,8 +90,7 @@ bool berth_handle_container_attach_raw(struct berth_request *request, GError **e
 				       "attaching to stdin of container %s: the connection must be upgraded; send the "
 				       "headers \"Connection: Upgrade\" and \"Upgrade: tcp\"",
 				       request->argument);
-	if (!check_keys(request, error) ||
-	    !berth_engine_container_attach_check(request->engine, request->argument, &tty, error))
+	if (!berth_attach_check(request, &tty, error))
 		return false;
 	berth_stream_begin_raw(request, content_type(request, tty));
 	return berth_engine_container_attach(request->engine, request->argument, berth_stream_fd(request), &attach,

@@ -25,6 +25,9 @@ struct berth_request {
 	GHashTable *sent_headers; // of the request: kept where plugins are asked about it
 	char **authorized; // the plugins that have allowed it, and are asked about its answer
 	char *accept_encoding; // NULL: nothing was said
+	char *upgrade_to; // what the client asks the connection to become: "tcp"
+	char *websocket_key, *websocket_version;
+	bool websocket; // the answer is that it becomes one
 	GHashTable *query; // name -> GPtrArray of its values, which ends with NULL
 	GByteArray *body; // NUL-terminated; the NUL is not counted
 	GError *refusal; // found while the head was read
@@ -57,6 +60,10 @@ struct berth_request {
 struct berth_request *berth_request_new(struct berth_api *api, struct berth_engine *engine);
 struct berth_request *berth_request_ref(struct berth_request *request);
 void berth_request_unref(struct berth_request *request);
+
+// What the query says about attaching, and whether it can be (attach.c).
+struct berth_engine_attach berth_attach_of(const struct berth_request *request);
+bool berth_attach_check(const struct berth_request *request, bool *ret_tty, GError **error);
 
 // Whether the API stops (server.c).
 bool berth_api_stopping(const struct berth_api *api);

@@ -51,6 +51,9 @@ void berth_request_unref(struct berth_request *request)
 	g_clear_pointer(&request->sent_headers, g_hash_table_unref);
 	g_strfreev(request->authorized);
 	g_free(request->accept_encoding);
+	g_free(request->upgrade_to);
+	g_free(request->websocket_key);
+	g_free(request->websocket_version);
 	if (request->free_data)
 		request->free_data(request->read_data);
 	g_free(request->reply_type);

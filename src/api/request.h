@@ -102,6 +102,8 @@ berth_handler berth_handle_exec_create, berth_handle_exec_start, berth_handle_ex
 // files.c
 berth_handler berth_handle_archive_stat, berth_handle_archive_get, berth_handle_archive_put,
 	berth_handle_container_export, berth_handle_container_changes, berth_handle_container_commit;
+// attach-websocket.c
+berth_handler berth_handle_container_attach_websocket;
 // images.c
 berth_handler berth_handle_image_list, berth_handle_image_inspect, berth_handle_image_history, berth_handle_image_tag,
 	berth_handle_image_remove, berth_handle_image_create, berth_handle_image_load, berth_handle_image_save,

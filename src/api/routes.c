@@ -388,7 +388,9 @@ const struct berth_route berth_routes[] = {
 	{"POST", "/containers/{id}/update", 124, berth_handle_container_update, NULL, JSON,
 	 "Changes limits and the restart policy of a container, publishes ports and withdraws them (PublishAdd, "
 	 "PublishRm: Berth's own)"},
-	{"GET", "/containers/{id}/attach/ws", 124, berth_handle_refused, NULL, 0, "Attaching by WebSocket"},
+	{"GET", "/containers/{id}/attach/ws", 124, berth_handle_container_attach_websocket, attach_query, 0,
+	 "Connects to the streams of a container by WebSocket: what is sent goes to its input, its output comes in "
+	 "binary frames (before 1.28: text frames)"},
 	{"HEAD", "/containers/{id}/archive", 124, berth_handle_archive_stat, archive_get_query, 0,
 	 "What is at a path of a container, in the header X-Docker-Container-Path-Stat"},
 	{"GET", "/containers/{id}/archive", 124, berth_handle_archive_get, archive_get_query, STREAM,

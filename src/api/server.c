@@ -138,20 +138,26 @@ static bool check_version(struct berth_request *request, unsigned version, GErro
 			       text);
 }
 
+static char *header(struct MHD_Connection *connection, const char *name)
+{
+	return g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
+}
+
 // Reads what the head tells; what is wrong in it becomes request->refusal.
 static void read_head(struct berth_request *request, struct MHD_Connection *connection, const char *url)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	bool upgrade = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Upgrade");
+	request->upgrade_to = header(connection, "Upgrade");
+	request->websocket_key = header(connection, "Sec-WebSocket-Key");
+	request->websocket_version = header(connection, "Sec-WebSocket-Version");
+	bool upgrade = request->upgrade_to;
 	const char *path;
 	unsigned version;
 
 	request->client = info ? info->connect_fd : -1;
-	request->content_type =
-		g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE));
-	request->registry_auth = g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Registry-Auth"));
-	request->accept_encoding =
-		g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+	request->content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE);
+	request->registry_auth = header(connection, "X-Registry-Auth");
+	request->accept_encoding = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING);
 	berth_route_split_version(url, &path, &version);
 	request->route =
 		berth_route_find(berth_routes, request->method, path,
@@ -249,7 +255,7 @@ static struct MHD_Response *make_response(struct berth_request *request, bool st
 
 	if (request->upgrade) {
 		response = MHD_create_response_for_upgrade(on_upgrade, berth_request_ref(request));
-		MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, "tcp");
+		MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, request->websocket ? "websocket" : "tcp");
 	} else if (streams) {
 		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
 							     berth_request_ref(request), unref_request);

@@ -87,6 +87,7 @@
 #define BERTH_LIMIT_PACKET (64 << 10) // one packet
 #define BERTH_LIMIT_PACKET_FDS 8
 #define BERTH_LIMIT_ATTACHED 64 // clients attached to one container
+#define BERTH_LIMIT_WEBSOCKET_FRAME (16 << 20) // payload of one frame of a client that is attached by WebSocket
 #define BERTH_LIMIT_ATTACH_QUEUE (1 << 20) // output waiting for one attached client
 #define BERTH_LIMIT_EXEC_QUEUE (96 << 10) // output waiting for the client of one exec
 #define BERTH_LIMIT_EXEC_ID 64

@@ -37,7 +37,7 @@ static bool attach_to(struct berth_engine_container *container, struct berth_mon
 		.in = attach->in && container->record->config->open_stdin,
 		.out = attach->out,
 		.err = attach->err,
-		.frames = !container->record->config->tty,
+		.frames = !container->record->config->tty && !attach->raw,
 		.detach_keys = attach->detach_keys ? attach->detach_keys : DETACH_KEYS,
 	};
 
@@ -144,7 +144,7 @@ static bool write_logs(struct berth_engine *engine, struct berth_engine_containe
 		       const struct berth_engine_attach *attach, GError **error)
 {
 	g_autoptr(GString) frame = g_string_new(NULL);
-	struct log_writer writer = {socket, !container->record->config->tty, frame};
+	struct log_writer writer = {socket, !container->record->config->tty && !attach->raw, frame};
 	const struct berth_engine_logs query = {.out = attach->out, .err = attach->err, .tail = -1};
 
 	return berth_engine_container_logs(engine, container->id, &query, write_log, &writer, error);

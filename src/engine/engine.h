@@ -154,6 +154,7 @@ void berth_wait_free(struct berth_wait *wait);
 // the caller closes its copy. `logs`: what was logged so far is written first; `stream`: live output.
 struct berth_engine_attach {
 	bool in, out, err, logs, stream;
+	bool raw; // output comes without frames, also where there is no terminal
 	const char *detach_keys; // NULL: ctrl-p,ctrl-q
 };
 // Checks what can be checked before the connection is taken over; *ret_tty says whether the streams are raw.
