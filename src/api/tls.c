@@ -4,9 +4,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "http/tls-pump.h"
 
 #include <fcntl.h>
-#include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <poll.h>
 #include <string.h>
@@ -16,9 +16,10 @@
 
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define STACK_SIZE (256 << 10)
-#define BUFFER (16 << 10) // the most that a record has
 #define STOP_SECONDS 2
 #define NAME_SIZE 256
+#define LINGER_READS 16
+#define LINGER_MILLISECONDS 100
 
 struct credentials {
 	int references; // under the server's lock
@@ -157,6 +158,18 @@ static struct berth_peer *make_peer(gnutls_session_t session)
 	return peer;
 }
 
+// A socket that is closed with something unread in it takes back what was sent last: here the reason.
+static void linger(int socket)
+{
+	struct pollfd fd = {socket, POLLIN, 0};
+	char ignored[1024];
+
+	shutdown(socket, SHUT_WR);
+	for (int i = 0; i < LINGER_READS && poll(&fd, 1, LINGER_MILLISECONDS) > 0; i++)
+		if (recv(socket, ignored, sizeof ignored, MSG_DONTWAIT) <= 0)
+			return;
+}
+
 // Who has no certificate of the authority's does not get past this.
 static bool shake_hands(struct link *link)
 {
@@ -180,116 +193,9 @@ static bool shake_hands(struct link *link)
 	if (result < 0) {
 		g_debug("TLS: a client's handshake: %s", gnutls_strerror(result));
 		gnutls_alert_send_appropriate(link->session, result);
+		linger(link->socket);
 	}
 	return result == 0;
-}
-
-// What is on its way in one direction.
-struct flow {
-	char data[BUFFER];
-	size_t start, end;
-	bool over; // no more comes
-};
-
-static bool is_pending(ssize_t result)
-{
-	return result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED;
-}
-
-// From the client. False: the connection is at its end.
-static bool receive(struct link *link, struct flow *in)
-{
-	ssize_t count = gnutls_record_recv(link->session, in->data, sizeof in->data);
-
-	if (count < 0)
-		return is_pending(count) || !gnutls_error_is_fatal((int) count);
-	in->start = 0;
-	in->end = (size_t) count;
-	in->over = count == 0;
-	if (in->over)
-		shutdown(link->near, SHUT_WR);
-	return true;
-}
-
-static bool pass_in(struct link *link, struct flow *in)
-{
-	ssize_t count = send(link->near, in->data + in->start, in->end - in->start, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	if (count < 0)
-		return errno == EAGAIN || errno == EINTR;
-	in->start += (size_t) count;
-	return true;
-}
-
-static bool fetch(struct link *link, struct flow *out)
-{
-	ssize_t count = recv(link->near, out->data, sizeof out->data, MSG_DONTWAIT);
-
-	if (count < 0)
-		return errno == EAGAIN || errno == EINTR;
-	out->start = 0;
-	out->end = (size_t) count;
-	out->over = count == 0;
-	return true;
-}
-
-static bool pass_out(struct link *link, struct flow *out)
-{
-	ssize_t count = gnutls_record_send(link->session, out->data + out->start, out->end - out->start);
-
-	if (count < 0)
-		return is_pending(count);
-	out->start += (size_t) count;
-	return true;
-}
-
-// Waits until something can move. What the HTTP server has shut on both sides is at its end.
-static bool wait_for_some(struct link *link, const struct flow *in, const struct flow *out, struct pollfd *fds)
-{
-	bool in_full = in->start < in->end, out_full = out->start < out->end;
-
-	if (!in_full && !in->over && gnutls_record_check_pending(link->session) > 0)
-		return true;
-	fds[0] = (struct pollfd){link->socket,
-				 (short) ((in->over  ? POLLRDHUP
-					   : in_full ? 0
-						     : POLLIN) |
-					  (out_full ? POLLOUT : 0)),
-				 0};
-	fds[1] = (struct pollfd){link->near, (short) ((in_full ? POLLOUT : 0) | (out_full || out->over ? 0 : POLLIN)),
-				 0};
-	int ready;
-	do
-		ready = poll(fds, 2, -1);
-	while (ready < 0 && errno == EINTR);
-	return ready > 0;
-}
-
-// Moves bytes until one side has gone, or both have said all. A client that ends its half with TLS's word for it goes
-// on reading; one that ends the connection is gone.
-static void pump(struct link *link)
-{
-	g_autofree struct flow *in = g_new0(struct flow, 1), *out = g_new0(struct flow, 1);
-	struct pollfd fds[2] = {0};
-	bool told = false;
-
-	fcntl(link->socket, F_SETFL, fcntl(link->socket, F_GETFL) | O_NONBLOCK);
-	while (wait_for_some(link, in, out, fds)) {
-		if (in->start == in->end && !in->over && !receive(link, in))
-			return;
-		if (in->start < in->end && !pass_in(link, in))
-			return;
-		if (out->start == out->end && !out->over && !fetch(link, out))
-			return;
-		if (out->start < out->end && !pass_out(link, out))
-			return;
-		if (out->over && !told) {
-			gnutls_bye(link->session, GNUTLS_SHUT_WR);
-			told = true;
-		}
-		if ((fds[0].revents & (POLLERR | POLLRDHUP)) || (out->over && (in->over || (fds[1].revents & POLLHUP))))
-			return;
-	}
 }
 
 // Gives the pair's other end to the HTTP server.
@@ -322,7 +228,7 @@ static void *link_main(void *data)
 	bool trusted = shake_hands(link);
 	end_handshake(server);
 	if (trusted && hand_over(link))
-		pump(link);
+		berth_tls_pump(link->session, link->socket, link->near);
 	if (link->session)
 		gnutls_deinit(link->session);
 	berth_fd_clear(&link->near);

@@ -18,10 +18,11 @@
 
 #define UPLOAD_CHUNK (64 << 10)
 #define DEFAULT_PORT "2375"
+#define DEFAULT_TLS_PORT "2376"
 
 struct connection {
 	int fd;
-	pid_t pid; // of the ssh that it goes through, or 0
+	pid_t pid; // of the ssh or berth-tls that it goes through, or 0
 	size_t start, end; // what was read and not taken yet
 	char buffer[BERTH_LIMIT_ANSWER_HEADER];
 };
@@ -30,7 +31,8 @@ struct berth_client {
 	char *host; // as it was given
 	char *path; // of a unix socket, or NULL
 	char *name, *port; // of TCP
-	char **ssh; // the command, of ssh://
+	char **ssh; // the command that a connection goes through: ssh, or of TLS berth-tls
+	bool no_port; // of TCP: none was named
 	char **headers; // further lines of requests
 	struct connection *idle; // one is enough: a client has one call at a time besides those that stream
 	unsigned version;
@@ -66,7 +68,8 @@ static bool parse_tcp(struct berth_client *client, const char *address, GError *
 	if (colon && bracket && colon < bracket)
 		colon = NULL;
 	client->name = colon ? g_strndup(address, (size_t) (colon - address)) : g_strdup(address);
-	client->port = g_strdup(colon && colon[1] ? colon + 1 : DEFAULT_PORT);
+	client->no_port = !colon || !colon[1];
+	client->port = g_strdup(client->no_port ? DEFAULT_PORT : colon + 1);
 	if (*client->name == '[' && bracket) { // of IPv6
 		char *inner = g_strndup(client->name + 1, strlen(client->name) - 2);
 		g_free(client->name);
@@ -128,6 +131,25 @@ void berth_client_set_headers(struct berth_client *client, char *const *headers)
 {
 	g_strfreev(client->headers);
 	client->headers = g_strdupv((char **) (uintptr_t) headers);
+}
+
+bool berth_client_is_tcp(const struct berth_client *client)
+{
+	return client->name != NULL;
+}
+
+void berth_client_speak_tls(struct berth_client *client, const char *const *words)
+{
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+	if (client->no_port) {
+		g_free(client->port);
+		client->port = g_strdup(DEFAULT_TLS_PORT);
+	}
+	g_strv_builder_addv(builder, (const char **) (uintptr_t) words);
+	g_strv_builder_add(builder, client->name);
+	g_strv_builder_add(builder, client->port);
+	client->ssh = g_strv_builder_end(builder);
 }
 
 const char *berth_client_host(const struct berth_client *client)
@@ -261,6 +283,9 @@ static bool lost_ssh(const struct berth_answer *answer, GError **error)
 	berth_fd_clear(&answer->connection->fd);
 	g_autofree char *why = berth_ssh_end(answer->connection->pid);
 	answer->connection->pid = 0;
+	if (answer->client->name) // berth-tls has told why
+		return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
+				       "Cannot connect to the Berth engine at %s over TLS", answer->client->host);
 	return berth_error_set(
 		error, BERTH_ERROR_UNAVAILABLE,
 		"Cannot connect to the Berth engine at %s: %s. Does ssh reach that machine, and is berth (or "

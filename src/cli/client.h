@@ -27,6 +27,9 @@ void berth_client_free(struct berth_client *client);
 const char *berth_client_host(const struct berth_client *client);
 // Further lines ("Name: value") of each request's head.
 void berth_client_set_headers(struct berth_client *client, char *const *headers);
+// Whether it is a tcp:// host; and that TLS is spoken to it, by a program that is given name and port behind `words`.
+bool berth_client_is_tcp(const struct berth_client *client);
+void berth_client_speak_tls(struct berth_client *client, const char *const *words);
 // A new connection, for whom speaks himself. -1 with *error.
 int berth_client_dial(struct berth_client *client, GError **error);
 // As 1.47 -> 147.

@@ -11,6 +11,12 @@
 
 #define BERTH_CLI_FAILURE 125 // what Docker's run answers with when the failure is not the container's
 
+// How the engine of a tcp:// host is spoken to: --tls and its like, or the environment.
+struct berth_cli_tls {
+	bool on, verify;
+	const char *authority, *certificate, *key; // files; NULL: not named
+};
+
 struct berth_cli {
 	struct berth_client *client; // connects when it is first used; NULL for commands that are `local`
 	const char *program; // the name it was called by: "berth" or "docker"
@@ -20,6 +26,7 @@ struct berth_cli {
 	const char *context; // the name of the one in use
 	struct json_t *settings; // config.json, once it was read: berth_config_get()
 	const char *colour; // of --color, or NULL
+	struct berth_cli_tls tls;
 	bool debug;
 };
 

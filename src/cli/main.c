@@ -8,6 +8,7 @@
 #include "cli/config.h"
 #include "cli/context.h"
 #include "cli/style.h"
+#include "cli/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,11 +36,14 @@ const struct berth_flag berth_global_flags[] = {
 	 "Engine to connect to (default: $BERTH_HOST, $DOCKER_HOST, " BERTH_DEFAULT_HOST ")"},
 	{"log-level", 'l', BERTH_FLAG_TEXT, AT(log_level), NULL,
 	 "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", .fallback = "info"},
-	{"tls", 0, BERTH_FLAG_SWITCH, AT(tls), NULL, "Use TLS (not supported)"},
-	{"tlscacert", 0, BERTH_FLAG_TEXT, AT(tls_ca), NULL, "Trust certificates of this authority (not supported)"},
-	{"tlscert", 0, BERTH_FLAG_TEXT, AT(tls_certificate), NULL, "Path of the TLS certificate (not supported)"},
-	{"tlskey", 0, BERTH_FLAG_TEXT, AT(tls_key), NULL, "Path of the TLS key (not supported)"},
-	{"tlsverify", 0, BERTH_FLAG_SWITCH, AT(tls_verify), NULL, "Use TLS and verify the engine (not supported)"},
+	{"tls", 0, BERTH_FLAG_SWITCH, AT(tls), NULL, "Use TLS; implied by --tlsverify ($DOCKER_TLS)"},
+	{"tlscacert", 0, BERTH_FLAG_TEXT, AT(tls_ca), NULL,
+	 "Trust engines with a certificate of this authority (default $DOCKER_CERT_PATH or ~/.docker, ca.pem)"},
+	{"tlscert", 0, BERTH_FLAG_TEXT, AT(tls_certificate), NULL,
+	 "Path of the TLS certificate (default $DOCKER_CERT_PATH or ~/.docker, cert.pem)"},
+	{"tlskey", 0, BERTH_FLAG_TEXT, AT(tls_key), NULL,
+	 "Path of the TLS key (default $DOCKER_CERT_PATH or ~/.docker, key.pem)"},
+	{"tlsverify", 0, BERTH_FLAG_SWITCH, AT(tls_verify), NULL, "Use TLS and verify the engine ($DOCKER_TLS_VERIFY)"},
 	{"version", 'v', BERTH_FLAG_SWITCH, AT(version), NULL, "Print version information and quit"},
 	{0},
 };
@@ -105,10 +109,6 @@ static bool check_globals(const struct global_options *options, GError **error)
 {
 	if (!berth_style_check(options->colour, error))
 		return false;
-	if (options->tls || options->tls_verify || options->tls_ca || options->tls_certificate || options->tls_key)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "TLS is not supported by this version; reach a distant engine by -H "
-				       "ssh://user@host");
 	if (options->hosts && options->hosts[1])
 		return berth_error_set(error, BERTH_ERROR_INVALID, "specify only one -H");
 	if (options->hosts && options->context && *options->context)
@@ -206,7 +206,7 @@ bool berth_cli_connect(struct berth_cli *cli, GError **error)
 	g_autofree char *host = berth_context_host(cli, error);
 
 	cli->client = host ? berth_client_new(host, error) : NULL;
-	if (!cli->client)
+	if (!cli->client || !berth_tls_connect(cli, error))
 		return false;
 	set_headers(cli);
 	return true;
@@ -301,6 +301,8 @@ static int run(struct berth_cli *cli, const struct global_options *options, char
 		berth_cli_complain(cli, error);
 		return 1;
 	}
+	cli->tls = (struct berth_cli_tls){options->tls, options->tls_verify, options->tls_ca, options->tls_certificate,
+					  options->tls_key};
 	cli->colour = options->colour;
 	cli->chosen_context = options->context;
 	cli->chosen_host = options->hosts ? options->hosts[0] : NULL;

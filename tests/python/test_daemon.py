@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine as administrators know dockerd: its file, its sockets, TLS, authorization plugins, metrics, its end."""
-import base64
-import http.server
 import json
 import os
 import re
 import signal
 import socket
-import socketserver
-import ssl
 import stat
 import subprocess
-import threading
 import time
 
 import pytest
