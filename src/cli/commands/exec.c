@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/config.h"
 #include "cli/container-options.h"
 #include "cli/session.h"
 #include "spec/api-exec.h"
@@ -111,7 +112,7 @@ static int exec_main(struct berth_cli *cli, const void *data, char **arguments, 
 		.in = options->interactive,
 		.out = true,
 		.err = true,
-		.detach_keys = options->detach_keys,
+		.detach_keys = berth_config_detach_keys(cli, options->detach_keys),
 	};
 	if (!options->detach)
 		berth_session_block(&session);
@@ -143,6 +144,6 @@ const struct berth_command berth_command_exec = {
 	.leading = true,
 	.min_arguments = 2,
 	.max_arguments = -1,
-	.completes = "container",
+	.completes = "running",
 	.main = exec_main,
 };

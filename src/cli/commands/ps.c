@@ -233,7 +233,7 @@ static int ps_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char *
 	g_autoptr(GString) path = berth_path_new("/containers/json", NULL, false);
 	const char *format = options->quiet ? options->format : berth_config_format(cli, "psFormat", options->format);
 	bool table = !format || !*format || strcmp(format, "table") == 0;
-	bool size = options->size || (format && strstr(format, ".Size"));
+	bool size = options->size || (format && (strstr(format, ".Size") || strstr(format, "json .")));
 
 	berth_path_add_switch(path, "all", options->all);
 	berth_path_add_switch(path, "size", size && !(options->quiet && table));
