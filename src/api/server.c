@@ -14,9 +14,12 @@
 #include "base/limits.h"
 #include "base/moment.h"
 
+#include <linux/sockios.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -28,6 +31,8 @@
 #define READ_BLOCK (256 << 10) // of a body whose size is known
 #define DRAIN_LIMIT (1 << 20) // of a body that is read only to be thrown away
 #define STOP_SECONDS 2
+#define HEAD_LOOKS 500 // at whether a client has read the head of an upgrade
+#define HEAD_LOOK_NANOSECONDS 50000
 #define METRICS_SECONDS 10 // of a connection that asks for metrics
 #define METRICS_CONNECTIONS 32
 #define CONNECTION_MEMORY (BERTH_LIMIT_REQUEST_HEADER + (32 << 10)) // the head's limit and room for the answer's
@@ -238,12 +243,26 @@ static void unref_request(void *data)
 	berth_request_unref(data);
 }
 
+// Waits, for a moment at most, until the client has read the head of its answer. docker-py reads it through a buffer
+// and what follows beneath that buffer: of a stream that comes with the head, it would miss the beginning.
+static void wait_until_read(int socket)
+{
+	int domain = 0, waiting = 0;
+
+	getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof domain});
+	if (domain != AF_UNIX) // of others it cannot be known
+		return;
+	for (int i = 0; i < HEAD_LOOKS && ioctl(socket, SIOCOUTQ, &waiting) == 0 && waiting > 0; i++)
+		nanosleep(&(struct timespec){.tv_nsec = HEAD_LOOK_NANOSECONDS}, NULL);
+}
+
 static void on_upgrade(void *data, G_GNUC_UNUSED struct MHD_Connection *connection, G_GNUC_UNUSED void *closure,
 		       const char *early, size_t length, MHD_socket socket, struct MHD_UpgradeResponseHandle *handle)
 {
 	struct berth_request *request = data;
 
 	settle(request);
+	wait_until_read(socket);
 	request->upgrade(request, socket, early, length);
 	MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
 	berth_request_unref(request);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An engine of its own for each test file: a berthd of $BERTH_BUILD (default: build) on temporary roots, with an image
 `busybox` made from the host's static busybox. Every test starts and ends without containers."""
+import contextlib
 import io
 import os
 import shutil
@@ -138,6 +139,32 @@ def remove_containers(client):
             container.remove(force=True)
         except docker.errors.NotFound:
             pass
+
+
+# What runs an engine in a network namespace of its own: there it makes networks.
+OWN_NETWORK = ["unshare", "-n", "--", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
+
+
+@contextlib.contextmanager
+def engine_with_networks(kind=Engine, changes=('CMD ["sh"]',)):
+    """An engine of that class in a network namespace of its own, with an image busybox."""
+    engine = kind()
+    engine.under = OWN_NETWORK
+    engine.start()
+    try:
+        client = engine.client()
+        client.api.import_image_from_data(busybox_tar(), repository="busybox", tag="latest", changes=[
+            *changes, "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
+        yield engine
+        remove_containers(client)
+        client.networks.prune()
+        client.close()
+        assert engine.stop() == 0, engine.read_log()
+    finally:
+        if engine.process.poll() is None:
+            engine.process.kill()
+            engine.process.wait()
+        engine.remove()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, Engine, busybox_tar, remove_containers
+from conftest import BUILD, busybox_tar, engine_with_networks
 from judge import OPERATIONS, Judge, SCHEMAS
 
 # Statuses that are not provoked, and why.
@@ -58,23 +58,8 @@ SWARM = ("/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs")
 @pytest.fixture(scope="module")
 def engine():
     """In a network namespace of its own, so that there are networks."""
-    engine = Engine()
-    engine.under = ["unshare", "-n", "--", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
-    engine.start()
-    try:
-        client = engine.client()
-        client.api.import_image_from_data(busybox_tar(), repository="busybox", tag="latest", changes=[
-            'CMD ["sh"]', "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "EXPOSE 80/tcp", "VOLUME /data", "LABEL kind=test"])
+    with engine_with_networks(changes=('CMD ["sh"]', "EXPOSE 80/tcp", "VOLUME /data", "LABEL kind=test")) as engine:
         yield engine
-        remove_containers(client)
-        client.networks.prune()
-        assert engine.stop() == 0, engine.read_log()
-    finally:
-        if engine.process.poll() is None:
-            engine.process.kill()
-            engine.process.wait()
-        engine.remove()
 
 
 @pytest.fixture(scope="module")

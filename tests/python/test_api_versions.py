@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 
-from conftest import Engine, busybox_tar, remove_containers
+from conftest import Engine, busybox_tar, engine_with_networks, remove_containers
 
 OLDEST, NEWEST = 24, 47
 
@@ -33,22 +33,9 @@ class Server(Engine):
 
 @pytest.fixture(scope="module")
 def server():
-    engine = Server()
-    engine.under = ["unshare", "-n", "--", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
-    engine.start()
-    try:
-        client = engine.client()
-        client.api.import_image_from_data(busybox_tar(), repository="busybox", tag="latest", changes=["ENV A=b", 'CMD ["sh"]'])
+    with engine_with_networks(Server) as engine:
         engine.call("POST", "/networks/create", {"Name": "net"})
         yield engine
-        remove_containers(client)
-        client.networks.prune()
-        assert engine.stop() == 0, engine.read_log()
-    finally:
-        if engine.process.poll() is None:
-            engine.process.kill()
-            engine.process.wait()
-        engine.remove()
 
 
 @pytest.fixture(autouse=True)
