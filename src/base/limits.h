@@ -53,6 +53,12 @@
 // Containers
 #define BERTH_LIMIT_MOUNTS 4096 // that the user and the image ask for
 #define BERTH_LIMIT_ENVIRONMENT 10000 // variables
+#define BERTH_LIMIT_CDI_FILE (4 << 20) // one CDI specification
+#define BERTH_LIMIT_CDI_FILES 4096
+#define BERTH_LIMIT_CDI_DEVICES 16384 // of one specification
+#define BERTH_LIMIT_CDI_REQUESTS 1024 // of one container
+#define BERTH_LIMIT_CDI_NAME 255
+#define BERTH_LIMIT_YAML_NODES 1000000 // of one document
 #define BERTH_LIMIT_USER_MAPPINGS 64 // of ids to chosen ones of the host
 #define BERTH_LIMIT_USER_RANGE (1 << 24) // ids of one container
 #define BERTH_LIMIT_USER_RANGES 1024 // of one name in subuid(5)

@@ -45,7 +45,8 @@ const struct berth_flag berth_run_flags[] = {
 	{"cpus", 0, BERTH_FLAG_DECIMAL, AT(cpus), NULL, "Number of CPUs"},
 	{"cpuset-cpus", 0, TEXT, AT(cpuset_cpus), NULL, "CPUs in which to allow execution (0-3, 0,1)"},
 	{"cpuset-mems", 0, TEXT, AT(cpuset_mems), NULL, "MEMs in which to allow execution (0-3, 0,1)"},
-	{"device", 0, LIST, AT(devices), NULL, "Add a host device to the container"},
+	{"device", 0, LIST, AT(devices), NULL,
+	 "Add a host device to the container (PATH, or VENDOR/CLASS=NAME of a CDI specification)"},
 	{"device-cgroup-rule", 0, LIST, AT(device_rules), NULL, "Add a rule to the cgroup allowed devices list"},
 	{"device-read-bps", 0, LIST, AT(read_bps), NULL, "Limit read rate (bytes per second) from a device"},
 	{"device-read-iops", 0, LIST, AT(read_iops), NULL, "Limit read rate (IO per second) from a device"},
@@ -63,7 +64,7 @@ const struct berth_flag berth_run_flags[] = {
 	{"env", 'e', LIST, AT(env), NULL, "Set environment variables"},
 	{"env-file", 0, LIST, AT(env_files), NULL, "Read in a file of environment variables"},
 	{"expose", 0, LIST, AT(expose), NULL, "Expose a port or a range of ports"},
-	{"gpus", 0, TEXT, AT(gpus), "gpu-request", "GPU devices to add to the container (not supported)"},
+	{"gpus", 0, TEXT, AT(gpus), "gpu-request", "GPU devices to add to the container ('all' to pass all GPUs)"},
 	{"group-add", 0, LIST, AT(group_add), NULL, "Add additional groups to join"},
 	{"health-cmd", 0, TEXT, AT(health_cmd), NULL, "Command to run to check health"},
 	{"health-interval", 0, DURATION, AT(health_interval), NULL, "Time between running the check (ms|s|m|h)"},
@@ -234,9 +235,6 @@ static void set_users(struct api_host_config *host)
 
 static bool check(const struct berth_container_options *options, GError **error)
 {
-	if (options->gpus)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "--gpus is not supported by this version; give the devices with --device");
 	if (options->api_socket)
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 				       "--use-api-socket is not supported by this version; mount the socket with -v");
@@ -389,7 +387,8 @@ static bool set_host(const struct berth_container_options *options, struct api_c
 	       berth_parse_volumes(options->volumes, &host->binds, &create->config.volumes, error) &&
 	       berth_parse_mounts(options->mounts, &host->mounts, error) &&
 	       berth_parse_ulimits(options->ulimits, &host->ulimits, error) &&
-	       berth_parse_devices(options->devices, &host->devices, error) &&
+	       berth_parse_devices_all(options->devices, host, error) &&
+	       berth_parse_gpus(options->gpus, &host->device_requests, error) &&
 	       berth_parse_weights(options->weight_devices, &host->blkio_weight_device, error) &&
 	       berth_parse_throttles(options->read_bps, true, &host->blkio_device_read_bps, error) &&
 	       berth_parse_throttles(options->write_bps, true, &host->blkio_device_write_bps, error) &&

@@ -56,6 +56,9 @@ bool berth_parse_pair(void *data, const char *text, GError **error); // adds "ke
 bool berth_parse_volumes(char *const *values, char ***ret_binds, char ***ret_volumes, GError **error);
 bool berth_parse_ulimits(char *const *values, GPtrArray **ret, GError **error); // of struct api_ulimit
 bool berth_parse_devices(char *const *values, GPtrArray **ret, GError **error);
+// option-devices.c
+bool berth_parse_devices_all(char *const *values, struct api_host_config *host, GError **error); // paths and CDI names
+bool berth_parse_gpus(const char *text, json_t **requests, GError **error); // adds to the requests; NULL: nothing
 bool berth_parse_throttles(char *const *values, bool bytes, GPtrArray **ret, GError **error);
 bool berth_parse_weights(char *const *values, GPtrArray **ret, GError **error);
 bool berth_parse_restart(const char *text, struct api_restart_policy **ret, GError **error);

@@ -66,6 +66,8 @@ static void free_network_options(struct berth_engine_network_options *options)
 	g_strfreev((char **) options->cni_programs);
 }
 
+static char *const standard_cdi_folders[] = {(char *) "/etc/cdi", (char *) "/var/run/cdi", NULL};
+
 static void copy_options(struct berth_engine *engine, const struct berth_engine_options *options)
 {
 	engine->options = (struct berth_engine_options){
@@ -79,6 +81,9 @@ static void copy_options(struct berth_engine *engine, const struct berth_engine_
 		.log_driver = g_strdup(options->log_driver),
 		.log_options = g_strdupv((char **) options->log_options),
 		.labels = g_strdupv((char **) options->labels),
+		.cdi_folders =
+			g_strdupv((char **) (options->cdi_folders && *options->cdi_folders ? options->cdi_folders
+											   : standard_cdi_folders)),
 		.registries =
 			{
 				.insecure = g_strdupv((char **) options->registries.insecure),
@@ -112,6 +117,7 @@ static void free_options(struct berth_engine_options *options)
 	g_free((char *) options->log_driver);
 	g_strfreev((char **) options->log_options);
 	g_strfreev((char **) options->labels);
+	g_strfreev((char **) options->cdi_folders);
 	g_strfreev((char **) options->registries.insecure);
 	g_strfreev((char **) options->registries.mirrors);
 	g_strfreev((char **) options->registries.certificates);

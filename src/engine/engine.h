@@ -54,6 +54,7 @@ struct berth_engine_options {
 	const char *log_driver; // default of containers: "json-file"
 	char *const *log_options; // "max-size=20m"
 	char *const *labels; // of the engine, for info
+	char *const *cdi_folders; // of CDI specifications; NULL: /etc/cdi and /var/run/cdi
 	struct berth_registries_options registries;
 	struct berth_engine_network_options network;
 	char *const *plugin_folders; // where Docker's plugins are found, sockets in the first; NULL: Docker's

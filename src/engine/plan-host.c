@@ -4,6 +4,7 @@
 #include "engine/plan-internal.h"
 
 #include "base/error.h"
+#include "engine/cdi.h"
 #include "engine/security.h"
 #include "engine/users.h"
 
@@ -35,9 +36,6 @@ static bool check_unsupported(const struct api_host_config *host, GError **error
 	} table[] = {
 		{is_text(host->cgroup), "the control group of another container (Cgroup)"},
 		{host->storage_opt && g_hash_table_size(host->storage_opt), "storage options (--storage-opt)"},
-		{host->device_requests &&
-			 (!json_is_array(host->device_requests) || json_array_size(host->device_requests)),
-		 "devices by request (--gpus, CDI)"},
 		{host->cpu_count || host->cpu_percent, "CpuCount and CpuPercent, which are Windows' (use --cpus)"},
 		{host->io_maximum_iops || host->io_maximum_bandwidth,
 		 "IOMaximumIOps and IOMaximumBandwidth, which are Windows' (use --device-read-bps and its like)"},
@@ -280,6 +278,10 @@ static bool is_device_rule(const char *rule)
 
 static bool check_devices(struct api_host_config *host, GError **error)
 {
+	g_auto(GStrv) requested = berth_cdi_requests(host->device_requests, error);
+
+	if (!requested)
+		return false;
 	for (char **rule = host->device_cgroup_rules; rule && *rule; rule++)
 		if (!is_device_rule(*rule))
 			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid device cgroup rule format: '%s'",

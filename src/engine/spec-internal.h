@@ -2,6 +2,7 @@
 // What the parts of spec.c share: each writes its sections of the OCI configuration.
 #pragma once
 
+#include "engine/cdi.h"
 #include "engine/security.h"
 #include "engine/spec.h"
 #include "engine/user.h"
@@ -19,6 +20,8 @@ bool berth_spec_process(struct berth_spec *spec, GError **error); // spec-proces
 bool berth_spec_mounts(struct berth_spec *spec, GError **error); // spec-mounts.c; masked and read-only paths too
 bool berth_spec_devices(struct berth_spec *spec, GError **error); // spec-devices.c; nodes and rules
 bool berth_spec_resources(struct berth_spec *spec, GError **error); // spec-resources.c; rlimits too
+
+bool berth_spec_cdi(struct berth_spec *spec, GError **error); // spec-cdi.c; after all others
 
 // Parts of linux.resources.blockIO. The device of a path, which has to be a block device.
 bool berth_spec_block_device(const char *path, int64_t *ret_major, int64_t *ret_minor, GError **error);

@@ -143,7 +143,7 @@ static bool fill(struct berth_spec *spec, GError **error)
 	set_names(spec);
 	add_annotations(spec);
 	return berth_spec_process(spec, error) && berth_spec_mounts(spec, error) && berth_spec_devices(spec, error) &&
-	       berth_spec_resources(spec, error);
+	       berth_spec_resources(spec, error) && berth_spec_cdi(spec, error);
 }
 
 struct oci_config *berth_spec_make(const struct berth_spec_input *input, GError **error)

@@ -27,6 +27,7 @@ struct berth_spec_input {
 	const char *pid_namespace, *ipc_namespace; // paths of those that it joins; NULL: as the record says
 	const char *shm; // folder on the host that is its /dev/shm; NULL: one of its own
 	const char *network_namespace; // path of the one that it joins; NULL: as the record says
+	char *const *cdi_folders; // where specifications of devices are, the last one wins
 	char *const *environment; // of links; those of the configuration win. NULL: none
 };
 

@@ -84,6 +84,7 @@ static bool write_config(struct berth_engine *engine, const struct berth_contain
 		.shm = joined->shm,
 		.network_namespace = files->namespace,
 		.environment = files->environment,
+		.cdi_folders = engine->options.cdi_folders,
 	};
 	g_autoptr(oci_config) config = berth_spec_make(&input, error);
 

@@ -218,6 +218,9 @@ static void describe_engine(struct berth_engine *engine, struct api_info *info)
 	info->init_commit = json_pack("{s:s, s:s}", "ID", "", "Expected", "");
 	info->init_binary = g_strdup("berth-init");
 	info->security_options = g_strsplit("name=seccomp,profile=builtin", "\n", 1);
+	info->cdi_spec_dirs = json_array();
+	for (char *const *folder = engine->options.cdi_folders; *folder; folder++)
+		json_array_append_new(info->cdi_spec_dirs, json_string(*folder));
 	info->http_proxy = g_strdup("");
 	info->https_proxy = g_strdup("");
 	info->no_proxy = g_strdup("");

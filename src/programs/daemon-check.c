@@ -167,6 +167,7 @@ void daemon_options_check(const struct daemon_options *options, struct daemon_fi
 	check_folders("--cni-config-folder", options->cni_folders, errors);
 	check_folders("--cni-plugin-folder", options->cni_programs, errors);
 	check_folders("--plugin-folder", options->plugin_folders, errors);
+	check_folders("--cdi-spec-dir", options->cdi_folders, errors);
 	if (options->stop_containers && options->given.live_restore)
 		add(errors, "--stop-containers and --live-restore say the same thing: give one of them");
 	warn(options, findings->warnings);

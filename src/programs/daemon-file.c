@@ -106,6 +106,7 @@ static const struct key {
 	{"authorization-plugins", JSON_ARRAY, "authorization-plugin", AT(given.authorization_plugins)},
 	{"bip", JSON_STRING, "bip", AT(given.bip)},
 	{"bridge", JSON_STRING, "bridge", AT(given.bridge)},
+	{"cdi-spec-dirs", JSON_ARRAY, "cdi-spec-dir", AT(given.cdi_folders)},
 	{"cgroup-parent", JSON_STRING, "cgroup-parent", AT(given.cgroup_parent)},
 	{"cni-config-folders", JSON_ARRAY, "cni-config-folder", AT(given.cni_folders)},
 	{"cni-plugin-folders", JSON_ARRAY, "cni-plugin-folder", AT(given.cni_programs)},

@@ -26,8 +26,6 @@ static const struct foreign {
 	{"bip6", "bip6", REFUSE, false, "\"\"", "the IPv6 subnet of the default bridge is --fixed-cidr-v6"},
 	{"bridge-accept-fwmark", "bridge-accept-fwmark", REFUSE, false, "\"\"", "there is no such rule"},
 	{"builder", NULL, WARN, false, "{}", "there is no builder in this version"},
-	{"cdi-spec-dirs", "cdi-spec-dir", REFUSE, false, "[\"/etc/cdi\", \"/var/run/cdi\"]",
-	 "CDI's files are those of /etc/cdi and /run/cdi"},
 	{"cluster-advertise", "cluster-advertise", REFUSE, false, "\"\"", "dockerd has given it up, too"},
 	{"cluster-store", "cluster-store", REFUSE, false, "\"\"", "dockerd has given it up, too"},
 	{"cluster-store-opts", "cluster-store-opt", REFUSE, false, "{}", "dockerd has given it up, too"},

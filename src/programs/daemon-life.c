@@ -116,6 +116,7 @@ static struct berth_engine_options engine_options(const struct daemon_options *o
 				.no_new_privileges = options->no_new_privileges,
 			},
 		.plugin_folders = options->plugin_folders,
+		.cdi_folders = options->cdi_folders,
 		.debug = options->debug,
 		.stop_containers = !options->live_restore,
 		.shutdown_timeout = options->shutdown_timeout,

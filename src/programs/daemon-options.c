@@ -25,6 +25,10 @@ static const struct berth_flag flags[] = {
 	 GIVEN(bip)},
 	{"bridge", 'b', BERTH_FLAG_TEXT, AT(bridge), NULL, "\"none\": containers have no network of themselves",
 	 GIVEN(bridge)},
+	{"cdi-spec-dir", 0, BERTH_FLAG_LIST, AT(cdi_folders), "list",
+	 "Folder of CDI specifications; of two with the same device the later one counts (default /etc/cdi and "
+	 "/var/run/cdi)",
+	 GIVEN(cdi_folders)},
 	{"cgroup-parent", 0, BERTH_FLAG_TEXT, AT(cgroup_parent), NULL, "Parent cgroup of all containers",
 	 .fallback = "/berth", GIVEN(cgroup_parent)},
 	{"cni-config-folder", 0, BERTH_FLAG_LIST, AT(cni_folders), "list",

@@ -30,7 +30,7 @@ struct daemon_options {
 	int64_t downloads, uploads;
 	char *bridge, *bip, *fixed_cidr, *fixed_cidr_v6, *host_address, *published_ports;
 	char **address_pools, **dns, **dns_options, **dns_search, **host_gateway;
-	char **cni_folders, **cni_programs, **plugin_folders;
+	char **cni_folders, **cni_programs, **plugin_folders, **cdi_folders;
 	int64_t mtu;
 	bool icc, ipv6, ip_forward, ip_masq, iptables, ip6tables, userland_proxy;
 	bool debug, insecure_tcp, validate, version, describe_api;
@@ -40,10 +40,10 @@ struct daemon_options {
 			insecure_registries, registry_mirrors, registry_certificates, downloads, uploads, bridge, bip,
 			fixed_cidr, fixed_cidr_v6, host_address, published_ports, address_pools, dns, dns_options,
 			dns_search, host_gateway, mtu, icc, ipv6, ip_forward, ip_masq, iptables, ip6tables,
-			userland_proxy, cni_folders, cni_programs, plugin_folders, default_ulimits, default_ipc,
-			default_cgroupns, default_runtime, default_shm_size, seccomp_profile, init, no_new_privileges,
-			authorization_plugins, exec_options, features, http_proxy, https_proxy, no_proxy,
-			metrics_address, tls_ca, tls_certificate, tls_key, tls, tls_verify, live_restore,
+			userland_proxy, cni_folders, cni_programs, plugin_folders, cdi_folders, default_ulimits,
+			default_ipc, default_cgroupns, default_runtime, default_shm_size, seccomp_profile, init,
+			no_new_privileges, authorization_plugins, exec_options, features, http_proxy, https_proxy,
+			no_proxy, metrics_address, tls_ca, tls_certificate, tls_key, tls, tls_verify, live_restore,
 			stop_containers, shutdown_timeout, oom_score_adjust;
 	} given;
 	GPtrArray *warnings; // of what was given and has no effect here, and why

@@ -206,10 +206,10 @@ start() {
 	[ "$(start --rm -a stderr busybox sh -c 'echo out; echo err >&2' 2>&1)" = err ]
 }
 
-@test "what this version has not is refused, with its remedy" {
+@test "GPUs that no CDI specification has are refused, with what was looked for" {
 	run start --rm --gpus all busybox true
 	[ "$status" -eq 125 ]
-	[[ "$output" == *"--device"* ]]
+	[[ "$output" == *"unresolvable CDI devices nvidia.com/gpu=all"* ]]
 }
 
 @test "without a default bridge a container has the network none, and ports are discarded with a warning" {

@@ -158,7 +158,7 @@ static void test_wrong(void)
 		{"run --rm --restart always x", "conflicting options: cannot specify both --restart and --rm"},
 		{"run -d -a stdout x", "conflicting options: cannot specify both --attach and --detach"},
 		{"run -a nowhere x", "valid streams are STDIN, STDOUT and STDERR"},
-		{"run --gpus all x", "--gpus is not supported by this version"},
+		{"run --gpus some x", "invalid count (some): value must be either"},
 		{"run --pull maybe x", "invalid pull option: 'maybe'"},
 		{"run -e =x x", "invalid environment variable: =x"},
 		{"run -l =x x", "empty name"},

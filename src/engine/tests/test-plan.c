@@ -268,9 +268,9 @@ static const struct {
 	 "conflicting options: hostname and the UTS mode", false},
 	// What this version has not
 	{HOST("'StorageOpt': {'size': '1G'}"), "--storage-opt", true},
-	{HOST("'DeviceRequests': [{'Count': -1}]"), "--gpus", true},
+	{HOST("'DeviceRequests': [{'Count': -1}]"), "could not select device driver", false},
 	{HOST("'KernelMemory': 10000000"), "--kernel-memory", true},
-	{HOST("'DeviceRequests': {'a': 1}"), "--gpus", true},
+	{HOST("'DeviceRequests': {'a': 1}"), "DeviceRequests: is no array", false},
 	{HOST("'CpuCount': 1"), "CpuCount", true},
 	// Restart, log, security
 	{HOST("'RestartPolicy': {'Name': 'often'}"), "invalid restart policy: unknown policy 'often'", false},
