@@ -14,7 +14,7 @@ import docker
 import pytest
 
 from conftest import BUILD, eventually
-from test_daemon import configure, free_port, info, reload, restart
+from test_daemon import free_port, info, reload, restart
 
 
 def openssl(folder, *words):
@@ -52,14 +52,15 @@ def papers(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def port(engine, papers):
     """Where the engine speaks TLS, beside its socket."""
     number = free_port()
+    os.makedirs(f"{engine.folder}/plugins")
     restart(engine, "-H", f"unix://{engine.socket}", "-H", f"tcp://127.0.0.1:{number}", "--tlsverify", "--tlscacert",
-            f"{papers}/ca.pem", "--tlscert", f"{papers}/server.pem", "--tlskey", f"{papers}/server.key")
-    yield number
-    restart(engine)
+            f"{papers}/ca.pem", "--tlscert", f"{papers}/server.pem", "--tlskey", f"{papers}/server.key", "--plugin-folder",
+            f"{engine.folder}/plugins")
+    return number
 
 
 def ask(port, papers, name, request=b"GET /_ping HTTP/1.0\r\n\r\n", version=None):
@@ -95,7 +96,7 @@ def test_only_who_has_a_certificate_of_the_authority(port, papers, engine):
     assert info(engine)["Warnings"] == []
 
 
-def test_certificates_are_read_again(port, papers, engine, tmp_path):
+def test_certificates_are_read_again(port, papers, engine):
     for name in ("server", "ca"):
         (papers / f"{name}.kept").write_bytes((papers / f"{name}.pem").read_bytes())
     try:
@@ -109,6 +110,7 @@ def test_certificates_are_read_again(port, papers, engine, tmp_path):
     finally:
         for name in ("server", "ca"):
             (papers / f"{name}.pem").write_bytes((papers / f"{name}.kept").read_bytes())
+        reload(engine)
 
 
 def command(program, papers, name, port, *words, **options):
@@ -219,18 +221,22 @@ class Policy:
         return asked
 
 
-@pytest.fixture
-def policies(engine):
-    folder = f"{engine.folder}/plugins"
-    os.makedirs(folder, exist_ok=True)
-    both = [Policy(folder, "first"), Policy(folder, "second")]
-    restart(engine, "--plugin-folder", folder)
-    reload(engine, **{"authorization-plugins": ["first", "second"]})
+@pytest.fixture(scope="module")
+def plugins(engine, port):
+    both = [Policy(f"{engine.folder}/plugins", "first"), Policy(f"{engine.folder}/plugins", "second")]
     yield both
     for policy in both:
         policy.close()
-    configure(engine)
-    restart(engine)
+
+
+@pytest.fixture
+def policies(engine, plugins, client):  # whose containers are removed when nobody is asked any more
+    for policy in plugins:
+        policy.decide = lambda method, question: {"Allow": True}
+        policy.take()
+    reload(engine, **{"authorization-plugins": ["first", "second"]})
+    yield plugins
+    reload(engine)
 
 
 def body_of(answer):
@@ -265,7 +271,6 @@ def test_no_from_any_is_no(engine, policies, client):
     assert policies[1].take() == []  # the chain ends with the first no
     for path in ("/containers/json", "/events", "/images/get?names=busybox"):
         assert engine.ask("GET", path).startswith(b"HTTP/1.1 403 ")
-    policies[0].decide = policies[1].decide = lambda method, question: {"Allow": True}
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense", b"[]", {"Allow": "true"}, {"Allow": 1}, {}, {"Err": "broken"}])
@@ -353,17 +358,10 @@ def test_what_is_allowed_works(engine, policies, client):
     assert any("/containers/create" in uri for uri in uris) and any("/start" in uri for uri in uris)
 
 
-def test_the_user_is_who_the_certificate_names(engine, papers, policies):
-    number = free_port()
-    restart(engine, "--plugin-folder", f"{engine.folder}/plugins", "-H", f"unix://{engine.socket}", "-H",
-            f"tcp://127.0.0.1:{number}", "--tlsverify", "--tlscacert", f"{papers}/ca.pem", "--tlscert",
-            f"{papers}/server.pem", "--tlskey", f"{papers}/server.key")
-    policies[0].take()
+def test_the_user_is_who_the_certificate_names(engine, papers, port, policies):
     policies[0].decide = lambda method, question: {"Allow": question["User"] == "alice"}
-    assert b"200 OK" in ask(number, papers, "alice")
+    assert b"200 OK" in ask(port, papers, "alice")
     question = policies[0].take()[0][1]
     assert (question["User"], question["UserAuthNMethod"]) == ("alice", "TLS")
     assert b"BEGIN CERTIFICATE" in base64.b64decode(question["RequestPeerCertificates"][0])
-    with engine.connect() as client:
-        client.sendall(b"GET /info HTTP/1.0\r\n\r\n")
-        assert b" 403 " in client.recv(4096)
+    assert b" 403 " in engine.ask("GET", "/info")
