@@ -76,10 +76,12 @@ bool berth_authorize_answer(struct berth_request *request)
 {
 	const struct berth_authorization question = question_of(request);
 	g_autoptr(GHashTable) headers = answer_headers(request);
+	gsize length = request->reply ? request->reply_length : 0;
+	const void *body = request->reply_bytes ? g_bytes_get_data(request->reply_bytes, &length) : request->reply;
 	g_autoptr(GError) error = NULL;
 
 	if (berth_engine_authorize_answer(request->engine, request->authorized, &question, request->status, headers,
-					  request->reply, request->reply ? request->reply_length : 0, &error))
+					  body, length, &error))
 		return true;
 	g_info("%s %s: %s", request->method, request->path, error->message);
 	const struct api_error refusal = {.message = error->message};

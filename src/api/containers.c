@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers of /containers that answer at once.
+#include "api/list-cache.h"
 #include "api/request.h"
 #include "api/shape.h"
 #include "base/error.h"
@@ -7,6 +8,32 @@
 
 #include <string.h>
 #include <sys/utsname.h>
+
+static GBytes *print_list(void *data, GError **error)
+{
+	const struct berth_request *request = data;
+	const struct berth_list_query query = {.all = berth_request_switch(request, "all", false)};
+	GPtrArray *containers = berth_engine_container_list(berth_request_engine(request), &query, error);
+
+	if (!containers)
+		return NULL;
+	BERTH_AUTO_JSON json_t *json =
+		berth_request_print_documents(request, &api_container_summary_document, containers);
+	berth_objects_free(containers, &api_container_summary_document);
+	g_autofree char *text = berth_json_text(json);
+	char *line = g_strconcat(text, "\n", NULL);
+	return g_bytes_new_take(line, strlen(line));
+}
+
+// Without filters many ask the same, and again and again.
+static bool reply_plain_list(struct berth_request *request, GError **error)
+{
+	g_autoptr(GBytes) text = berth_list_cache_get(
+		berth_request_lists(request), berth_request_engine(request), berth_request_version(request),
+		berth_request_switch(request, "all", false), print_list, request, error);
+
+	return text && berth_reply_bytes(request, BERTH_CONTENT_JSON, text);
+}
 
 bool berth_handle_container_list(struct berth_request *request, GError **error)
 {
@@ -20,6 +47,8 @@ bool berth_handle_container_list(struct berth_request *request, GError **error)
 		.limit = MAX(berth_request_integer(request, "limit", 0), 0),
 		.filters = filters,
 	};
+	if (!query.size && query.limit == 0 && !query.filters)
+		return reply_plain_list(request, error);
 	query.all = query.all || query.limit > 0;
 	GPtrArray *containers = berth_engine_container_list(berth_request_engine(request), &query, error);
 	if (!containers)

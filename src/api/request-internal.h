@@ -37,6 +37,7 @@ struct berth_request {
 	unsigned status;
 	char *reply_type, *reply;
 	size_t reply_length;
+	GBytes *reply_bytes; // instead of `reply`, shared
 	berth_read_fn *read; // instead of `reply`
 	void *read_data;
 	GDestroyNotify free_data;

@@ -58,6 +58,7 @@ void berth_request_unref(struct berth_request *request)
 		request->free_data(request->read_data);
 	g_free(request->reply_type);
 	g_free(request->reply);
+	g_clear_pointer(&request->reply_bytes, g_bytes_unref);
 	pthread_mutex_destroy(&request->lock);
 	pthread_cond_destroy(&request->changed);
 	g_free(request);
@@ -195,6 +196,7 @@ static bool reply(struct berth_request *request, unsigned status, const char *ty
 	g_free(request->reply_type);
 	request->reply_type = g_strdup(type);
 	g_free(request->reply);
+	g_clear_pointer(&request->reply_bytes, g_bytes_unref);
 	request->reply = text;
 	request->reply_length = length;
 	return true;
@@ -208,6 +210,13 @@ bool berth_reply_empty(struct berth_request *request, unsigned status)
 bool berth_reply_text(struct berth_request *request, unsigned status, const char *content_type, const char *text)
 {
 	return reply(request, status, content_type, g_strdup(text), strlen(text));
+}
+
+bool berth_reply_bytes(struct berth_request *request, const char *content_type, GBytes *bytes)
+{
+	reply(request, 200, content_type, NULL, 0);
+	request->reply_bytes = g_bytes_ref(bytes);
+	return true;
 }
 
 bool berth_reply_json(struct berth_request *request, unsigned status, const json_t *json)

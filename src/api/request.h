@@ -13,9 +13,11 @@
 #define BERTH_CONTENT_MULTIPLEXED "application/vnd.docker.multiplexed-stream"
 
 struct berth_request;
+struct berth_list_cache;
 
 struct berth_engine *berth_request_engine(const struct berth_request *request);
 struct berth_images *berth_request_images(const struct berth_request *request);
+struct berth_list_cache *berth_request_lists(const struct berth_request *request);
 unsigned berth_request_version(const struct berth_request *request); // 147
 const char *berth_request_summary(const struct berth_request *request); // of its route
 const char *berth_request_argument(const struct berth_request *request); // what the path's {placeholder} stands for
@@ -50,6 +52,8 @@ bool berth_reply_document(struct berth_request *request, unsigned status, const 
 			  const void *object);
 bool berth_reply_documents(struct berth_request *request, const struct berth_document *document,
 			   const GPtrArray *objects);
+// Text that others answer with, too.
+bool berth_reply_bytes(struct berth_request *request, const char *content_type, GBytes *bytes);
 void berth_reply_header(struct berth_request *request, const char *name, const char *value);
 // An array of objects as JSON, in the shape of the request's version.
 json_t *berth_request_print_documents(const struct berth_request *request, const struct berth_document *document,

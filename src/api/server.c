@@ -7,6 +7,7 @@
 // reads the answer instead of finding a closed socket, unless that body would be long.
 #include "api/api.h"
 
+#include "api/list-cache.h"
 #include "api/request-internal.h"
 #include "api/tls.h"
 #include "base/error.h"
@@ -41,6 +42,7 @@ struct berth_api {
 	struct berth_engine *engine;
 	GPtrArray *daemons; // struct MHD_Daemon *
 	struct berth_connections connections;
+	struct berth_list_cache *lists;
 	struct berth_tls_server *tls; // NULL: no socket speaks it
 	pthread_mutex_t lock;
 	pthread_cond_t idle; // `busy` or `threads` went down
@@ -52,6 +54,11 @@ struct berth_api {
 bool berth_api_stopping(const struct berth_api *api)
 {
 	return g_atomic_int_get(&api->stopping) != 0;
+}
+
+struct berth_list_cache *berth_request_lists(const struct berth_request *request)
+{
+	return request->api->lists;
 }
 
 static void count(struct berth_api *api, unsigned *counter, int by)
@@ -283,6 +290,12 @@ static struct MHD_Response *make_response(struct berth_request *request, bool st
 	} else if (request->read) {
 		response = MHD_create_response_from_callback((uint64_t) request->read_size, READ_BLOCK, read_body,
 							     berth_request_ref(request), unref_request);
+	} else if (request->reply_bytes) {
+		gsize size;
+		const void *data = g_bytes_get_data(request->reply_bytes, &size);
+		response = MHD_create_response_from_buffer_with_free_callback_cls(
+			size, (void *) (uintptr_t) data, (MHD_ContentReaderFreeCallback) g_bytes_unref,
+			g_bytes_ref(request->reply_bytes));
 	} else {
 		char *text = request->reply ? request->reply : g_strdup("");
 		response = MHD_create_response_from_buffer_with_free_callback(request->reply_length, text, g_free);
@@ -486,6 +499,7 @@ struct berth_api *berth_api_start(struct berth_engine *engine, const struct bert
 	api->engine = engine;
 	api->daemons = g_ptr_array_new();
 	berth_connections_init(&api->connections);
+	api->lists = berth_list_cache_new();
 	pthread_mutex_init(&api->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -579,6 +593,7 @@ bool berth_api_stop(struct berth_api *api)
 	if (!wait_for_none(api, &api->threads) || (api->tls && !berth_tls_server_free(api->tls)))
 		return false;
 	berth_connections_clear(&api->connections);
+	berth_list_cache_free(api->lists);
 	g_ptr_array_unref(api->daemons);
 	pthread_mutex_destroy(&api->lock);
 	pthread_cond_destroy(&api->idle);

@@ -146,6 +146,7 @@ bool berth_engine__change(struct berth_engine *engine, struct berth_engine_conta
 	BERTH_FAILPOINT("container.change.recorded");
 	pthread_mutex_lock(&engine->lock);
 	g_autofree char *old_name G_GNUC_UNUSED = exchange(engine, container, change);
+	berth_engine__note_change(engine);
 	pthread_cond_broadcast(&container->changed);
 	pthread_mutex_unlock(&engine->lock);
 	forget(change);
@@ -171,6 +172,7 @@ bool berth_engine__mark_removed(struct berth_engine *engine, struct berth_engine
 	struct berth_container_state *old = container->record->state;
 	container->record->state = state;
 	container->removed = true;
+	berth_engine__note_change(engine);
 	berth_engine__table_remove(engine, container);
 	pthread_cond_broadcast(&container->changed);
 	pthread_mutex_unlock(&engine->lock);

@@ -216,6 +216,7 @@ static struct api_container_created *create_container(struct berth_engine *engin
 	berth_engine__volumes_let_go(engine, record);
 	pthread_mutex_lock(&engine->lock);
 	container->ready = true;
+	berth_engine__note_change(engine);
 	pthread_mutex_unlock(&engine->lock);
 	struct api_container_created *created = berth_document_new(&api_container_created_document);
 	created->id = g_strdup(container->id);

@@ -21,6 +21,7 @@ static void set_network(struct berth_engine *engine, struct berth_engine_contain
 	pthread_mutex_lock(&engine->lock);
 	struct berth_run_network *old = container->network;
 	container->network = network;
+	berth_engine__note_change(engine);
 	pthread_mutex_unlock(&engine->lock);
 	berth_run_network_free(old);
 }
@@ -263,6 +264,7 @@ struct berth_run_network *berth_engine__network_take(struct berth_engine *engine
 	pthread_mutex_lock(&engine->lock);
 	struct berth_run_network *run = container->network;
 	container->network = NULL;
+	berth_engine__note_change(engine);
 	engine->leaving += run != NULL;
 	pthread_mutex_unlock(&engine->lock);
 	for (guint i = 0; run && i < run->endpoints->len; i++) {

@@ -190,6 +190,9 @@ struct berth_list_query {
 };
 GPtrArray *berth_engine_container_list(struct berth_engine *engine, const struct berth_list_query *query,
 				       GError **error);
+// Another number whenever something that this list shows has changed, but for the time that passes: what was listed
+// after one was read is good as long as that is the one.
+uint64_t berth_engine_generation(struct berth_engine *engine);
 struct api_container_inspect *berth_engine_container_inspect(struct berth_engine *engine, const char *container,
 							     bool size, GError **error);
 struct api_container_top *berth_engine_container_top(struct berth_engine *engine, const char *container,

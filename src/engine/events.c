@@ -109,6 +109,7 @@ bool berth_engine__events_put(struct berth_transaction *transaction, const json_
 
 void berth_engine__events_told(struct berth_engine *engine)
 {
+	berth_engine__note_change(engine);
 	pthread_mutex_lock(&engine->events_lock);
 	engine->event_count++;
 	pthread_cond_broadcast(&engine->events_told);

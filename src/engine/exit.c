@@ -70,6 +70,7 @@ static void note_in_memory(struct berth_engine *engine, struct berth_engine_cont
 	pthread_mutex_lock(&engine->lock);
 	struct berth_container_state *old = container->record->state;
 	container->record->state = state;
+	berth_engine__note_change(engine);
 	pthread_mutex_unlock(&engine->lock);
 	berth_container_state_free(old);
 }

@@ -64,6 +64,7 @@ struct berth_engine {
 	uint64_t left; // how many have done so
 	pthread_cond_t has_left;
 	bool closing;
+	uint64_t generation; // atomic
 	struct berth_metrics *metrics; // has a lock of its own, behind all others
 
 	pthread_mutex_t events_lock;
@@ -129,6 +130,9 @@ bool berth_engine__claim_ref(struct berth_engine *engine, struct berth_engine_co
 
 // New references to all containers that are ready, newest first.
 GPtrArray *berth_engine__containers(struct berth_engine *engine);
+
+// Something that lists of containers show has changed, visibly from now on.
+void berth_engine__note_change(struct berth_engine *engine);
 
 bool berth_engine__status_is(const struct berth_engine_container *container, const char *status);
 // It has a process: running or paused.

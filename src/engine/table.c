@@ -140,6 +140,16 @@ void berth_engine__release(struct berth_engine_container *container)
 	berth_engine__container_unref(container);
 }
 
+void berth_engine__note_change(struct berth_engine *engine)
+{
+	__atomic_add_fetch(&engine->generation, 1, __ATOMIC_SEQ_CST);
+}
+
+uint64_t berth_engine_generation(struct berth_engine *engine)
+{
+	return __atomic_load_n(&engine->generation, __ATOMIC_SEQ_CST);
+}
+
 static int newest_first(const void *a, const void *b)
 {
 	const struct berth_engine_container *const *first = a, *const *second = b;

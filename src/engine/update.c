@@ -227,6 +227,7 @@ static bool set_ports(struct berth_engine *engine, struct berth_engine_container
 	pthread_mutex_lock(&engine->lock);
 	struct berth_run_network *old = container->network;
 	container->network = g_steal_pointer(&next);
+	berth_engine__note_change(engine);
 	pthread_mutex_unlock(&engine->lock);
 	berth_run_network_free(old);
 	return true;

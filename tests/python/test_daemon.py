@@ -310,3 +310,27 @@ def test_containers_go_on_or_are_stopped(engine, client, run):
     assert [state["Running"] for state in states.values()] == [False] * 4
     assert states["deaf1"]["ExitCode"] == 137 and states["hears"]["ExitCode"] == 3
     eventually(lambda: client.containers.get("again").attrs["State"]["Running"], "its policy starts it again")
+
+
+# Lists that are kept
+
+def test_a_list_shows_each_change_at_once(engine, client, create):
+    """Lists are kept as text: one that is asked for in a way which is not kept says the same, after every change."""
+    def lists():
+        kept, made = (json.loads(engine.ask("GET", f"/containers/json?all=1{more}").partition(b"\r\n\r\n")[2])
+                      for more in ("", "&limit=1000"))
+        for container in kept + made:
+            del container["Status"]
+        return kept, made
+    steps = []
+    box = create("sleep 1000", name="listed")
+    steps.append(lists())
+    for change in (box.start, box.pause, box.unpause, lambda: box.rename("renamed"), box.kill, box.wait,
+                   lambda: client.images.get("busybox").tag("other"), lambda: box.remove(force=True)):
+        steps.append(lists())
+        change()
+        steps.append(lists())
+    for number, (kept, made) in enumerate(steps):
+        assert kept == made, number
+    assert steps[-1] == ([], []) and len({json.dumps(kept) for kept, _ in steps}) >= 6
+    client.images.remove("other")

@@ -658,6 +658,14 @@ GPtrArray *berth_images_history(struct berth_images *images, const char *name_or
 	return id ? g_ptr_array_new() : NULL;
 }
 
+uint64_t berth_engine_generation(struct berth_engine *engine)
+{
+	pthread_mutex_lock(&engine->lock);
+	uint64_t generation = engine->events;
+	pthread_mutex_unlock(&engine->lock);
+	return generation;
+}
+
 // Nobody is asked.
 bool berth_engine_authorizes(G_GNUC_UNUSED struct berth_engine *engine)
 {
