@@ -2,11 +2,11 @@
 // Handlers that answer over time: wait, logs, events.
 #include "api/request.h"
 #include "base/error.h"
+#include "base/frame.h"
+#include "base/json.h"
 #include "base/moment.h"
 
 #include <string.h>
-
-#define FRAME_HEADER 8
 
 static bool request_gone(void *data)
 {
@@ -56,37 +56,105 @@ bool berth_handle_container_wait(struct berth_request *request, GError **error)
 	return true;
 }
 
+#define LOG_BUFFER (64 << 10) // of records, written at once
+
 struct log_stream {
 	struct berth_request *request;
-	GString *frame; // of the record at hand; kept for its memory
-	bool frames, timestamps, details;
+	GByteArray *out; // what is not written yet
+	GString *details; // of the attributes that were seen last
+	char *attributes; // those
+	bool frames, timestamps, with_details;
 };
 
-static bool write_record(void *data, int stream, int64_t time, const char *text, size_t length)
+static int compare_text(const void *first, const void *second, G_GNUC_UNUSED void *data)
+{
+	return strcmp(*(const char *const *) first, *(const char *const *) second);
+}
+
+// Attributes as Docker shows them: name=value, sorted, escaped, with commas between.
+static void make_details(struct log_stream *logs, const char *attributes, size_t length)
+{
+	BERTH_AUTO_JSON json_t *json = berth_json_parse(attributes, length, "attributes", NULL);
+	g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(json, name, value)
+	{
+		const char *text = json_string_value(value);
+		g_autofree char *left = g_uri_escape_string(name, " ", false);
+		g_autofree char *right = g_uri_escape_string(text ? text : "", " ", false);
+		char *part = g_strdup_printf("%s=%s", left, right);
+		g_ptr_array_add(parts, g_strdelimit(part, " ", '+'));
+	}
+	g_ptr_array_sort_with_data(parts, compare_text, NULL);
+	g_string_truncate(logs->details, 0);
+	for (guint i = 0; i < parts->len; i++)
+		g_string_append_printf(logs->details, "%s%s", i ? "," : "", (char *) parts->pdata[i]);
+}
+
+// Most records have the same attributes as the one before.
+static void append_details(struct log_stream *logs, const struct berth_engine_log_record *record)
+{
+	size_t length = record->attributes ? record->attributes_length : 0;
+	const char *attributes = length ? record->attributes : "";
+
+	if (!logs->attributes || strncmp(logs->attributes, attributes, length) != 0 || logs->attributes[length]) {
+		g_free(logs->attributes);
+		logs->attributes = g_strndup(attributes, length);
+		make_details(logs, attributes, length);
+	}
+	g_byte_array_append(logs->out, (const uint8_t *) logs->details->str, (guint) logs->details->len);
+	g_byte_array_append(logs->out, (const uint8_t *) " ", 1);
+}
+
+static bool flush_records(struct log_stream *logs)
+{
+	bool written = berth_stream_write(logs->request, logs->out->data, logs->out->len);
+
+	g_byte_array_set_size(logs->out, 0);
+	return written && !berth_request_gone(logs->request);
+}
+
+static bool write_record(void *data, const struct berth_engine_log_record *record)
 {
 	struct log_stream *logs = data;
-	GString *frame = logs->frame;
+	GByteArray *out = logs->out;
 
-	if (!text)
-		return !berth_request_gone(logs->request);
-	g_string_truncate(frame, 0);
+	if (!record)
+		return flush_records(logs);
+	guint begin = out->len;
 	if (logs->frames)
-		g_string_append_len(frame, "\0\0\0\0\0\0\0\0", FRAME_HEADER);
+		g_byte_array_set_size(out, begin + BERTH_FRAME_HEADER);
 	if (logs->timestamps) {
 		char moment[BERTH_MOMENT_SIZE];
-		berth_moment_format(time, moment);
-		g_string_append(frame, moment);
-		g_string_append_c(frame, ' ');
+		berth_moment_format(record->time, moment);
+		moment[BERTH_MOMENT_SIZE - 1] = ' '; // in place of its end
+		g_byte_array_append(out, (const uint8_t *) moment, BERTH_MOMENT_SIZE);
 	}
-	if (logs->details) // what the log options label, env and tag add; there are none of them in this version
-		g_string_append_c(frame, ' ');
-	g_string_append_len(frame, text, (gssize) length);
-	if (logs->frames) {
-		guint32 size = GUINT32_TO_BE((guint32) (frame->len - FRAME_HEADER));
-		frame->str[0] = (char) stream;
-		memcpy(frame->str + 4, &size, sizeof size);
-	}
-	return berth_stream_write(logs->request, frame->str, frame->len) && !berth_request_gone(logs->request);
+	if (logs->with_details)
+		append_details(logs, record);
+	g_byte_array_append(out, (const uint8_t *) record->text, (guint) record->length);
+	if (logs->frames)
+		berth_frame_header(out->data + begin, record->stream, out->len - begin - BERTH_FRAME_HEADER);
+	return out->len < LOG_BUFFER || flush_records(logs);
+}
+
+// Docker's third stream: what went wrong with the log.
+static void write_failure(struct log_stream *logs, const char *message)
+{
+	const struct berth_engine_log_record record = {.stream = 3, .text = message, .length = strlen(message)};
+
+	logs->timestamps = logs->with_details = false;
+	write_record(logs, &record);
+	flush_records(logs);
+}
+
+static void log_stream_clear(struct log_stream *logs)
+{
+	g_byte_array_unref(logs->out);
+	g_string_free(logs->details, TRUE);
+	g_free(logs->attributes);
 }
 
 static bool read_tail(const char *text, int64_t *ret, GError **error)
@@ -121,31 +189,28 @@ bool berth_handle_container_logs(struct berth_request *request, GError **error)
 				       "Bad parameters: must specify at least one of 'stdout' or 'stderr'");
 	if (!read_tail(berth_request_text(request, "tail"), &query.tail, error))
 		return false;
-	g_autoptr(api_container_inspect) inspect = berth_engine_container_inspect(engine, container, false, error);
-	if (!inspect)
+	bool tty;
+	if (!berth_engine_container_logs_check(engine, container, &tty, error))
 		return false;
-	bool tty = inspect->config && inspect->config->tty;
-	g_autoptr(GString) frame = g_string_sized_new(256);
-	struct log_stream logs = {
+	__attribute__((cleanup(log_stream_clear))) struct log_stream logs = {
 		.request = request,
-		.frame = frame,
+		.out = g_byte_array_new(),
+		.details = g_string_new(NULL),
 		.frames = !tty,
 		.timestamps = berth_request_switch(request, "timestamps", false),
-		.details = berth_request_switch(request, "details", false),
+		.with_details = berth_request_switch(request, "details", false),
 	};
 	berth_stream_begin(request, !tty && berth_request_version(request) >= 142 ? BERTH_CONTENT_MULTIPLEXED
 										  : BERTH_CONTENT_RAW);
 	g_autoptr(GError) failure = NULL;
-	if (!berth_engine_container_logs(engine, inspect->id, &query, write_record, &logs, &failure) &&
-	    !berth_request_gone(request)) {
-		if (logs.frames) { // Docker's third stream: what went wrong with the log
-			write_record(&(struct log_stream){request, frame, true, false, false}, 3, 0, failure->message,
-				     strlen(failure->message));
-		}
-		g_propagate_error(error, g_steal_pointer(&failure));
-		return false;
-	}
-	return true;
+	bool read = berth_engine_container_logs(engine, container, &query, write_record, &logs, &failure);
+	flush_records(&logs);
+	if (read || berth_request_gone(request))
+		return true;
+	if (logs.frames)
+		write_failure(&logs, failure->message);
+	g_propagate_error(error, g_steal_pointer(&failure));
+	return false;
 }
 
 struct event_stream {

@@ -102,7 +102,9 @@
 #define BERTH_LIMIT_EXEC_LIST (64 << 20) // what a monitor tells of all
 #define BERTH_LIMIT_EXEC_ABOUT (16 << 10) // arguments that are remembered of one by its monitor
 #define BERTH_LIMIT_EXEC_SECONDS 20 // until its program must have been executed
-#define BERTH_LIMIT_LOG_LINE (16 << 10) // one json-file record's text; longer lines are split, as Docker does
+#define BERTH_LIMIT_LOG_LINE (16 << 10) // one record's text; longer lines are split, as Docker does
+#define BERTH_LIMIT_LOG_QUEUE (1 << 20) // output that waits for a log's target before the container does
+#define BERTH_LIMIT_LOG_ASYNC (256 << 20) // output that waits for it where the container never does
 #define BERTH_LIMIT_LOG_RECORD (1 << 20) // one line of a log file, as it is read
 
 // Names in containers: what a container or a server on the network can make its monitor keep

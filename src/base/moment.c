@@ -41,18 +41,39 @@ static void date_of(int64_t days, int64_t *ret_year, int *ret_month, int *ret_da
 	*ret_year = era * 400 + centuries * 100 + fours * 4 + years + (month >= 10);
 }
 
+// Writes a number with leading zeros. Returns what follows.
+static char *write_digits(char *to, int64_t number, int width)
+{
+	for (int i = width; i-- > 0; number /= 10)
+		to[i] = (char) ('0' + number % 10);
+	return to + width;
+}
+
+// By hand, since logs have one of these for everything that is written.
 void berth_moment_format(int64_t nanoseconds, char *text)
 {
 	int64_t seconds = floor_divide(nanoseconds, SECOND), fraction = nanoseconds - seconds * SECOND;
 	int64_t days = floor_divide(seconds, DAY), second = seconds - days * DAY;
-	char full[96]; // what the numbers could hold
 	int64_t year;
 	int month, day;
 
-	date_of(days, &year, &month, &day);
-	snprintf(full, sizeof full, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", (int) year, month, day,
-		 (int) (second / 3600), (int) (second / 60 % 60), (int) (second % 60), (int) fraction);
-	g_strlcpy(text, full, BERTH_MOMENT_SIZE);
+	date_of(days, &year, &month, &day); // 64 bits of nanoseconds reach from 1677 to 2262
+	const struct {
+		int64_t number;
+		int width;
+		char after;
+	} parts[] = {{year, 4, '-'},
+		     {month, 2, '-'},
+		     {day, 2, 'T'},
+		     {second / 3600, 2, ':'},
+		     {second / 60 % 60, 2, ':'},
+		     {second % 60, 2, '.'},
+		     {fraction, 9, 'Z'}};
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		text = write_digits(text, parts[i].number, parts[i].width);
+		*text++ = parts[i].after;
+	}
+	*text = 0;
 }
 
 char *berth_moment_string(int64_t nanoseconds)
@@ -94,6 +115,44 @@ static bool read_unix_time(const char *text, int64_t *ret)
 	return true;
 }
 
+// Days since 1970 of a date, the other way round.
+static int64_t days_of(int year, int month, int day)
+{
+	int64_t from_march = year - (month <= 2), in_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+	return from_march * 365 + floor_divide(from_march, 4) - floor_divide(from_march, 100) +
+	       floor_divide(from_march, 400) + in_year - 719468;
+}
+
+// The form in which this program writes a time: 2026-01-02T03:04:05, a fraction or none, Z.
+static bool read_own(const char *text, int64_t *ret)
+{
+	static const char shape[] = "dddd-dd-ddTdd:dd:dd";
+	static const uint8_t limits[][2] = {{1, 12}, {1, 31}, {0, 23}, {0, 59}, {0, 59}};
+	int numbers[6] = {0}, at = 0;
+	int64_t fraction = 0;
+
+	for (size_t i = 0; i < sizeof shape - 1; i++) {
+		if (shape[i] != 'd' ? text[i] != shape[i] : !g_ascii_isdigit(text[i]))
+			return false;
+		if (shape[i] == 'd')
+			numbers[at] = numbers[at] * 10 + text[i] - '0';
+		else
+			at++;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(limits); i++)
+		if (numbers[i + 1] < limits[i][0] || numbers[i + 1] > limits[i][1])
+			return false;
+	const char *end = text + sizeof shape - 1;
+	if (*end == '.')
+		end = read_fraction(end + 1, &fraction);
+	if (end[0] != 'Z' || end[1] || numbers[0] < 1700 || numbers[0] > 2200)
+		return false;
+	int64_t second = numbers[3] * 3600 + numbers[4] * 60 + numbers[5];
+	*ret = (days_of(numbers[0], numbers[1], numbers[2]) * DAY + second) * SECOND + fraction;
+	return true;
+}
+
 static bool read_rfc3339(const char *text, int64_t *ret)
 {
 	struct tm when = {0};
@@ -126,7 +185,8 @@ bool berth_moment_parse(const char *text, int64_t *ret_nanoseconds, GError **err
 		*ret_nanoseconds = 0;
 		return true;
 	}
-	if (read_unix_time(text, ret_nanoseconds) || read_rfc3339(text, ret_nanoseconds))
+	if (read_own(text, ret_nanoseconds) || read_unix_time(text, ret_nanoseconds) ||
+	    read_rfc3339(text, ret_nanoseconds))
 		return true;
 	return berth_error_set(error, BERTH_ERROR_INVALID,
 			       "time \"%s\": expected RFC 3339 (2026-01-02T03:04:05Z) or a Unix time", text);

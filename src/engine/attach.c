@@ -8,9 +8,11 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/frame.h"
 #include "base/json.h"
 #include "base/keys.h"
 #include "base/limits.h"
+#include "engine/log-plan.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +21,7 @@
 
 #define ATTACH_PATIENCE G_USEC_PER_SEC
 #define DETACH_KEYS "ctrl-p,ctrl-q"
-#define FRAME_HEADER 8
+#define LOG_BUFFER (64 << 10) // of what was logged, written at once
 
 void berth_engine__pending_free(void *data)
 {
@@ -30,8 +32,9 @@ void berth_engine__pending_free(void *data)
 	g_free(pending);
 }
 
+// `log`: the monitor is to give it all that was logged first.
 static bool attach_to(struct berth_engine_container *container, struct berth_monitor *monitor, int socket,
-		      const struct berth_engine_attach *attach, GError **error)
+		      const struct berth_engine_attach *attach, bool log, GError **error)
 {
 	const struct berth_monitor_attach request = {
 		.in = attach->in && container->record->config->open_stdin,
@@ -39,6 +42,7 @@ static bool attach_to(struct berth_engine_container *container, struct berth_mon
 		.err = attach->err,
 		.frames = !container->record->config->tty && !attach->raw,
 		.detach_keys = attach->detach_keys ? attach->detach_keys : DETACH_KEYS,
+		.log = log,
 	};
 
 	return berth_monitor_attach(monitor, socket, &request, error);
@@ -58,7 +62,7 @@ void berth_engine__attach_pending(struct berth_engine *engine, struct berth_engi
 	for (guint i = 0; i < pending->len; i++) {
 		struct berth_pending_attach *client = pending->pdata[i];
 		g_autoptr(GError) error = NULL;
-		if (!attach_to(container, monitor, client->socket, &client->attach, &error))
+		if (!attach_to(container, monitor, client->socket, &client->attach, false, &error))
 			g_warning("container %s: attaching a client: %s", container->id, error->message);
 	}
 }
@@ -104,10 +108,10 @@ bool berth_engine_container_attach_check(struct berth_engine *engine, const char
 struct log_writer {
 	int socket;
 	bool frames;
-	GString *frame;
+	GByteArray *out; // what is not written yet
 };
 
-static bool write_to_socket(int socket, const char *data, size_t length)
+static bool write_to_socket(int socket, const uint8_t *data, size_t length)
 {
 	while (length > 0) {
 		ssize_t count = send(socket, data, length, MSG_NOSIGNAL);
@@ -123,31 +127,34 @@ static bool write_to_socket(int socket, const char *data, size_t length)
 	return true;
 }
 
-static bool write_log(void *data, int stream, G_GNUC_UNUSED int64_t time, const char *text, size_t length)
+static bool write_log(void *data, const struct berth_engine_log_record *record)
 {
 	struct log_writer *writer = data;
+	uint8_t header[BERTH_FRAME_HEADER];
 
-	if (!text)
-		return true;
-	g_string_truncate(writer->frame, 0);
-	if (writer->frames) {
-		guint32 size = GUINT32_TO_BE((guint32) length);
-		char header[FRAME_HEADER] = {(char) stream};
-		memcpy(header + 4, &size, sizeof size);
-		g_string_append_len(writer->frame, header, FRAME_HEADER);
+	if (record) {
+		berth_frame_header(header, record->stream, record->length);
+		if (writer->frames)
+			g_byte_array_append(writer->out, header, sizeof header);
+		g_byte_array_append(writer->out, (const uint8_t *) record->text, (unsigned) record->length);
+		if (writer->out->len < LOG_BUFFER)
+			return true;
 	}
-	g_string_append_len(writer->frame, text, (gssize) length);
-	return write_to_socket(writer->socket, writer->frame->str, writer->frame->len);
+	bool written = write_to_socket(writer->socket, writer->out->data, writer->out->len);
+	g_byte_array_set_size(writer->out, 0);
+	return written;
 }
 
 static bool write_logs(struct berth_engine *engine, struct berth_engine_container *container, int socket,
 		       const struct berth_engine_attach *attach, GError **error)
 {
-	g_autoptr(GString) frame = g_string_new(NULL);
-	struct log_writer writer = {socket, !container->record->config->tty && !attach->raw, frame};
+	struct log_writer writer = {socket, !container->record->config->tty && !attach->raw, g_byte_array_new()};
 	const struct berth_engine_logs query = {.out = attach->out, .err = attach->err, .tail = -1};
+	bool written = berth_engine_container_logs(engine, container->id, &query, write_log, &writer, error) &&
+		       write_log(&writer, NULL);
 
-	return berth_engine_container_logs(engine, container->id, &query, write_log, &writer, error);
+	g_byte_array_unref(writer.out);
+	return written;
 }
 
 // Keeps a copy of the socket for the next start. Under engine->lock.
@@ -203,6 +210,40 @@ static bool tell_attach(struct berth_engine *engine, struct berth_engine_contain
 	return berth_engine__tell(engine, events, error);
 }
 
+// Whether the monitor can give the client the log itself, so that nothing is missed between the log and what comes.
+static bool monitor_has_log(struct berth_engine *engine, struct berth_engine_container *container,
+			    const struct berth_engine_attach *attach)
+{
+	struct berth_log_plan plan;
+
+	if (!attach->logs || !attach->stream ||
+	    !berth_log_plan_make(container->record->host_config->log_config, &plan, NULL) || !plan.format ||
+	    plan.never_waits)
+		return false;
+	pthread_mutex_lock(&engine->lock);
+	bool up = berth_engine__is_up(container);
+	pthread_mutex_unlock(&engine->lock);
+	return up;
+}
+
+// Gives a client to the monitor of a container that runs.
+static bool hand_over(struct berth_engine *engine, struct berth_engine_container *container, int socket,
+		      const struct berth_engine_attach *attach, bool log, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, &failure);
+
+	if (monitor && attach_to(container, monitor, socket, attach, log, &failure))
+		return true;
+	if (monitor && log && g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_IMPLEMENTED)) // an old monitor
+		return write_logs(engine, container, socket, attach, error) &&
+		       hand_over(engine, container, socket, attach, false, error);
+	if (berth_engine__has_ended(failure)) // there is no more output: the client sees its end
+		return !log || write_logs(engine, container, socket, attach, error);
+	g_propagate_error(error, g_steal_pointer(&failure));
+	return false;
+}
+
 bool berth_engine_container_attach(struct berth_engine *engine, const char *text, int socket,
 				   const struct berth_engine_attach *attach, GError **error)
 {
@@ -212,23 +253,17 @@ bool berth_engine_container_attach(struct berth_engine *engine, const char *text
 
 	if (!container)
 		return false;
+	bool log = monitor_has_log(engine, container, attach);
 	bool fine = berth_keys_parse(attach->detach_keys, &keys, error) &&
-		    (!attach->logs || write_logs(engine, container, socket, attach, error));
+		    (!attach->logs || log || write_logs(engine, container, socket, attach, error));
 	if (fine && attach->stream)
 		told = fine = tell_attach(engine, container, error);
 	// Also if something was wrong: the start must not wait for this one.
 	const struct berth_engine_attach nothing = {0};
 	fine = arrive(engine, container, socket, told ? attach : &nothing, &up, fine ? error : NULL) && fine;
-	if (!fine || !told || !up)
+	if (!fine || !told)
 		return fine;
-	GError *failure = NULL;
-	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, &failure);
-	if (monitor && attach_to(container, monitor, socket, attach, &failure))
-		return true;
-	if (!berth_engine__has_ended(failure)) {
-		g_propagate_error(error, failure);
-		return false;
-	}
-	g_error_free(failure);
-	return true; // there is no more output: the client sees its end
+	if (!up) // it has ended meanwhile
+		return !log || write_logs(engine, container, socket, attach, error);
+	return hand_over(engine, container, socket, attach, log, error);
 }

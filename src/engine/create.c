@@ -20,11 +20,6 @@
 
 #define NAME_ATTEMPTS 100
 
-char *berth_engine__log_path(struct berth_engine *engine, const struct berth_engine_container *container)
-{
-	return g_strdup_printf("%s/%s/%s-json.log", engine->containers_path, container->id, container->id);
-}
-
 char *berth_engine__make_id(GError **error)
 {
 	uint8_t bytes[BERTH_CONTAINER_ID_LENGTH / 2];

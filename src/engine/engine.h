@@ -199,14 +199,27 @@ struct api_container_top *berth_engine_container_top(struct berth_engine *engine
 						     const char *ps_arguments, GError **error);
 struct api_prune_report *berth_engine_container_prune(struct berth_engine *engine, GHashTable *filters, GError **error);
 
-// engine/logs.c. Calls `each` for every record until it returns false; with follow until the container has ended. The
-// caller's `each` sees a closed client. *ret_tty from the check says whether frames are used.
+// engine/logs.c. Calls `each` for every record until it returns false; with follow until the container has ended. With
+// NULL it is called when all that there is was passed on and the next may be waited for, and about once a second while
+// it is: the caller's `each` sees a closed client.
 struct berth_engine_logs {
 	bool out, err, follow;
 	int64_t since, until; // nanoseconds since 1970; 0: unbounded
 	int64_t tail; // -1: all
 };
-typedef bool berth_log_fn(void *data, int stream, int64_t time, const char *text, size_t length);
+struct berth_engine_log_record { // borrowed for the call
+	int stream;
+	int64_t time;
+	const char *text;
+	size_t length; // its newline included
+	const char *attributes; // a JSON object as text; NULL: none
+	size_t attributes_length;
+};
+typedef bool berth_log_fn(void *data, const struct berth_engine_log_record *record);
+// What can be checked before. NOT_IMPLEMENTED: "configured logging driver does not support reading". *ret_tty says
+// whether the streams are raw.
+bool berth_engine_container_logs_check(struct berth_engine *engine, const char *container, bool *ret_tty,
+				       GError **error);
 bool berth_engine_container_logs(struct berth_engine *engine, const char *container,
 				 const struct berth_engine_logs *query, berth_log_fn *each, void *data, GError **error);
 

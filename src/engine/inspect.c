@@ -4,7 +4,7 @@
 
 #include "base/moment.h"
 #include "engine/exec.h"
-#include "engine/plan.h"
+#include "engine/log-plan.h"
 
 #include <string.h>
 
@@ -73,13 +73,15 @@ static void set_paths(struct berth_engine *engine, struct api_container_inspect 
 		      const struct berth_engine_container *container)
 {
 	g_autofree char *folder = g_build_filename(engine->options.exec_root, container->id, NULL);
-	struct berth_plan_log log;
+	struct berth_log_plan log;
 
 	inspect->hostname_path = g_build_filename(folder, "hostname", NULL);
 	inspect->hosts_path = g_build_filename(folder, "hosts", NULL);
 	inspect->resolv_conf_path = g_build_filename(folder, "resolv.conf", NULL);
-	bool logged = berth_plan_log(container->record->host_config->log_config, &log, NULL) && !log.none;
-	inspect->log_path = logged ? berth_engine__log_path(engine, container) : g_strdup("");
+	// As Docker: the path of what others read, too.
+	bool shown = berth_log_plan_make(container->record->host_config->log_config, &log, NULL) && !log.target &&
+		     g_strcmp0(log.format, "json-file") == 0;
+	inspect->log_path = shown ? berth_engine__log_file(engine, container, &log) : g_strdup("");
 }
 
 // Links as Docker shows them: "/db:/web/data".

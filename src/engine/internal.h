@@ -193,7 +193,16 @@ bool berth_engine__labels_pass(GHashTable *filters, GHashTable *labels);
 
 // create.c
 char *berth_engine__make_id(GError **error); // 64 random hex digits
-char *berth_engine__log_path(struct berth_engine *engine, const struct berth_engine_container *container);
+
+// log-settings.c
+struct berth_log_plan;
+struct berth_monitor_settings;
+// Where the files of a container's log are; "" if there are none. The caller frees it.
+char *berth_engine__log_file(struct berth_engine *engine, const struct berth_engine_container *container,
+			     const struct berth_log_plan *plan);
+// Fills in what is about the log.
+bool berth_engine__log_settings(struct berth_engine *engine, const struct berth_engine_container *container,
+				struct berth_monitor_settings *settings, GError **error);
 
 // start.c. `operation` is held for all of these.
 bool berth_engine__start(struct berth_engine *engine, struct berth_engine_container *container, GError **error);

@@ -3,20 +3,37 @@
 #include "engine/internal.h"
 
 #include "base/error.h"
-#include "engine/plan.h"
+#include "engine/log-plan.h"
 #include "monitor/log.h"
 
 #define PATIENCE 1000 // milliseconds between two looks at the client
 
-static bool log_is_kept(const struct berth_engine_container *container, GError **error)
+// Where the log is and what it is like; what is sent elsewhere is kept here for a while, too.
+static bool find_log(struct berth_engine *engine, const struct berth_engine_container *container, char **ret_path,
+		     enum berth_log_format *ret_format, GError **error)
 {
-	struct berth_plan_log log;
+	struct berth_log_plan plan;
 
-	if (!berth_plan_log(container->record->host_config->log_config, &log, error))
+	if (!berth_log_plan_make(container->record->host_config->log_config, &plan, error))
 		return false;
-	return !log.none ||
-	       berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-			       "container %s: configured logging driver does not support reading", container->id);
+	if (!plan.format)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "configured logging driver does not support reading");
+	*ret_path = berth_engine__log_file(engine, container, &plan);
+	*ret_format = g_str_equal(plan.format, "local") ? BERTH_LOG_LOCAL : BERTH_LOG_JSON;
+	return true;
+}
+
+bool berth_engine_container_logs_check(struct berth_engine *engine, const char *text, bool *ret_tty, GError **error)
+{
+	g_autoptr(berth_engine_container) container = berth_engine__find(engine, text, error);
+	g_autofree char *path = NULL;
+	enum berth_log_format format;
+
+	if (!container)
+		return false;
+	*ret_tty = container->record->config->tty;
+	return find_log(engine, container, &path, &format, error);
 }
 
 // From here on the container's end is the follower's. False: it does not run, so there is nothing to wait for.
@@ -43,16 +60,17 @@ static void remove_follower(struct berth_engine *engine, struct berth_engine_con
 
 static bool read_all(struct berth_log_reader *reader, berth_log_fn *each, void *data, GError **error)
 {
-	struct berth_log_record record;
+	struct berth_log_record record = {0};
 	bool wanted = true;
 	int result;
 
 	while (wanted && (result = berth_log_reader_next(reader, &record, error)) != BERTH_LOG_END) {
 		if (result < 0)
 			return false;
-		wanted = result == BERTH_LOG_WAITING
-				 ? each(data, 0, 0, NULL, 0)
-				 : each(data, record.stream, record.time, record.text, record.length);
+		const struct berth_engine_log_record told = {record.stream,     record.time,
+							     record.text,       record.length,
+							     record.attributes, record.attributes_length};
+		wanted = each(data, result == BERTH_LOG_RECORD ? &told : NULL);
 	}
 	return true;
 }
@@ -62,10 +80,13 @@ bool berth_engine_container_logs(struct berth_engine *engine, const char *text, 
 {
 	g_autoptr(berth_engine_container) container = berth_engine__find(engine, text, error);
 
-	if (!container || !log_is_kept(container, error))
+	g_autofree char *path = NULL;
+	enum berth_log_format format;
+	if (!container || !find_log(engine, container, &path, &format, error))
 		return false;
-	g_autofree char *path = berth_engine__log_path(engine, container);
 	const struct berth_log_query log_query = {
+		.format = format,
+		.tell_caught_up = true,
 		.out = query->out,
 		.err = query->err,
 		.since = query->since,

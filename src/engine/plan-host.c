@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "engine/cdi.h"
+#include "engine/log-plan.h"
 #include "engine/security.h"
 #include "engine/users.h"
 
@@ -180,7 +181,7 @@ bool berth_plan_restart(struct api_host_config *host, GError **error)
 static bool decide_log(struct berth_plan *plan, GError **error)
 {
 	struct api_host_config *host = plan->host;
-	struct berth_plan_log unused;
+	struct berth_log_plan unused;
 
 	if (!host->log_config)
 		host->log_config = berth_document_new(&api_log_config_document);
@@ -199,7 +200,7 @@ static bool decide_log(struct berth_plan *plan, GError **error)
 		if (!g_hash_table_contains(log->config, name))
 			g_hash_table_insert(log->config, g_steal_pointer(&name), g_strdup(equals + 1));
 	}
-	return berth_plan_log(log, &unused, error);
+	return berth_log_plan_make(log, &unused, error);
 }
 
 static char **default_paths(const char *const *paths)

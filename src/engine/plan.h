@@ -34,14 +34,5 @@ struct berth_container_record *berth_plan_make(const struct berth_plan_input *in
 // create. *ret_warnings as above.
 bool berth_plan_limits(struct api_host_config *host_config, char ***ret_warnings, GError **error);
 
-// The options of the json-file log in host_config->log_config, checked by berth_plan_make(): max-size (bytes, -1:
-// unlimited), max-file, compress. driver "none" has no log: *ret_none.
-struct berth_plan_log {
-	bool none;
-	int64_t max_size, max_file;
-	bool compress;
-};
-bool berth_plan_log(const struct api_log_config *config, struct berth_plan_log *ret, GError **error);
-
 // Fills a configuration up with what another one says where it says nothing itself, as an image's fills a container's.
 void berth_plan_fill_config(struct api_container_config *config, const struct oci_image_execution *from);

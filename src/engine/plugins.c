@@ -2,6 +2,7 @@
 // What the engine tells of plugins: for each kind of work the drivers that are its own, and those that are other
 // programs' and were needed since the engine started, or that a network or volume is of.
 #include "engine/internal.h"
+#include "engine/log-plan.h"
 #include "engine/networks.h"
 #include "engine/volumes-internal.h"
 
@@ -52,11 +53,21 @@ static json_t *authorization(struct berth_engine *engine)
 	return list;
 }
 
+static json_t *log_drivers(void)
+{
+	json_t *names = json_array();
+
+	for (const char *const *name = berth_log_driver_names; *name; name++)
+		if (!g_str_equal(*name, "none")) // as Docker
+			json_array_append_new(names, json_string(*name));
+	return names;
+}
+
 json_t *berth_engine__plugins_info(struct berth_engine *engine)
 {
 	json_t *volumes = json_pack("[s]", "local");
 
 	add_active(engine, volumes, BERTH_PLUGIN_VOLUME);
-	return json_pack("{s:o, s:o, s:o, s:[s, s]}", "Volume", volumes, "Network", network_drivers(engine),
-			 "Authorization", authorization(engine), "Log", "json-file", "none");
+	return json_pack("{s:o, s:o, s:o, s:o}", "Volume", volumes, "Network", network_drivers(engine), "Authorization",
+			 authorization(engine), "Log", log_drivers());
 }

@@ -99,31 +99,24 @@ static struct berth_monitor *spawn(struct berth_engine *engine, const struct ber
 {
 	const struct berth_container_record *record = container->record;
 	json_t *size = record->host_config->console_size;
-	struct berth_plan_log log;
+	g_autoptr(berth_monitor_settings) settings = berth_document_new(&berth_monitor_settings_document);
 
-	if (!berth_plan_log(record->host_config->log_config, &log, error))
+	if (!berth_engine__log_settings(engine, container, settings, error))
 		return NULL;
 	g_autofree char *path = g_build_filename(engine->options.exec_root, record->id, NULL);
-	g_autofree char *log_path = log.none ? NULL : berth_engine__log_path(engine, container);
-	const struct berth_monitor_settings settings = {
-		.id = record->id,
-		.log_path = log_path,
-		.log_max_size = log.max_size,
-		.log_max_file = log.max_file,
-		.log_compress = log.compress,
-		.open_stdin = record->config->open_stdin,
-		.stdin_once = record->config->stdin_once,
-		.console_height = json_integer_value(json_array_get(size, 0)),
-		.console_width = json_integer_value(json_array_get(size, 1)),
-		.cache_root = engine->cache_path,
-		.state_root = (char *) engine->options.exec_root,
-	};
+	settings->id = g_strdup(record->id);
+	settings->open_stdin = record->config->open_stdin;
+	settings->stdin_once = record->config->stdin_once;
+	settings->console_height = json_integer_value(json_array_get(size, 0));
+	settings->console_width = json_integer_value(json_array_get(size, 1));
+	settings->cache_root = g_strdup(engine->cache_path);
+	settings->state_root = g_strdup(engine->options.exec_root);
 	const struct berth_monitor_launch launch = {
 		.program = engine->options.monitor_program,
 		.program_fd = engine->monitor_program,
 		.run_folder_fd = run_folder,
 		.run_folder = path,
-		.settings = &settings,
+		.settings = settings,
 		.rootfs_fd = root,
 		.spare = engine->spare,
 	};

@@ -173,7 +173,8 @@ bool berth_monitor_attach(struct berth_monitor *monitor, int socket, const struc
 						.err = attach->err,
 						.frames = attach->frames,
 						.keys = (char *) attach->detach_keys};
-	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_ATTACH, &request, &socket, 1, error);
+	enum berth_monitor_verb verb = attach->log ? BERTH_MONITOR_ATTACH_LOG : BERTH_MONITOR_ATTACH;
+	g_autoptr(berth_monitor_reply) reply = ask(monitor, verb, &request, &socket, 1, error);
 	return reply != NULL;
 }
 

@@ -12,13 +12,37 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+// Where a container's output is sent to: the drivers syslog, journald and fluentd. All names were looked up.
+struct berth_monitor_log_target {
+	char *driver;
+	char *address; // "unix:PATH", "unixgram:PATH", "tcp:ADDRESS:PORT", "udp:ADDRESS:PORT"; syslog: "" is this
+		       // host's
+	char *id, *name, *image; // the container's full id, its name as the driver shows it, the image's
+	char *tag, *hostname;
+	GHashTable *fields; // further ones, of journald and fluentd
+	int64_t facility; // syslog's number
+	char *format; // of syslog: "", rfc3164, rfc5424, rfc5424micro
+	// of fluentd
+	bool async; // connected to in the background, and the container never waits for it
+	int64_t buffer_limit; // lines that wait then, at most
+	int64_t retry_wait; // milliseconds before the second try
+	int64_t max_retries;
+	bool sub_second, request_ack;
+};
+extern const struct berth_document berth_monitor_log_target_document;
+
 // How a monitor is to treat its container; written to <run folder>/monitor.json, read by the monitor at its start.
 struct berth_monitor_settings {
 	char *id; // the container's, 64 hex digits
-	char *log_path; // of the json-file log; NULL or "": no log
+	char *log_path; // of the log's files; NULL or "": none
+	char *log_format; // of them: json-file (also if nothing is said) or local
 	int64_t log_max_size; // bytes; the log is rotated when it would exceed them; -1: never
 	int64_t log_max_file; // files kept, the current one included; at least 1
 	bool log_compress; // rotated files by gzip: <log>.1.gz is the newest
+	char *log_attributes; // of every record of json-file: a JSON object as text
+	bool log_never_waits; // mode non-blocking: the container does not wait for its log
+	int64_t log_buffer; // bytes that wait for it then, at most
+	struct berth_monitor_log_target *log_target; // who gets what is logged, too; NULL: nobody
 	bool open_stdin; // the container's stdin is kept open for clients; else it is /dev/null
 	bool stdin_once; // and is closed when the first client that attached it has closed its sending side
 	int64_t console_width, console_height; // of a terminal at the start; 0: unknown
@@ -89,6 +113,7 @@ struct berth_monitor_attach {
 	bool in, out, err; // which streams
 	bool frames; // Docker's 8-byte frames around stdout and stderr; raw otherwise (as for a terminal)
 	const char *detach_keys; // "ctrl-p,ctrl-q"; NULL or "": none. Looked for only with a terminal
+	bool log; // all that was logged first; BERTH_ERROR_NOT_IMPLEMENTED: a monitor of before it could do that
 };
 // Gives the client's own socket to the monitor, which writes output to it and reads input from it from now on; the
 // caller closes its copy. May be called before start: then nothing of the output is missed. At the container's end the
@@ -157,6 +182,7 @@ struct berth_monitor_status {
 	int64_t pid; // 0 when stopped
 	int64_t started_at; // nanoseconds since 1970; 0: not yet
 	int64_t attached; // clients
+	int64_t log_lost; // lines that a log that must not be waited for has left out
 	char *version; // of the monitor's program
 };
 extern const struct berth_document berth_monitor_status_document;

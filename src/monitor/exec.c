@@ -100,12 +100,6 @@ static void on_detached(void *data)
 	exec->execs->setup.detached(exec->execs->setup.data, &exec->told);
 }
 
-static void on_warning(void *data, const char *message)
-{
-	struct exec *exec = data;
-	exec->execs->setup.warn(exec->execs->setup.data, message);
-}
-
 // The end is told before the client sees the end of the output: who asks for the exit code then gets it.
 static void end(struct exec *exec, int code)
 {
@@ -192,12 +186,11 @@ static bool join(struct exec *exec, struct berth_exec_pipes *pipes, int *socket,
 		.buffer = execs->setup.buffer,
 		.drained = on_drained,
 		.detached = on_detached,
-		.warn = on_warning,
 		.idle = on_idle,
 		.data = exec,
 	};
 	exec->streams = berth_streams_new(execs->setup.loop, &setup);
-	return *socket < 0 || berth_streams_attach(exec->streams, berth_fd_steal(socket), request, error);
+	return *socket < 0 || berth_streams_attach(exec->streams, berth_fd_steal(socket), request, false, error);
 }
 
 static bool known(const struct berth_execs *execs, const char *id)

@@ -15,7 +15,6 @@ struct berth_execs_setup {
 	char *buffer; // of BERTH_STREAMS_BUFFER bytes
 	void (*ended)(void *data, const struct berth_monitor_exec *exec);
 	void (*detached)(void *data, const struct berth_monitor_exec *exec);
-	void (*warn)(void *data, const char *message);
 	void *data;
 };
 struct berth_execs *berth_execs_new(const struct berth_execs_setup *setup);

@@ -1,197 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the json-file log and its rotated files as one sequence of records. The reader holds a chain of open files,
-// oldest first, of which the last is the log itself; when that was rotated, the files that came after it are opened
-// (under the lock described in log-writer.c) and appended to the chain. A file that is held open keeps its inode, and
-// compressed files carry the inode they had, so the reader's place is found among names that move on meanwhile.
+// Reads a log and its rotated files as one sequence of records. The first file of the chain (log-files.h) is read; when
+// the log was rotated, the files that came after it are appended.
 #include "monitor/log.h"
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/moment.h"
-#include "monitor/log-gzip.h"
+#include "monitor/log-files.h"
 #include "monitor/log-record.h"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-#define CHUNK (64 << 10)
+#define CHUNK (128 << 10)
 #define POLL_WITHOUT_INOTIFY 200 // milliseconds, where the user's inotify instances are used up
-
-struct log_file {
-	int fd;
-	ino_t inode; // the log's own when it was written
-	struct berth_gunzip *gunzip; // of a compressed one
-};
 
 struct berth_log_reader {
 	char *path;
 	struct berth_log_query query;
-	GPtrArray *chain; // of struct log_file; the first is read now
-	int64_t skip; // lines to leave out
-	char *buffer; // of `capacity` bytes
+	GPtrArray *chain; // of struct berth_log_file; the first is read now
+	int64_t skip; // records to leave out
+	char *buffer; // of `capacity` bytes, and one more
 	size_t start, scanned, end, capacity;
 	bool overlong; // the line being read exceeds the limit: it is left out up to its newline
+	bool damaged; // the file that is read, from here on
+	bool caught_up; // was told
 	int inotify, stop; // -1: none
 	bool ended;
 };
-
-static void log_file_free(void *data)
-{
-	struct log_file *file = data;
-	close(file->fd);
-	g_clear_pointer(&file->gunzip, berth_gunzip_free);
-	g_free(file);
-}
-
-static struct log_file *log_file_new(int fd, ino_t inode, bool gzip)
-{
-	struct log_file *file = g_new0(struct log_file, 1);
-	*file = (struct log_file){fd, inode, gzip ? berth_gunzip_new(fd) : NULL};
-	return file;
-}
-
-// Opens the log and locks its chain of names. Returns the descriptor, -1 with *error unset if there is no log.
-static int open_locked(const char *path, struct stat *status, GError **error)
-{
-	for (;;) {
-		struct stat named;
-		berth_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-		if (fd < 0 && errno == ENOENT)
-			return -1;
-		if (fd < 0 || fstat(fd, status) < 0) {
-			berth_error_set_errno(error, errno, "open log %s", path);
-			return -1;
-		}
-		if (!S_ISREG(status->st_mode)) {
-			berth_error_set(error, BERTH_ERROR_INVALID, "log %s: not a regular file", path);
-			return -1;
-		}
-		if (flock(fd, LOCK_SH) < 0 && errno != EINTR) {
-			berth_error_set_errno(error, errno, "lock log %s", path);
-			return -1;
-		}
-		if (stat(path, &named) == 0 && named.st_ino == status->st_ino && named.st_dev == status->st_dev)
-			return berth_fd_steal(&fd);
-	}
-}
-
-// The rotated file of an index, plain or compressed. NULL if there is none.
-static struct log_file *open_rotated(const char *path, int index)
-{
-	for (int gzip = 0; gzip < 2; gzip++) {
-		struct stat status;
-		g_autofree char *name = g_strdup_printf("%s.%d%s", path, index, gzip ? ".gz" : "");
-		berth_fd fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-		if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-			continue;
-		ino_t inode = gzip ? berth_log_gzip_inode(fd) : status.st_ino;
-		return log_file_new(berth_fd_steal(&fd), inode, gzip);
-	}
-	return NULL;
-}
-
-// Appends to the chain all files that are newer than the one of inode `after` (0: all there are), oldest first.
-static bool extend_chain(struct berth_log_reader *reader, ino_t after, GError **error)
-{
-	struct stat status;
-	GError *failure = NULL;
-	berth_fd fd = open_locked(reader->path, &status, &failure);
-	if (failure) {
-		g_propagate_error(error, failure);
-		return false;
-	}
-	if (fd < 0)
-		return true;
-	unsigned at = reader->chain->len;
-	int lock = fd;
-	g_ptr_array_add(reader->chain, log_file_new(berth_fd_steal(&fd), status.st_ino, false));
-	// A rotation that was cut short leaves at most one index out.
-	for (int index = 1, missing = 0; missing < 2; index++) {
-		struct log_file *file = open_rotated(reader->path, index);
-		missing = file ? 0 : missing + 1;
-		if (file && after && file->inode == after) {
-			log_file_free(file);
-			break;
-		}
-		if (file)
-			g_ptr_array_insert(reader->chain, (int) at, file);
-	}
-	flock(lock, LOCK_UN);
-	return true;
-}
-
-// Finds where the last *lines lines of a plain file begin. Returns the offset, or -1 if it has fewer: *lines is then
-// how many are missing still.
-static off_t tail_offset(int fd, int64_t *lines)
-{
-	g_autofree char *block = g_malloc(CHUNK);
-	off_t end = lseek(fd, 0, SEEK_END);
-	int64_t seen = 0;
-
-	for (off_t at = end; at > 0;) {
-		size_t length = (size_t) MIN(at, CHUNK);
-		at -= (off_t) length;
-		if (pread(fd, block, length, at) != (ssize_t) length)
-			return 0;
-		for (size_t i = length; i-- > 0;)
-			if (block[i] == '\n' && seen++ == *lines)
-				return at + (off_t) i + 1;
-	}
-	if (*lines == 0)
-		return end;
-	*lines -= seen;
-	return *lines == 0 ? 0 : -1;
-}
-
-static int64_t count_lines(struct log_file *file, GError **error)
-{
-	g_autofree char *block = g_malloc(CHUNK);
-	int64_t lines = 0;
-	ssize_t count;
-
-	while ((count = berth_gunzip_read(file->gunzip, block, CHUNK, error)) > 0)
-		for (const char *at = block; (at = memchr(at, '\n', (size_t) (block + count - at))); at++)
-			lines++;
-	berth_gunzip_free(file->gunzip);
-	lseek(file->fd, 0, SEEK_SET);
-	file->gunzip = berth_gunzip_new(file->fd);
-	return count < 0 ? -1 : lines;
-}
-
-// Lets the chain begin where its last `lines` lines do.
-static bool seek_tail(struct berth_log_reader *reader, int64_t lines, GError **error)
-{
-	for (unsigned i = reader->chain->len; i-- > 0;) {
-		struct log_file *file = g_ptr_array_index(reader->chain, i);
-		bool found;
-		if (file->gunzip) {
-			int64_t count = count_lines(file, error);
-			if (count < 0)
-				return false;
-			found = count >= lines;
-			if (found)
-				reader->skip = count - lines;
-			else
-				lines -= count;
-		} else {
-			off_t offset = tail_offset(file->fd, &lines);
-			found = offset >= 0;
-			lseek(file->fd, found ? offset : 0, SEEK_SET);
-		}
-		if (found) {
-			g_ptr_array_remove_range(reader->chain, 0, i);
-			return true;
-		}
-	}
-	return true;
-}
 
 static bool watch_folder(struct berth_log_reader *reader, GError **error)
 {
@@ -216,14 +57,15 @@ struct berth_log_reader *berth_log_reader_open(const char *path, const struct be
 
 	reader->path = g_strdup(path);
 	reader->query = *query;
-	reader->chain = g_ptr_array_new_with_free_func(log_file_free);
+	reader->chain = berth_log_chain_new();
 	reader->capacity = CHUNK;
-	reader->buffer = g_malloc(reader->capacity);
+	reader->buffer = g_malloc(reader->capacity + 1);
 	reader->inotify = -1;
 	reader->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	bool ok = reader->stop >= 0 || berth_error_set_errno(error, errno, "read log %s", path);
-	ok = ok && (!query->follow || watch_folder(reader, error)) && extend_chain(reader, 0, error) &&
-	     (query->tail < 0 || seek_tail(reader, query->tail, error));
+	ok = ok && (!query->follow || query->patience < 0 || watch_folder(reader, error)) &&
+	     berth_log_chain_extend(reader->chain, path, 0, query->tail < 0 ? query->since : 0, error) &&
+	     (query->tail < 0 || berth_log_chain_seek(reader->chain, query->format, query->tail, &reader->skip, error));
 	if (!ok)
 		g_clear_pointer(&reader, berth_log_reader_free);
 	return reader;
@@ -241,12 +83,12 @@ static ssize_t fill(struct berth_log_reader *reader, GError **error)
 		reader->start = 0;
 	}
 	if (reader->end == reader->capacity && reader->capacity < BERTH_LIMIT_LOG_RECORD)
-		reader->buffer = g_realloc(reader->buffer, reader->capacity *= 2);
+		reader->buffer = g_realloc(reader->buffer, (reader->capacity *= 2) + 1);
 	if (reader->end == reader->capacity) {
 		reader->overlong = true;
 		reader->end = reader->scanned = 0;
 	}
-	struct log_file *file = g_ptr_array_index(reader->chain, 0);
+	struct berth_log_file *file = g_ptr_array_index(reader->chain, 0);
 	char *to = reader->buffer + reader->end;
 	size_t room = reader->capacity - reader->end;
 	ssize_t count = file->gunzip ? berth_gunzip_read(file->gunzip, to, room, error) : read(file->fd, to, room);
@@ -257,7 +99,8 @@ static ssize_t fill(struct berth_log_reader *reader, GError **error)
 	return count;
 }
 
-// Takes the next whole line from the buffer; *ret is NULL if there is none.
+// Both take the next whole record from the buffer; NULL if there is none.
+
 static char *take_line(struct berth_log_reader *reader, size_t *ret_length)
 {
 	char *newline = memchr(reader->buffer + reader->scanned, '\n', reader->end - reader->scanned);
@@ -271,13 +114,38 @@ static char *take_line(struct berth_log_reader *reader, size_t *ret_length)
 	return line;
 }
 
+static char *take_entry(struct berth_log_reader *reader, size_t *ret_length)
+{
+	size_t held = reader->end - reader->start;
+	char *frame = reader->buffer + reader->start;
+
+	reader->scanned = reader->end;
+	if (reader->damaged || held < BERTH_LOG_ENTRY_FRAME)
+		return NULL;
+	size_t length = berth_log_entry_length(frame), whole = length + 2 * BERTH_LOG_ENTRY_FRAME;
+	if (length > 0 && held < whole)
+		return NULL;
+	if (length == 0 || memcmp(frame, frame + whole - BERTH_LOG_ENTRY_FRAME, BERTH_LOG_ENTRY_FRAME) != 0) {
+		reader->damaged = true;
+		return NULL;
+	}
+	*ret_length = length;
+	reader->start += whole;
+	return frame + BERTH_LOG_ENTRY_FRAME;
+}
+
+static char *take(struct berth_log_reader *reader, size_t *ret_length)
+{
+	return (reader->query.format == BERTH_LOG_JSON ? take_line : take_entry)(reader, ret_length);
+}
+
 static bool was_rotated(const struct berth_log_reader *reader)
 {
 	struct stat status;
 	ino_t held = 0;
 
 	if (reader->chain->len > 0)
-		held = ((struct log_file *) g_ptr_array_index(reader->chain, 0))->inode;
+		held = ((struct berth_log_file *) g_ptr_array_index(reader->chain, 0))->inode;
 	return stat(reader->path, &status) == 0 && status.st_ino != held;
 }
 
@@ -298,6 +166,8 @@ static bool wait_for_more(struct berth_log_reader *reader)
 		int64_t left = MAX((reader->query.until - berth_moment_now()) / 1000000 + 1, 0);
 		timeout = timeout < 0 ? MIN(left, G_MAXINT) : MIN(left, timeout);
 	}
+	if (reader->query.patience < 0)
+		return false;
 	int ready = poll(polled, 2, (int) timeout);
 	if (reader->inotify >= 0)
 		while (read(reader->inotify, events, sizeof events) > 0)
@@ -305,29 +175,57 @@ static bool wait_for_more(struct berth_log_reader *reader)
 	return ready != 0 || patience < 0;
 }
 
-// What to do at the end of the chain's first file: 1 read on, 2 tell that nothing came, 0 the end, -1 error.
+enum { FAILED = -1, THE_END, READ_ON, NOTHING_CAME, CAUGHT_UP };
+
+// What to do at the end of the chain's first file.
 static int at_end_of_file(struct berth_log_reader *reader, bool stopping, GError **error)
 {
 	if (reader->chain->len > 1) {
 		g_ptr_array_remove_index(reader->chain, 0);
 		reader->start = reader->scanned = reader->end = 0; // half a line that nobody will finish
-		reader->overlong = false;
-		return 1;
+		reader->overlong = reader->damaged = false;
+		return READ_ON;
+	}
+	if (reader->damaged) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "log %s: it is damaged", reader->path);
+		return FAILED;
 	}
 	if (!reader->query.follow)
-		return 0;
+		return THE_END;
 	if (was_rotated(reader)) {
 		// Since its rotation nothing is added to our file, but something may have been before.
 		ssize_t count = fill(reader, error);
 		if (count != 0)
-			return count < 0 ? -1 : 1;
+			return count < 0 ? FAILED : READ_ON;
 		bool held = reader->chain->len > 0;
-		ino_t inode = held ? ((struct log_file *) g_ptr_array_index(reader->chain, 0))->inode : 0;
-		return extend_chain(reader, inode, error) ? 1 : -1;
+		ino_t inode = held ? ((struct berth_log_file *) g_ptr_array_index(reader->chain, 0))->inode : 0;
+		return berth_log_chain_extend(reader->chain, reader->path, inode, 0, error) ? READ_ON : FAILED;
 	}
 	if (stopping || (reader->query.until && berth_moment_now() > reader->query.until))
-		return 0;
-	return wait_for_more(reader) ? 1 : 2;
+		return THE_END;
+	if (reader->query.tell_caught_up && !reader->caught_up) {
+		reader->caught_up = true;
+		return CAUGHT_UP;
+	}
+	return wait_for_more(reader) ? READ_ON : NOTHING_CAME;
+}
+
+// Reads on, or finds out what to do instead.
+static int read_more(struct berth_log_reader *reader, GError **error)
+{
+	bool stopping = reader->query.follow && was_stopped(reader);
+	ssize_t count = fill(reader, error);
+
+	if (reader->damaged)
+		reader->start = reader->scanned = reader->end = 0; // of this file nothing is looked at any more
+	return count > 0 ? READ_ON : count < 0 ? FAILED : at_end_of_file(reader, stopping, error);
+}
+
+static bool parse(const struct berth_log_reader *reader, char *record, size_t length, struct berth_log_record *ret)
+{
+	if (reader->query.format == BERTH_LOG_JSON)
+		return berth_log_record_parse(record, length, ret);
+	return berth_log_entry_parse(record, length, ret);
 }
 
 int berth_log_reader_next(struct berth_log_reader *reader, struct berth_log_record *ret, GError **error)
@@ -336,16 +234,14 @@ int berth_log_reader_next(struct berth_log_reader *reader, struct berth_log_reco
 
 	while (!reader->ended) {
 		size_t length;
-		char *line = take_line(reader, &length);
-		if (!line) {
-			bool stopping = query->follow && was_stopped(reader);
-			ssize_t count = fill(reader, error);
-			int result = count > 0 ? 1 : count < 0 ? -1 : at_end_of_file(reader, stopping, error);
-			if (result < 0)
+		char *record = take(reader, &length);
+		if (!record) {
+			int result = read_more(reader, error);
+			if (result == FAILED)
 				return BERTH_LOG_FAILED;
-			if (result == 2)
-				return BERTH_LOG_WAITING;
-			reader->ended = result == 0;
+			if (result >= NOTHING_CAME)
+				return result == NOTHING_CAME ? BERTH_LOG_WAITING : BERTH_LOG_CAUGHT_UP;
+			reader->ended = result == THE_END;
 			continue;
 		}
 		bool overlong = reader->overlong;
@@ -354,11 +250,12 @@ int berth_log_reader_next(struct berth_log_reader *reader, struct berth_log_reco
 			reader->skip--;
 			continue;
 		}
-		if (overlong || !berth_log_record_parse(line, length, ret) ||
-		    (query->since && ret->time < query->since) || !(ret->stream == 2 ? query->err : query->out))
+		if (overlong || !parse(reader, record, length, ret) || (query->since && ret->time < query->since) ||
+		    !(ret->stream == 2 ? query->err : query->out))
 			continue;
 		if (query->until && ret->time > query->until)
 			break;
+		reader->caught_up = false;
 		return BERTH_LOG_RECORD;
 	}
 	reader->ended = true;

@@ -1,53 +1,159 @@
 // SPDX-License-Identifier: Apache-2.0
+// Records of the json-file log. Text is looked through and copied eight bytes at a time.
 #include "monitor/log-record.h"
 
 #include "base/moment.h"
 
 #include <string.h>
 
-static void append_escaped(GString *out, const char *text, size_t length)
-{
-	static const char *const hex = "0123456789abcdef";
-	const char *end = text + length, *run = text;
+#define WORD 8
+#define BEGINNING "{\"log\":\""
+#define LONGEST_ESCAPE 6 // \u001f
 
-	for (const char *at = text; at < end;) {
-		unsigned char byte = (unsigned char) *at;
-		if (byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\') {
-			at++;
-			continue;
-		}
-		size_t valid = 0;
-		if (byte >= 0x80) {
-			gunichar unicode = g_utf8_get_char_validated(at, end - at);
-			if (unicode < 0x80000000)
-				valid = (size_t) (g_utf8_next_char(at) - at);
-		}
-		if (valid) {
-			at += valid;
-			continue;
-		}
-		g_string_append_len(out, run, at - run);
-		if (byte >= 0x80)
-			g_string_append(out, "\\ufffd");
-		else if (byte == '"' || byte == '\\')
-			g_string_append_len(out, (char[]){'\\', (char) byte}, 2);
-		else if (byte == '\n' || byte == '\r' || byte == '\t')
-			g_string_append_len(out, (char[]){'\\', byte == '\n' ? 'n' : byte == '\r' ? 'r' : 't'}, 2);
-		else
-			g_string_append_len(out, (char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]}, 6);
-		run = ++at;
+char *berth_log_buffer_reserve(struct berth_log_buffer *buffer, size_t room)
+{
+	if (buffer->capacity - buffer->length < room) {
+		buffer->capacity = MAX(buffer->capacity * 2, buffer->length + room);
+		buffer->data = g_realloc(buffer->data, buffer->capacity);
 	}
-	g_string_append_len(out, run, end - run);
+	return buffer->data + buffer->length;
 }
 
-void berth_log_record_append(GString *out, int stream, const char *text, size_t length, const char *time)
+void berth_log_buffer_append(struct berth_log_buffer *buffer, const void *data, size_t length)
 {
-	g_string_append(out, "{\"log\":\"");
-	append_escaped(out, text, length);
-	g_string_append(out,
-			stream == 2 ? "\",\"stream\":\"stderr\",\"time\":\"" : "\",\"stream\":\"stdout\",\"time\":\"");
-	g_string_append(out, time);
-	g_string_append(out, "\"}\n");
+	if (length > 0)
+		memcpy(berth_log_buffer_reserve(buffer, length), data, length);
+	buffer->length += length;
+}
+
+void berth_log_buffer_clear(struct berth_log_buffer *buffer)
+{
+	g_free(buffer->data);
+	*buffer = (struct berth_log_buffer){0};
+}
+
+// How many bytes at the word's beginning are as they are in JSON: no control characters, no quote, no backslash, and
+// ASCII. Of several that are not the first is found for certain, whatever borrows from its neighbour.
+static unsigned plain_bytes(const uint8_t *at)
+{
+#if G_BYTE_ORDER == G_LITTLE_ENDIAN
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t word;
+
+	memcpy(&word, at, WORD);
+	uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+	uint64_t found = (word | ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
+			  ((backslash - ones) & ~backslash)) &
+			 tops;
+	return found ? (unsigned) __builtin_ctzll(found) / 8 : WORD;
+#else
+	unsigned count = 0;
+	while (count < WORD && at[count] >= 0x20 && at[count] < 0x80 && at[count] != '"' && at[count] != '\\')
+		count++;
+	return count;
+#endif
+}
+
+// Copies bytes that need no escape, up to the first that does; whole words are written, so that there must be room for
+// one more. Returns how many were taken.
+static size_t copy_plain(char *to, const uint8_t *from, size_t length)
+{
+	size_t done = 0;
+
+	while (length - done >= WORD) {
+		unsigned plain = plain_bytes(from + done);
+		memcpy(to + done, from + done, WORD);
+		done += plain;
+		if (plain < WORD)
+			return done;
+	}
+	for (; done < length; done++) {
+		uint8_t byte = from[done];
+		if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\')
+			break;
+		to[done] = (char) byte;
+	}
+	return done;
+}
+
+// Writes one character that is not plain; *at moves behind it.
+static char *write_special(char *to, const uint8_t **at, const uint8_t *end)
+{
+	static const char *const hex = "0123456789abcdef";
+	uint8_t byte = **at;
+
+	if (byte >= 0x80) {
+		gunichar unicode = g_utf8_get_char_validated((const char *) *at, end - *at);
+		if (unicode < 0x80000000) {
+			size_t length = (size_t) (g_utf8_next_char((const char *) *at) - (const char *) *at);
+			memcpy(to, *at, length);
+			*at += length;
+			return to + length;
+		}
+		memcpy(to, "\\ufffd", LONGEST_ESCAPE);
+		to += LONGEST_ESCAPE;
+	} else if (byte == '"' || byte == '\\') {
+		*to++ = '\\';
+		*to++ = (char) byte;
+	} else if (byte == '\n' || byte == '\r' || byte == '\t') {
+		*to++ = '\\';
+		*to++ = byte == '\n' ? 'n' : byte == '\r' ? 'r' : 't';
+	} else {
+		memcpy(to, (char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]}, LONGEST_ESCAPE);
+		to += LONGEST_ESCAPE;
+	}
+	++*at;
+	return to;
+}
+
+void berth_log_suffix_clear(struct berth_log_suffix *suffix)
+{
+	g_free(suffix->attributes);
+	for (int i = 0; i < 2; i++)
+		g_free(suffix->text[i]);
+	*suffix = (struct berth_log_suffix){.time = -1};
+}
+
+static void make_suffix(struct berth_log_suffix *suffix, int64_t time)
+{
+	char moment[BERTH_MOMENT_SIZE];
+
+	berth_log_time_format(time, moment);
+	for (int i = 0; i < 2; i++) {
+		g_free(suffix->text[i]);
+		suffix->text[i] = g_strconcat("\\n\",\"stream\":\"", i == 0 ? "stdout" : "stderr", "\"",
+					      suffix->attributes ? ",\"attrs\":" : "",
+					      suffix->attributes ? suffix->attributes : "", ",\"time\":\"", moment,
+					      "\"}\n", NULL);
+		suffix->length[i] = strlen(suffix->text[i]) - 2;
+	}
+	suffix->time = time;
+}
+
+void berth_log_record_append(struct berth_log_buffer *out, struct berth_log_suffix *suffix,
+			     const struct berth_log_piece *piece)
+{
+	const uint8_t *at = (const uint8_t *) piece->text, *end = at + piece->length;
+	int stream = piece->stream == 2;
+
+	if (suffix->time != piece->time || !suffix->text[stream])
+		make_suffix(suffix, piece->time);
+	char *begin = berth_log_buffer_reserve(out, sizeof BEGINNING + LONGEST_ESCAPE * piece->length + WORD +
+							    suffix->length[stream] + 2);
+	char *to = begin;
+	memcpy(to, BEGINNING, sizeof BEGINNING - 1);
+	to += sizeof BEGINNING - 1;
+	for (;;) {
+		size_t plain = copy_plain(to, at, (size_t) (end - at));
+		to += plain;
+		at += plain;
+		if (at == end)
+			break;
+		to = write_special(to, &at, end);
+	}
+	size_t length = suffix->length[stream] + (piece->newline ? 2 : 0);
+	memcpy(to, suffix->text[stream] + (piece->newline ? 0 : 2), length);
+	out->length += (size_t) (to + length - begin);
 }
 
 void berth_log_time_format(int64_t nanoseconds, char *text)
@@ -97,6 +203,23 @@ static char *decode_unicode(char *at, const char *end, char **to)
 	return at;
 }
 
+// The next quote or backslash, or `end`.
+static char *find_stop(char *at, const char *end)
+{
+	while (end - at >= WORD) {
+		unsigned plain = plain_bytes((uint8_t *) at);
+		at += plain;
+		if (plain == WORD)
+			continue;
+		if (*at == '"' || *at == '\\')
+			return at;
+		at++;
+	}
+	while (at < end && *at != '"' && *at != '\\')
+		at++;
+	return at;
+}
+
 // Decodes the string whose opening quote is at `at`, in place. Returns what follows the closing quote, or NULL.
 static char *decode_string(char *at, const char *end, char **ret, size_t *ret_length)
 {
@@ -107,9 +230,7 @@ static char *decode_string(char *at, const char *end, char **ret, size_t *ret_le
 	char *to = ++at;
 	*ret = to;
 	for (;;) {
-		char *stop = at;
-		while (stop < end && *stop != '"' && *stop != '\\')
-			stop++;
+		char *stop = find_stop(at, end);
 		if (stop == end)
 			return NULL;
 		if (to != at)
@@ -164,47 +285,65 @@ static bool same(const char *text, size_t length, const char *word)
 	return strlen(word) == length && memcmp(text, word, length) == 0;
 }
 
+// What a record has so far.
+struct found {
+	char *text, *stream, *time, *attributes;
+	size_t text_length, stream_length, time_length, attributes_length;
+};
+
+// Reads one `"key": value`. Returns what follows, or NULL.
+static char *read_member(char *at, const char *end, struct found *found)
+{
+	char *key, *value;
+	size_t key_length, value_length;
+
+	at = decode_string(skip_space(at, end), end, &key, &key_length);
+	at = at ? skip_space(at, end) : NULL;
+	if (!at || at >= end || *at != ':')
+		return NULL;
+	at = skip_space(at + 1, end);
+	if (at >= end || *at != '"') {
+		char *begin = at;
+		at = skip_value(at, end);
+		if (at && begin < at && *begin == '{' && same(key, key_length, "attrs"))
+			found->attributes = begin, found->attributes_length = (size_t) (at - begin);
+		return at;
+	}
+	at = decode_string(at, end, &value, &value_length);
+	if (at && same(key, key_length, "log"))
+		found->text = value, found->text_length = value_length;
+	else if (at && same(key, key_length, "stream"))
+		found->stream = value, found->stream_length = value_length;
+	else if (at && same(key, key_length, "time"))
+		found->time = value, found->time_length = value_length;
+	return at;
+}
+
 bool berth_log_record_parse(char *line, size_t length, struct berth_log_record *ret)
 {
 	const char *end = line + length;
-	char *at = skip_space(line, end), *text = NULL, *stream = NULL, *time = NULL;
-	size_t text_length = 0, stream_length = 0, time_length = 0;
+	char *at = skip_space(line, end);
+	struct found found = {0};
 
 	if (at >= end || *at != '{')
 		return false;
 	do {
-		char *key, *value;
-		size_t key_length, value_length;
-		at = decode_string(skip_space(at + 1, end), end, &key, &key_length);
-		if (!at)
-			return false;
-		at = skip_space(at, end);
-		if (at >= end || *at != ':')
-			return false;
-		at = skip_space(at + 1, end);
-		if (at < end && *at == '"') {
-			at = decode_string(at, end, &value, &value_length);
-			if (at && same(key, key_length, "log"))
-				text = value, text_length = value_length;
-			else if (at && same(key, key_length, "stream"))
-				stream = value, stream_length = value_length;
-			else if (at && same(key, key_length, "time"))
-				time = value, time_length = value_length;
-		} else {
-			at = skip_value(at, end);
-		}
+		at = read_member(at + 1, end, &found);
 		if (!at)
 			return false;
 		at = skip_space(at, end);
 	} while (at < end && *at == ',');
-	if (at >= end || *at != '}' || skip_space(at + 1, end) != end || !text || !time || time_length == 0)
+	if (at >= end || *at != '}' || skip_space(at + 1, end) != end || !found.text || !found.time ||
+	    found.time_length == 0)
 		return false;
 
-	time[time_length] = 0; // where its closing quote was, or before
-	if (!berth_moment_parse(time, &ret->time, NULL))
+	found.time[found.time_length] = 0; // where its closing quote was, or before
+	if (!berth_moment_parse(found.time, &ret->time, NULL))
 		return false;
-	ret->stream = stream && same(stream, stream_length, "stderr") ? 2 : 1;
-	ret->text = text;
-	ret->length = text_length;
+	ret->stream = found.stream && same(found.stream, found.stream_length, "stderr") ? 2 : 1;
+	ret->text = found.text;
+	ret->length = found.text_length;
+	ret->attributes = found.attributes;
+	ret->attributes_length = found.attributes_length;
 	return true;
 }

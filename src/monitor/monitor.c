@@ -42,7 +42,7 @@ struct monitor {
 	struct berth_monitor_settings *settings;
 	struct berth_runtime runtime;
 	struct berth_container *container;
-	struct berth_log_writer *log;
+	struct berth_log_output *log;
 	struct berth_loop loop;
 	struct berth_streams *streams;
 	struct berth_server *server;
@@ -124,14 +124,11 @@ static void remove_container(struct monitor *monitor)
 // All output was taken. The order matters: log, exit.json, the event, the clients' end, and only then what takes time.
 // The root's descriptor is kept until here: whoever lets go of an overlay mount last waits for a sync of the file
 // system beneath it, and that would be the container's init, before its end is seen.
-static void drained(void *data)
+static void log_ended(void *data)
 {
 	struct monitor *monitor = data;
-	g_autoptr(GError) error = NULL;
 	uint64_t kills = 0;
 
-	if (monitor->log && !berth_log_writer_flush(monitor->log, &error))
-		warn(monitor, error->message);
 	if (berth_container_oom_kills(monitor->container, &kills, NULL))
 		monitor->exit.oom_killed = kills > 0;
 	BERTH_FAILPOINT("monitor.exit.drained");
@@ -148,6 +145,23 @@ static void drained(void *data)
 	close(BERTH_MONITOR_FD_ROOTFS);
 	remove_container(monitor);
 	berth_timer_set(&monitor->loop, &monitor->linger, LINGER);
+}
+
+static void drained(void *data)
+{
+	struct monitor *monitor = data;
+
+	if (monitor->log)
+		berth_log_output_end(monitor->log);
+	else
+		log_ended(monitor);
+}
+
+static void log_has_room(void *data)
+{
+	struct monitor *monitor = data;
+
+	berth_streams_resume(monitor->streams);
 }
 
 static void linger_over(struct berth_source *source, uint32_t events)
@@ -214,7 +228,14 @@ static bool attach(struct monitor *monitor, const struct berth_monitor_request *
 		   struct berth_monitor_reply *reply, GError **error)
 {
 	(void) reply;
-	return berth_streams_attach(monitor->streams, berth_fd_steal(&fds[0]), request, error);
+	return berth_streams_attach(monitor->streams, berth_fd_steal(&fds[0]), request, false, error);
+}
+
+static bool attach_log(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
+		       struct berth_monitor_reply *reply, GError **error)
+{
+	(void) reply;
+	return berth_streams_attach(monitor->streams, berth_fd_steal(&fds[0]), request, true, error);
 }
 
 static bool freeze(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
@@ -248,6 +269,7 @@ static bool stat_container(struct monitor *monitor, const struct berth_monitor_r
 	reply->status->pid = state ? state->pid : 0;
 	reply->status->started_at = monitor->started_at;
 	reply->status->attached = berth_streams_attached(monitor->streams);
+	reply->status->log_lost = monitor->log ? (int64_t) berth_log_output_lost(monitor->log) : 0;
 	reply->status->version = g_strdup(BERTH_VERSION);
 	return true;
 }
@@ -313,7 +335,6 @@ static bool exec(struct monitor *monitor, const struct berth_monitor_request *re
 		.buffer = monitor->buffer,
 		.ended = exec_ended,
 		.detached = exec_detached,
-		.warn = warn,
 		.data = monitor,
 	};
 	pid_t pid = 0;
@@ -373,6 +394,7 @@ static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_
 		[BERTH_MONITOR_SIGNAL] = {send_signal},
 		[BERTH_MONITOR_RESIZE] = {resize},
 		[BERTH_MONITOR_ATTACH] = {attach, true},
+		[BERTH_MONITOR_ATTACH_LOG] = {attach_log, true},
 		[BERTH_MONITOR_FREEZE] = {freeze},
 		[BERTH_MONITOR_THAW] = {thaw},
 		[BERTH_MONITOR_STAT] = {stat_container, true},
@@ -464,7 +486,6 @@ static bool create_container(struct monitor *monitor, const struct oci_config *c
 		.log = monitor->log,
 		.drained = drained,
 		.detached = detached,
-		.warn = warn,
 		.data = monitor,
 	};
 	monitor->streams = berth_streams_new(&monitor->loop, &setup);
@@ -493,11 +514,13 @@ static bool create(struct monitor *monitor, GError **error)
 		.warn = warn,
 		.data = monitor,
 	};
-	if (settings->log_path && *settings->log_path) {
-		monitor->log = berth_log_writer_open(settings->log_path, settings->log_max_size, settings->log_max_file,
-						     settings->log_compress, error);
-		if (!monitor->log)
+	if ((settings->log_path && *settings->log_path) || settings->log_target) {
+		const struct berth_log_output_setup setup = {log_has_room, warn, log_ended, monitor};
+		monitor->log = berth_log_output_new(&monitor->loop, settings, &setup, error);
+		if (!monitor->log) {
+			g_prefix_error(error, "failed to initialize logging driver: ");
 			return false;
+		}
 	}
 	return create_container(monitor, config, error);
 }
@@ -518,7 +541,7 @@ static void monitor_clear(struct monitor *monitor)
 	berth_resolver_free(monitor->resolver);
 	berth_execs_free(monitor->execs);
 	berth_streams_free(monitor->streams);
-	berth_log_writer_free(monitor->log);
+	berth_log_output_free(monitor->log);
 	berth_container_free(monitor->container);
 	berth_fd_clear(&monitor->init.fd);
 	berth_fd_clear(&monitor->linger.fd);

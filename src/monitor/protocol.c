@@ -10,9 +10,32 @@
 #include <signal.h>
 #include <string.h>
 
+static const struct berth_field log_target_fields[] = {
+	BERTH_STRING(struct berth_monitor_log_target, driver, "driver", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_monitor_log_target, address, "address", BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_monitor_log_target, id, "id", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_monitor_log_target, name, "name", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_monitor_log_target, image, "image", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_monitor_log_target, tag, "tag", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_monitor_log_target, hostname, "hostname", BERTH_OMIT_EMPTY),
+	BERTH_MAP(struct berth_monitor_log_target, fields, "fields", BERTH_OMIT_EMPTY),
+	BERTH_INT64(struct berth_monitor_log_target, facility, "facility", BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_monitor_log_target, format, "format", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_log_target, async, "async", BERTH_OMIT_EMPTY),
+	BERTH_INT64(struct berth_monitor_log_target, buffer_limit, "bufferLimit", BERTH_OMIT_EMPTY),
+	BERTH_INT64(struct berth_monitor_log_target, retry_wait, "retryWait", BERTH_OMIT_EMPTY),
+	BERTH_INT64(struct berth_monitor_log_target, max_retries, "maxRetries", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_log_target, sub_second, "subSecond", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_log_target, request_ack, "requestAck", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document berth_monitor_log_target_document = {"log target", sizeof(struct berth_monitor_log_target),
+								 log_target_fields};
+
 static const struct berth_field settings_fields[] = {
 	BERTH_STRING(struct berth_monitor_settings, id, "id", BERTH_REQUIRED),
 	BERTH_STRING(struct berth_monitor_settings, log_path, "logPath", BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_monitor_settings, log_format, "logFormat", BERTH_OMIT_EMPTY),
 	{.name = "logMaxSize",
 	 .type = BERTH_FIELD_INT64,
 	 .offset = offsetof(struct berth_monitor_settings, log_max_size),
@@ -22,6 +45,11 @@ static const struct berth_field settings_fields[] = {
 	 .offset = offsetof(struct berth_monitor_settings, log_max_file),
 	 .fallback = 1},
 	BERTH_BOOL(struct berth_monitor_settings, log_compress, "logCompress", BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_monitor_settings, log_attributes, "logAttributes", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_settings, log_never_waits, "logNeverWaits", BERTH_OMIT_EMPTY),
+	BERTH_INT64(struct berth_monitor_settings, log_buffer, "logBuffer", BERTH_OMIT_EMPTY),
+	BERTH_OBJECT(struct berth_monitor_settings, log_target, "logTarget", &berth_monitor_log_target_document,
+		     BERTH_OMIT_EMPTY),
 	BERTH_BOOL(struct berth_monitor_settings, open_stdin, "openStdin", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(struct berth_monitor_settings, stdin_once, "stdinOnce", BERTH_OMIT_EMPTY),
 	BERTH_INT64(struct berth_monitor_settings, console_width, "consoleWidth", BERTH_OMIT_EMPTY),
@@ -47,6 +75,7 @@ static const struct berth_field status_fields[] = {
 	BERTH_INT64(struct berth_monitor_status, pid, "pid", 0),
 	BERTH_INT64(struct berth_monitor_status, started_at, "startedAt", 0),
 	BERTH_INT64(struct berth_monitor_status, attached, "attached", 0),
+	BERTH_INT64(struct berth_monitor_status, log_lost, "logLost", 0),
 	BERTH_STRING(struct berth_monitor_status, version, "version", 0),
 	{0},
 };
@@ -233,6 +262,7 @@ static const struct verb {
 	[BERTH_MONITOR_SIGNAL] = {"signal", DOCUMENT("signal", signal_fields), check_signal},
 	[BERTH_MONITOR_RESIZE] = {"resize", DOCUMENT("resize", resize_fields), check_size},
 	[BERTH_MONITOR_ATTACH] = {"attach", DOCUMENT("attach", attach_fields), check_keys, 1},
+	[BERTH_MONITOR_ATTACH_LOG] = {"attach-log", DOCUMENT("attach-log", attach_fields), check_keys, 1},
 	[BERTH_MONITOR_FREEZE] = {"freeze", DOCUMENT("freeze", bare_fields)},
 	[BERTH_MONITOR_THAW] = {"thaw", DOCUMENT("thaw", bare_fields)},
 	[BERTH_MONITOR_STAT] = {"stat", DOCUMENT("stat", bare_fields)},

@@ -16,6 +16,7 @@
 // signal    signal, all                             -            -
 // resize    width, height                           -            -
 // attach    in, out, err, frames, keys              the socket   -
+// attach-log as attach                              the socket   -; the client gets all that is logged first
 // freeze    -                                       -            -
 // thaw      -                                       -            -
 // stat      -                                       -            status: an object
@@ -74,6 +75,7 @@ enum berth_monitor_verb {
 	BERTH_MONITOR_SIGNAL,
 	BERTH_MONITOR_RESIZE,
 	BERTH_MONITOR_ATTACH,
+	BERTH_MONITOR_ATTACH_LOG,
 	BERTH_MONITOR_FREEZE,
 	BERTH_MONITOR_THAW,
 	BERTH_MONITOR_STAT,

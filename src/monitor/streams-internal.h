@@ -4,9 +4,9 @@
 
 #include "monitor/streams.h"
 
+#include "base/frame.h"
 #include "base/keys.h"
-
-#define BERTH_STREAMS_FRAME_HEADER 8
+#include "monitor/log-replay.h"
 
 struct berth_streams_client {
 	struct berth_source source; // first: a source's handler finds its client
@@ -19,6 +19,7 @@ struct berth_streams_client {
 	struct berth_keys keys;
 	GByteArray *queue; // output that waits; NULL: none
 	size_t sent; // of the queue
+	struct berth_log_replay *replay; // what it gets before what comes; NULL: nothing, or no more
 };
 
 struct berth_streams_output {
@@ -27,6 +28,7 @@ struct berth_streams_output {
 	int stream; // 1, 2
 	bool paused;
 	bool hung; // the terminal's other side is closed at present
+	bool wide; // its pipe was made larger
 };
 
 struct berth_streams {
@@ -40,7 +42,6 @@ struct berth_streams {
 	bool had_stdin_client;
 	bool draining, drained, letting_go;
 	bool grace_is_over; // with survivors: what others hold open is not waited for any more
-	bool log_failed;
 	GPtrArray *clients;
 };
 
@@ -57,6 +58,3 @@ void berth_streams__close_input(struct berth_streams *streams);
 void berth_streams__input_ready(struct berth_source *source, uint32_t events);
 // Tells if nothing is left of the streams.
 void berth_streams__tell_idle(const struct berth_streams *streams);
-
-// streams-output.c
-void berth_streams__resume_outputs(struct berth_streams *streams); // those for which there is room again

@@ -5,18 +5,18 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
-#include "base/moment.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 
 #define CHUNK BERTH_STREAMS_BUFFER
+#define WIDE_PIPE (256 << 10) // of a container that fills what it has
 #define SURVIVORS_LIMIT (128 << 10) // of what is in a pipe that others hold open, at the end
 
 static bool wants_output(const struct berth_streams_client *client, int stream)
 {
-	return stream == 2 ? client->err : client->out;
+	return !client->replay && (stream == 2 ? client->err : client->out);
 }
 
 static bool has_room(const struct berth_streams *streams, int stream)
@@ -25,16 +25,17 @@ static bool has_room(const struct berth_streams *streams, int stream)
 
 	if (streams->draining && !streams->setup.survivors)
 		return true;
+	if (streams->setup.log && !berth_log_output_has_room(streams->setup.log))
+		return false;
 	for (unsigned i = 0; i < streams->clients->len; i++) {
 		const struct berth_streams_client *client = g_ptr_array_index(streams->clients, i);
-		if (wants_output(client, stream) &&
-		    berth_streams__queued(client) + BERTH_STREAMS_FRAME_HEADER + CHUNK > limit)
+		if (wants_output(client, stream) && berth_streams__queued(client) + BERTH_FRAME_HEADER + CHUNK > limit)
 			return false;
 	}
 	return true;
 }
 
-void berth_streams__resume_outputs(struct berth_streams *streams)
+void berth_streams_resume(struct berth_streams *streams)
 {
 	for (int i = 0; i < 2; i++) {
 		struct berth_streams_output *output = &streams->outputs[i];
@@ -46,20 +47,6 @@ void berth_streams__resume_outputs(struct berth_streams *streams)
 }
 
 static void leave_to_survivors(struct berth_streams *streams);
-
-static void write_log(struct berth_streams *streams, int stream, size_t length)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!streams->setup.log || berth_log_writer_add(streams->setup.log, stream, streams->setup.buffer, length,
-							berth_moment_now(), &error)) {
-		streams->log_failed = false;
-		return;
-	}
-	if (!streams->log_failed) // once for a series of failures
-		streams->setup.warn(streams->setup.data, error->message);
-	streams->log_failed = true;
-}
 
 static void close_output(struct berth_streams_output *output)
 {
@@ -111,7 +98,12 @@ static bool take_output(struct berth_streams_output *output)
 		output->hung = false;
 		berth_source_set(streams->loop, &output->source, EPOLLIN);
 	}
-	write_log(streams, output->stream, (size_t) count);
+	if (count == CHUNK && !output->wide && streams->setup.console < 0) {
+		fcntl(output->source.fd, F_SETPIPE_SZ, WIDE_PIPE);
+		output->wide = true;
+	}
+	if (streams->setup.log)
+		berth_log_output_add(streams->setup.log, output->stream, streams->setup.buffer, (size_t) count);
 	if (streams->setup.output)
 		streams->setup.output(streams->setup.data, streams->setup.buffer, (size_t) count);
 	for (unsigned i = streams->clients->len; i-- > 0;) {
@@ -169,7 +161,7 @@ static void leave_to_survivors(struct berth_streams *streams)
 		return;
 	streams->drained = true;
 	streams->setup.drained(streams->setup.data);
-	berth_streams__resume_outputs(streams);
+	berth_streams_resume(streams);
 }
 
 static void grace_over(struct berth_source *source, uint32_t events)

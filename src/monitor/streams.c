@@ -13,6 +13,7 @@
 
 #define INPUT_CHUNK (8 << 10)
 #define UNANSWERED_TIMEOUT 60000 // milliseconds after which a TCP peer that acknowledges nothing is gone
+#define REPLAY_CHUNK (128 << 10) // of what was logged, read at once
 #define QUEUE_SLACK BERTH_STREAMS_BUFFER // what was sent of a queue, before the rest is moved to its beginning
 
 static void update_client(struct berth_streams_client *client);
@@ -66,16 +67,17 @@ void berth_streams__drop_client(struct berth_streams_client *client)
 	berth_source_set(streams->loop, &client->source, 0);
 	close(client->source.fd);
 	forget_queue(client);
+	berth_log_replay_free(client->replay);
 	g_ptr_array_remove_fast(streams->clients, client);
 	g_free(client);
-	berth_streams__resume_outputs(streams);
+	berth_streams_resume(streams);
 	berth_streams__tell_idle(streams);
 }
 
 // Sends the end of the stream when nothing waits any more.
 static void finish_client(struct berth_streams_client *client)
 {
-	if (client->leaving && !client->shut && berth_streams__queued(client) == 0) {
+	if (client->leaving && !client->shut && berth_streams__queued(client) == 0 && !client->replay) {
 		shutdown(client->source.fd, SHUT_WR);
 		client->shut = true;
 	}
@@ -100,7 +102,8 @@ static bool wants_input(const struct berth_streams_client *client)
 
 static void update_client(struct berth_streams_client *client)
 {
-	uint32_t events = (wants_input(client) ? EPOLLIN : 0) | (berth_streams__queued(client) ? EPOLLOUT : 0);
+	bool waits = berth_streams__queued(client) > 0 || client->replay;
+	uint32_t events = (wants_input(client) ? EPOLLIN : 0) | (waits ? EPOLLOUT : 0);
 	// A client that only listens is watched for its end (EPOLLHUP and EPOLLERR come unasked). One whose input waits
 	// is not: its hang-up would be told again and again.
 	if (events == 0 && client->input_ended)
@@ -133,14 +136,24 @@ static bool flush_queue(struct berth_streams_client *client)
 	return true;
 }
 
+// Gives more of what was logged. False if the client is gone.
+static bool feed(struct berth_streams_client *client)
+{
+	if (!client->replay || berth_streams__queued(client) > 0)
+		return true;
+	client->queue = g_byte_array_new();
+	if (!berth_log_replay_more(client->replay, client->queue, REPLAY_CHUNK))
+		g_clear_pointer(&client->replay, berth_log_replay_free);
+	return flush_queue(client);
+}
+
 bool berth_streams__give(struct berth_streams_client *client, int stream, const char *data, size_t length)
 {
-	uint8_t header[BERTH_STREAMS_FRAME_HEADER] = {
-		(uint8_t) stream, 0, 0, 0, (uint8_t) (length >> 24), (uint8_t) (length >> 16), (uint8_t) (length >> 8),
-		(uint8_t) length};
-	struct iovec parts[2] = {{header, client->frames ? BERTH_STREAMS_FRAME_HEADER : 0}, {(void *) data, length}};
+	uint8_t header[BERTH_FRAME_HEADER];
+	struct iovec parts[2] = {{header, client->frames ? BERTH_FRAME_HEADER : 0}, {(void *) data, length}};
 	size_t sent = 0;
 
+	berth_frame_header(header, stream, length);
 	if (!client->queue) {
 		ssize_t count = send_some(client, parts, 2);
 		if (count < 0)
@@ -244,13 +257,13 @@ static void client_ready(struct berth_source *source, uint32_t events)
 	struct berth_streams_client *client = CONTAINER_OF(source, struct berth_streams_client, source);
 	struct berth_streams *streams = client->streams;
 
-	if ((events & EPOLLOUT) && client->queue) {
-		if (!flush_queue(client)) {
+	if ((events & EPOLLOUT) && (client->queue || client->replay)) {
+		if ((client->queue && !flush_queue(client)) || !feed(client)) {
 			berth_streams__drop_client(client);
 			return;
 		}
 		update_client(client);
-		berth_streams__resume_outputs(streams);
+		berth_streams_resume(streams);
 	}
 	if ((events & EPOLLIN) && wants_input(client)) {
 		unsigned before = streams->clients->len;
@@ -265,13 +278,13 @@ static void client_ready(struct berth_source *source, uint32_t events)
 		return;
 	}
 	finish_client(client);
-	bool listens = client->out || client->err || berth_streams__queued(client) > 0;
+	bool listens = client->out || client->err || berth_streams__queued(client) > 0 || client->replay;
 	if (client->input_ended && (client->shut || (!client->leaving && !listens)))
 		berth_streams__drop_client(client);
 }
 
 bool berth_streams_attach(struct berth_streams *streams, int socket, const struct berth_monitor_request *request,
-			  GError **error)
+			  bool log, GError **error)
 {
 	int type = 0, on = 1, timeout = UNANSWERED_TIMEOUT;
 	socklen_t length = sizeof type;
@@ -287,8 +300,19 @@ bool berth_streams_attach(struct berth_streams *streams, int socket, const struc
 	}
 	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout); // fails on a unix socket
+	struct berth_log_replay *replay = NULL;
+	GError *failure = NULL;
+	if (log && streams->setup.log)
+		replay =
+			berth_log_replay_new(streams->setup.log, request->out, request->err, request->frames, &failure);
+	if (failure) {
+		close(socket);
+		g_propagate_error(error, failure);
+		return false;
+	}
 
 	struct berth_streams_client *client = g_new0(struct berth_streams_client, 1);
+	client->replay = replay;
 	client->source = (struct berth_source){.fd = socket, .ready = client_ready};
 	client->streams = streams;
 	client->in = request->in;

@@ -13,11 +13,11 @@
 //   its own side, so that unread input cannot cost it the rest of the output.
 #pragma once
 
-#include "monitor/log.h"
+#include "monitor/log-output.h"
 #include "monitor/loop.h"
 #include "monitor/protocol.h"
 
-#define BERTH_STREAMS_BUFFER (32 << 10) // bytes of output, read at once
+#define BERTH_STREAMS_BUFFER (64 << 10) // bytes of output, read at once
 
 struct berth_streams;
 
@@ -29,20 +29,23 @@ struct berth_streams_setup {
 	bool survivors;
 	size_t queue; // bytes that may wait for one client; 0: BERTH_LIMIT_ATTACH_QUEUE
 	char *buffer; // of BERTH_STREAMS_BUFFER bytes, borrowed; all streams of a loop can have the same
-	struct berth_log_writer *log; // borrowed; NULL: no log
+	struct berth_log_output *log; // borrowed; NULL: no log
 	void (*output)(void *data, const char *text, size_t length); // what was read; NULL: nobody is told
 	void (*drained)(void *data); // after berth_streams_drain(): all output was taken
 	void (*detached)(void *data); // a client left by its keys
-	void (*warn)(void *data, const char *message); // the log cannot be written
 	void (*idle)(void *data); // all output is closed and no client left: they can be freed, though not here. NULL
 	void *data;
 };
 
 struct berth_streams *berth_streams_new(struct berth_loop *loop, const struct berth_streams_setup *setup);
 
-// Takes the socket over, on failure too. BERTH_ERROR_RESOURCE_EXHAUSTED beyond BERTH_LIMIT_ATTACHED clients.
+// Takes the socket over, on failure too. With `log` the client gets all that was logged first, if that can be read.
+// BERTH_ERROR_RESOURCE_EXHAUSTED beyond BERTH_LIMIT_ATTACHED clients.
 bool berth_streams_attach(struct berth_streams *streams, int socket, const struct berth_monitor_request *request,
-			  GError **error);
+			  bool log, GError **error);
+
+// Takes output again where there is room: the log may have some.
+void berth_streams_resume(struct berth_streams *streams);
 
 // BERTH_ERROR_INVALID without a terminal.
 bool berth_streams_resize(struct berth_streams *streams, unsigned width, unsigned height, GError **error);

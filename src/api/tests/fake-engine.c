@@ -348,10 +348,23 @@ struct api_prune_report *berth_engine_container_prune(struct berth_engine *engin
 	return berth_document_new(&api_prune_report_document);
 }
 
+bool berth_engine_container_logs_check(struct berth_engine *engine, const char *container, bool *ret_tty,
+				       GError **error)
+{
+	(void) engine;
+	*ret_tty = false;
+	return find(container, error);
+}
+
 bool berth_engine_container_logs(struct berth_engine *engine, G_GNUC_UNUSED const char *container,
 				 const struct berth_engine_logs *query, berth_log_fn *each, void *data, GError **error)
 {
-	bool wanted = each(data, 1, 1500000000000000000, "hello\n", 6) && each(data, 2, 1500000000000000001, "oh\n", 3);
+	static const char attributes[] = "{\"b\":\"2 3\",\"a\":\"1\"}";
+	static const struct berth_engine_log_record records[] = {
+		{1, 1500000000000000000, "hello\n", 6, attributes, sizeof attributes - 1},
+		{2, 1500000000000000001, "oh\n", 3, NULL, 0},
+	};
+	bool wanted = each(data, &records[0]) && each(data, &records[1]);
 
 	fake_note(engine, "logs %d%d%d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, query->out,
 		  query->err, query->follow, query->since, query->until, query->tail);
@@ -360,7 +373,7 @@ bool berth_engine_container_logs(struct berth_engine *engine, G_GNUC_UNUSED cons
 	fake_add_stream(engine, 1);
 	while (query->follow && wanted && exit_status(engine) < 0) {
 		g_usleep(10000);
-		wanted = each(data, 0, 0, NULL, 0);
+		wanted = each(data, NULL);
 	}
 	fake_add_stream(engine, -1);
 	return true;

@@ -447,8 +447,8 @@ static void test_logs(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	check(fixture, "GET", "/containers/box/logs?stdout=1&tail=few", 400, NULL);
 	check(fixture, "GET", "/containers/box/logs?stdout=1&since=yesterday", 400, NULL);
 
-	static const char frames[] = "\1\0\0\0\0\0\0\x26"
-				     "2017-07-14T02:40:00.000000000Z  hello\n"
+	static const char frames[] = "\1\0\0\0\0\0\0\x2f"
+				     "2017-07-14T02:40:00.000000000Z a=1,b=2+3 hello\n"
 				     "\2\0\0\0\0\0\0\x23"
 				     "2017-07-14T02:40:00.000000001Z  oh\n";
 	berth_fd fd = dial(fixture);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "engine/log-plan.h"
 
 #include <string.h>
 
@@ -281,10 +282,37 @@ static const struct {
 	{HOST("'AutoRemove': true, 'RestartPolicy': {'Name': 'always'}"),
 	 "can't create 'AutoRemove' container with restart policy", false},
 	{HOST("'LogConfig': {'Type': 'paper'}"), "logger: no log driver named 'paper' is registered", false},
-	{HOST("'LogConfig': {'Type': 'syslog'}"), "log driver 'syslog' is not in this version", true},
+	{HOST("'LogConfig': {'Type': 'gelf'}"), "log driver 'gelf' is not in this version", true},
 	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'colour': 'x'}}"),
 	 "unknown log opt 'colour' for json-file log driver", false},
-	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'tag': 'x'}}"), "log opt 'tag=x'", true},
+	{HOST("'LogConfig': {'Type': 'local', 'Config': {'tag': 'x'}}"), "unknown log opt 'tag' for local log driver",
+	 false},
+	{HOST("'LogConfig': {'Type': 'fluentd', 'Config': {'max-size': '1m'}}"),
+	 "unknown log opt 'max-size' for fluentd log driver", false},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'tag': '{{.Colour}}'}}"), "{{.Colour}} is none of", false},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'tag': '{{.ID'}}"), "unclosed action", false},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'labels-regex': '('}}"), "labels-regex", false},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'mode': 'fast'}}"),
+	 "logger: logging mode not supported: fast", false},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'max-buffer-size': '1m'}}"),
+	 "max-buffer-size option is only supported with 'mode=non-blocking'", false},
+	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'mode': 'non-blocking', 'max-buffer-size': 'x'}}"),
+	 "max-buffer-size must be", false},
+	{HOST("'LogConfig': {'Type': 'syslog', 'Config': {'syslog-address': 'localhost:514'}}"),
+	 "syslog-address should be in form proto://address", false},
+	{HOST("'LogConfig': {'Type': 'syslog', 'Config': {'syslog-address': 'tcp+tls://h:1'}}"),
+	 "tcp+tls is not in this version", true},
+	{HOST("'LogConfig': {'Type': 'syslog', 'Config': {'syslog-facility': 'sun'}}"), "invalid syslog facility",
+	 false},
+	{HOST("'LogConfig': {'Type': 'syslog', 'Config': {'syslog-format': 'rfc1'}}"), "Invalid syslog format", false},
+	{HOST("'LogConfig': {'Type': 'syslog', 'Config': {'syslog-tls-cert': '/c'}}"), "syslog-tls-cert", true},
+	{HOST("'LogConfig': {'Type': 'fluentd', 'Config': {'fluentd-address': 'tls://h:1'}}"), "tls is not", true},
+	{HOST("'LogConfig': {'Type': 'fluentd', 'Config': {'fluentd-write-timeout': '1s'}}"), "fluentd-write-timeout",
+	 true},
+	{HOST("'LogConfig': {'Type': 'fluentd', 'Config': {'fluentd-async': 'perhaps'}}"), "fluentd-async must be",
+	 false},
+	{HOST("'LogConfig': {'Type': 'fluentd', 'Config': {'fluentd-retry-wait': 'soon'}}"), "fluentd-retry-wait",
+	 false},
 	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'max-size': '0'}}"), "max-size", false},
 	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'max-file': '0'}}"), "max-file", false},
 	{HOST("'LogConfig': {'Type': 'json-file', 'Config': {'max-file': '1', 'compress': 'true'}}"),
@@ -542,24 +570,24 @@ static void test_volume_names(void)
 static void test_log(void)
 {
 	g_autoptr(api_log_config) config = berth_document_new(&api_log_config_document);
-	struct berth_plan_log log;
+	struct berth_log_plan log;
 
 	config->type = g_strdup("json-file");
 	config->config = berth_map_new();
-	g_assert_true(berth_plan_log(config, &log, NULL));
-	g_assert_true(log.compress && !log.none && log.max_file == 5 && log.max_size == 20 << 20);
+	g_assert_true(berth_log_plan_make(config, &log, NULL));
+	g_assert_true(log.compress && log.format && log.max_file == 5 && log.max_size == 20 << 20);
 	g_hash_table_insert(config->config, g_strdup("max-size"), g_strdup("-1"));
-	g_assert_true(berth_plan_log(config, &log, NULL));
+	g_assert_true(berth_log_plan_make(config, &log, NULL));
 	g_assert_true(!log.compress && log.max_size == -1);
 	g_hash_table_insert(config->config, g_strdup("max-size"), g_strdup("10k"));
 	g_hash_table_insert(config->config, g_strdup("max-file"), g_strdup("3"));
 	g_hash_table_insert(config->config, g_strdup("compress"), g_strdup("false"));
-	g_assert_true(berth_plan_log(config, &log, NULL));
+	g_assert_true(berth_log_plan_make(config, &log, NULL));
 	g_assert_true(!log.compress && log.max_size == 10240 && log.max_file == 3);
 	g_free(config->type);
 	config->type = g_strdup("none");
-	g_assert_true(berth_plan_log(config, &log, NULL));
-	g_assert_true(log.none && !log.compress);
+	g_assert_true(berth_log_plan_make(config, &log, NULL));
+	g_assert_true(!log.format && !log.target && !log.compress);
 }
 
 // "[" and `count` times the format and "]".

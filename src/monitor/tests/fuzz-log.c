@@ -15,9 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!berth_log_record_parse(line, size, &record))
 		return 0;
 	g_assert_true(record.text >= line && record.text + record.length <= line + size);
-	g_autoptr(GString) written = g_string_new(NULL);
-	berth_log_record_append(written, record.stream, record.text, record.length, "2023-11-14T22:13:20Z");
-	g_assert_true(berth_log_record_parse(written->str, written->len - 1, &again));
+	const struct berth_log_piece piece = {.stream = record.stream, .text = record.text, .length = record.length};
+	struct berth_log_suffix suffix = {.time = -1};
+	struct berth_log_buffer written = {0};
+	berth_log_record_append(&written, &suffix, &piece);
+	g_assert_true(berth_log_record_parse(written.data, written.length - 1, &again));
 	g_assert_true(again.stream == record.stream);
+	berth_log_buffer_clear(&written);
+	berth_log_suffix_clear(&suffix);
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 struct fixture {
 	char *folder, *path;
+	enum berth_log_format format;
 };
 
 static void set_up(struct fixture *fixture, const void *data)
@@ -33,9 +34,18 @@ static void tear_down(struct fixture *fixture, const void *data)
 static struct berth_log_writer *open_writer(struct fixture *fixture, int64_t max_size, int64_t max_file, bool compress)
 {
 	g_autoptr(GError) error = NULL;
-	struct berth_log_writer *writer = berth_log_writer_open(fixture->path, max_size, max_file, compress, &error);
+	const struct berth_log_file_options options = {
+		.format = fixture->format, .max_size = max_size, .max_file = max_file, .compress = compress};
+	struct berth_log_writer *writer = berth_log_writer_open(fixture->path, &options, &error);
 	g_assert_no_error(error);
 	return writer;
+}
+
+// With everything compressed that will be.
+static void close_writer(struct berth_log_writer *writer)
+{
+	berth_log_writer_settle(writer);
+	berth_log_writer_free(writer);
 }
 
 static void add(struct berth_log_writer *writer, int stream, const char *text, int64_t time)
@@ -49,6 +59,7 @@ static void add(struct berth_log_writer *writer, int stream, const char *text, i
 static char *read_all(struct fixture *fixture, struct berth_log_query query)
 {
 	g_autoptr(GError) error = NULL;
+	query.format = fixture->format;
 	struct berth_log_reader *reader = berth_log_reader_open(fixture->path, &query, &error);
 	struct berth_log_record record;
 	GString *text = g_string_new(NULL);
@@ -78,7 +89,7 @@ static void test_format(struct fixture *fixture, const void *data)
 	struct berth_log_writer *writer = open_writer(fixture, -1, 1, false);
 	add(writer, 1, "a \"b\" \\ \t\x01<\xff\xc3\xa9>\r\n", 1700000000123000000);
 	add(writer, 2, "err\nhalf", 1700000000000000000);
-	berth_log_writer_free(writer);
+	close_writer(writer);
 
 	g_autofree char *text = NULL;
 	g_assert_true(g_file_get_contents(fixture->path, &text, NULL, NULL));
@@ -105,7 +116,7 @@ static void test_lines_join_and_split(struct fixture *fixture, const void *data)
 	lines[BERTH_LIMIT_LOG_LINE + 5] = '\n';
 	lines[BERTH_LIMIT_LOG_LINE + 6] = 0;
 	add(writer, 1, lines, 1);
-	berth_log_writer_free(writer);
+	close_writer(writer);
 
 	g_autofree char *text = read_all(fixture, (struct berth_log_query){ALL});
 	g_auto(GStrv) got = g_strsplit(text, "|", -1);
@@ -126,15 +137,22 @@ static void test_queries(struct fixture *fixture, const void *data)
 	static const struct {
 		int64_t max_size;
 		bool compress;
-	} kinds[] = {{-1, false}, {120, false}, {120, true}};
+		enum berth_log_format format;
+	} kinds[] = {{-1, false},
+		     {120, false},
+		     {120, true},
+		     {-1, false, BERTH_LOG_LOCAL},
+		     {70, false, BERTH_LOG_LOCAL},
+		     {70, true, BERTH_LOG_LOCAL}};
 	(void) data;
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		fixture->format = kinds[i].format;
 		struct berth_log_writer *writer = open_writer(fixture, kinds[i].max_size, 20, kinds[i].compress);
 		for (int n = 1; n <= 9; n++) {
 			g_autofree char *line = g_strdup_printf("%d\n", n);
 			add(writer, n % 3 == 0 ? 2 : 1, line, n * 1000);
 		}
-		berth_log_writer_free(writer);
+		close_writer(writer);
 		ASSERT_LOG(fixture, "1\n|2\n|3\n|4\n|5\n|6\n|7\n|8\n|9\n|", ALL);
 		ASSERT_LOG(fixture, "3\n|6\n|9\n|", .err = true, .tail = -1);
 		ASSERT_LOG(fixture, "6\n|7\n|8\n|9\n|", .out = true, .err = true, .tail = 4);
@@ -153,7 +171,7 @@ static void test_rotation(struct fixture *fixture, const void *data)
 	struct berth_log_writer *writer = open_writer(fixture, 1000, 3, true);
 	for (int n = 0; n < 100; n++)
 		add(writer, 1, "a line of thirty-one characters\n", 1);
-	berth_log_writer_free(writer);
+	close_writer(writer);
 
 	static const struct {
 		const char *suffix;
@@ -169,7 +187,7 @@ static void test_rotation(struct fixture *fixture, const void *data)
 	g_assert_cmpint(status.st_size, <=, 1000);
 	// Fewer files are kept from now on: those beyond are gone, and zcat agrees with the reader.
 	writer = open_writer(fixture, 1000, 2, true);
-	berth_log_writer_free(writer);
+	close_writer(writer);
 	g_autofree char *second = g_strconcat(fixture->path, ".2.gz", NULL);
 	g_assert_false(g_file_test(second, G_FILE_TEST_EXISTS));
 	g_autofree char *command = g_strdup_printf("zcat %s.1.gz", fixture->path), *out = NULL;
@@ -184,7 +202,7 @@ static void test_appends_after_half_line(struct fixture *fixture, const void *da
 	g_assert_true(g_file_set_contents(fixture->path, "{\"log\":\"lost", -1, NULL));
 	struct berth_log_writer *writer = open_writer(fixture, -1, 1, false);
 	add(writer, 1, "kept\n", 1);
-	berth_log_writer_free(writer);
+	close_writer(writer);
 	ASSERT_LOG(fixture, "kept\n|", ALL);
 }
 
@@ -243,15 +261,16 @@ static void *write_and_rotate(void *data)
 		g_autofree char *line = g_strdup_printf("%d\n", n);
 		add(writer, 1, line, n + 1);
 	}
-	berth_log_writer_free(writer);
+	close_writer(writer);
 	berth_log_reader_stop(following->reader);
 	return NULL;
 }
 
 static void test_follow(struct fixture *fixture, const void *data)
 {
-	struct following following = {fixture, NULL, GPOINTER_TO_INT(data)};
-	struct berth_log_query query = {ALL, .follow = true};
+	struct following following = {fixture, NULL, GPOINTER_TO_INT(data) & 1};
+	fixture->format = GPOINTER_TO_INT(data) & 2 ? BERTH_LOG_LOCAL : BERTH_LOG_JSON;
+	struct berth_log_query query = {ALL, .format = fixture->format, .follow = true};
 	g_autoptr(GError) error = NULL;
 	struct berth_log_record record;
 	int expected = 0;
@@ -266,7 +285,7 @@ static void test_follow(struct fixture *fixture, const void *data)
 			g_usleep(3000); // fall behind by several rotations
 		// And whoever comes in between sees a sequence without gaps.
 		if (expected % 4000 == 0) {
-			struct berth_log_query once = {ALL};
+			struct berth_log_query once = {ALL, .format = fixture->format};
 			struct berth_log_reader *other = berth_log_reader_open(fixture->path, &once, NULL);
 			struct berth_log_record seen;
 			int next = 0;
@@ -292,7 +311,7 @@ static void test_follow_until(struct fixture *fixture, const void *data)
 	int64_t begin = g_get_monotonic_time();
 	ASSERT_LOG(fixture, "now\n|", ALL, .follow = true, .until = (g_get_real_time() + 200000) * 1000);
 	g_assert_cmpint(g_get_monotonic_time() - begin, >=, 150000);
-	berth_log_writer_free(writer);
+	close_writer(writer);
 }
 
 // A follower hears now and then that it waits, and goes on where it was.
@@ -313,13 +332,103 @@ static void test_follow_patience(struct fixture *fixture, const void *data)
 	berth_log_reader_stop(reader);
 	g_assert_cmpint(berth_log_reader_next(reader, &record, &error), ==, BERTH_LOG_END);
 	berth_log_reader_free(reader);
-	berth_log_writer_free(writer);
+	close_writer(writer);
+}
+
+// The local format: what a killed writer left is cut off, wherever it broke off; pieces of lines read as they were.
+static void test_local_entries(struct fixture *fixture, const void *data)
+{
+	(void) data;
+	fixture->format = BERTH_LOG_LOCAL;
+	g_autofree char *lines = g_strnfill(BERTH_LIMIT_LOG_LINE + 10, 'x');
+	struct berth_log_writer *writer = open_writer(fixture, -1, 1, false);
+	add(writer, 1, "one\n\n", 5);
+	add(writer, 2, lines, 6);
+	add(writer, 2, "\n", 7);
+	add(writer, 1, "half", 8);
+	close_writer(writer);
+	g_autofree char *text = read_all(fixture, (struct berth_log_query){ALL});
+	g_auto(GStrv) got = g_strsplit(text, "|", -1);
+	g_assert_cmpuint(g_strv_length(got), ==, 6);
+	g_assert_cmpstr(got[0], ==, "one\n");
+	g_assert_cmpstr(got[1], ==, "\n");
+	g_assert_cmpuint(strlen(got[2]), ==, BERTH_LIMIT_LOG_LINE);
+	g_assert_cmpstr(got[3], ==, "xxxxxxxxxx\n");
+	g_assert_cmpstr(got[4], ==, "half");
+
+	g_autofree char *whole = NULL;
+	gsize length;
+	g_assert_true(g_file_get_contents(fixture->path, &whole, &length, NULL));
+	for (gsize cut = 1; cut < 40; cut++) {
+		g_assert_true(g_file_set_contents(fixture->path, whole, (gssize) (length - cut), NULL));
+		writer = open_writer(fixture, -1, 1, false);
+		add(writer, 1, "kept\n", 9);
+		close_writer(writer);
+		ASSERT_LOG(fixture, "kept\n|", .out = true, .err = true, .tail = 1);
+	}
+	// In the middle of a file that is not written any more damage ends what can be read of it.
+	whole[4] = 'x';
+	whole[3] = 0;
+	g_assert_true(g_file_set_contents(fixture->path, whole, (gssize) length, NULL));
+	struct berth_log_query query = {ALL, .format = BERTH_LOG_LOCAL};
+	struct berth_log_reader *reader = berth_log_reader_open(fixture->path, &query, NULL);
+	struct berth_log_record record;
+	g_autoptr(GError) error = NULL;
+	g_assert_cmpint(berth_log_reader_next(reader, &record, &error), ==, BERTH_LOG_FAILED);
+	g_assert_nonnull(strstr(error->message, "damaged"));
+	berth_log_reader_free(reader);
+}
+
+// Every record of json-file has the attributes, and the reader gives them.
+static void test_attributes(struct fixture *fixture, const void *data)
+{
+	(void) data;
+	const struct berth_log_file_options options = {.max_size = -1, .attributes = "{\"a\":\"b\"}"};
+	const struct berth_log_query query = {ALL};
+	struct berth_log_writer *writer = berth_log_writer_open(fixture->path, &options, NULL);
+	struct berth_log_record record;
+
+	add(writer, 1, "x\n", 1700000000123000000);
+	close_writer(writer);
+	g_autofree char *text = NULL;
+	g_assert_true(g_file_get_contents(fixture->path, &text, NULL, NULL));
+	g_assert_cmpstr(text, ==,
+			"{\"log\":\"x\\n\",\"stream\":\"stdout\",\"attrs\":{\"a\":\"b\"},"
+			"\"time\":\"2023-11-14T22:13:20.123Z\"}\n");
+	struct berth_log_reader *reader = berth_log_reader_open(fixture->path, &query, NULL);
+	g_assert_cmpint(berth_log_reader_next(reader, &record, NULL), ==, BERTH_LOG_RECORD);
+	g_assert_cmpmem(record.attributes, record.attributes_length, "{\"a\":\"b\"}", 9);
+	berth_log_reader_free(reader);
+}
+
+// A follower that asks for it hears once that it has all; one that never waits does so each time.
+static void test_caught_up(struct fixture *fixture, const void *data)
+{
+	(void) data;
+	struct berth_log_query query = {ALL, .follow = true, .patience = 20, .tell_caught_up = true};
+	struct berth_log_writer *writer = open_writer(fixture, -1, 1, false);
+	struct berth_log_record record;
+	struct berth_log_reader *reader = berth_log_reader_open(fixture->path, &query, NULL);
+	for (int i = 0; i < 2; i++) {
+		add(writer, 1, "x\n", 1);
+		g_assert_cmpint(berth_log_reader_next(reader, &record, NULL), ==, BERTH_LOG_RECORD);
+		g_assert_cmpint(berth_log_reader_next(reader, &record, NULL), ==, BERTH_LOG_CAUGHT_UP);
+		g_assert_cmpint(berth_log_reader_next(reader, &record, NULL), ==, BERTH_LOG_WAITING);
+	}
+	berth_log_reader_free(reader);
+	query = (struct berth_log_query){ALL, .follow = true, .patience = -1};
+	reader = berth_log_reader_open(fixture->path, &query, NULL);
+	for (int i = 0; i < 2; i++)
+		g_assert_cmpint(berth_log_reader_next(reader, &record, NULL), ==, BERTH_LOG_RECORD);
+	g_assert_cmpint(berth_log_reader_next(reader, &record, NULL), ==, BERTH_LOG_WAITING);
+	berth_log_reader_free(reader);
+	close_writer(writer);
 }
 
 // Not a check: how long a rotation with compression holds up the output.
 static void test_speed(struct fixture *fixture, const void *data)
 {
-	(void) data;
+	fixture->format = GPOINTER_TO_INT(data);
 	struct berth_log_writer *writer = open_writer(fixture, 10 << 20, 2, true);
 	g_autoptr(GString) chunk = g_string_new(NULL);
 	for (int n = 0; chunk->len < 32000; n++)
@@ -334,7 +443,7 @@ static void test_speed(struct fixture *fixture, const void *data)
 	int64_t took = g_get_monotonic_time() - begin;
 	g_test_message("writing: %.0f MB/s; the longest add, with rotation of 10 MB, took %.1f ms",
 		       (double) bytes / (double) took, (double) longest / 1000);
-	berth_log_writer_free(writer);
+	close_writer(writer);
 	begin = g_get_monotonic_time();
 	g_autofree char *text = read_all(fixture, (struct berth_log_query){ALL});
 	g_test_message("reading: %.0f MB/s", (double) strlen(text) / (double) (g_get_monotonic_time() - begin));
@@ -353,8 +462,14 @@ int main(int argc, char **argv)
 	g_test_add_func("/log/foreign", test_foreign_records);
 	ADD("follow", GINT_TO_POINTER(0), test_follow);
 	ADD("follow-compressed", GINT_TO_POINTER(1), test_follow);
+	ADD("follow-local", GINT_TO_POINTER(2), test_follow);
+	ADD("follow-local-compressed", GINT_TO_POINTER(3), test_follow);
 	ADD("follow-until", NULL, test_follow_until);
 	ADD("follow-patience", NULL, test_follow_patience);
-	ADD("speed", NULL, test_speed);
+	ADD("local-entries", NULL, test_local_entries);
+	ADD("attributes", NULL, test_attributes);
+	ADD("caught-up", NULL, test_caught_up);
+	ADD("speed", GINT_TO_POINTER(BERTH_LOG_JSON), test_speed);
+	ADD("speed-local", GINT_TO_POINTER(BERTH_LOG_LOCAL), test_speed);
 	return g_test_run();
 }

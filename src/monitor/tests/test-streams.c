@@ -30,12 +30,6 @@ static void on_detached(void *data)
 	((struct fixture *) data)->detached++;
 }
 
-static void on_warning(void *data, const char *message)
-{
-	(void) data;
-	g_error("unexpected: %s", message);
-}
-
 static void begin(struct fixture *fixture, bool terminal, bool stdin_once)
 {
 	struct berth_streams_setup setup = {.in = -1,
@@ -46,7 +40,6 @@ static void begin(struct fixture *fixture, bool terminal, bool stdin_once)
 					    .buffer = fixture->buffer,
 					    .drained = on_drained,
 					    .detached = on_detached,
-					    .warn = on_warning,
 					    .data = fixture};
 	int pipes[3][2];
 
@@ -95,7 +88,7 @@ static int attach(struct fixture *fixture, struct berth_monitor_request request)
 	g_autoptr(GError) error = NULL;
 	int pair[2];
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
-	berth_streams_attach(fixture->streams, pair[0], &request, &error);
+	berth_streams_attach(fixture->streams, pair[0], &request, false, &error);
 	g_assert_no_error(error);
 	return pair[1];
 }
@@ -358,13 +351,15 @@ static void test_refusals(void)
 	g_assert_false(berth_streams_resize(fixture.streams, 1, 1, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
 	g_clear_error(&error);
-	g_assert_false(berth_streams_attach(fixture.streams, dup(0), &(struct berth_monitor_request){0}, &error));
+	g_assert_false(
+		berth_streams_attach(fixture.streams, dup(0), &(struct berth_monitor_request){0}, false, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
 	g_clear_error(&error);
 	for (int i = 0; i < BERTH_LIMIT_ATTACHED; i++)
 		clients[i] = attach(&fixture, (struct berth_monitor_request){.out = true});
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
-	g_assert_false(berth_streams_attach(fixture.streams, pair[0], &(struct berth_monitor_request){0}, &error));
+	g_assert_false(
+		berth_streams_attach(fixture.streams, pair[0], &(struct berth_monitor_request){0}, false, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_RESOURCE_EXHAUSTED);
 	close(pair[1]);
 	for (int i = 0; i < BERTH_LIMIT_ATTACHED; i++)
