@@ -102,6 +102,7 @@
 #define BERTH_LIMIT_EXEC_LIST (64 << 20) // what a monitor tells of all
 #define BERTH_LIMIT_EXEC_ABOUT (16 << 10) // arguments that are remembered of one by its monitor
 #define BERTH_LIMIT_EXEC_SECONDS 20 // until its program must have been executed
+#define BERTH_LIMIT_HEALTH_OUTPUT 4096 // of a health check's probe that are kept, as Docker does
 #define BERTH_LIMIT_LOG_LINE (16 << 10) // one record's text; longer lines are split, as Docker does
 #define BERTH_LIMIT_LOG_QUEUE (1 << 20) // output that waits for a log's target before the container does
 #define BERTH_LIMIT_LOG_ASYNC (256 << 20) // output that waits for it where the container never does

@@ -96,6 +96,10 @@ static char *exchange(struct berth_engine *engine, struct berth_engine_container
 		struct berth_container_state *old = record->state;
 		record->state = change->state;
 		change->state = old;
+		// What was told meanwhile is newer.
+		struct berth_health *health = old->health;
+		old->health = record->state->health;
+		record->state->health = health;
 	}
 	if (change->endpoints) {
 		GPtrArray *old = record->endpoints;

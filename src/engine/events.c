@@ -181,6 +181,17 @@ static bool image_passes(const struct api_event *event, char *const *values)
 	return any(values, bare, false);
 }
 
+// Actions that tell a command or a status behind a colon are also filtered by what stands before it, as in Docker.
+static bool action_passes(const char *action, char *const *values)
+{
+	static const char *const compound[] = {"health_status", "exec_create", "exec_start", NULL};
+	bool prefix = false;
+
+	for (char *const *value = values; *value; value++)
+		prefix = prefix || g_strv_contains(compound, *value);
+	return any(values, action, prefix);
+}
+
 // Filters on kinds of objects: by the id or its beginning, or by the name.
 static bool object_passes(const struct api_event *event, const char *type, char *const *values)
 {
@@ -201,7 +212,7 @@ bool berth_engine__event_passes(const struct api_event *event, GHashTable *filte
 			return false;
 	if ((values = berth_engine__filter(filters, "image")) && !image_passes(event, values))
 		return false;
-	if ((values = berth_engine__filter(filters, "event")) && !any(values, event->action, false))
+	if ((values = berth_engine__filter(filters, "event")) && !action_passes(event->action, values))
 		return false;
 	if ((values = berth_engine__filter(filters, "type")) && !any(values, event->type, false))
 		return false;

@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/json.h"
 #include "engine/exec.h"
+#include "engine/health.h"
 #include "engine/networks.h"
 #include "monitor/log.h"
 
@@ -22,7 +23,9 @@ static enum outcome outcome_of(const struct berth_engine_container *container,
 		return REMOVED;
 	if (container->keep || container->stopping)
 		return STAYS;
-	return berth_engine__restart_wanted(host_config->restart_policy, state) ? RESTARTS : STAYS;
+	bool wanted = berth_engine__restart_wanted(host_config->restart_policy, state) ||
+		      (container->unhealthy && berth_engine__restart_unhealthy(host_config->restart_policy, state));
+	return wanted ? RESTARTS : STAYS;
 }
 
 static struct berth_container_state *state_after(const struct berth_engine_container *container,
@@ -110,12 +113,13 @@ void berth_engine__exited(struct berth_engine *engine, struct berth_engine_conta
 			  const struct berth_monitor_exit *exit)
 {
 	g_autoptr(GError) error = NULL;
+	berth_engine__health_end(engine, container);
 	struct berth_container_state *state = state_after(container, exit);
 	enum outcome outcome = outcome_of(container, state);
 	BERTH_AUTO_JSON json_t *events = events_of(container, exit);
 
 	container->backoff = berth_engine__restart_delay(container->backoff, state->finished_at - state->started_at);
-	container->stopping = container->remove_at_exit = false;
+	container->stopping = container->unhealthy = container->remove_at_exit = false;
 	BERTH_FAILPOINT("container.exit.learnt");
 	berth_engine__execs_ended(engine, container);
 	// From here on it is on no network; what it had there is given back behind the back of those who wait.

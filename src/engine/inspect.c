@@ -4,6 +4,7 @@
 
 #include "base/moment.h"
 #include "engine/exec.h"
+#include "engine/health.h"
 #include "engine/log-plan.h"
 
 #include <string.h>
@@ -45,6 +46,7 @@ static struct api_container_state *state_of(const struct berth_container_state *
 	result->pid = state->pid;
 	result->exit_code = state->exit_code;
 	result->error = g_strdup(state->error ? state->error : "");
+	result->health = berth_engine__health_json(state);
 	result->started_at = berth_moment_string(state->started_at);
 	result->finished_at = berth_moment_string(state->finished_at);
 	return result;

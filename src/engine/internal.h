@@ -102,6 +102,7 @@ struct berth_engine_container {
 	// under `operation`
 	bool stopping; // on request: its end is no reason to start it again, and is told by `stop`
 	bool keep; // its end is part of a restart on request: neither policy nor AutoRemove look at it
+	bool unhealthy; // its end is the policy's doing, which starts it again
 	bool remove_at_exit; // forced removal
 	bool remove_volumes; // with that, the anonymous volumes
 	int64_t backoff; // milliseconds before the policy starts it again
@@ -237,6 +238,8 @@ bool berth_engine__stop_for_good(struct berth_engine *engine, struct berth_engin
 
 // Whether a monitor's error says that its container has just ended.
 bool berth_engine__has_ended(const GError *error);
+// Ends a claimed container that is unhealthy, so that its policy starts it again, and gives the claim up as it waits.
+bool berth_engine__end_unhealthy(struct berth_engine *engine, struct berth_engine_container *container, GError **error);
 
 // exit.c
 // A container's process has ended; `operation` is held. Records it, tells it, and does what follows: removal,
@@ -259,6 +262,9 @@ void berth_engine__plan_restart(struct berth_engine *engine, struct berth_engine
 #define BERTH_RESTART_LONGEST_DELAY 60000
 #define BERTH_RESTART_STEADY (10 * G_GINT64_CONSTANT(1000000000)) // nanoseconds up after which the delay begins anew
 bool berth_engine__restart_wanted(const struct api_restart_policy *policy, const struct berth_container_state *state);
+// Whether a running one is to be ended, and then started again, because it has become unhealthy: policy on-unhealthy.
+bool berth_engine__restart_unhealthy(const struct api_restart_policy *policy,
+				     const struct berth_container_state *state);
 bool berth_engine__restart_at_boot(const struct api_restart_policy *policy, const struct berth_container_state *state);
 int64_t berth_engine__restart_delay(int64_t last, int64_t ran);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of containers and its filters.
-#include "engine/internal.h"
+#include "engine/health.h"
 
 #include "base/error.h"
 #include "base/moment.h"
@@ -238,8 +238,9 @@ static bool passes(const struct list *list, const struct berth_engine_container 
 	       (!list->ancestors || g_hash_table_contains(list->ancestors, record->image)) &&
 	       id_passes(berth_engine__filter(filters, "id"), record->id) &&
 	       one_of(filters, "status", record->state->status) &&
-	       network_passes(berth_engine__filter(filters, "network"), record) && one_of(filters, "health", "none") &&
-	       is_task_passes(filters) && publish_passes(berth_engine__filter(filters, "publish"), container) &&
+	       network_passes(berth_engine__filter(filters, "network"), record) &&
+	       one_of(filters, "health", berth_engine__health_name(record->state)) && is_task_passes(filters) &&
+	       publish_passes(berth_engine__filter(filters, "publish"), container) &&
 	       expose_passes(berth_engine__filter(filters, "expose"), record->config->exposed_ports) &&
 	       volume_passes(berth_engine__filter(filters, "volume"), record) &&
 	       berth_engine__labels_pass(filters, record->config->labels);

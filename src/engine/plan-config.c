@@ -91,23 +91,6 @@ static void merge_text(char **text, const char *image)
 	*text = g_strdup(image);
 }
 
-// This version runs no health checks: one that the request asks for is refused, the image's is told of.
-static bool merge_healthcheck(struct berth_plan *plan, const struct oci_healthcheck *image, GError **error)
-{
-	const struct api_healthcheck *own = plan->config->healthcheck;
-	bool off = own && own->test && g_strcmp0(own->test[0], "NONE") == 0;
-
-	if (own && !off &&
-	    (berth_plan_is_set(own->test) || own->interval || own->timeout || own->start_period ||
-	     own->start_interval || own->retries))
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "health checks are not in this version: leave the --health options out, or say "
-				       "--no-healthcheck");
-	if (!off && image && image->test && image->test[0] && !g_str_equal(image->test[0], "NONE"))
-		berth_plan_warn(plan, "The image's health check is not run: health checks are not in this version.");
-	return true;
-}
-
 static bool check_env(char *const *env, GError **error)
 {
 	if (env && g_strv_length((char **) env) > BERTH_LIMIT_ENVIRONMENT)
@@ -129,6 +112,8 @@ void berth_plan_fill_config(struct api_container_config *config, const struct oc
 	merge_set(&config->volumes, image->volumes);
 	merge_labels(&config->labels, image->labels);
 	merge_command(config, image);
+	if (!config->shell)
+		config->shell = g_strdupv(image->shell);
 	if (!config->on_build)
 		config->on_build = g_strdupv(image->on_build);
 }
@@ -146,7 +131,7 @@ static bool merge(struct berth_plan *plan, GError **error)
 		config->labels = berth_map_new();
 	if (config->entrypoint && config->entrypoint[0] && !*config->entrypoint[0] && !config->entrypoint[1])
 		g_clear_pointer(&config->entrypoint, g_strfreev);
-	return merge_healthcheck(plan, image->healthcheck, error);
+	return berth_plan_healthcheck(plan, image->healthcheck, error);
 }
 
 static bool check_host_name(const char *what, const char *name, GError **error)

@@ -152,7 +152,7 @@ static bool decide_host_name(struct berth_plan *plan, GError **error)
 
 bool berth_plan_restart(struct api_host_config *host, GError **error)
 {
-	static const char *const names[] = {"no", "always", "on-failure", "unless-stopped", NULL};
+	static const char *const names[] = {"no", "always", "on-failure", "on-unhealthy", "unless-stopped", NULL};
 
 	if (!host->restart_policy)
 		host->restart_policy = berth_document_new(&api_restart_policy_document);
@@ -162,19 +162,28 @@ bool berth_plan_restart(struct api_host_config *host, GError **error)
 	if (!g_strv_contains(names, policy->name))
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', "
-				       "'on-failure', or 'unless-stopped'",
+				       "'on-failure', 'unless-stopped', or 'on-unhealthy'",
 				       policy->name);
 	if (policy->maximum_retry_count < 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "invalid restart policy: maximum retry count cannot be negative");
-	if (policy->maximum_retry_count > 0 && !g_str_equal(policy->name, "on-failure"))
-		return berth_error_set(
-			error, BERTH_ERROR_INVALID,
-			"invalid restart policy: maximum retry count can only be used with 'on-failure'");
+	if (policy->maximum_retry_count > 0 && !g_str_equal(policy->name, "on-failure") &&
+	    !g_str_equal(policy->name, "on-unhealthy"))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "invalid restart policy: maximum retry count can only be used with "
+				       "'on-failure' and 'on-unhealthy'");
 	if (host->auto_remove && !g_str_equal(policy->name, "no"))
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "can't create 'AutoRemove' container with restart policy");
 	return true;
+}
+
+static bool check_unhealthy(const struct berth_plan *plan, GError **error)
+{
+	return !g_str_equal(plan->host->restart_policy->name, "on-unhealthy") || berth_plan_is_checked(plan->config) ||
+	       berth_error_set(error, BERTH_ERROR_INVALID,
+			       "invalid restart policy: 'on-unhealthy' needs a health check, and neither the image nor "
+			       "the request has one");
 }
 
 // Options of the engine join only where its own driver is used.
@@ -421,7 +430,7 @@ bool berth_plan_host(struct berth_plan *plan, GError **error)
 
 	return check_unsupported(host, error) && check_modes(host, error) && berth_plan_network(plan, error) &&
 	       decide_users(plan, error) && decide_host_name(plan, error) && berth_plan_restart(host, error) &&
-	       decide_log(plan, error) && decide_security(host, error) && check_devices(host, error) &&
-	       check_sysctls(host, error) && check_names(host, error) && check_console_size(host, error) &&
-	       check_annotations(host, error) && check_rest(plan, error);
+	       check_unhealthy(plan, error) && decide_log(plan, error) && decide_security(host, error) &&
+	       check_devices(host, error) && check_sysctls(host, error) && check_names(host, error) &&
+	       check_console_size(host, error) && check_annotations(host, error) && check_rest(plan, error);
 }

@@ -23,6 +23,9 @@ const struct berth_abilities *berth_plan_abilities(struct berth_plan *plan);
 
 void berth_plan_warn(struct berth_plan *plan, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+// plan-health.c. Merges the image's check (may be NULL) into the request's.
+bool berth_plan_healthcheck(struct berth_plan *plan, const struct oci_healthcheck *image, GError **error);
+
 bool berth_plan_config(struct berth_plan *plan, GError **error); // plan-config.c
 bool berth_plan_network(struct berth_plan *plan, GError **error); // plan-network.c; part of the next
 bool berth_plan_restart(struct api_host_config *host, GError **error); // part of it

@@ -34,5 +34,9 @@ struct berth_container_record *berth_plan_make(const struct berth_plan_input *in
 // create. *ret_warnings as above.
 bool berth_plan_limits(struct api_host_config *host_config, char ***ret_warnings, GError **error);
 
+// Whether the container's health is checked, and how: NULL if it is not. The caller frees it.
+bool berth_plan_is_checked(const struct api_container_config *config);
+struct berth_health_check *berth_plan_health(const struct api_container_config *config);
+
 // Fills a configuration up with what another one says where it says nothing itself, as an image's fills a container's.
 void berth_plan_fill_config(struct api_container_config *config, const struct oci_image_execution *from);

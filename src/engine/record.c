@@ -16,6 +16,7 @@ static const struct berth_field state_fields[] = {
 	BERTH_BOOL(STATE, manually_stopped, "manuallyStopped", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(STATE, held, "held", BERTH_OMIT_EMPTY),
 	BERTH_STRING(STATE, error, "error", BERTH_OMIT_EMPTY),
+	BERTH_OBJECT(STATE, health, "health", &berth_health_document, BERTH_OMIT_EMPTY),
 	BERTH_BOOL(STATE, remove_volumes, "removeVolumes", BERTH_OMIT_EMPTY),
 	{0},
 };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "spec/api.h"
+#include "spec/health.h"
 
 #define BERTH_RECORD_CONTAINER "container"
 #define BERTH_RECORD_VERSION 1
@@ -30,6 +31,7 @@ struct berth_container_state {
 	bool manually_stopped;
 	bool held; // frozen for a commit: whoever finds it so lets it go on
 	char *error; // why the last start failed
+	struct berth_health *health; // NULL: it is not checked. As the monitor told it; not each result is written
 	bool remove_volumes; // of one that is being removed: its anonymous volumes, too
 };
 extern const struct berth_document berth_container_state_document;

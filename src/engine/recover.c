@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/moment.h"
 #include "engine/exec.h"
+#include "engine/health.h"
 #include "engine/networks.h"
 
 #include <dirent.h>
@@ -139,6 +140,7 @@ static bool adopt(struct berth_engine *engine, struct berth_engine_container *co
 	BERTH_FAILPOINT("recover.network.adopted");
 	berth_engine__execs_adopt(engine, container, finding->monitor);
 	container->run++;
+	berth_engine__health_adopt(engine, container, finding->monitor);
 	return berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&finding->monitor), error);
 }
 

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Docker's restart policies: when a container that ended is started again, and after how long.
+// Docker's restart policies, and Berth's own on-unhealthy: when a container that ended is started again, and after how
+// long.
 #include "engine/internal.h"
 
 static bool is(const struct api_restart_policy *policy, const char *name)
 {
 	return policy && g_strcmp0(policy->name, name) == 0;
+}
+
+static bool is_left(const struct api_restart_policy *policy, const struct berth_container_state *state)
+{
+	return policy->maximum_retry_count == 0 || state->restart_count < policy->maximum_retry_count;
 }
 
 bool berth_engine__restart_wanted(const struct api_restart_policy *policy, const struct berth_container_state *state)
@@ -13,8 +19,13 @@ bool berth_engine__restart_wanted(const struct api_restart_policy *policy, const
 		return false;
 	if (is(policy, "always") || is(policy, "unless-stopped"))
 		return true;
-	return is(policy, "on-failure") && state->exit_code != 0 &&
-	       (policy->maximum_retry_count == 0 || state->restart_count < policy->maximum_retry_count);
+	return (is(policy, "on-failure") || is(policy, "on-unhealthy")) && state->exit_code != 0 &&
+	       is_left(policy, state);
+}
+
+bool berth_engine__restart_unhealthy(const struct api_restart_policy *policy, const struct berth_container_state *state)
+{
+	return is(policy, "on-unhealthy") && !state->manually_stopped && is_left(policy, state);
 }
 
 // One that waited for its next start goes on; else "always" overrules even a stop on request.

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "engine/health.h"
 #include "engine/join.h"
 #include "engine/networks.h"
 #include "engine/plan.h"
@@ -111,6 +112,7 @@ static struct berth_monitor *spawn(struct berth_engine *engine, const struct ber
 	settings->console_width = json_integer_value(json_array_get(size, 1));
 	settings->cache_root = g_strdup(engine->cache_path);
 	settings->state_root = g_strdup(engine->options.exec_root);
+	settings->health = berth_plan_health(record->config);
 	const struct berth_monitor_launch launch = {
 		.program = engine->options.monitor_program,
 		.program_fd = engine->monitor_program,
@@ -168,6 +170,7 @@ static bool record_start(struct berth_engine *engine, struct berth_engine_contai
 			 int64_t started_at, GError **error)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
+	berth_engine__health_begin(engine, container);
 	struct berth_container_change change = {.state = berth_engine__state_copy(container), .events = events};
 	struct berth_container_state *state = change.state;
 

@@ -40,6 +40,10 @@ char *berth_engine__status_text(const struct berth_container_state *state, int64
 	g_autofree char *since =
 		berth_engine__duration_text(now - (running || paused ? state->started_at : state->finished_at));
 
+	if (running && state->health) {
+		bool starting = strcmp(state->health->status, BERTH_HEALTH_STARTING) == 0;
+		return g_strdup_printf("Up %s (%s%s)", since, starting ? "health: " : "", state->health->status);
+	}
 	if (running || paused)
 		return g_strdup_printf("Up %s%s", since, paused ? " (Paused)" : "");
 	if (restarting)

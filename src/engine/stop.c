@@ -157,6 +157,24 @@ static bool stop_claimed(struct berth_engine *engine, struct berth_engine_contai
 	return berth_engine__wait_exit(engine, container, exits, KILL_PATIENCE) || still_there(container, error);
 }
 
+bool berth_engine__end_unhealthy(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
+{
+	uint64_t exits = berth_engine__exits(engine, container);
+	struct stop stop = {SIGTERM, STOP_TIMEOUT};
+
+	stop_of(container, NULL, BERTH_UNSET, &stop, NULL);
+	container->unhealthy = record_signal(engine, container, stop.signal, false, error) &&
+			       send_signal(engine, container, stop.signal, false, error);
+	bool sent = container->unhealthy;
+	pthread_mutex_unlock(&container->operation);
+	if (!sent)
+		return false;
+	if (berth_engine__wait_exit(engine, container, exits, stop.timeout < 0 ? -1 : stop.timeout * 1000))
+		return true;
+	return send_signal(engine, container, SIGKILL, false, error) &&
+	       (berth_engine__wait_exit(engine, container, exits, KILL_PATIENCE) || still_there(container, error));
+}
+
 bool berth_engine_container_stop(struct berth_engine *engine, const char *text, const char *signal, int64_t timeout,
 				 GError **error)
 {

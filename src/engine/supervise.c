@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/moment.h"
 #include "engine/exec.h"
+#include "engine/health.h"
 #include "network/network.h"
 
 #include <sys/epoll.h>
@@ -62,6 +63,7 @@ static bool watch_again(struct watch *watch)
 	if (!status || (g_strcmp0(status->status, "running") != 0 && g_strcmp0(status->status, "paused") != 0))
 		return false;
 	berth_engine__execs_adopt(watch->engine, watch->container, monitor);
+	berth_engine__health_adopt(watch->engine, watch->container, monitor);
 	return berth_supervisor_add(watch->engine->supervisor, watch->container, g_steal_pointer(&monitor), NULL);
 }
 
@@ -123,6 +125,10 @@ static void take_event(struct berth_supervisor *supervisor, struct watch *watch)
 		berth_engine__exec_told(watch->engine, watch->container, event.exec,
 					event.type == BERTH_MONITOR_EXEC_EXITED);
 		break;
+	case BERTH_MONITOR_PROBE:
+	case BERTH_MONITOR_HEALTH_RESULT:
+		berth_engine__health_told(watch->engine, watch->container, &event);
+		break;
 	case BERTH_MONITOR_EXITED:
 	case BERTH_MONITOR_GONE:
 		watch->end = event;
@@ -130,6 +136,7 @@ static void take_event(struct berth_supervisor *supervisor, struct watch *watch)
 		break;
 	}
 	berth_monitor_exec_free(event.exec);
+	berth_health_free(event.health);
 }
 
 // Somebody changed the host's rules: ours are put back if they were touched.

@@ -274,22 +274,37 @@ static GPtrArray *parse_execs(const json_t *json, GError **error)
 	return g_steal_pointer(&execs);
 }
 
-GPtrArray *berth_monitor_exec_list(struct berth_monitor *monitor, GError **error)
+// One request whose answer is a file with JSON.
+static json_t *ask_file(struct berth_monitor *monitor, enum berth_monitor_verb verb, GError **error)
 {
-	g_autoptr(berth_monitor_reply) reply = ask(monitor, BERTH_MONITOR_EXEC_LIST, NULL, NULL, 0, error);
+	const char *name = berth_monitor_verb_name(verb);
+	g_autoptr(berth_monitor_reply) reply = ask(monitor, verb, NULL, NULL, 0, error);
+	size_t length;
 
 	if (!reply)
 		return NULL;
 	berth_fd file = reply->sent > 0 ? reply->sent : -1;
 	if (file < 0) {
-		berth_error_set(error, BERTH_ERROR_INTERNAL, "monitor, exec-list: nothing came with the answer");
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "monitor, %s: nothing came with the answer", name);
 		return NULL;
 	}
-	size_t length;
 	lseek(file, 0, SEEK_SET);
-	g_autofree char *text = berth_read_fd(file, BERTH_LIMIT_EXEC_LIST, &length, "the list of execs", error);
-	BERTH_AUTO_JSON json_t *json = text ? berth_json_parse(text, length, "the list of execs", error) : NULL;
+	g_autofree char *text = berth_read_fd(file, BERTH_LIMIT_EXEC_LIST, &length, name, error);
+	return text ? berth_json_parse(text, length, name, error) : NULL;
+}
+
+GPtrArray *berth_monitor_exec_list(struct berth_monitor *monitor, GError **error)
+{
+	BERTH_AUTO_JSON json_t *json = ask_file(monitor, BERTH_MONITOR_EXEC_LIST, error);
+
 	return json ? parse_execs(json, error) : NULL;
+}
+
+struct berth_health *berth_monitor_health(struct berth_monitor *monitor, GError **error)
+{
+	BERTH_AUTO_JSON json_t *json = ask_file(monitor, BERTH_MONITOR_HEALTH, error);
+
+	return json ? berth_document_parse(&berth_health_document, json, error) : NULL;
 }
 
 struct berth_monitor_status *berth_monitor_stat(struct berth_monitor *monitor, GError **error)
@@ -345,6 +360,8 @@ bool berth_monitor_next_event(struct berth_monitor *monitor, struct berth_monito
 		{"detached", BERTH_MONITOR_DETACHED},
 		{"exec-exited", BERTH_MONITOR_EXEC_EXITED},
 		{"exec-detached", BERTH_MONITOR_EXEC_DETACHED},
+		{"probe", BERTH_MONITOR_PROBE},
+		{"health", BERTH_MONITOR_HEALTH_RESULT},
 		{"exited", BERTH_MONITOR_EXITED},
 	};
 
@@ -373,6 +390,7 @@ bool berth_monitor_next_event(struct berth_monitor *monitor, struct berth_monito
 			if (reply->exit)
 				ret->exit = *reply->exit; // it owns nothing
 			ret->exec = g_steal_pointer(&reply->exec);
+			ret->health = g_steal_pointer(&reply->health);
 			return true;
 		}
 		// An event of a newer monitor is passed over.

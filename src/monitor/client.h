@@ -6,7 +6,7 @@
 // was called gives events only.
 #pragma once
 
-#include "base/document.h"
+#include "spec/health.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,6 +48,7 @@ struct berth_monitor_settings {
 	int64_t console_width, console_height; // of a terminal at the start; 0: unknown
 	char *cache_root; // for compiled seccomp programs
 	char *state_root; // the OCI states' folder; the run folder's parent
+	struct berth_health_check *health; // NULL: it is not checked
 };
 extern const struct berth_document berth_monitor_settings_document;
 BERTH_DOCUMENT_AUTOPTR(berth_monitor_settings, berth_monitor_settings_document)
@@ -154,6 +155,9 @@ BERTH_DOCUMENT_AUTOPTR(berth_monitor_exec, berth_monitor_exec_document)
 struct berth_monitor_exec *berth_monitor_exec_stat(struct berth_monitor *monitor, const char *id, GError **error);
 GPtrArray *berth_monitor_exec_list(struct berth_monitor *monitor, GError **error); // with a free function
 
+// The container's health, with the last results. NOT_FOUND: it is not checked.
+struct berth_health *berth_monitor_health(struct berth_monitor *monitor, GError **error);
+
 // What 127.0.0.11 answers in the container.
 struct berth_monitor_resolver {
 	char **names; // paths of names files (spec/names.h), in the order in which they are asked; read anew as they
@@ -184,6 +188,7 @@ struct berth_monitor_status {
 	int64_t attached; // clients
 	int64_t log_lost; // lines that a log that must not be waited for has left out
 	char *version; // of the monitor's program
+	char *health; // its status; NULL: it is not checked
 };
 extern const struct berth_document berth_monitor_status_document;
 BERTH_DOCUMENT_AUTOPTR(berth_monitor_status, berth_monitor_status_document)
@@ -202,13 +207,16 @@ enum berth_monitor_event_type {
 	BERTH_MONITOR_DETACHED, // a client detached by its keys
 	BERTH_MONITOR_EXEC_EXITED, // `exec` is set
 	BERTH_MONITOR_EXEC_DETACHED,
+	BERTH_MONITOR_PROBE, // of a health check was executed: `exec`
+	BERTH_MONITOR_HEALTH_RESULT, // `health`, with the last result; `exec`, unless it could not be executed
 	BERTH_MONITOR_EXITED, // the container ended; `exit` is set; the last event
 	BERTH_MONITOR_GONE, // the connection closed without `exited`: the monitor died, read exit.json
 };
 struct berth_monitor_event {
 	enum berth_monitor_event_type type;
 	struct berth_monitor_exit exit;
-	struct berth_monitor_exec *exec; // the caller frees it
+	struct berth_monitor_exec *exec; // the caller frees these
+	struct berth_health *health;
 };
 // Takes the next event; waits for it if none is there. False only for a broken protocol.
 bool berth_monitor_next_event(struct berth_monitor *monitor, struct berth_monitor_event *ret, GError **error);

@@ -9,13 +9,12 @@
 #include "base/limits.h"
 #include "base/moment.h"
 #include "monitor/exec-process.h"
+#include "monitor/server.h"
 #include "monitor/streams.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
@@ -288,13 +287,7 @@ int berth_execs_list(struct berth_execs *execs, GError **error)
 		for (const GList *item = execs->past->head; item; item = item->next)
 			json_array_append_new(list, berth_document_print(&berth_monitor_exec_document, item->data, 0));
 	}
-	g_autofree char *text = berth_json_text(list);
-	berth_fd file = memfd_create("execs", MFD_CLOEXEC);
-	if (file < 0) {
-		berth_error_set_errno(error, errno, "exec-list: make a file");
-		return -1;
-	}
-	return berth_write_all(file, text, strlen(text), "exec-list", error) ? berth_fd_steal(&file) : -1;
+	return berth_server_file(list, "exec-list", error);
 }
 
 // The end of all

@@ -10,12 +10,8 @@
 #include "base/limits.h"
 #include "base/moment.h"
 #include "monitor/exec-process.h"
-#include "monitor/exec.h"
-#include "monitor/protocol.h"
+#include "monitor/monitor-internal.h"
 #include "monitor/resolver.h"
-#include "monitor/server.h"
-#include "monitor/streams.h"
-#include "runtime/container.h"
 #include "sys/self.h"
 
 #include <fcntl.h>
@@ -35,32 +31,8 @@
 #define WARNINGS "monitor.log" // in the run folder
 #define WARNINGS_LIMIT (64 << 10)
 
-struct monitor {
-	const char *id, *run_folder;
-	int network; // a network namespace for its container; -1: none, or it has it
-	int folder;
-	struct berth_monitor_settings *settings;
-	struct berth_runtime runtime;
-	struct berth_container *container;
-	struct berth_log_output *log;
-	struct berth_loop loop;
-	struct berth_streams *streams;
-	struct berth_server *server;
-	struct berth_resolver *resolver; // NULL: nobody asked for one
-	struct berth_execs *execs; // NULL: there was none
-	char *buffer; // of all streams
-	struct berth_source init; // its pidfd
-	struct berth_source linger;
-	pid_t pid;
-	int64_t started_at;
-	int failed_start; // the exit code if the program could not be executed; 0: it was
-	bool own_pids; // the container has a pid namespace of its own: all its processes end with init
-	bool over, given_up;
-	struct berth_monitor_exit exit;
-};
-
 // What goes wrong while nobody asks is written where the one who looks for it finds it, and stays small.
-static void warn(void *data, const char *message)
+void berth_monitor__warn(void *data, const char *message)
 {
 	struct monitor *monitor = data;
 	char moment[BERTH_MOMENT_SIZE];
@@ -96,6 +68,7 @@ static void init_ended(struct berth_source *source, uint32_t events)
 	// Without a pid namespace of its own what init left behind lives on, and may hold the output open.
 	if (!monitor->own_pids)
 		berth_container_signal(monitor->container, SIGKILL, true, NULL);
+	berth_prober_stop(monitor->prober);
 	berth_execs_end(monitor->execs);
 	berth_streams_drain(monitor->streams, DRAIN_GRACE);
 }
@@ -106,7 +79,7 @@ static void write_exit(struct monitor *monitor)
 	g_autofree char *text = berth_document_print_text(&berth_monitor_exit_document, &monitor->exit, 0);
 
 	if (!berth_write_file_at(monitor->folder, BERTH_MONITOR_EXIT, text, strlen(text), 0600, false, &error))
-		warn(monitor, error->message);
+		berth_monitor__warn(monitor, error->message);
 }
 
 // Removes cgroup and state, and lets the next monitor into the folder.
@@ -115,7 +88,7 @@ static void remove_container(struct monitor *monitor)
 	g_autoptr(GError) error = NULL;
 
 	if (!berth_container_delete(monitor->container, true, &error))
-		warn(monitor, error->message);
+		berth_monitor__warn(monitor, error->message);
 	berth_server_close(monitor->server);
 	unlinkat(monitor->folder, BERTH_MONITOR_SOCKET, 0);
 	flock(monitor->folder, LOCK_UN);
@@ -204,6 +177,7 @@ static bool start(struct monitor *monitor, const struct berth_monitor_request *r
 	}
 	monitor->started_at = berth_moment_now();
 	reply->pid = monitor->pid;
+	berth_monitor__probe(monitor);
 	malloc_trim(0);
 	return true;
 }
@@ -244,7 +218,10 @@ static bool freeze(struct monitor *monitor, const struct berth_monitor_request *
 	(void) request;
 	(void) fds;
 	(void) reply;
-	return berth_container_freeze(monitor->container, error);
+	if (!berth_container_freeze(monitor->container, error))
+		return false;
+	berth_prober_pause(monitor->prober, true);
+	return true;
 }
 
 static bool thaw(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
@@ -253,7 +230,10 @@ static bool thaw(struct monitor *monitor, const struct berth_monitor_request *re
 	(void) request;
 	(void) fds;
 	(void) reply;
-	return berth_container_thaw(monitor->container, error);
+	if (!berth_container_thaw(monitor->container, error))
+		return false;
+	berth_prober_pause(monitor->prober, false);
+	return true;
 }
 
 static bool stat_container(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
@@ -271,6 +251,8 @@ static bool stat_container(struct monitor *monitor, const struct berth_monitor_r
 	reply->status->attached = berth_streams_attached(monitor->streams);
 	reply->status->log_lost = monitor->log ? (int64_t) berth_log_output_lost(monitor->log) : 0;
 	reply->status->version = g_strdup(BERTH_VERSION);
+	if (monitor->prober)
+		reply->status->health = g_strdup(berth_prober_health(monitor->prober)->status);
 	return true;
 }
 
@@ -307,87 +289,11 @@ static bool update(struct monitor *monitor, const struct berth_monitor_request *
 	return berth_container_update(monitor->container, request->resources, error);
 }
 
-static void tell_exec(struct monitor *monitor, const char *event, const struct berth_monitor_exec *exec)
-{
-	struct berth_monitor_exec short_one = *exec;
-
-	short_one.about = NULL;
-	berth_server_tell(monitor->server, &(struct berth_monitor_reply){.event = (char *) event, .exec = &short_one},
-			  false);
-}
-
-static void exec_ended(void *data, const struct berth_monitor_exec *exec)
-{
-	tell_exec(data, "exec-exited", exec);
-}
-
-static void exec_detached(void *data, const struct berth_monitor_exec *exec)
-{
-	tell_exec(data, "exec-detached", exec);
-}
-
-static bool exec(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
-		 struct berth_monitor_reply *reply, GError **error)
-{
-	const struct berth_execs_setup setup = {
-		.loop = &monitor->loop,
-		.container = monitor->container,
-		.buffer = monitor->buffer,
-		.ended = exec_ended,
-		.detached = exec_detached,
-		.data = monitor,
-	};
-	pid_t pid = 0;
-
-	if (!monitor->started_at)
-		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is not running", monitor->id);
-	if (!monitor->execs)
-		monitor->execs = berth_execs_new(&setup);
-	bool started = berth_execs_start(monitor->execs, request, fds, &pid, error);
-	reply->pid = pid;
-	return started;
-}
-
-static bool exec_resize(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
-			struct berth_monitor_reply *reply, GError **error)
-{
-	(void) fds;
-	(void) reply;
-	return berth_execs_resize(monitor->execs, request, error);
-}
-
-static bool exec_stat(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
-		      struct berth_monitor_reply *reply, GError **error)
-{
-	const struct berth_monitor_exec *exec = berth_execs_stat(monitor->execs, request->exec, error);
-	(void) fds;
-
-	if (!exec)
-		return false;
-	reply->exec = berth_document_new(&berth_monitor_exec_document);
-	*reply->exec = *exec;
-	reply->exec->id = g_strdup(exec->id);
-	reply->exec->about = NULL;
-	return true;
-}
-
-static bool exec_list(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
-		      struct berth_monitor_reply *reply, GError **error)
-{
-	int file = berth_execs_list(monitor->execs, error);
-	(void) request;
-	(void) fds;
-
-	reply->sent = MAX(file, 0);
-	return file >= 0;
-}
-
 static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_monitor_request *request, int *fds,
 		   struct berth_monitor_reply *reply, GError **error)
 {
 	static const struct {
-		bool (*handle)(struct monitor *, const struct berth_monitor_request *, int *,
-			       struct berth_monitor_reply *, GError **);
+		berth_monitor_handler *handle;
 		bool any_time; // also when the container is over
 	} handlers[BERTH_MONITOR_VERBS] = {
 		[BERTH_MONITOR_START] = {start},
@@ -401,10 +307,11 @@ static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_
 		[BERTH_MONITOR_PIDS] = {list_pids},
 		[BERTH_MONITOR_RESOLVE] = {resolve},
 		[BERTH_MONITOR_UPDATE] = {update},
-		[BERTH_MONITOR_EXEC] = {exec},
-		[BERTH_MONITOR_EXEC_RESIZE] = {exec_resize},
-		[BERTH_MONITOR_EXEC_STAT] = {exec_stat, true},
-		[BERTH_MONITOR_EXEC_LIST] = {exec_list, true},
+		[BERTH_MONITOR_EXEC] = {berth_monitor__exec},
+		[BERTH_MONITOR_EXEC_RESIZE] = {berth_monitor__exec_resize},
+		[BERTH_MONITOR_EXEC_STAT] = {berth_monitor__exec_stat, true},
+		[BERTH_MONITOR_EXEC_LIST] = {berth_monitor__exec_list, true},
+		[BERTH_MONITOR_HEALTH] = {berth_monitor__health, true},
 	};
 	struct monitor *monitor = data;
 
@@ -511,11 +418,11 @@ static bool create(struct monitor *monitor, GError **error)
 	monitor->runtime = (struct berth_runtime){
 		.state_root = settings->state_root,
 		.cache_root = settings->cache_root && *settings->cache_root ? settings->cache_root : NULL,
-		.warn = warn,
+		.warn = berth_monitor__warn,
 		.data = monitor,
 	};
 	if ((settings->log_path && *settings->log_path) || settings->log_target) {
-		const struct berth_log_output_setup setup = {log_has_room, warn, log_ended, monitor};
+		const struct berth_log_output_setup setup = {log_has_room, berth_monitor__warn, log_ended, monitor};
 		monitor->log = berth_log_output_new(&monitor->loop, settings, &setup, error);
 		if (!monitor->log) {
 			g_prefix_error(error, "failed to initialize logging driver: ");
@@ -539,6 +446,7 @@ static void monitor_clear(struct monitor *monitor)
 {
 	berth_server_free(monitor->server);
 	berth_resolver_free(monitor->resolver);
+	berth_prober_free(monitor->prober);
 	berth_execs_free(monitor->execs);
 	berth_streams_free(monitor->streams);
 	berth_log_output_free(monitor->log);

@@ -56,6 +56,7 @@ static const struct berth_field settings_fields[] = {
 	BERTH_INT64(struct berth_monitor_settings, console_height, "consoleHeight", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_monitor_settings, cache_root, "cacheRoot", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_monitor_settings, state_root, "stateRoot", BERTH_REQUIRED),
+	BERTH_OBJECT(struct berth_monitor_settings, health, "health", &berth_health_check_document, BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_monitor_settings_document = {"monitor settings",
@@ -77,6 +78,7 @@ static const struct berth_field status_fields[] = {
 	BERTH_INT64(struct berth_monitor_status, attached, "attached", 0),
 	BERTH_INT64(struct berth_monitor_status, log_lost, "logLost", 0),
 	BERTH_STRING(struct berth_monitor_status, version, "version", 0),
+	BERTH_STRING(struct berth_monitor_status, health, "health", BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_monitor_status_document = {"status", sizeof(struct berth_monitor_status),
@@ -105,6 +107,7 @@ static const struct berth_field reply_fields[] = {
 	BERTH_JSON(struct berth_monitor_reply, pids, "pids", BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(struct berth_monitor_reply, exit, "exit", &berth_monitor_exit_document, BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(struct berth_monitor_reply, exec, "exec", &berth_monitor_exec_document, BERTH_OMIT_EMPTY),
+	BERTH_OBJECT(struct berth_monitor_reply, health, "health", &berth_health_document, BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_monitor_reply_document = {"monitor's packet", sizeof(struct berth_monitor_reply),
@@ -273,6 +276,7 @@ static const struct verb {
 	[BERTH_MONITOR_EXEC_RESIZE] = {"exec-resize", DOCUMENT("exec-resize", exec_resize_fields), check_exec_size},
 	[BERTH_MONITOR_EXEC_STAT] = {"exec-stat", DOCUMENT("exec-stat", exec_stat_fields), check_exec},
 	[BERTH_MONITOR_EXEC_LIST] = {"exec-list", DOCUMENT("exec-list", bare_fields)},
+	[BERTH_MONITOR_HEALTH] = {"health", DOCUMENT("health", bare_fields)},
 	[BERTH_MONITOR_WATCH] = {"watch", DOCUMENT("watch", bare_fields)},
 };
 

@@ -32,6 +32,7 @@
 // exec-resize  exec, width, height                  -            -
 // exec-stat exec                                    -            exec: an object
 // exec-list -                                       -            -; a descriptor: an array of such objects
+// health    -                                       -            -; a descriptor: the health as spec/health.h has it
 // watch     -                                       -            -; from here on the connection gives events only
 //
 // The connection that the one who spawned the monitor holds carries, after the hello, the answer to a request `create`
@@ -41,6 +42,9 @@
 // is the pid that the client took the container's init for (whose root it looked into, say): another one is a conflict.
 // The process document has what is not as the container's own process has it: args, env, cwd, user, terminal. Those
 // that have ended are told of for a while.
+//
+// A health check (settings) tells `probe` when its program was executed (exec), and `health` when that has ended (exec,
+// health: with the last result alone). Who does not read misses some of these, but none with a new status.
 //
 // Events: `exec-exited` and `exec-detached` (exec: an object), `oom` (before `exited`, when a process of the container
 // was killed for want of memory), `detached`, `exited` (the last one; exit.json is written before).
@@ -86,6 +90,7 @@ enum berth_monitor_verb {
 	BERTH_MONITOR_EXEC_RESIZE,
 	BERTH_MONITOR_EXEC_STAT,
 	BERTH_MONITOR_EXEC_LIST,
+	BERTH_MONITOR_HEALTH,
 	BERTH_MONITOR_WATCH,
 	BERTH_MONITOR_VERBS,
 };
@@ -121,6 +126,7 @@ struct berth_monitor_reply {
 	json_t *pids;
 	struct berth_monitor_exit *exit;
 	struct berth_monitor_exec *exec;
+	struct berth_health *health;
 	int sent; // a descriptor that goes with it; 0: none. Whoever made it closes it
 };
 extern const struct berth_document berth_monitor_reply_document;

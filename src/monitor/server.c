@@ -3,9 +3,11 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/packet.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #define WAITING_MOST 4096 // events; a watcher that lets more wait is cut off
@@ -202,6 +204,18 @@ void berth_server_tell(struct berth_server *server, const struct berth_monitor_r
 		if (connection->watching)
 			send_event(connection, text, passing);
 	}
+}
+
+int berth_server_file(const json_t *json, const char *what, GError **error)
+{
+	g_autofree char *text = berth_json_text(json);
+	berth_fd file = memfd_create(what, MFD_CLOEXEC);
+
+	if (file < 0) {
+		berth_error_set_errno(error, errno, "%s: make a file", what);
+		return -1;
+	}
+	return berth_write_all(file, text, strlen(text), what, error) ? berth_fd_steal(&file) : -1;
 }
 
 void berth_server_close(struct berth_server *server)

@@ -29,6 +29,9 @@ void berth_server_adopt(struct berth_server *server, int socket, const struct be
 // it finds exit.json. With `passing` the event is rather left out, once a number of them waits.
 void berth_server_tell(struct berth_server *server, const struct berth_monitor_reply *event, bool passing);
 
+// A new file with the JSON's text, for an answer that may be longer than a packet. -1 on failure.
+int berth_server_file(const json_t *json, const char *what, GError **error);
+
 // Stops listening; connections stay.
 void berth_server_close(struct berth_server *server);
 

@@ -93,6 +93,7 @@ struct berth_exec {
 		*cgroups; // NULL: the container's group. Else "path" beneath it, or on v1 "controller[,…]:path" each
 	bool ignore_paused; // a paused container is no error: the process waits until it is thawed
 	bool die_with_parent;
+	const char *apart; // born in this leaf beneath the container's group, where there is v2; NULL: in the group
 	unsigned seconds; // after which a program that is still not executed is given up; 0: never
 };
 
@@ -101,6 +102,9 @@ struct berth_exec {
 // caller's child: *ret_pidfd is its, and reaping it too.
 bool berth_container_exec(struct berth_container *container, const struct berth_exec *exec, pid_t *ret_pid,
 			  int *ret_pidfd, GError **error);
+
+// Kills all that was born in that leaf, and their descendants. False: there is no such leaf.
+bool berth_container_kill_apart(struct berth_container *container, const char *apart);
 
 // The process of the document that the container was created with, as remembered in its state folder: the base of an
 // exec. The caller frees it.

@@ -33,6 +33,7 @@ struct exec {
 	struct berth_setup *setup;
 	int sync; // our end of the channel
 	unsigned seconds;
+	int leaf; // in which it is born; -1: in its group
 	pid_t pid;
 	int pidfd;
 };
@@ -42,6 +43,7 @@ static void exec_clear(struct exec *exec)
 	berth_setup_free(exec->setup);
 	berth_cgroup_free(exec->cgroup);
 	berth_fd_clear(&exec->sync);
+	berth_fd_clear(&exec->leaf);
 	berth_fd_clear(&exec->pidfd);
 }
 
@@ -113,7 +115,7 @@ static bool open_own_group(struct exec *exec, char *const *paths, GError **error
 	return true;
 }
 
-static bool prepare_groups(struct exec *exec, char *const *paths, GError **error)
+static bool prepare_groups(struct exec *exec, char *const *paths, const char *apart, GError **error)
 {
 	if (paths && *paths && !open_own_group(exec, paths, error))
 		return false;
@@ -121,6 +123,8 @@ static bool prepare_groups(struct exec *exec, char *const *paths, GError **error
 
 	if (!cgroup)
 		return true;
+	if (apart)
+		exec->leaf = berth_cgroup_leaf(cgroup, apart);
 	exec->setup->cgroup_entrance = berth_cgroup_open_entrance(cgroup, error);
 	return exec->setup->cgroup_entrance != NULL;
 }
@@ -142,7 +146,7 @@ static bool prepare(struct exec *exec, const struct berth_exec *wanted, GError *
 	setup->target_pid = (pid_t) container->record->pid;
 	if (getauxval(AT_EUID) != 0 && !berth_namespaces_ask(setup, container->folder, error))
 		return g_prefix_error(error, "container %s: ", setup->id), false;
-	return prepare_groups(exec, wanted->cgroups, error) && berth_kernel_prepare(setup, error) &&
+	return prepare_groups(exec, wanted->cgroups, wanted->apart, error) && berth_kernel_prepare(setup, error) &&
 	       berth_identity_prepare(setup, error);
 }
 
@@ -189,7 +193,7 @@ static pid_t clone_helper(struct exec *exec, int birth, int *ret_pidfd, GError *
 static bool spawn(struct exec *exec, int *ret_helper, GError **error)
 {
 	struct berth_cgroup *cgroup = exec->cgroup ? exec->cgroup : exec->container->cgroup;
-	int birth = cgroup ? berth_cgroup_birth_fd(cgroup) : -1;
+	int birth = exec->leaf >= 0 ? exec->leaf : cgroup ? berth_cgroup_birth_fd(cgroup) : -1;
 	g_autoptr(GError) problem = NULL;
 	int pair[2];
 
@@ -313,7 +317,8 @@ static bool run(struct exec *exec, const struct berth_exec *wanted, int lock, GE
 bool berth_container_exec(struct berth_container *container, const struct berth_exec *wanted, pid_t *ret_pid,
 			  int *ret_pidfd, GError **error)
 {
-	__attribute__((cleanup(exec_clear))) struct exec exec = {.container = container, .sync = -1, .pidfd = -1};
+	__attribute__((cleanup(exec_clear))) struct exec exec = {
+		.container = container, .sync = -1, .leaf = -1, .pidfd = -1};
 	g_autoptr(GError) problem = NULL;
 
 	wanted->stdio->console = -1;
@@ -338,6 +343,14 @@ bool berth_container_exec(struct berth_container *container, const struct berth_
 	*ret_pid = exec.pid;
 	*ret_pidfd = berth_fd_steal(&exec.pidfd);
 	return true;
+}
+
+bool berth_container_kill_apart(struct berth_container *container, const char *apart)
+{
+	struct berth_cgroup *cgroup = berth_container_find_cgroup(container, NULL);
+	berth_fd leaf = cgroup ? berth_cgroup_leaf(cgroup, apart) : -1;
+
+	return leaf >= 0 && berth_cgroup_leaf_kill(leaf);
 }
 
 const struct berth_exec_record *berth_container_exec_record(struct berth_container *container, GError **error)

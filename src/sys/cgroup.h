@@ -79,6 +79,12 @@ bool berth_cgroup_has(const struct berth_cgroup *cgroup, const char *controller)
 // The v2 folder where v2 is in charge, borrowed; -1 on v1 and hybrid.
 int berth_cgroup_fd(const struct berth_cgroup *cgroup);
 
+// Opens the leaf `name` beneath the group, which is made if it is not there: for processes to be born in, in place of
+// berth_cgroup_birth_fd(). -1: it cannot be, as on v1 alone. The group's removal removes it.
+int berth_cgroup_leaf(const struct berth_cgroup *cgroup, const char *name);
+// Kills whatever is in it, however it came to be there.
+bool berth_cgroup_leaf_kill(int leaf);
+
 // Moves a process into every hierarchy: all the writes back to back, since the first pays a grace period of some 8 ms
 // and the others nearly nothing.
 bool berth_cgroup_join(const struct berth_cgroup *cgroup, pid_t pid, GError **error);

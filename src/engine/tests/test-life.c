@@ -219,6 +219,15 @@ static void test_restart_policies(void)
 		state.started_before = false;
 		g_assert_false(berth_engine__restart_at_boot(&policy, &state));
 	}
+	const struct api_restart_policy ill = {(char *) "on-unhealthy", 2};
+	g_assert_true(berth_engine__restart_unhealthy(&ill, &(struct berth_container_state){.restart_count = 1}));
+	g_assert_false(berth_engine__restart_unhealthy(&ill, &(struct berth_container_state){.restart_count = 2}));
+	g_assert_false(
+		berth_engine__restart_unhealthy(&ill, &(struct berth_container_state){.manually_stopped = true}));
+	g_assert_true(berth_engine__restart_wanted(&ill, &(struct berth_container_state){.exit_code = 1}));
+	g_assert_false(berth_engine__restart_wanted(&ill, &(struct berth_container_state){.exit_code = 0}));
+	g_assert_false(berth_engine__restart_unhealthy(&(struct api_restart_policy){(char *) "always", 0},
+						       &(struct berth_container_state){0}));
 	g_assert_false(berth_engine__restart_wanted(NULL, &(struct berth_container_state){.exit_code = 1}));
 }
 

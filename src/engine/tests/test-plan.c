@@ -210,7 +210,16 @@ static const struct {
 	{CONFIG("'ExposedPorts': {'90-80/tcp': {}}"), "invalid port specification", false},
 	{CONFIG("'ExposedPorts': {'80/icmp': {}}"), "invalid port specification", false},
 	{CONFIG("'MacAddress': '01:42:ac:11:00:02'"), "invalid MAC address: 01:42:ac:11:00:02", false},
-	{CONFIG("'Healthcheck': {'Test': ['CMD', 'true']}"), "health checks are not in this version", true},
+	{CONFIG("'Healthcheck': {'Test': ['true']}"), "unknown health check 'true'", false},
+	{CONFIG("'Healthcheck': {'Test': ['CMD']}"), "CMD is followed by a command", false},
+	{CONFIG("'Healthcheck': {'Test': ['CMD-SHELL', 'a', 'b']}"), "CMD-SHELL is followed by one command line",
+	 false},
+	{CONFIG("'Healthcheck': {'Interval': 999999}"), "Interval in Healthcheck cannot be less than 1ms", false},
+	{CONFIG("'Healthcheck': {'Timeout': 1}"), "Timeout in Healthcheck cannot be less than 1ms", false},
+	{CONFIG("'Healthcheck': {'StartPeriod': -5}"), "StartPeriod in Healthcheck cannot be less than 1ms", false},
+	{CONFIG("'Healthcheck': {'StartInterval': 1}"), "StartInterval in Healthcheck cannot be less than 1ms", false},
+	{CONFIG("'Healthcheck': {'Retries': -1}"), "Retries in Healthcheck cannot be negative", false},
+	{HOST("'RestartPolicy': {'Name': 'on-unhealthy'}"), "'on-unhealthy' needs a health check", false},
 	// Network
 	{NET("none", "'none': {'Aliases': ['a']}"), "network-scoped alias is supported only for containers in user",
 	 false},
@@ -485,9 +494,49 @@ static const struct {
 	{HOST("'ExtraHosts': ['name:host-gateway']"), NULL, NULL},
 	{HOST("'Init': true, 'PidMode': 'host'"), NULL, "The init process is not used"},
 	{HOST("'OomKillDisable': true"), NULL, "OOM killer is disabled for the container, but no memory limit is set"},
-	{PLAIN, "{'Healthcheck': {'Test': ['CMD', 'x']}}", "health check is not run"},
+	{PLAIN, "{'Healthcheck': {'Test': ['CMD', 'x']}}", NULL},
+	{CONFIG("'Healthcheck': {'Retries': 2}"), "{'Healthcheck': {'Test': ['CMD', 'x']}}", NULL},
+	{CONFIG("'Healthcheck': {'Retries': 2}"), NULL, "The health options have no effect"},
 	{CONFIG("'Healthcheck': {'Test': ['NONE']}"), "{'Healthcheck': {'Test': ['CMD', 'x']}}", NULL},
 };
+
+// What a monitor is told: the request's check with what it does not say from the image's, then the defaults.
+static void test_health(void)
+{
+	static const struct {
+		const char *config, *image, *args;
+		int64_t interval, timeout, start_interval, retries;
+	} cases[] = {
+		{"'Healthcheck': {'Test': ['CMD', 'a', 'b']}", NULL, "a b", 30, 30, 5, 3},
+		{"'Healthcheck': {'Test': ['CMD-SHELL', 'a b']}", NULL, "/bin/sh -c a b", 30, 30, 5, 3},
+		{"'Shell': ['/x', '-y'], 'Healthcheck': {'Test': ['CMD-SHELL', 'a']}", NULL, "/x -y a", 30, 30, 5, 3},
+		{"'Healthcheck': {'Interval': 7000000000, 'Retries': 9}",
+		 "{'Shell': ['/s'], 'Healthcheck': {'Test': ['CMD-SHELL', 'i'], 'Timeout': 2000000000, 'Retries': 4}}",
+		 "/s i", 7, 2, 5, 9},
+		{"'Healthcheck': {'Test': ['NONE']}", "{'Healthcheck': {'Test': ['CMD', 'i']}}", NULL, 0, 0, 0, 0},
+		{"'Healthcheck': {'Test': []}", NULL, NULL, 0, 0, 0, 0},
+	};
+	struct berth_abilities abilities = test_abilities();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		g_auto(GStrv) warnings = NULL;
+		g_autofree char *request = g_strdup_printf("{'Cmd': ['x'], %s}", cases[i].config);
+		g_autoptr(berth_container_record) record =
+			test_plan(request, cases[i].image, &abilities, &warnings, &error);
+		g_assert_no_error(error);
+		g_autoptr(berth_health_check) check = berth_plan_health(record->config);
+		g_assert_cmpint(check != NULL, ==, cases[i].args != NULL);
+		if (!check)
+			continue;
+		g_autofree char *args = g_strjoinv(" ", check->args);
+		g_assert_cmpstr(args, ==, cases[i].args);
+		g_assert_cmpint(check->interval, ==, cases[i].interval * 1000000000);
+		g_assert_cmpint(check->timeout, ==, cases[i].timeout * 1000000000);
+		g_assert_cmpint(check->start_interval, ==, cases[i].start_interval * 1000000000);
+		g_assert_cmpint(check->retries, ==, cases[i].retries);
+	}
+}
 
 static void test_warnings(void)
 {
@@ -660,6 +709,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/plan/refusals", test_refusals);
 	g_test_add_func("/plan/hostile-image", test_hostile_image);
 	g_test_add_func("/plan/warnings", test_warnings);
+	g_test_add_func("/plan/health", test_health);
 	g_test_add_func("/plan/no-abilities", test_no_abilities);
 	g_test_add_func("/plan/volume-names", test_volume_names);
 	g_test_add_func("/plan/log", test_log);
