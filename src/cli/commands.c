@@ -101,9 +101,16 @@ static const struct berth_command_entry system_commands[] = {
 	{0},
 };
 
+static const struct berth_command_entry generate_commands[] = {
+	{"systemd", &berth_command_generate_systemd, false},
+	{0},
+};
+
 static const struct berth_command builder_group = {.summary = "Manage builds", .commands = builder_commands};
 static const struct berth_command context_group = {.summary = "Manage contexts", .commands = context_commands};
 static const struct berth_command container_group = {.summary = "Manage containers", .commands = container_commands};
+static const struct berth_command generate_group = {.summary = "Print what others need to run containers",
+						    .commands = generate_commands};
 static const struct berth_command image_group = {.summary = "Manage images", .commands = image_commands};
 static const struct berth_command manifest_group = {.summary = "Manage image manifests and manifest lists",
 						    .commands = manifest_commands};
@@ -126,6 +133,7 @@ const struct berth_command_entry berth_commands[] = {
 	{"doctor", &berth_command_doctor, false},
 	{"events", &berth_command_events, false},
 	{"exec", &berth_command_exec, false},
+	{"generate", &generate_group, false},
 	{"help", &berth_command_help_text, false},
 	{"history", &berth_command_history, false},
 	{"images", &berth_command_images, false},
