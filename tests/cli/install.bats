@@ -24,7 +24,7 @@ teardown() {
 	DESTDIR=$WORK/root PREFIX=/usr "$BATS_TEST_DIRNAME/../../scripts/install" "$BERTH_BUILD" >/dev/null
 	usr=$WORK/root/usr
 	for program in bin/berth bin/berth-runtime sbin/berthd libexec/berth/berth-monitor libexec/berth/berth-init \
-		libexec/berth/berth-systemd libexec/berth/berth-tls; do
+		libexec/berth/berth-systemd libexec/berth/berth-top libexec/berth/berth-tls; do
 		[ -x "$usr/$program" ]
 	done
 	grep -qx 'ExecStart=/usr/sbin/berthd -H fd://' "$WORK/root/etc/systemd/system/berth.service"

@@ -1,13 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
+// `top CONTAINER`: its processes; `top` alone: the program berth-top, a live view of all containers.
+#include "base/error.h"
+#include "base/fd.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
 #include "cli/listing.h"
+#include "cli/style.h"
 #include "spec/api.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
+
+// berth-top lies beside berth in a build folder, in libexec when installed.
+static char *find_program(const char *self)
+{
+	g_autofree char *folder = g_path_get_dirname(self);
+	char *beside = g_build_filename(folder, "berth-top", NULL);
+
+	if (access(beside, X_OK) == 0)
+		return beside;
+	g_free(beside);
+	return g_build_filename(folder, "..", "libexec", "berth", "berth-top", NULL);
+}
+
+static int watch(struct berth_cli *cli, GError **error)
+{
+	char self[PATH_MAX] = "";
+	const char *host = berth_client_host(cli->client);
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		berth_error_set(
+			error, BERTH_ERROR_INVALID,
+			"without a container it needs a terminal; `berth stats --no-stream` prints the same once");
+		return 1;
+	}
+	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) {
+		berth_error_set_errno(error, errno, "looking for this program's file");
+		return 1;
+	}
+	g_autofree char *program = find_program(self);
+	const char *words[] = {
+		"berth-top", "--host", host, "--program", self, berth_style_colour(cli) ? "--colours" : NULL, NULL};
+	execv(program, (char **) (uintptr_t) words);
+	berth_error_set_errno(error, errno, "starting %s", program);
+	return 1;
+}
 
 static int top_main(struct berth_cli *cli, G_GNUC_UNUSED const void *options, char **arguments, GError **error)
 {
+	if (!arguments[0])
+		return watch(cli, error);
 	g_autoptr(GString) path = berth_path_new("/containers/%s/top", arguments[0], false);
 	g_autofree char *ps = g_strjoinv(" ", arguments + 1);
 
@@ -35,10 +79,13 @@ static int top_main(struct berth_cli *cli, G_GNUC_UNUSED const void *options, ch
 }
 
 const struct berth_command berth_command_top = {
-	.arguments = "CONTAINER [ps OPTIONS]",
-	.summary = "Display the running processes of a container",
+	.arguments = "[CONTAINER [ps OPTIONS]]",
+	.summary = "Display the running processes of a container, or watch all containers",
+	.description =
+		"Without a container it is a live view of all of them on the whole terminal: what each uses of "
+		"processors, memory, network and block devices, its log, and keys that stop it, restart it, open a "
+		"shell in it or remove it; h shows them.",
 	.leading = true,
-	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "running",
 	.main = top_main,
