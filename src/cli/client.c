@@ -47,7 +47,7 @@ struct berth_answer {
 	unsigned version; // in which it was sent
 	bool waited, over, keep;
 	int status;
-	char *type;
+	char *type, *path_stat;
 	enum framing framing;
 	uint64_t left; // of the body or of the chunk
 	GString *line; // of the JSON line at hand
@@ -255,6 +255,61 @@ static bool send_all(struct connection *connection, const void *data, size_t len
 	return true;
 }
 
+struct producing {
+	struct connection *connection;
+	char *chunk; // room for its head, and what waits to be sent
+	size_t filled;
+	bool refused; // the engine does not take any more: its answer tells why
+};
+
+static bool send_chunk(struct producing *this)
+{
+	char head[16];
+	int length = g_snprintf(head, sizeof head, "%zx\r\n", this->filled);
+
+	if (this->filled == 0)
+		return true;
+	memcpy(this->chunk + 16 - length, head, (size_t) length);
+	memcpy(this->chunk + 16 + this->filled, "\r\n", 2);
+	this->refused = !send_all(this->connection, this->chunk + 16 - length, (size_t) length + this->filled + 2);
+	this->filled = 0;
+	return !this->refused;
+}
+
+static bool produce_piece(void *to, const void *bytes, size_t length)
+{
+	struct producing *this = to;
+
+	for (const char *next = bytes; length > 0;) {
+		size_t part = MIN(length, UPLOAD_CHUNK - 2 - this->filled);
+		memcpy(this->chunk + 16 + this->filled, next, part);
+		this->filled += part;
+		next += part;
+		length -= part;
+		if (this->filled == UPLOAD_CHUNK - 2 && !send_chunk(this))
+			return false;
+	}
+	return true;
+}
+
+static bool send_produced(struct connection *connection, const struct berth_call *call, GError **error)
+{
+	g_autofree char *chunk = g_malloc(UPLOAD_CHUNK + 16);
+	struct producing this = {connection, chunk, 0, false};
+	GError *problem = NULL;
+
+	bool done = call->produce(call->produce_data, produce_piece, &this, &problem) && send_chunk(&this);
+	if (this.refused) {
+		g_clear_error(&problem);
+		return true;
+	}
+	if (problem) {
+		g_propagate_error(error, problem);
+		return false;
+	}
+	return done && (send_all(connection, "0\r\n\r\n", 5) || errno == EPIPE || errno == ECONNRESET);
+}
+
 // Sends what the descriptor gives as chunks. An engine that refuses answers before the end: then its answer tells why.
 static bool send_upload(struct connection *connection, int fd, GError **error)
 {
@@ -326,6 +381,8 @@ static bool send_call(struct berth_answer *answer, GError **error)
 		return lost_ssh(answer, error);
 	if (!sent)
 		return unreachable(answer->client, g_strerror(failure), error);
+	if (call->upload && call->produce)
+		return send_produced(answer->connection, call, error);
 	return !call->upload || send_upload(answer->connection, call->upload_fd, error);
 }
 
@@ -374,6 +431,7 @@ void berth_answer_free(struct berth_answer *answer)
 	forget((char *) answer->call.body);
 	forget((char *) answer->call.registry_auth);
 	g_free(answer->type);
+	g_free(answer->path_stat);
 	if (answer->line)
 		g_string_free(answer->line, TRUE);
 	g_free(answer);
@@ -450,6 +508,9 @@ static void read_header(struct berth_answer *answer, const char *name, const cha
 	if (g_ascii_strcasecmp(name, "Content-Type") == 0) {
 		g_free(answer->type);
 		answer->type = g_strdup(value);
+	} else if (g_ascii_strcasecmp(name, "X-Docker-Container-Path-Stat") == 0) {
+		g_free(answer->path_stat);
+		answer->path_stat = g_strdup(value);
 	} else if (g_ascii_strcasecmp(name, "Content-Length") == 0) {
 		answer->framing = FRAMING_LENGTH;
 		answer->left = g_ascii_strtoull(value, NULL, 10);
@@ -590,6 +651,11 @@ struct berth_answer *berth_client_call(struct berth_client *client, const struct
 int berth_answer_status(const struct berth_answer *answer)
 {
 	return answer->status;
+}
+
+const char *berth_answer_path_stat(const struct berth_answer *answer)
+{
+	return answer->path_stat;
 }
 
 const char *berth_answer_type(const struct berth_answer *answer)

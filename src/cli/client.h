@@ -39,8 +39,13 @@ struct berth_call {
 	const char *method;
 	const char *path; // beneath the version, with its query: "/containers/json?all=1"
 	const char *body; // JSON, NULL: none
-	bool upload; // the body is what `upload_fd` gives until its end
+	bool upload; // the body is what `upload_fd` gives until its end, or what `produce` writes
 	int upload_fd;
+	// Writes the body with write(to, ...), which returns false when the engine has answered already. NULL:
+	// upload_fd.
+	bool (*produce)(void *data, bool (*write)(void *to, const void *bytes, size_t length), void *to,
+			GError **error);
+	void *produce_data;
 	bool upgrade; // ask for a raw stream
 	const char *registry_auth; // of the header X-Registry-Auth, a secret; NULL: none
 };
@@ -60,6 +65,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_answer, berth_answer_free)
 
 int berth_answer_status(const struct berth_answer *answer);
 const char *berth_answer_type(const struct berth_answer *answer); // Content-Type, or ""
+const char *berth_answer_path_stat(const struct berth_answer *answer); // X-Docker-Container-Path-Stat, or NULL
 // Up to `size` bytes of the body (of the raw stream after an upgrade); 0 at its end, -1 with *error.
 ssize_t berth_answer_read(struct berth_answer *answer, void *data, size_t size, GError **error);
 // The whole body as JSON; NULL with *error. An empty body is null.

@@ -64,10 +64,6 @@ static const struct {
 	{"swarm", "the engine is in no swarm"},
 	{"trust", "images are checked by their digests: NAME@sha256:..."},
 	{"checkpoint", NULL},
-	{"commit", NULL},
-	{"cp", NULL},
-	{"diff", NULL},
-	{"export", NULL},
 	{"secret", NULL},
 	{"stats", NULL},
 };
