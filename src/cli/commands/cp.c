@@ -403,11 +403,11 @@ static int cp_main(struct berth_cli *cli, const void *data, char **arguments, GE
 }
 
 const struct berth_command berth_command_cp = {
-	.arguments = "CONTAINER:SRC_PATH DEST_PATH|- | SRC_PATH|- CONTAINER:DEST_PATH",
+	.arguments = "CONTAINER:SRC_PATH DEST_PATH|-",
 	.summary = "Copy files/folders between a container and the local filesystem",
-	.description =
-		"Use '-' as the source to read a tar archive from stdin and extract it to a directory destination in a "
-		"container. Use '-' as the destination to stream a tar archive of a container source to stdout.",
+	.description = "The other way round: cp SRC_PATH|- CONTAINER:DEST_PATH. Use '-' as the source to read a tar "
+		       "archive from stdin and extract it to a directory destination in a "
+		       "container. Use '-' as the destination to stream a tar archive of a container source to stdout.",
 	.flags = flags,
 	.options_size = sizeof(struct options),
 	.min_arguments = 2,
