@@ -210,8 +210,9 @@ bool berth_handle_container_resize(struct berth_request *request, GError **error
 bool berth_handle_container_remove(struct berth_request *request, GError **error)
 {
 	if (berth_request_switch(request, "link", false))
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "removing a link between containers: links are not supported by this version");
+		return berth_engine_link_remove(berth_request_engine(request), berth_request_argument(request),
+						error) &&
+		       berth_reply_empty(request, 204);
 	return berth_engine_container_remove(berth_request_engine(request), berth_request_argument(request),
 					     berth_request_switch(request, "force", false),
 					     berth_request_switch(request, "v", false), error) &&

@@ -140,7 +140,7 @@ static const struct berth_parameter attach_query[] = {
 static const struct berth_parameter container_remove_query[] = {
 	{"v", BERTH_PARAMETER_SWITCH, "with its anonymous volumes"},
 	{"force", BERTH_PARAMETER_SWITCH, "kill it if it runs"},
-	{"link", BERTH_PARAMETER_SWITCH, "refused"},
+	{"link", BERTH_PARAMETER_SWITCH, "not the container, but a link of its own: CONTAINER/ALIAS"},
 	{0},
 };
 
@@ -324,6 +324,8 @@ const struct berth_route berth_routes[] = {
 	 "Reads the output of a container until the connection ends"},
 	{"DELETE", "/containers/{id}", 124, berth_handle_container_remove, container_remove_query, 0,
 	 "Removes a container"},
+	{"DELETE", "/containers/{link:.*}", 124, berth_handle_container_remove, container_remove_query, 0,
+	 "With `link`: removes the link CONTAINER/ALIAS"},
 	{"GET", "/images/json", 124, berth_handle_image_list, image_list_query, 0, "Lists images"},
 	{"POST", "/images/create", 124, berth_handle_image_create, image_create_query, UPLOAD,
 	 "Pulls an image from a registry, or imports one"},

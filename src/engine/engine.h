@@ -138,6 +138,8 @@ bool berth_engine_container_rename(struct berth_engine *engine, const char *cont
 				   GError **error);
 bool berth_engine_container_remove(struct berth_engine *engine, const char *container, bool force, bool volumes,
 				   GError **error);
+// engine/links.c: "web/db", the link that `web` calls db. The variables of a container that runs stay.
+bool berth_engine_link_remove(struct berth_engine *engine, const char *link, GError **error);
 bool berth_engine_container_resize(struct berth_engine *engine, const char *container, unsigned width, unsigned height,
 				   GError **error);
 

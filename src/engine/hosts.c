@@ -33,18 +33,30 @@ void berth_engine__hosts_line(GString *out, const struct berth_container_record 
 	append_line(out, endpoint->ipv6, record->config);
 }
 
-// The addresses of the host on the default bridge.
-static char **bridge_gateways(struct berth_engine *engine)
+static bool wants_gateway(const struct berth_container_record *record)
+{
+	for (char **extra = record->host_config->extra_hosts; extra && *extra; extra++)
+		if (g_str_has_suffix(*extra, ":host-gateway"))
+			return true;
+	return false;
+}
+
+// The addresses of the host on the default bridge, which is made if no container was on it yet.
+static bool find_gateways(struct berth_engine *engine, char ***ret, GError **error)
 {
 	g_autoptr(GStrvBuilder) addresses = g_strv_builder_new();
 	g_autoptr(berth_engine_network) bridge = berth_engine__network_find(engine, "bridge", NULL);
 
+	if (bridge && berth_engine__network_is_real(bridge->record) &&
+	    !berth_network_up(engine->networks, bridge->record, error))
+		return false;
 	for (guint i = 0; bridge && i < bridge->record->pools->len; i++) {
 		const struct berth_network_pool *pool = bridge->record->pools->pdata[i];
 		if (pool->gateway)
 			g_strv_builder_add(addresses, pool->gateway);
 	}
-	return g_strv_builder_end(addresses);
+	*ret = g_strv_builder_end(addresses);
+	return true;
 }
 
 // Another container's network, which is to be there: its files are shared, too.
@@ -127,7 +139,9 @@ bool berth_engine__files_make(struct berth_engine *engine, const struct berth_en
 	const GPtrArray *endpoints = container->network ? container->network->endpoints : NULL;
 	g_autoptr(GString) hosts = g_string_new(NULL);
 
-	*ret = (struct berth_engine_files){.gateway = options->host_gateway ? NULL : bridge_gateways(engine)};
+	*ret = (struct berth_engine_files){0};
+	if (wants_gateway(record) && !options->host_gateway && !find_gateways(engine, &ret->gateway, error))
+		return false;
 	ret->texts.host_gateway = options->host_gateway ? options->host_gateway : ret->gateway;
 	find_resolver(engine, endpoints, &ret->texts);
 	if (g_str_has_prefix(record->network, "container:")) {

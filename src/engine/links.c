@@ -163,8 +163,43 @@ static void add_port(GStrvBuilder *out, const struct link *link, const struct be
 	add(out, "%s_PROTO=%s", name, protocol);
 }
 
+// Where a run of ports ends that follow each other, all of one protocol.
+static guint end_of_run(const GArray *ports, guint first)
+{
+	guint last = first;
+
+	while (last + 1 < ports->len && g_array_index(ports, struct berth_port, last + 1).first ==
+						g_array_index(ports, struct berth_port, last).first + 1)
+		last++;
+	return last;
+}
+
+// Three and more ports one after the other are told of as a range, too, as Docker does.
+static void add_ranges(GStrvBuilder *out, const struct link *link, const GArray *all, int protocol)
+{
+	g_autoptr(GArray) ports = g_array_new(FALSE, FALSE, sizeof(struct berth_port));
+	const char *word = berth_port_protocol(protocol);
+	g_autofree char *upper = g_ascii_strup(word, -1);
+
+	for (guint i = 0; i < all->len; i++)
+		if (g_array_index(all, struct berth_port, i).protocol == protocol)
+			g_array_append_val(ports, g_array_index(all, struct berth_port, i));
+	for (guint i = 0; i < ports->len; i = end_of_run(ports, i) + 1) {
+		unsigned first = g_array_index(ports, struct berth_port, i).first;
+		unsigned last = g_array_index(ports, struct berth_port, end_of_run(ports, i)).first;
+		if (last < first + 2)
+			continue;
+		g_autofree char *name = g_strdup_printf("%s_PORT_%u_%s", link->prefix, first, upper);
+		add(out, "%s_START=%s://%s:%u", name, word, link->address, first);
+		add(out, "%s_PORT_START=%u", name, first);
+		add(out, "%s_END=%s://%s:%u", name, word, link->address, last);
+		add(out, "%s_PORT_END=%u", name, last);
+	}
+}
+
 static void add_variables(GStrvBuilder *out, const struct link *link)
 {
+	static const int protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
 	g_autoptr(GArray) ports = sorted_ports(link->ports);
 
 	if (ports->len > 0) {
@@ -174,6 +209,8 @@ static void add_variables(GStrvBuilder *out, const struct link *link)
 	}
 	for (guint i = 0; i < ports->len; i++)
 		add_port(out, link, &g_array_index(ports, struct berth_port, i));
+	for (size_t i = 0; i < G_N_ELEMENTS(protocols); i++)
+		add_ranges(out, link, ports, protocols[i]);
 	add(out, "%s_NAME=/%s/%s", link->prefix, link->own_name, link->alias);
 	for (char **entry = link->environment; entry && *entry; entry++)
 		if (strchr(*entry, '=') && !g_str_has_prefix(*entry, "HOME=") && !g_str_has_prefix(*entry, "PATH="))
@@ -252,4 +289,70 @@ void berth_engine__links_follow(struct berth_engine *engine, const struct berth_
 	struct follow *work = g_new0(struct follow, 1);
 	*work = (struct follow){engine, g_strdup(container->record->name)};
 	berth_workers_add(engine->workers, follow, work, 0);
+}
+
+// Removing a link
+
+// The place of the link that the container calls `alias`; -1: there is none.
+static int place_of(char *const *links, const char *alias)
+{
+	for (int i = 0; links && links[i]; i++) {
+		g_autofree char *name = NULL, *other = NULL;
+		split(links[i], &name, &other);
+		if (g_str_equal(other, alias))
+			return i;
+	}
+	return -1;
+}
+
+static char **without(char *const *links, int place)
+{
+	g_autoptr(GStrvBuilder) rest = g_strv_builder_new();
+
+	for (int i = 0; links[i]; i++)
+		if (i != place)
+			g_strv_builder_add(rest, links[i]);
+	return g_strv_builder_end(rest);
+}
+
+static bool remove_link(struct berth_engine *engine, struct berth_engine_container *container, const char *alias,
+			GError **error)
+{
+	const struct api_host_config *host_config = container->record->host_config;
+	int place = has_links(container->record) ? place_of(host_config->links, alias) : -1;
+	__attribute__((cleanup(link_clear))) struct link link = {0};
+	g_autoptr(GString) names = g_string_new(NULL);
+
+	if (place < 0)
+		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such container: %s/%s (it has no such link)",
+				       container->record->name, alias);
+	bool found = look_up(engine, container->record, host_config->links[place], &link, NULL);
+	struct berth_container_change change = {.host_config =
+							berth_document_copy(&api_host_config_document, host_config)};
+	g_strfreev(change.host_config->links);
+	change.host_config->links = without(host_config->links, place);
+	if (!berth_engine__change(engine, container, &change, error))
+		return false;
+	if (!found || !berth_engine__is_up(container))
+		return true;
+	add_names(names, &link);
+	return berth_engine__hosts_replace(engine, container->id, names->str, NULL, error);
+}
+
+bool berth_engine_link_remove(struct berth_engine *engine, const char *text, GError **error)
+{
+	const char *start = *text == '/' ? text + 1 : text, *slash = strrchr(start, '/');
+
+	if (!slash || !slash[1])
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "Conflict, cannot remove the default link name of the container: a link is "
+				       "CONTAINER/ALIAS, not %s",
+				       text);
+	g_autofree char *name = g_strndup(start, (gsize) (slash - start));
+	struct berth_engine_container *container = berth_engine__claim(engine, name, error);
+	if (!container)
+		return false;
+	bool removed = remove_link(engine, container, slash + 1, error);
+	berth_engine__release(container);
+	return removed;
 }

@@ -89,8 +89,6 @@ teardown() {
 	inside two ping -qc 1 -W 2 web
 	inside two ping -qc 1 -W 2 also
 	inside two grep -q "^192.0.2.7.fixed$" /etc/hosts
-	# the default bridge's gateway, which is there from the first container on it on
-	berth run --rm busybox true
 	inside two ping -qc 1 -W 2 gate
 	inside two cat /etc/resolv.conf | grep -q '^nameserver 127.0.0.11'
 	run ! inside two ping -qc 1 -W 2 nobody
@@ -107,6 +105,25 @@ teardown() {
 	grep -qx "DATABASE_PORT=tcp://$(address4 db):5432" "$BATS_TEST_TMPDIR/env"
 	grep -qx "DATABASE_PORT_5432_TCP_ADDR=$(address4 db)" "$BATS_TEST_TMPDIR/env"
 	grep -qx "DATABASE_PORT_5432_TCP_PORT=5432" "$BATS_TEST_TMPDIR/env"
+	run ! grep -q _START "$BATS_TEST_TMPDIR/env"
+	launch many --expose 6000-6003 --expose 6002/udp
+	berth run --rm --link many busybox env >"$BATS_TEST_TMPDIR/env"
+	grep -qx "MANY_PORT_6000_TCP_START=tcp://$(address4 many):6000" "$BATS_TEST_TMPDIR/env"
+	grep -qx "MANY_PORT_6000_TCP_PORT_START=6000" "$BATS_TEST_TMPDIR/env"
+	grep -qx "MANY_PORT_6000_TCP_END=tcp://$(address4 many):6003" "$BATS_TEST_TMPDIR/env"
+	grep -qx "MANY_PORT_6000_TCP_PORT_END=6003" "$BATS_TEST_TMPDIR/env"
+	grep -qx "MANY_PORT_6003_TCP_PORT=6003" "$BATS_TEST_TMPDIR/env"
+	# A link is removed, from the running container's hosts, too.
+	run -1 berth rm --link web
+	[[ $output == *"default link name"* ]]
+	run -1 berth rm --link web/nothing
+	[[ $output == *"no such link"* ]]
+	berth rm --link /web/database
+	run ! inside web grep -q database /etc/hosts
+	[ "$(berth inspect -f '{{.HostConfig.Links}}' web)" = '[]' ]
+	berth restart -t 0 web
+	run ! inside web grep -q database /etc/hosts
+	[ "$(berth ps -q | wc -l)" = 3 ]
 	berth network create front >/dev/null
 	launch other --network front
 	launch linked --network front --link other:friend

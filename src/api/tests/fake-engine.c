@@ -205,6 +205,12 @@ bool berth_engine_container_remove(struct berth_engine *engine, const char *cont
 	return find(container, error);
 }
 
+bool berth_engine_link_remove(struct berth_engine *engine, const char *link, GError **error)
+{
+	fake_note(engine, "unlink %s", link);
+	return find(link, error);
+}
+
 bool berth_engine_container_resize(struct berth_engine *engine, const char *container, unsigned width, unsigned height,
 				   GError **error)
 {
