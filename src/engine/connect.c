@@ -159,7 +159,7 @@ static bool enter(struct live *live, const struct berth_container_endpoint *want
 	int64_t slot = free_slot(container->network->endpoints);
 	g_autoptr(GString) line = g_string_new(NULL);
 
-	struct berth_endpoint *endpoint = berth_engine__endpoint_make(engine, container, wanted, slot, error);
+	struct berth_endpoint *endpoint = berth_engine__endpoint_make_patiently(engine, container, wanted, slot, error);
 	if (!endpoint)
 		return false;
 	g_autofree char *network = g_strdup(endpoint->network);
@@ -173,6 +173,8 @@ static bool enter(struct live *live, const struct berth_container_endpoint *want
 	}
 	BERTH_FAILPOINT("network.connect.allocated");
 	bool fine = berth_engine__endpoint_attach(engine, made, live->sandbox, error);
+	if (fine)
+		berth_sandbox_announce(live->sandbox, made);
 	if (fine) { // with what its driver has chosen
 		next = copy_run(container);
 		guint place = (guint) run_place_of(next->endpoints, network);

@@ -118,6 +118,12 @@ static bool wait_for_leaving(struct berth_engine *engine, uint64_t before)
 	return wanted > before;
 }
 
+static bool is_taken(const GError *error)
+{
+	return g_error_matches(error, BERTH_ERROR, BERTH_ERROR_CONFLICT) ||
+	       g_error_matches(error, BERTH_ERROR, BERTH_ERROR_RESOURCE_EXHAUSTED);
+}
+
 // A container's end is told before it has given back its ports and addresses: who wants the same ones waits for that
 // here, and nobody else.
 static struct berth_run_network *make_run_patiently(struct berth_engine *engine,
@@ -127,10 +133,7 @@ static struct berth_run_network *make_run_patiently(struct berth_engine *engine,
 	GError *failure = NULL;
 
 	struct berth_run_network *run = make_run(engine, container, &failure);
-	if (!run &&
-	    (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_CONFLICT) ||
-	     g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_RESOURCE_EXHAUSTED)) &&
-	    wait_for_leaving(engine, before)) {
+	if (!run && is_taken(failure) && wait_for_leaving(engine, before)) {
 		g_clear_error(&failure);
 		run = make_run(engine, container, &failure);
 	}
@@ -158,12 +161,41 @@ bool berth_engine__network_prepare(struct berth_engine *engine, struct berth_eng
 	return true;
 }
 
+struct berth_endpoint *berth_engine__endpoint_make_patiently(struct berth_engine *engine,
+							     const struct berth_engine_container *container,
+							     const struct berth_container_endpoint *wanted,
+							     int64_t slot, GError **error)
+{
+	uint64_t before = count_left(engine);
+	GError *failure = NULL;
+
+	struct berth_endpoint *endpoint = berth_engine__endpoint_make(engine, container, wanted, slot, &failure);
+	if (!endpoint && is_taken(failure) && wait_for_leaving(engine, before)) {
+		g_clear_error(&failure);
+		endpoint = berth_engine__endpoint_make(engine, container, wanted, slot, &failure);
+	}
+	if (failure)
+		g_propagate_error(error, failure);
+	return endpoint;
+}
+
 // What a driver chose itself is written down: without it nothing could be detached.
 static bool write_again(struct berth_engine *engine, const struct berth_engine_container *container, GError **error)
 {
 	berth_fd folder = berth_engine__run_folder(engine, container->id, false, error);
 
 	return folder >= 0 && berth_run_network_write(folder, container->network, error);
+}
+
+// Whether an address or MAC was asked for.
+static bool has_wishes(const struct berth_container_record *record, const struct berth_endpoint *endpoint)
+{
+	for (guint i = 0; record->endpoints && i < record->endpoints->len; i++) {
+		const struct berth_container_endpoint *wanted = record->endpoints->pdata[i];
+		if (g_strcmp0(wanted->network, endpoint->network) == 0 && (wanted->ipv4 || wanted->ipv6 || wanted->mac))
+			return true;
+	}
+	return false;
 }
 
 static bool attach_endpoints(struct berth_engine *engine, struct berth_engine_container *container,
@@ -177,6 +209,8 @@ static bool attach_endpoints(struct berth_engine *engine, struct berth_engine_co
 		g_autoptr(berth_endpoint) attached = berth_document_copy(&berth_endpoint_document, endpoint);
 		if (!berth_engine__endpoint_attach(engine, attached, sandbox, error))
 			return false;
+		if (has_wishes(container->record, endpoint)) // which another may have had just before
+			berth_sandbox_announce(sandbox, attached);
 		g_autofree char *before = berth_document_print_text(&berth_endpoint_document, endpoint, 0);
 		g_autofree char *after = berth_document_print_text(&berth_endpoint_document, attached, 0);
 		if (g_str_equal(before, after))

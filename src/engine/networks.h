@@ -77,6 +77,11 @@ struct berth_endpoint *berth_engine__endpoint_make(struct berth_engine *engine,
 						   GError **error);
 char **berth_engine__endpoint_names(const struct berth_container_record *record,
 				    const struct berth_container_endpoint *wanted);
+// The same; what a container that has ended is still giving back is waited for. (endpoints.c)
+struct berth_endpoint *berth_engine__endpoint_make_patiently(struct berth_engine *engine,
+							     const struct berth_engine_container *container,
+							     const struct berth_container_endpoint *wanted,
+							     int64_t slot, GError **error);
 void berth_engine__endpoint_release(struct berth_engine *engine, const struct berth_endpoint *endpoint);
 bool berth_engine__endpoint_attach(struct berth_engine *engine, struct berth_endpoint *endpoint,
 				   struct berth_sandbox *sandbox, GError **error);

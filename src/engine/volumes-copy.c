@@ -85,8 +85,12 @@ static bool import_into(const struct berth_volume_place *place, int fd, GError *
 
 	if (!berth_volume_is_empty(place->data, &empty, error))
 		return false;
-	if (!empty)
-		return berth_tree_unpack(berth_source_of_fd(fd), place->data, error);
+	if (!empty) {
+		if (berth_tree_unpack(berth_source_of_fd(fd), place->data, error))
+			return true;
+		g_prefix_error(error, "it was not empty, and what came before this is in it: ");
+		return false;
+	}
 	berth_fd new = berth_volume_fill_begin(place->work, error);
 	if (new < 0)
 		return false;

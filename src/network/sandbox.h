@@ -21,6 +21,10 @@ struct berth_netlink *berth_sandbox_route(struct berth_sandbox *sandbox); // rtn
 bool berth_sandbox_run(struct berth_sandbox *sandbox, bool (*work)(void *data, GError **error), void *data,
 		       GError **error);
 
+// Tells the neighbours on the endpoint's network that its addresses are at its MAC now. What fails is nobody's loss:
+// they ask, in time. (announce.c)
+void berth_sandbox_announce(struct berth_sandbox *sandbox, const struct berth_endpoint *endpoint);
+
 // Sets the default routes that the endpoints (struct berth_endpoint, is_default …) say, in place of those that are
 // there.
 bool berth_sandbox_default_routes(struct berth_sandbox *sandbox, const GPtrArray *endpoints, GError **error);

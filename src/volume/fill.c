@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an empty volume begins with. It is gathered in a folder of its own (.berth-new), which is renamed when it is
 // whole (.berth-full), and then moved into the volume entry by entry: what a crash interrupts before the rename is
-// forgotten, afterwards it is gone on with. An entry that a container has made meanwhile stays as it is.
+// forgotten, afterwards it is gone on with. An entry that a container has made meanwhile stays as it is. The same holds
+// when the power fails: what is whole is on the disk before it is called so.
 #include "volume/volume.h"
 
 #include "base/error.h"
@@ -111,17 +112,36 @@ void berth_volume_fill_cancel(int work)
 	berth_remove_tree_at(work, NEW, NULL);
 }
 
+// All that was written on its file system: of many small files that is cheaper than each by itself.
+static bool sync_new(int work, GError **error)
+{
+	berth_fd new = open_folder(work, NEW, error);
+
+	return new >= 0 && (syncfs(new) == 0 ||
+			    berth_error_set_errno(error, errno, "write what the volume begins with to the disk"));
+}
+
+static bool sync_names(int folder, GError **error)
+{
+	berth_fd fd = open_folder(folder, ".", error);
+
+	return fd >= 0 &&
+	       (fsync(fd) == 0 || berth_error_set_errno(error, errno, "write the volume's names to the disk"));
+}
+
 bool berth_volume_fill_finish(int work, int data, GError **error)
 {
 	if (!berth_quota_check(work, error)) {
 		berth_volume_fill_cancel(work);
 		return false;
 	}
+	if (!sync_new(work, error))
+		return false;
 	BERTH_FAILPOINT("volume.fill.copied");
 	if (renameat2(work, NEW, work, FULL, RENAME_NOREPLACE) < 0)
 		return berth_error_set_errno(error, errno, "rename what the volume begins with");
 	BERTH_FAILPOINT("volume.fill.whole");
-	return move_in(work, data, error);
+	return move_in(work, data, error) && sync_names(data, error) && sync_names(work, error);
 }
 
 bool berth_volume_fill(const struct berth_volume *volume, int work, int data, int image, GError **error)

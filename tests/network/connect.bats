@@ -96,6 +96,28 @@ teardown() {
 	inside two ping -qc 1 -W 2 late
 }
 
+# neighbour CONTAINER ADDRESS: the MAC that it knows of it.
+neighbour() {
+	in_container "$1" ip neigh show "$2" | sed -n 's/.* lladdr \([^ ]*\) .*/\1/p'
+}
+
+@test "an address that comes to another container is at its MAC at once" {
+	local address4=10.66.0.66 address6=fd00:66::66
+	berth network create --ipv6 --subnet 10.66.0.0/24 --subnet fd00:66::/64 front >/dev/null
+	launch asker --network front
+	launch one --network front --ip $address4 --ip6 $address6 --mac-address 02:00:00:00:00:01
+	launch two
+	in_container asker ping -qc 1 -W 2 $address4
+	in_container asker ping -qc 1 -W 2 $address6
+	[ "$(neighbour asker $address4) $(neighbour asker $address6)" = "02:00:00:00:00:01 02:00:00:00:00:01" ]
+	berth rm -f one
+	berth network connect --ip $address4 --ip6 $address6 front two
+	[ "$(neighbour asker $address4) $(neighbour asker $address6)" = "$(mac two front) $(mac two front)" ]
+	berth rm -f two
+	launch three --network front --ip $address4 --ip6 $address6 --mac-address 02:00:00:00:00:03
+	[ "$(neighbour asker $address4) $(neighbour asker $address6)" = "02:00:00:00:00:03 02:00:00:00:00:03" ]
+}
+
 @test "links: addresses in hosts, variables, on the default bridge and on others" {
 	answerer db tcp 5432 --expose 5432
 	launch web --link db:database

@@ -75,7 +75,12 @@ teardown() {
 	from in_container left -- sctp "$(address6 right both)" 7000
 	serve in_outside sctp 7003
 	[[ "$(from in_container left -- sctp $OUTSIDE4 7003)" == "$HOST4 "* ]]
+	[[ "$(from in_container left -- sctp $OUTSIDE6 7003)" == "$HOST6 "* ]]
 	[[ "$(from in_outside -- sctp $HOST4 7004)" == "$OUTSIDE4 "* ]]
+	[[ "$(from in_outside -- sctp $HOST6 7004)" == "$OUTSIDE6 "* ]]
+	[[ "$(from in_host -- sctp 127.0.0.1 7004)" == *hello ]]
+	berth update --publish-rm 7000/sctp right
+	not_from in_outside -- sctp $HOST4 7004
 }
 
 @test "a whole file in both directions, as it was" {

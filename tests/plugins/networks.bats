@@ -117,6 +117,42 @@ no_leases() {
 	[ -z "$(berth network ls -q --filter type=custom)" ]
 }
 
+# certificate NAME SUBJECT-ALTERNATIVE...: $WORK/tls/NAME-key.pem and -cert.pem, of the authority there.
+certificate() {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1-key.pem" -subj "/CN=$1" 2>/dev/null |
+		openssl x509 -req -CA ca.pem -CAkey ca-key.pem -days 2 -extfile <(echo "subjectAltName=$2") -out "$1-cert.pem" 2>/dev/null
+}
+
+@test "a plugin over TLS: each shows its certificate; without one, or by another authority, nothing is told to it" {
+	local folder=$WORK/tls
+	mkdir -p "$folder/plugin"
+	cd "$folder"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout ca-key.pem -out ca.pem -subj /CN=authority 2>/dev/null
+	certificate plugin IP:127.0.0.1
+	certificate engine DNS:engine
+	cp ca.pem plugin/ca.pem
+	mv plugin-key.pem plugin/key.pem
+	mv plugin-cert.pem plugin/cert.pem
+	background in_host /usr/bin/python3 "$BATS_TEST_DIRNAME/plugin.py" 127.0.0.1:9443 "$WORK/tls.json" "$WORK/calls" "$folder/plugin"
+	jq -n --arg f "$folder" '{Name: "overtls", Addr: "tcp://127.0.0.1:9443", TLSConfig: {CAFile: ($f + "/ca.pem"),
+		CertFile: ($f + "/engine-cert.pem"), KeyFile: ($f + "/engine-key.pem")}}' >"$SOCKETS/overtls.json"
+	jq '.TLSConfig |= {CAFile}' "$SOCKETS/overtls.json" >"$SOCKETS/nobody.json"
+	jq '.TLSConfig.CAFile = "/etc/ssl/certs/ca-certificates.crt"' "$SOCKETS/overtls.json" >"$SOCKETS/stranger.json"
+	eventually in_host sh -c 'ss -ltn | grep -q 9443'
+	berth network create -d overtls --subnet 10.97.0.0/24 far
+	launch one --network far
+	[ "$(address4 one far)" = 10.97.0.2 ]
+	grep -q '^NetworkDriver.Join ' "$WORK/calls"
+	: >"$WORK/calls"
+	run -1 berth network create -d stranger --subnet 10.96.0.0/24 other
+	[[ $output == *certificate* ]]
+	run -1 berth network create -d nobody --subnet 10.96.0.0/24 other
+	[ ! -s "$WORK/calls" ]
+	berth rm -f one
+	eventually all_left
+	berth network rm far
+}
+
 @test "a CNI network: bridge and host-local, traffic, an address of one's choice, and addresses that come back" {
 	[ -x /usr/lib/cni/bridge ] || skip "containernetworking-plugins are not installed"
 	berth network create -d cni --opt "cni.conflist=$(cni_list '')" e2e

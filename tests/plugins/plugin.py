@@ -5,15 +5,17 @@ bridge with the network's gateway; addresses are counted. What is called is writ
 that the plugin may be started anew.
 
     plugin.py SOCKET STATE LOG
+    plugin.py ADDRESS:PORT STATE LOG FOLDER    over TLS, with key.pem, cert.pem and ca.pem of FOLDER
 """
 import http.server
 import json
 import os
 import socketserver
+import ssl
 import subprocess
 import sys
 
-SOCKET, STATE, LOG = sys.argv[1:]
+SOCKET, STATE, LOG = sys.argv[1:4]
 known = {"networks": {}, "addresses": []}
 if os.path.exists(STATE):
     with open(STATE, encoding="utf-8") as file:
@@ -103,6 +105,19 @@ class Server(socketserver.UnixStreamServer):
     pass
 
 
+def over_tls(folder):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
+    context.load_verify_locations(f"{folder}/ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    address, port = SOCKET.rsplit(":", 1)
+    server = http.server.HTTPServer((address, int(port)), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return server
+
+
+if len(sys.argv) > 4:
+    over_tls(sys.argv[4]).serve_forever()
 if os.path.exists(SOCKET):
     os.unlink(SOCKET)
 Server(SOCKET, Handler).serve_forever()

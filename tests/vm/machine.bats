@@ -21,7 +21,7 @@ passed() {
 		return 1
 	fi
 	run ! grep '^not ok ' <<<"$said"
-	grep '^ok ' <<<"$said" | grep -qv '# skip'
+	grep '^ok ' <<<"$said" | grep -qvi '# skip'
 }
 
 @test "limits bind" {
@@ -48,6 +48,15 @@ passed() {
 @test "checkpoint and restore" {
 	passed checkpoint
 	grep -q '^ok 1 a container goes on from where it was, with its limits, exec and hooks$' "$RESULTS"
+}
+
+@test "SCTP: published, between containers and outward, IPv4 and IPv6" {
+	passed sctp
+}
+
+@test "ipvlan, and parents that are VLANs" {
+	passed ipvlan
+	grep -q '^ok 2 /macvlan/parent-made$' "$RESULTS"
 }
 
 @test "groups that systemd makes, on control groups v2" {

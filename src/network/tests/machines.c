@@ -62,10 +62,17 @@ bool set_bridge_rules(bool on)
 	return true;
 }
 
-static int serve_on(int type, uint16_t port)
+bool has_sctp(void)
+{
+	berth_fd fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_SCTP);
+
+	return fd >= 0;
+}
+
+static int serve_on(int type, int protocol, uint16_t port)
 {
 	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	int fd = socket(AF_INET6, type | SOCK_CLOEXEC, 0), on = 1;
+	int fd = socket(AF_INET6, type | SOCK_CLOEXEC, protocol), on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	g_assert_cmpint(bind(fd, (struct sockaddr *) &address, sizeof address), ==, 0);
@@ -92,14 +99,17 @@ static void answer(int fd, const char *name)
 	sendto(fd, reply, strlen(reply), MSG_NOSIGNAL, (struct sockaddr *) &peer, length);
 }
 
-// TCP and UDP on two ports; connections stay until the other side closes.
+enum { LISTENING = 3, SERVING = 5 }; // sockets that connections come by; and those of datagrams behind them
+
+// TCP and UDP on two ports, SCTP on one; connections stay until the other side closes.
 G_GNUC_NORETURN static void serve(const char *name, int ready)
 {
-	struct pollfd fds[64] = {{.fd = serve_on(SOCK_STREAM, 80)},
-				 {.fd = serve_on(SOCK_STREAM, 90)},
-				 {.fd = serve_on(SOCK_DGRAM, 80)},
-				 {.fd = serve_on(SOCK_DGRAM, 90)}};
-	nfds_t count = 4;
+	struct pollfd fds[64] = {{.fd = serve_on(SOCK_STREAM, IPPROTO_TCP, 80)},
+				 {.fd = serve_on(SOCK_STREAM, IPPROTO_TCP, 90)},
+				 {.fd = has_sctp() ? serve_on(SOCK_STREAM, IPPROTO_SCTP, 80) : -1},
+				 {.fd = serve_on(SOCK_DGRAM, IPPROTO_UDP, 80)},
+				 {.fd = serve_on(SOCK_DGRAM, IPPROTO_UDP, 90)}};
+	nfds_t count = SERVING;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(ready);
@@ -111,11 +121,11 @@ G_GNUC_NORETURN static void serve(const char *name, int ready)
 			char byte;
 			if (!fds[i].revents)
 				continue;
-			if (i < 2) {
+			if (i < LISTENING) {
 				int client = accept4(fds[i].fd, NULL, NULL, SOCK_CLOEXEC);
 				if (client >= 0 && count < G_N_ELEMENTS(fds))
 					fds[count++] = (struct pollfd){.fd = client};
-			} else if (i >= 4 && recv(fds[i].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+			} else if (i >= SERVING && recv(fds[i].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
 				close(fds[i].fd);
 				fds[i] = fds[--count];
 			} else
@@ -218,8 +228,9 @@ int connect_from(int machine, int protocol, const char *text, uint16_t port)
 	if (is6)
 		g_assert_cmpint(inet_pton(AF_INET6, text, &in6.sin6_addr), ==, 1);
 	enter_machine(machine);
-	berth_fd fd = socket(is6 ? AF_INET6 : AF_INET,
-			     (protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	berth_fd fd =
+		socket(is6 ? AF_INET6 : AF_INET,
+		       (protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	int result =
 		connect(fd, is6 ? (struct sockaddr *) &in6 : (struct sockaddr *) &in, is6 ? sizeof in6 : sizeof in);
 	enter_machine(HOST);

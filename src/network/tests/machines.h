@@ -6,7 +6,8 @@
 //	    host ── two: 172.30.2.1 fd00:2::1 ── c: 172.30.2.2 fd00:2::2 (port two-c)
 //
 // The outside has routes to the containers' subnets by the host: what comes by them is what an attacker would send.
-// Every machine answers on TCP and UDP ports 80 and 90 with "<its name> <address of who asks>".
+// Every machine answers on TCP and UDP ports 80 and 90, and SCTP port 80 where the kernel has it, with "<its name>
+// <address of who asks>".
 #pragma once
 
 #include <glib.h>
@@ -21,6 +22,8 @@ struct machine {
 };
 enum { HOST, OUTSIDE, A, B, C, MACHINES };
 extern struct machine machines[MACHINES];
+
+bool has_sctp(void); // the kernel does
 
 // False: the test is skipped, because namespaces cannot be made here.
 bool machines_up(void);

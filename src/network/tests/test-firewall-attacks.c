@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attacks by what a container or a machine outside sends: forged frames, and published attacks by their identifiers.
-#include "network/firewall.h"
+#include "network/tests/firewall-scene.h"
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "network/tests/machines.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -13,63 +12,36 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static struct berth_firewall_network one = {.interface = "one",
-					    .subnet = "172.30.1.0/24",
-					    .subnet6 = "fd00:1::/64",
-					    .gateway = "172.30.1.1",
-					    .gateway6 = "fd00:1::1",
-					    .masquerade = true,
-					    .masquerade6 = true},
-				     two = {.interface = "two",
-					    .subnet = "172.30.2.0/24",
-					    .subnet6 = "fd00:2::/64",
-					    .gateway = "172.30.2.1",
-					    .gateway6 = "fd00:2::1",
-					    .masquerade = true,
-					    .masquerade6 = true};
-
 static void must(bool done, GError *error)
 {
 	g_assert_no_error(error);
 	g_assert_true(done);
 }
 
-static void publish(struct berth_firewall *firewall, const char *owner, const char *host, uint16_t host_port,
-		    const char *address)
+static void publish_both(struct berth_firewall *firewall, const char *owner, const char *host, uint16_t host_port,
+			 const char *address)
 {
-	g_autoptr(GPtrArray) list = g_ptr_array_new();
-	struct berth_published published[2];
-	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) list = new_list();
 
-	for (int i = 0; i < 2; i++) {
-		published[i] = (struct berth_published){.protocol = i ? IPPROTO_UDP : IPPROTO_TCP,
-							.host_address = (char *) host,
-							.host_port = host_port,
-							.address = (char *) address,
-							.port = 80,
-							.bridge = (char *) "one"};
-		g_ptr_array_add(list, &published[i]);
-	}
-	must(berth_firewall_publish(firewall, owner, list, &error), error);
-	must(berth_firewall_settle(firewall, &error), error);
+	g_ptr_array_add(list, published(IPPROTO_TCP, host, host_port, address, 80, "one"));
+	g_ptr_array_add(list, published(IPPROTO_UDP, host, host_port, address, 80, "one"));
+	publish(firewall, owner, list);
 }
 
 // Networks, and the ports of a and b; `isolated` ones do not reach each other.
 static struct berth_firewall *start(bool isolated)
 {
-	struct berth_firewall_options options = {.table = "berth-test", .publish = BERTH_PUBLISH_OPEN};
 	static const struct berth_firewall_port ports[] = {
 		{"one-a", "one", "02:42:ac:1e:00:12", "172.30.1.2", "fd00:1::2"},
 		{"one-b", "one", "02:42:ac:1e:00:13", "172.30.1.3", "fd00:1::3"}};
 	g_autoptr(GError) error = NULL;
-	struct berth_firewall *firewall = berth_firewall_new(&options, &error);
+	struct berth_firewall *firewall = open_firewall(BERTH_PUBLISH_OPEN);
+	struct berth_firewall_network first = one;
 
-	g_assert_no_error(error);
 	g_assert_cmpint(mac_of(A), ==, 0x12);
-	one.isolated = isolated;
-	must(berth_firewall_sync(firewall, &error), error);
-	must(berth_firewall_network_set(firewall, &one, &error), error);
-	must(berth_firewall_network_set(firewall, &two, &error), error);
+	first.isolated = isolated;
+	set_network(firewall, &first);
+	set_network(firewall, &two);
 	for (size_t i = 0; i < G_N_ELEMENTS(ports); i++)
 		must(berth_firewall_port_set(firewall, &ports[i], &error), error);
 	return firewall;
@@ -307,7 +279,7 @@ static void test_isolated(void)
 	const struct frame direct = udp4(0x12, "172.30.1.2", 9, 9),
 			   broadcast = arp(1, 0x12, "172.30.1.2", "172.30.1.3");
 	struct berth_firewall *firewall = start(true);
-	publish(firewall, "of-b", NULL, 9090, "172.30.1.3");
+	publish_both(firewall, "of-b", NULL, 9090, "172.30.1.3");
 	for (int i = 0; i < 2 && set_bridge_rules(i); i++) {
 		g_assert_cmpstr(reach(A, IPPROTO_TCP, "172.30.1.3", 80), ==, "");
 		g_assert_cmpstr(reach(A, IPPROTO_TCP, "fd00:1::3", 80), ==, "");
@@ -375,7 +347,7 @@ static void test_loopback_services(void)
 		return;
 	struct berth_firewall *firewall = start(false);
 	berth_fd service = loopback_service();
-	publish(firewall, "of-a", NULL, 8080, "172.30.1.2");
+	publish_both(firewall, "of-a", NULL, 8080, "172.30.1.2");
 	// As Kubernetes does; for bridges on which something is published we do it ourselves.
 	write_on(HOST, "/proc/sys/net/ipv4/conf/wire/route_localnet", "1");
 	for (size_t i = 0; i < G_N_ELEMENTS(from); i++) {
@@ -409,7 +381,7 @@ static void test_reload(void)
 		return;
 	struct berth_firewall *firewall = start(false);
 	struct pollfd poller = {.fd = berth_firewall_watch(firewall), .events = POLLIN};
-	publish(firewall, "of-a", "127.0.0.1", 8080, "172.30.1.2");
+	publish_both(firewall, "of-a", "127.0.0.1", 8080, "172.30.1.2");
 	run_on(OUTSIDE, "ip route add 127.0.0.8/32 via 203.0.113.1 && sysctl -qw net.ipv4.conf.all.route_localnet=1");
 	run_on(HOST, "sysctl -qw net.ipv4.conf.all.route_localnet=1");
 	for (size_t i = 0; i <= G_N_ELEMENTS(reloads); i++) {
@@ -434,7 +406,7 @@ static void test_passing(void)
 	if (!machines_up())
 		return;
 	struct berth_firewall *firewall = start(false);
-	publish(firewall, "of-a", NULL, 90, "172.30.1.2");
+	publish_both(firewall, "of-a", NULL, 90, "172.30.1.2");
 	g_assert_cmpstr(reach(C, IPPROTO_TCP, "203.0.113.1", 90), ==, "a 172.30.2.2");
 	g_assert_cmpstr(reach(C, IPPROTO_TCP, "203.0.113.2", 90), ==, "outside 203.0.113.1");
 	g_assert_cmpstr(reach(C, IPPROTO_UDP, "203.0.113.2", 90), ==, "outside 203.0.113.1");
@@ -449,7 +421,7 @@ static void test_real_address(void)
 	if (!machines_up())
 		return;
 	struct berth_firewall *firewall = start(false);
-	publish(firewall, "of-a", NULL, 8080, "172.30.1.2");
+	publish_both(firewall, "of-a", NULL, 8080, "172.30.1.2");
 	g_assert_cmpstr(reach(OUTSIDE, IPPROTO_TCP, "203.0.113.1", 8080), ==, "a 203.0.113.2");
 	g_assert_cmpstr(reach(OUTSIDE, IPPROTO_UDP, "203.0.113.1", 8080), ==, "a 203.0.113.2");
 	g_assert_cmpstr(reach(HOST, IPPROTO_TCP, "127.0.0.1", 8080), ==, "a 172.30.1.1");
