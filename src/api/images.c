@@ -245,5 +245,7 @@ bool berth_handle_image_prune(struct berth_request *request, GError **error)
 			prune_image(berth_request_images(request), image, report);
 	}
 	berth_objects_free(images, &api_image_summary_document);
+	if (!berth_engine_tell_prune(berth_request_engine(request), "image", report->space_reclaimed, error))
+		return false;
 	return berth_reply_document(request, 200, &api_prune_report_document, report);
 }

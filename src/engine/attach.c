@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/frame.h"
-#include "base/json.h"
 #include "base/keys.h"
 #include "base/limits.h"
 #include "engine/log-plan.h"
@@ -200,16 +199,6 @@ static bool arrive(struct berth_engine *engine, struct berth_engine_container *c
 	return kept;
 }
 
-static bool tell_attach(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
-{
-	BERTH_AUTO_JSON json_t *events = json_array();
-
-	pthread_mutex_lock(&engine->lock);
-	berth_engine__event_add(events, container, "attach", NULL);
-	pthread_mutex_unlock(&engine->lock);
-	return berth_engine__tell(engine, events, error);
-}
-
 // Whether the monitor can give the client the log itself, so that nothing is missed between the log and what comes.
 static bool monitor_has_log(struct berth_engine *engine, struct berth_engine_container *container,
 			    const struct berth_engine_attach *attach)
@@ -257,7 +246,7 @@ bool berth_engine_container_attach(struct berth_engine *engine, const char *text
 	bool fine = berth_keys_parse(attach->detach_keys, &keys, error) &&
 		    (!attach->logs || log || write_logs(engine, container, socket, attach, error));
 	if (fine && attach->stream)
-		told = fine = tell_attach(engine, container, error);
+		told = fine = berth_engine__tell_container(engine, container, error, "attach", NULL);
 	// Also if something was wrong: the start must not wait for this one.
 	const struct berth_engine_attach nothing = {0};
 	fine = arrive(engine, container, socket, told ? attach : &nothing, &up, fine ? error : NULL) && fine;

@@ -248,6 +248,9 @@ typedef bool berth_event_stream_fn(void *data, const struct api_event *event);
 bool berth_engine_events(struct berth_engine *engine, int64_t since, int64_t until, GHashTable *filters,
 			 berth_event_stream_fn *each, void *data, GError **error);
 
+// Tells that objects of a type (container, image, network, volume) were pruned, and how many bytes came free.
+bool berth_engine_tell_prune(struct berth_engine *engine, const char *type, int64_t reclaimed, GError **error);
+
 // Networks. `network` is a full id, a name, or a unique prefix of an id. NOT_FOUND: "network x not found".
 // engine/network-list.c
 GPtrArray *berth_engine_network_list(struct berth_engine *engine, GHashTable *filters, GError **error);

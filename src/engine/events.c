@@ -52,16 +52,36 @@ static struct api_event *new_event(const char *type, const char *action, const c
 	return event;
 }
 
+static void add_container_event(json_t *events, const struct berth_engine_container *container, const char *action,
+				va_list more)
+{
+	GHashTable *attributes = container_attributes(container->record, more);
+	g_autoptr(api_event) event = new_event("container", action, container->id, attributes);
+	event->from = copy(container->record->config->image);
+	json_array_append_new(events, berth_document_print(&api_event_document, event, 0));
+}
+
 void berth_engine__event_add(json_t *events, const struct berth_engine_container *container, const char *action, ...)
 {
 	va_list more;
 
 	va_start(more, action);
-	GHashTable *attributes = container_attributes(container->record, more);
+	add_container_event(events, container, action, more);
 	va_end(more);
-	g_autoptr(api_event) event = new_event("container", action, container->id, attributes);
-	event->from = copy(container->record->config->image);
-	json_array_append_new(events, berth_document_print(&api_event_document, event, 0));
+}
+
+bool berth_engine__tell_container(struct berth_engine *engine, const struct berth_engine_container *container,
+				  GError **error, const char *action, ...)
+{
+	BERTH_AUTO_JSON json_t *events = json_array();
+	va_list more;
+
+	va_start(more, action);
+	pthread_mutex_lock(&engine->lock);
+	add_container_event(events, container, action, more);
+	pthread_mutex_unlock(&engine->lock);
+	va_end(more);
+	return berth_engine__tell(engine, events, error);
 }
 
 void berth_engine__volume_event(json_t *events, const char *name, const char *driver, const char *action, ...)
@@ -125,6 +145,16 @@ bool berth_engine__tell(struct berth_engine *engine, const json_t *events, GErro
 		return false;
 	berth_engine__events_told(engine);
 	return true;
+}
+
+bool berth_engine_tell_prune(struct berth_engine *engine, const char *type, int64_t reclaimed, GError **error)
+{
+	BERTH_AUTO_JSON json_t *events = json_array();
+	GHashTable *attributes = berth_map_new();
+
+	g_hash_table_insert(attributes, g_strdup("reclaimed"), g_strdup_printf("%" G_GINT64_FORMAT, reclaimed));
+	berth_engine__event_add_of(events, type, "prune", "", attributes);
+	return berth_engine__tell(engine, events, error);
 }
 
 // Called inside the transaction: a listener that wakes before it is committed waits for the database.

@@ -41,7 +41,8 @@ static struct berth_container_state *state_after(const struct berth_engine_conta
 	return state;
 }
 
-static json_t *events_of(const struct berth_engine_container *container, const struct berth_monitor_exit *exit)
+static json_t *events_of(struct berth_engine *engine, const struct berth_engine_container *container,
+			 const struct berth_monitor_exit *exit)
 {
 	json_t *events = json_array();
 	int64_t ran = (exit->exited_at - container->record->state->started_at) / 1000000000;
@@ -49,6 +50,7 @@ static json_t *events_of(const struct berth_engine_container *container, const s
 	g_autofree char *duration = g_strdup_printf("%" PRId64, MAX(ran, 0));
 
 	berth_engine__event_add(events, container, "die", "execDuration", duration, "exitCode", code, NULL);
+	berth_engine__network_events(engine, events, container->record, "disconnect");
 	berth_engine__volume_mount_events(events, container->record, false);
 	if (container->stopping)
 		berth_engine__event_add(events, container, "stop", NULL);
@@ -116,7 +118,7 @@ void berth_engine__exited(struct berth_engine *engine, struct berth_engine_conta
 	berth_engine__health_end(engine, container);
 	struct berth_container_state *state = state_after(container, exit);
 	enum outcome outcome = outcome_of(container, state);
-	BERTH_AUTO_JSON json_t *events = events_of(container, exit);
+	BERTH_AUTO_JSON json_t *events = events_of(engine, container, exit);
 
 	container->backoff = berth_engine__restart_delay(container->backoff, state->finished_at - state->started_at);
 	container->stopping = container->unhealthy = container->remove_at_exit = false;

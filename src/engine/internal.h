@@ -168,6 +168,9 @@ bool berth_engine__mark_removed(struct berth_engine *engine, struct berth_engine
 // NULL.
 void berth_engine__event_add(json_t *events, const struct berth_engine_container *container, const char *action,
 			     ...) G_GNUC_NULL_TERMINATED;
+// Tells one of a container that changes nothing of it, in a transaction of its own. Not under engine->lock.
+bool berth_engine__tell_container(struct berth_engine *engine, const struct berth_engine_container *container,
+				  GError **error, const char *action, ...) G_GNUC_NULL_TERMINATED;
 bool berth_engine__events_put(struct berth_transaction *transaction, const json_t *events, GError **error);
 void berth_engine__events_told(struct berth_engine *engine);
 // Events that tell of no change, in a transaction of their own.

@@ -125,6 +125,8 @@ struct api_network_prune_report *berth_engine_network_prune(struct berth_engine 
 			 !g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
 			g_warning("pruning network %s: %s", record->name, failure->message);
 	}
+	if (!berth_engine_tell_prune(engine, "network", 0, error))
+		return NULL;
 	struct api_network_prune_report *report = berth_document_new(&api_network_prune_report_document);
 	report->networks_deleted = g_strv_builder_end(deleted);
 	return report;

@@ -164,6 +164,26 @@ void berth_engine__network_event(json_t *events, const struct berth_network *rec
 	berth_engine__event_add_of(events, "network", action, record->id, attributes);
 }
 
+void berth_engine__network_events(struct berth_engine *engine, json_t *events,
+				  const struct berth_container_record *container, const char *action)
+{
+	GPtrArray *endpoints = container->endpoints;
+	const struct berth_engine_network *network = NULL;
+
+	pthread_mutex_lock(&engine->lock);
+	for (guint i = 0; endpoints && i < endpoints->len; i++) {
+		const struct berth_container_endpoint *endpoint = endpoints->pdata[i];
+		network = g_hash_table_lookup(engine->networks_by_id, endpoint->network);
+		if (network)
+			berth_engine__network_event(events, network->record, action, container->id);
+	}
+	if (!network && container->network)
+		network = g_hash_table_lookup(engine->networks_by_name, container->network);
+	if (network && (!endpoints || endpoints->len == 0))
+		berth_engine__network_event(events, network->record, action, container->id);
+	pthread_mutex_unlock(&engine->lock);
+}
+
 // What is there always
 
 static struct berth_network *new_predefined(const char *name, const char *driver)

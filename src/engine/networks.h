@@ -46,6 +46,9 @@ bool berth_engine__network_is_real(const struct berth_network *record);
 // Adds an event of a network; `container` (may be NULL) is the id of the one that it concerns.
 void berth_engine__network_event(json_t *events, const struct berth_network *record, const char *action,
 				 const char *container);
+// The same of all networks that a container is on, none and host included, as it starts and ends.
+void berth_engine__network_events(struct berth_engine *engine, json_t *events,
+				  const struct berth_container_record *container, const char *action);
 
 // endpoints.c. `operation` of the container is held for all of these.
 // Gives the container its addresses and ports, makes sure of its networks and writes network.json.

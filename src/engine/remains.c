@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "engine/join.h"
 #include "engine/networks.h"
+#include "monitor/log.h"
 #include "sys/cgroup.h"
 
 #include <fcntl.h>
@@ -110,6 +111,20 @@ static bool remove_volumes(struct berth_engine *engine, const char *id, GError *
 	return true;
 }
 
+// The log goes before the folder: a process may be compressing what was rotated, and make files there.
+static bool remove_log(struct berth_engine *engine, const char *id, GError **error)
+{
+	g_autofree char *json = g_strconcat(id, "-json.log", NULL);
+	const char *const names[] = {json, "local.log", "container-cached.log"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *path = g_build_filename(engine->containers_path, id, names[i], NULL);
+		if (access(path, F_OK) == 0 && !berth_log_remove(path, error))
+			return false;
+	}
+	return true;
+}
+
 bool berth_engine__remains_clear(struct berth_engine *engine, const char *id, const char *cgroup, const char *image,
 				 GError **error)
 {
@@ -118,7 +133,7 @@ bool berth_engine__remains_clear(struct berth_engine *engine, const char *id, co
 	if (!berth_engine__run_clear(engine, id, cgroup, error) || !berth_snapshot_remove(engine->snapshots, id, error))
 		return false;
 	BERTH_FAILPOINT("container.remove.snapshot");
-	if (!berth_remove_tree_at(engine->containers_folder, id, error))
+	if (!remove_log(engine, id, error) || !berth_remove_tree_at(engine->containers_folder, id, error))
 		return false;
 	BERTH_FAILPOINT("container.remove.folder");
 	if (!remove_volumes(engine, id, error))

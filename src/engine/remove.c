@@ -129,7 +129,7 @@ struct api_prune_report *berth_engine_container_prune(struct berth_engine *engin
 		    prune_one(engine, container, &reclaimed, &failure))
 			g_strv_builder_add(deleted, container->id);
 	}
-	if (failure) {
+	if (failure || !berth_engine_tell_prune(engine, "container", reclaimed, &failure)) {
 		g_propagate_error(error, failure);
 		return NULL;
 	}

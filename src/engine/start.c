@@ -183,6 +183,7 @@ static bool record_start(struct berth_engine *engine, struct berth_engine_contai
 	state->oom_killed = state->manually_stopped = state->held = false;
 	state->started_before = true;
 	g_clear_pointer(&state->error, g_free);
+	berth_engine__network_events(engine, events, container->record, "connect");
 	berth_engine__volume_mount_events(events, container->record, true);
 	berth_engine__event_add(events, container, "start", NULL);
 	return berth_engine__change(engine, container, &change, error);

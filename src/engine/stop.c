@@ -333,8 +333,11 @@ bool berth_engine_container_resize(struct berth_engine *engine, const char *text
 		return not_running(container, error);
 	GError *failure = NULL;
 	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, &failure);
-	if (monitor && berth_monitor_resize(monitor, width, height, &failure))
-		return true;
+	if (monitor && berth_monitor_resize(monitor, width, height, &failure)) {
+		g_autofree char *rows = g_strdup_printf("%u", height), *columns = g_strdup_printf("%u", width);
+		return berth_engine__tell_container(engine, container, error, "resize", "height", rows, "width",
+						    columns, NULL);
+	}
 	if (!berth_engine__has_ended(failure)) {
 		g_propagate_error(error, failure);
 		return false;

@@ -424,5 +424,5 @@ struct api_container_top *berth_engine_container_top(struct berth_engine *engine
 		berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is not running", container->id);
 		return NULL;
 	}
-	return make_table(chosen, pids);
+	return berth_engine__tell_container(engine, container, error, "top", NULL) ? make_table(chosen, pids) : NULL;
 }

@@ -282,15 +282,6 @@ bool berth_engine_volume_remove(struct berth_engine *engine, const char *name, b
 	return false;
 }
 
-static bool tell_prune(struct berth_engine *engine, int64_t reclaimed, GError **error)
-{
-	BERTH_AUTO_JSON json_t *events = json_array();
-	g_autofree char *bytes = g_strdup_printf("%" PRId64, reclaimed);
-
-	berth_engine__volume_event(events, "", NULL, "prune", "reclaimed", bytes, NULL);
-	return berth_engine__tell(engine, events, error);
-}
-
 struct api_volume_prune_report *berth_engine_volume_prune(struct berth_engine *engine, GHashTable *filters, bool all,
 							  GError **error)
 {
@@ -319,7 +310,7 @@ struct api_volume_prune_report *berth_engine_volume_prune(struct berth_engine *e
 			g_warning("volume prune: %s", failure->message);
 		}
 	}
-	if (!tell_prune(engine, reclaimed, error))
+	if (!berth_engine_tell_prune(engine, "volume", reclaimed, error))
 		return NULL;
 	struct api_volume_prune_report *report = berth_document_new(&api_volume_prune_report_document);
 	report->volumes_deleted = g_strv_builder_end(deleted);

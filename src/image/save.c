@@ -330,6 +330,19 @@ static bool plan(struct berth_image_save *this, GError **error)
 	return true;
 }
 
+static bool tell(const struct berth_image_save *this, GError **error)
+{
+	g_autoptr(berth_transaction) transaction =
+		berth_transaction_begin(berth_store_database(this->images->store), error);
+
+	for (guint i = 0; transaction && i < this->saved->len; i++) {
+		const struct saved *saved = this->saved->pdata[i];
+		if (!berth_images_tell(this->images, transaction, "save", saved->id, NULL, error))
+			return false;
+	}
+	return transaction && berth_transaction_commit(transaction, error);
+}
+
 struct berth_image_save *berth_images_save(struct berth_images *images, char *const *names, int64_t *ret_size,
 					   GError **error)
 {
@@ -341,7 +354,7 @@ struct berth_image_save *berth_images_save(struct berth_images *images, char *co
 	this->parts = g_array_new(false, false, sizeof(struct part));
 	g_array_set_clear_func(this->parts, part_clear);
 	this->blob = -1;
-	if (collect(this, names, error) && plan(this, error)) {
+	if (collect(this, names, error) && plan(this, error) && tell(this, error)) {
 		*ret_size = this->size;
 		return this;
 	}

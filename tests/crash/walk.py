@@ -269,7 +269,7 @@ class Walk:
         lines = self.ask("GET", f"/events?since=1&until={time.time():.9f}").splitlines()
         lives = {}
         for event in map(json.loads, lines):
-            if event["Type"] == "container":
+            if event["Type"] == "container" and event["Actor"]["ID"]:  # none has that of a prune
                 lives.setdefault(event["Actor"]["ID"], []).append(event["Action"])
         for identity in (container["Id"] for container in self.containers()):
             assert "destroy" not in lives.get(identity, []), f"{identity[:12]} exists and was told to be destroyed"

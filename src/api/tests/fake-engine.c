@@ -347,6 +347,15 @@ struct api_container_top *berth_engine_container_top(struct berth_engine *engine
 	return find(container, error) ? berth_document_new(&api_container_top_document) : NULL;
 }
 
+bool berth_engine_tell_prune(struct berth_engine *engine, const char *type, int64_t reclaimed, GError **error)
+{
+	(void) engine;
+	(void) type;
+	(void) reclaimed;
+	(void) error;
+	return true;
+}
+
 struct api_prune_report *berth_engine_container_prune(struct berth_engine *engine, G_GNUC_UNUSED GHashTable *filters,
 						      G_GNUC_UNUSED GError **error)
 {
