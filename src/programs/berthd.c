@@ -2,7 +2,7 @@
 // berthd, the engine: reads its options, opens its sockets, opens the engine and serves the API until it is told to
 // stop. Containers belong to their monitors and go on when it stops; it finds them again at its next start.
 //
-// SIGTERM and SIGINT stop it, SIGHUP makes it read its configuration file again (daemon-life.c says what that changes).
+// SIGTERM and SIGINT stop it, SIGPWR (the machine goes down) stops the containers first, SIGHUP makes it read its configuration file again (daemon-life.c says what that changes).
 // Exit status 0 after a stop, 1 when it cannot start.
 #include "api/api.h"
 #include "base/error.h"
@@ -103,6 +103,7 @@ static void wait_for_stop(struct daemon_life *life, const sigset_t *signals)
 		if (number == SIGHUP) {
 			daemon_life_reload(life);
 		} else if (number > 0) {
+			life->options.live_restore = life->options.live_restore && number != SIGPWR;
 			g_message("stopping: signal %d from process %d; containers %s", number, (int) info.si_pid,
 				  life->options.live_restore ? "go on" : "are stopped");
 			return;
@@ -219,6 +220,7 @@ static void prepare_process(const struct daemon_options *options, sigset_t *sign
 	sigaddset(signals, SIGTERM);
 	sigaddset(signals, SIGINT);
 	sigaddset(signals, SIGHUP);
+	sigaddset(signals, SIGPWR);
 	pthread_sigmask(SIG_BLOCK, signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);

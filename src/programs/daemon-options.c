@@ -159,7 +159,7 @@ static const struct berth_flag flags[] = {
 	{"tlsverify", 0, BERTH_FLAG_SWITCH, AT(tls_verify), NULL,
 	 "Speak TLS on tcp:// hosts, with clients that have a certificate of the authority's", GIVEN(tls_verify)},
 	{"userland-proxy", 0, BERTH_FLAG_SWITCH, AT(userland_proxy), NULL,
-	 "Must be false: ports are published without a process for each", GIVEN(userland_proxy)},
+	 "Accepted, without effect: ports are published without a process for each", GIVEN(userland_proxy)},
 	{"userns", 0, BERTH_FLAG_TEXT, AT(userns), "mode",
 	 "User namespace of containers that do not say: host, or auto (ids of its own for each)", .fallback = "host",
 	 GIVEN(userns)},

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, eventually
+from conftest import BUILD, TOP, eventually
 
 
 def berthd(*arguments):
@@ -305,11 +305,17 @@ def test_containers_go_on_or_are_stopped(engine, client, run):
     assert engine.stop() == 0
     assert time.monotonic() - begun < 8
     assert not os.path.exists(f"/proc/{pid}")
+    configure(engine, **{"shutdown-timeout": 1})
     engine.start()
     states = {name: client.containers.get(name).attrs["State"] for name in ("goes-on", "deaf1", "deaf3", "hears")}
     assert [state["Running"] for state in states.values()] == [False] * 4
     assert states["deaf1"]["ExitCode"] == 137 and states["hears"]["ExitCode"] == 3
     eventually(lambda: client.containers.get("again").attrs["State"]["Running"], "its policy starts it again")
+    # The machine goes down.
+    pid = client.containers.get("again").attrs["State"]["Pid"]
+    assert engine.stop(signal.SIGPWR) == 0
+    assert not os.path.exists(f"/proc/{pid}")
+    engine.start()
 
 
 # Lists that are kept
@@ -334,3 +340,17 @@ def test_a_list_shows_each_change_at_once(engine, client, create):
         assert kept == made, number
     assert steps[-1] == ([], []) and len({json.dumps(kept) for kept, _ in steps}) >= 6
     client.images.remove("other")
+
+
+def test_every_option_is_documented():
+    with open(f"{TOP}/docs/daemon.md", encoding="utf-8") as file:
+        text = file.read()
+    flags = re.findall(r"^(?:  -., |      )--([a-z0-9-]+)", berthd("--help").stdout, re.M)
+    with open(f"{TOP}/src/programs/daemon-file.c", encoding="utf-8") as file:
+        keys = re.findall(r'^\t\{"([a-z0-9-]+)", JSON_', file.read(), re.M)
+    with open(f"{TOP}/src/programs/daemon-foreign.c", encoding="utf-8") as file:
+        foreign = re.findall(r'^\t\{"([a-z0-9-]+)",', file.read(), re.M)
+    assert len(flags) > 60 and len(keys) > 50 and len(foreign) > 25
+    missing = [f"--{flag}" for flag in flags if f"`--{flag}`" not in text]
+    missing += [key for key in keys + foreign if f"`{key}`" not in text]
+    assert missing == []
