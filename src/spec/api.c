@@ -581,13 +581,8 @@ static const struct berth_field image_inspect_fields[] = {
 		.offset = offsetof(struct api_image_inspect, container),
 		.until = 144,
 	},
-	{
-		.name = "ContainerConfig",
-		.type = BERTH_FIELD_OBJECT,
-		.offset = offsetof(struct api_image_inspect, container_config),
-		.of = &api_container_config_document,
-		.until = 144,
-	},
+	// Docker has it until 1.44. docker-compose 1.29 speaks the newest version and cannot do without it.
+	BERTH_OBJECT(struct api_image_inspect, container_config, "ContainerConfig", &api_container_config_document, 0),
 	BERTH_STRING(struct api_image_inspect, docker_version, "DockerVersion", 0),
 	BERTH_STRING(struct api_image_inspect, author, "Author", 0),
 	BERTH_OBJECT(struct api_image_inspect, config, "Config", &api_container_config_document, 0),

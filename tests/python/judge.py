@@ -56,6 +56,7 @@ BESIDES = set("""
     SystemInfo.OomKillDisable
     Mount.ImageOptions Mount.UID Mount.GID
     RegistryServiceConfig.CertificateFolders
+    ImageInspect.ContainerConfig
 """.split())
 
 # What is null in Docker's answers where nothing is there, without being described so.

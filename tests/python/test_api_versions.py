@@ -64,12 +64,13 @@ def test_every_version_is_served(server):
 
 
 def test_fields_of_images(server):
-    """VirtualSize went with 1.44, the container that an image was made of with 1.45."""
+    """VirtualSize went with 1.44, the container that an image was made of with 1.45; of that, ContainerConfig stays:
+    docker-compose 1.29 needs it in any version."""
     assert shapes(server, 44, "/images/json", lambda images: "VirtualSize" in images[0]) == (True, False)
     assert shapes(server, 44, "/images/busybox/json", lambda image: "VirtualSize" in image) == (True, False)
     assert shapes(server, 45, "/images/busybox/json", lambda image: "Container" in image) == (True, False)
     before, after = shapes(server, 45, "/images/busybox/json", lambda image: image.get("ContainerConfig"))
-    assert before["Cmd"] is None and before["Volumes"] is None and after is None
+    assert before["Cmd"] is None and before["Volumes"] is None and after == before
 
 
 def test_images_without_a_name(server):
