@@ -32,7 +32,8 @@ static char *config_path(const struct berth_cli *cli)
 
 json_t *berth_config_load(const struct berth_cli *cli, GError **error)
 {
-	g_autofree char *path = config_path(cli);
+	g_autofree char *folder = berth_config_folder(cli);
+	g_autofree char *path = g_build_filename(folder, BERTH_CONFIG_FILE, NULL);
 	g_autoptr(GError) failure = NULL;
 	size_t length;
 	char *text = berth_read_file_at(AT_FDCWD, path, BERTH_LIMIT_JSON, &length, &failure);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "cli/client.h"
 #include "cli/config.h"
 #include "cli/context.h"
@@ -320,6 +321,7 @@ int berth_cli_main(int argc, char **argv)
 	bool help = false;
 	int status;
 
+	berth_json_seed();
 	if (!berth_flags_parse(berth_global_flags, &options, argc, argv, 0, &arguments, &help, &error)) {
 		bad_flag(cli.program, cli.program, berth_global_flags, error);
 		status = BERTH_CLI_FAILURE;

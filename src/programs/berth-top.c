@@ -2,6 +2,7 @@
 // `berth top` without a container: a live view of all. It is a program of its own so that no other command loads
 // ncurses; berth executes it.
 #include "base/flags.h"
+#include "cli/context.h"
 #include "cli/top/view.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #define SHELL "command -v bash >/dev/null 2>&1 && exec bash || exec sh"
 
 struct options {
-	char *host, *program;
+	char *program;
 	int64_t delay;
 	bool all, colours;
 };
@@ -24,7 +25,6 @@ static const struct berth_flag flags[] = {
 	{"all", 'a', BERTH_FLAG_SWITCH, AT(all), NULL, "Begin with all containers"},
 	{"colours", 0, BERTH_FLAG_SWITCH, AT(colours), NULL, "Use colours"},
 	{"delay", 0, BERTH_FLAG_DURATION, AT(delay), NULL, "Time between two samples", "1s"},
-	{"host", 0, BERTH_FLAG_TEXT, AT(host), NULL, "Engine to connect to"},
 	{"program", 0, BERTH_FLAG_TEXT, AT(program), NULL, "Path of berth, for shells"},
 	{0},
 };
@@ -73,8 +73,8 @@ static void run_shell(struct program *program)
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
-		execl(program->options->program, "berth", "--host", program->options->host, "exec", "-it",
-		      container->id, "sh", "-c", SHELL, (char *) NULL);
+		execl(program->options->program, "berth", "exec", "-it", container->id, "sh", "-c", SHELL,
+		      (char *) NULL);
 		fprintf(stderr, "berth top: starting %s: %s\n", program->options->program, g_strerror(errno));
 		_exit(127);
 	}
@@ -230,25 +230,27 @@ int main(int argc, char **argv)
 	g_auto(GStrv) arguments = NULL;
 	bool help = false;
 
-	if (!berth_flags_parse(flags, &options, argc, argv, 0, &arguments, &help, &error) || help || !options.host) {
-		fprintf(stderr, "berth-top: %s\n",
-			error ? error->message : "it is started by `berth top`, which names the engine");
+	if (!berth_flags_parse(flags, &options, argc, argv, 0, &arguments, &help, &error) || help || !options.program) {
+		fprintf(stderr, "berth-top: %s\n", error ? error->message : "it is started by `berth top`");
 		return 125;
 	}
-	struct berth_client *client = berth_client_new(options.host, &error);
+	struct berth_cli cli = {.program = "berth"};
+	g_autofree char *context = berth_context_current(&cli);
 	struct program program = {.options = &options, .view = {.colours = options.colours}};
-	if (!client || !top_view_open(&program.view, &error)) {
+	cli.context = context;
+	if (!berth_cli_connect(&cli, &error) || !top_view_open(&program.view, &error)) {
 		fprintf(stderr, "berth top: %s\n", error->message);
 		return 1;
 	}
-	program.model = top_model_new(client);
+	program.model = top_model_new(cli.client);
 	program.model->all = options.all;
 	loop(&program);
 	top_view_close();
 	top_model_free(program.model);
 	g_strfreev(program.view.log);
 	g_free(program.view.question);
-	berth_client_free(client);
+	berth_client_free(cli.client);
+	json_decref(cli.settings);
 	berth_flags_clear(flags, &options);
 	return 0;
 }

@@ -9,7 +9,7 @@ teardown_file() { engine_teardown; }
 teardown() { remove_containers; }
 
 watch() {
-	TERM=xterm LC_ALL=C.UTF-8 "$BATS_TEST_DIRNAME/../screen" "$BERTH_BUILD/berth" top
+	TERM=xterm LC_ALL=C.UTF-8 "$BATS_TEST_DIRNAME/../screen" "$BERTH_BUILD/berth" "$@" top
 }
 
 start() {
@@ -113,6 +113,22 @@ start() {
 		status 0
 	END
 	[ -z "$(berth ps -aq)" ]
+}
+
+@test "the engine of a context, for the shell, too" {
+	start --name box busybox sleep 1000
+	DOCKER_CONFIG=$BATS_TEST_TMPDIR berth context create here --docker host="$BERTH_HOST"
+	BERTH_HOST=unix:///nonexistent DOCKER_HOST='' watch --config "$BATS_TEST_TMPDIR" -c here <<-'END'
+		expect ^box
+		send e
+		expect #
+		send exit 4\r
+		expect ended with status 4
+		send q
+		status 0
+	END
+	run berth --tlscacert x top </dev/null
+	[ "$status" -eq 1 ]
 }
 
 @test "an engine that goes away is told, and found again" {

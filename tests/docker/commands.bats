@@ -13,3 +13,8 @@ load ../helpers
 	[[ "$(docker --version 2>/dev/null)" == *" 28.2"* ]] || skip "docker 28.2 is not on this machine"
 	diff <("$BATS_TEST_DIRNAME/command-tree" walk docker) "$BATS_TEST_DIRNAME/docker-28.2.txt"
 }
+
+@test "berth loads nothing but libc, berth-top alone ncurses" {
+	[ "$(readelf -d "$BERTH_BUILD/berth" | grep -c NEEDED)" = 1 ]
+	readelf -d "$BERTH_BUILD/berth-top" | grep -q 'NEEDED.*libncursesw'
+}

@@ -25,10 +25,32 @@ static char *find_program(const char *self)
 	return g_build_filename(folder, "..", "libexec", "berth", "berth-top", NULL);
 }
 
+// berth-top, and the berth that it runs for shells, find the engine by the environment.
+static bool hand_over(const struct berth_cli *cli, GError **error)
+{
+	if (cli->tls.authority || cli->tls.certificate || cli->tls.key)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "top without a container takes no --tlscacert, --tlscert and --tlskey: name the "
+				       "files' folder by DOCKER_CERT_PATH, or make a context");
+	if (cli->config && *cli->config)
+		g_setenv("DOCKER_CONFIG", cli->config, TRUE);
+	if (cli->tls.verify)
+		g_setenv("DOCKER_TLS_VERIFY", "1", TRUE);
+	if (cli->tls.on)
+		g_setenv("DOCKER_TLS", "1", TRUE);
+	if (cli->chosen_host)
+		g_setenv("BERTH_HOST", cli->chosen_host, TRUE);
+	if (cli->chosen_context && *cli->chosen_context) {
+		g_setenv("DOCKER_CONTEXT", cli->chosen_context, TRUE);
+		g_unsetenv("BERTH_HOST");
+		g_unsetenv("DOCKER_HOST");
+	}
+	return true;
+}
+
 static int watch(struct berth_cli *cli, GError **error)
 {
 	char self[PATH_MAX] = "";
-	const char *host = berth_client_host(cli->client);
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
 		berth_error_set(
@@ -40,9 +62,10 @@ static int watch(struct berth_cli *cli, GError **error)
 		berth_error_set_errno(error, errno, "looking for this program's file");
 		return 1;
 	}
+	if (!hand_over(cli, error))
+		return 1;
 	g_autofree char *program = find_program(self);
-	const char *words[] = {
-		"berth-top", "--host", host, "--program", self, berth_style_colour(cli) ? "--colours" : NULL, NULL};
+	const char *words[] = {"berth-top", "--program", self, berth_style_colour(cli) ? "--colours" : NULL, NULL};
 	execv(program, (char **) (uintptr_t) words);
 	berth_error_set_errno(error, errno, "starting %s", program);
 	return 1;

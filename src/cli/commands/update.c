@@ -5,7 +5,6 @@
 #include "cli/commands/commands.h"
 #include "cli/container-options.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,7 +85,8 @@ static bool fill_limits(const struct options *options, struct api_host_config *h
 	host->cpu_realtime_period = options->cpu_rt_period;
 	host->cpu_realtime_runtime = options->cpu_rt_runtime;
 	host->cpu_shares = options->cpu_shares;
-	host->nano_cpus = (int64_t) llround(options->cpus * 1e9);
+	host->nano_cpus =
+		(int64_t) (options->cpus * 1e9 + (options->cpus < 0 ? -0.5 : 0.5)); // libm is not loaded for this
 	host->memory = options->memory;
 	host->memory_reservation = options->memory_reservation;
 	host->memory_swap = options->memory_swap;
