@@ -23,6 +23,8 @@ bool berth_handle_exec_create(struct berth_request *request, GError **error)
 		return false;
 	if (berth_request_version(request) < VERSION_CONSOLE_SIZE)
 		g_clear_pointer(&config->console_size, json_decref);
+	if (!config->detach_keys)
+		config->detach_keys = g_steal_pointer(&config->detach_keys_lower);
 	g_autofree char *id =
 		berth_engine_exec_create(berth_request_engine(request), berth_request_argument(request), config, error);
 	const struct api_exec_created created = {.id = id};

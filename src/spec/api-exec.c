@@ -13,6 +13,7 @@ static const struct berth_field config_fields[] = {
 	BERTH_BOOL(CONFIG, attach_stderr, "AttachStderr", 0),
 	BERTH_BOOL(CONFIG, detach, "Detach", BERTH_OMIT_EMPTY),
 	BERTH_STRING(CONFIG, detach_keys, "DetachKeys", BERTH_OMIT_EMPTY),
+	BERTH_STRING(CONFIG, detach_keys_lower, "detachKeys", BERTH_OMIT_EMPTY),
 	BERTH_STRINGS(CONFIG, env, "Env", BERTH_OMIT_EMPTY),
 	BERTH_STRING(CONFIG, working_dir, "WorkingDir", BERTH_OMIT_EMPTY),
 	BERTH_STRINGS(CONFIG, cmd, "Cmd", 0),

@@ -15,6 +15,7 @@ struct api_exec_config {
 	bool attach_stderr;
 	bool detach; // accepted; the start says it
 	char *detach_keys;
+	char *detach_keys_lower; // the same as docker-py writes it, which Docker's reading takes, too
 	char **env;
 	char *working_dir;
 	char **cmd;
