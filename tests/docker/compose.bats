@@ -115,7 +115,7 @@ id_of() {
 @test "up again: what is as it was stays, a changed setting makes one container anew, more are made" {
 	before="$(id_of db) $(id_of web)"
 	worker=$(id_of worker)
-	GREETING=more run compose up -d --scale worker=2
+	GREETING="more" run compose up -d --scale worker=2
 	echo "$output"
 	[[ "$output" == *"shop_db_1 is up-to-date"* && "$output" == *"Recreating shop_worker_1"* ]]
 	[[ "$output" == *"Creating shop_worker_2"* ]]
