@@ -96,6 +96,9 @@ berth_handler berth_handle_container_list, berth_handle_container_create, berth_
 	berth_handle_container_remove, berth_handle_container_prune, berth_handle_container_update;
 // streams.c
 berth_handler berth_handle_container_wait, berth_handle_container_logs, berth_handle_events;
+// secrets.c
+berth_handler berth_handle_secret_list, berth_handle_secret_create, berth_handle_secret_inspect,
+	berth_handle_secret_update, berth_handle_secret_remove;
 // stats.c
 berth_handler berth_handle_container_stats;
 // attach.c

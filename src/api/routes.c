@@ -223,6 +223,11 @@ static const struct berth_parameter network_list_query[] = {
 	{0},
 };
 
+static const struct berth_parameter secret_list_query[] = {
+	{"filters", BERTH_PARAMETER_FILTERS, "id, label, name"},
+	{0},
+};
+
 static const struct berth_parameter volume_list_query[] = {
 	{"filters", BERTH_PARAMETER_FILTERS, "dangling, driver, label, name"},
 	{"size", BERTH_PARAMETER_SWITCH, "with how much is in them (Berth's own)"},
@@ -356,6 +361,15 @@ const struct berth_route berth_routes[] = {
 	 "Connects a container to a network, while it runs, too"},
 	{"POST", "/networks/{id}/disconnect", 124, berth_handle_network_disconnect, NULL, JSON,
 	 "Disconnects a container from a network"},
+	{"GET", "/berth/secrets", 124, berth_handle_secret_list, secret_list_query, 0,
+	 "Lists secrets of plain containers (Berth's own)"},
+	{"POST", "/berth/secrets/create", 124, berth_handle_secret_create, NULL, JSON, "Makes a secret (Berth's own)"},
+	{"GET", "/berth/secrets/{id}", 124, berth_handle_secret_inspect, NULL, 0,
+	 "All about a secret but its value (Berth's own)"},
+	{"POST", "/berth/secrets/{id}/update", 124, berth_handle_secret_update, NULL, JSON,
+	 "Gives a secret another value or other labels (Berth's own)"},
+	{"DELETE", "/berth/secrets/{id}", 124, berth_handle_secret_remove, NULL, 0,
+	 "Removes a secret that no container has (Berth's own)"},
 	{"GET", "/volumes", 124, berth_handle_volume_list, volume_list_query, 0, "Lists volumes"},
 	{"POST", "/volumes/create", 124, berth_handle_volume_create, NULL, JSON,
 	 "Makes a volume; one that is there already is answered as it is"},

@@ -59,6 +59,9 @@
 #define BERTH_LIMIT_CDI_REQUESTS 1024 // of one container
 #define BERTH_LIMIT_CDI_NAME 255
 #define BERTH_LIMIT_YAML_NODES 1000000 // of one document
+#define BERTH_LIMIT_SECRET_VALUE (500 * 1024) // one secret's value
+#define BERTH_LIMIT_SECRET_NAME 64
+#define BERTH_LIMIT_SECRETS 256 // of one container
 #define BERTH_LIMIT_USER_MAPPINGS 64 // of ids to chosen ones of the host
 #define BERTH_LIMIT_USER_RANGE (1 << 24) // ids of one container
 #define BERTH_LIMIT_USER_RANGES 1024 // of one name in subuid(5)

@@ -81,6 +81,13 @@ static const struct berth_command_entry network_commands[] = {
 	{0},
 };
 
+static const struct berth_command_entry secret_commands[] = {
+	{"create", &berth_command_secret_create, false}, {"inspect", &berth_command_secret_inspect, false},
+	{"list", &berth_command_secret_ls, true},        {"ls", &berth_command_secret_ls, false},
+	{"remove", &berth_command_secret_rm, true},      {"rm", &berth_command_secret_rm, false},
+	{"update", &berth_command_secret_update, false}, {0},
+};
+
 static const struct berth_command_entry volume_commands[] = {
 	{"clone", &berth_command_volume_clone, false},
 	{"create", &berth_command_volume_create, false},
@@ -119,6 +126,8 @@ static const struct berth_command image_group = {.summary = "Manage images", .co
 static const struct berth_command manifest_group = {.summary = "Manage image manifests and manifest lists",
 						    .commands = manifest_commands};
 static const struct berth_command network_group = {.summary = "Manage networks", .commands = network_commands};
+static const struct berth_command secret_group = {.summary = "Manage secrets of containers",
+						  .commands = secret_commands};
 static const struct berth_command volume_group = {.summary = "Manage volumes", .commands = volume_commands};
 static const struct berth_command system_group = {.summary = "Manage the engine", .commands = system_commands};
 
@@ -129,6 +138,7 @@ const struct berth_command_entry berth_commands[] = {
 	{"image", &image_group, false},
 	{"manifest", &manifest_group, false},
 	{"network", &network_group, false},
+	{"secret", &secret_group, false},
 	{"system", &system_group, false},
 	{"volume", &volume_group, false},
 	{"attach", &berth_command_attach, false},

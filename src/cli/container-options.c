@@ -122,6 +122,7 @@ const struct berth_flag berth_run_flags[] = {
 	{"rm", 0, SWITCH, AT(rm), NULL,
 	 "Automatically remove the container and its associated anonymous volumes when it exits"},
 	{"runtime", 0, TEXT, AT(runtime), NULL, "Runtime to use for this container"},
+	{"secret", 0, LIST, AT(secrets), "secret", "Secret to give to the container (NAME[,target=,uid=,gid=,mode=])"},
 	{"security-opt", 0, LIST, AT(security_options), NULL, "Security Options"},
 	{"shm-size", 0, BYTES, AT(shm_size), NULL, "Size of /dev/shm"},
 	{"stop-signal", 0, TEXT, AT(stop_signal), NULL, "Signal to stop the container"},
@@ -388,6 +389,7 @@ static bool set_host(const struct berth_container_options *options, struct api_c
 	       berth_parse_mounts(options->mounts, &host->mounts, error) &&
 	       berth_parse_ulimits(options->ulimits, &host->ulimits, error) &&
 	       berth_parse_devices_all(options->devices, host, error) &&
+	       berth_parse_secrets(options->secrets, &host->secrets, error) &&
 	       berth_parse_gpus(options->gpus, &host->device_requests, error) &&
 	       berth_parse_weights(options->weight_devices, &host->blkio_weight_device, error) &&
 	       berth_parse_throttles(options->read_bps, true, &host->blkio_device_read_bps, error) &&

@@ -25,8 +25,8 @@ struct berth_container_options {
 	// of the host
 	char **add_hosts, **annotations, **weight_devices, **cap_add, **cap_drop, **devices, **device_rules, **read_bps,
 		**read_iops, **write_bps, **write_iops, **dns, **dns_options, **dns_search, **group_add, **links,
-		**log_options, **mounts, **publish, **security_options, **storage_options, **sysctls, **tmpfs,
-		**ulimits, **volumes_from;
+		**log_options, **mounts, **publish, **secrets, **security_options, **storage_options, **sysctls,
+		**tmpfs, **ulimits, **volumes_from;
 	char *cgroup_parent, *cgroupns, *cpuset_cpus, *cpuset_mems, *gpus, *ipc, *isolation, *log_driver, *pid,
 		*restart, *runtime, *userns, *uts, *volume_driver;
 	bool oom_kill_disable, privileged, publish_all, read_only, api_socket;
@@ -56,8 +56,9 @@ bool berth_parse_pair(void *data, const char *text, GError **error); // adds "ke
 bool berth_parse_volumes(char *const *values, char ***ret_binds, char ***ret_volumes, GError **error);
 bool berth_parse_ulimits(char *const *values, GPtrArray **ret, GError **error); // of struct api_ulimit
 bool berth_parse_devices(char *const *values, GPtrArray **ret, GError **error);
-// option-devices.c
+// option-given.c
 bool berth_parse_devices_all(char *const *values, struct api_host_config *host, GError **error); // paths and CDI names
+bool berth_parse_secrets(char *const *values, GPtrArray **ret, GError **error); // of struct api_secret_use
 bool berth_parse_gpus(const char *text, json_t **requests, GError **error); // adds to the requests; NULL: nothing
 bool berth_parse_throttles(char *const *values, bool bytes, GPtrArray **ret, GError **error);
 bool berth_parse_weights(char *const *values, GPtrArray **ret, GError **error);

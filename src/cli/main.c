@@ -65,7 +65,6 @@ static const struct {
 	{"swarm", "the engine is in no swarm"},
 	{"trust", "images are checked by their digests: NAME@sha256:..."},
 	{"checkpoint", NULL},
-	{"secret", NULL},
 	{"stats", NULL},
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a container's record changes: the database first, in one transaction with the events that tell of it, then what
 // is in memory, then whoever waits.
-#include "engine/internal.h"
+#include "engine/secrets.h"
 
 #include "base/failpoint.h"
 #include "base/moment.h"
@@ -46,6 +46,9 @@ static GArray *references_of(const struct berth_container_record *record)
 		if (mount->image)
 			add_reference(references, "image", mount->image);
 	}
+	for (guint i = 0; record->secrets && i < record->secrets->len; i++)
+		add_reference(references, BERTH_RECORD_SECRET,
+			      ((const struct berth_container_secret *) record->secrets->pdata[i])->id);
 	return references;
 }
 

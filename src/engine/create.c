@@ -12,6 +12,7 @@
 #include "engine/names.h"
 #include "engine/networks.h"
 #include "engine/plan.h"
+#include "engine/secrets.h"
 #include "engine/users-take.h"
 
 #include <string.h>
@@ -106,7 +107,8 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 	};
 	g_autoptr(berth_container_record) record = berth_plan_make(&input, ret_warnings, error);
 	if (!record || !berth_engine__endpoints_bind(engine, record, ret_warnings, error) ||
-	    !berth_engine__joins_bind(engine, record, error) || !berth_engine__links_check(engine, record, error))
+	    !berth_engine__joins_bind(engine, record, error) || !berth_engine__secrets_bind(engine, record, error) ||
+	    !berth_engine__links_check(engine, record, error))
 		return NULL;
 	GError *failure = NULL;
 	*ret_top = berth_images_top_snapshot(engine->images, image_id, &failure);

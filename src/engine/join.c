@@ -138,7 +138,7 @@ bool berth_engine__join(struct berth_engine *engine, const struct berth_containe
 {
 	const struct api_host_config *host = record->host_config;
 
-	*ret = (struct berth_engine_joined){-1, -1, NULL, NULL, NULL};
+	*ret = (struct berth_engine_joined){.pid_fd = -1, .ipc_fd = -1};
 	if (g_strcmp0(host->ipc_mode, "shareable") == 0) {
 		ret->shm = shm_of(engine, record->id);
 		if (!mount_shm(record, ret->shm, error))
@@ -157,6 +157,7 @@ void berth_engine__joined_clear(struct berth_engine_joined *joined)
 	g_free(joined->pid);
 	g_free(joined->ipc);
 	g_free(joined->shm);
+	g_free(joined->secrets);
 }
 
 void berth_engine__shm_unmount(const struct berth_engine *engine, const char *id)

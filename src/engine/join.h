@@ -9,6 +9,7 @@
 struct berth_engine_joined {
 	int pid_fd, ipc_fd;
 	char *pid, *ipc; // NULL: none is joined
+	char *secrets; // folder with the container's (secrets.h); NULL: it has none
 	char *shm; // folder of shared memory that several containers may have; NULL: /dev/shm is the container's alone
 };
 

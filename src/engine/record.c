@@ -63,6 +63,17 @@ static const struct berth_field endpoint_fields[] = {
 const struct berth_document berth_container_endpoint_document = {"container endpoint", sizeof(ENDPOINT),
 								 endpoint_fields};
 
+#define SECRET struct berth_container_secret
+static const struct berth_field secret_fields[] = {
+	BERTH_STRING(SECRET, id, "id", BERTH_REQUIRED),
+	BERTH_STRING(SECRET, target, "target", BERTH_REQUIRED),
+	BERTH_INT64(SECRET, uid, "uid", 0),
+	BERTH_INT64(SECRET, gid, "gid", 0),
+	BERTH_INT64(SECRET, mode, "mode", 0),
+	{0},
+};
+const struct berth_document berth_container_secret_document = {"container secret", sizeof(SECRET), secret_fields};
+
 #define USERS struct berth_container_users
 static const struct berth_field users_fields[] = {
 	BERTH_OBJECTS(USERS, uids, "uids", &oci_id_mapping_document, BERTH_REQUIRED),
@@ -88,6 +99,7 @@ static const struct berth_field record_fields[] = {
 	BERTH_OBJECT(RECORD, config, "config", &api_container_config_document, BERTH_REQUIRED),
 	BERTH_OBJECT(RECORD, host_config, "hostConfig", &api_host_config_document, BERTH_REQUIRED),
 	BERTH_OBJECTS(RECORD, mounts, "mounts", &berth_container_mount_document, BERTH_OMIT_EMPTY),
+	BERTH_OBJECTS(RECORD, secrets, "secrets", &berth_container_secret_document, BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(RECORD, users, "users", &berth_container_users_document, BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(RECORD, state, "state", &berth_container_state_document, BERTH_REQUIRED),
 	{0},

@@ -71,6 +71,13 @@ struct berth_container_endpoint {
 };
 extern const struct berth_document berth_container_endpoint_document;
 
+// A secret that the container gets.
+struct berth_container_secret {
+	char *id, *target; // a name beneath /run/secrets, or an absolute path
+	int64_t uid, gid, mode; // in the container
+};
+extern const struct berth_document berth_container_secret_document;
+
 // A user namespace of its own. The container's files on disk have its own ids.
 struct berth_container_users {
 	GPtrArray *uids, *gids; // of struct oci_id_mapping
@@ -91,6 +98,7 @@ struct berth_container_record {
 	struct api_container_config *config; // merged with the image's
 	struct api_host_config *host_config; // with defaults filled in
 	GPtrArray *mounts; // of struct berth_container_mount
+	GPtrArray *secrets; // of struct berth_container_secret
 	struct berth_container_users *users; // NULL: it is in the host's user namespace
 	struct berth_container_state *state;
 };

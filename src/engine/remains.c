@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "engine/join.h"
 #include "engine/networks.h"
+#include "engine/secrets.h"
 #include "monitor/log.h"
 #include "sys/cgroup.h"
 
@@ -54,6 +55,7 @@ static bool clear_run_folder(struct berth_engine *engine, const char *id, const 
 	BERTH_FAILPOINT("run.clear.cgroup");
 	berth_engine__network_discard(engine, id, folder);
 	berth_engine__shm_unmount(engine, id);
+	berth_engine__secrets_unmount(engine, id);
 	if (!berth_remove_tree_at(engine->exec_folder, id, error))
 		return false;
 	BERTH_FAILPOINT("run.clear.folder");

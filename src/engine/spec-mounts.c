@@ -105,6 +105,24 @@ static void add_defaults(struct berth_spec *spec, GPtrArray *list)
 	}
 }
 
+// secrets-deliver.c has made the files; they are the container's users' already.
+static void add_secrets(struct berth_spec *spec, GPtrArray *list)
+{
+	const GPtrArray *secrets = spec->record->secrets;
+	g_autofree char *folder = spec->input->secrets ? g_build_filename(spec->input->secrets, "run", NULL) : NULL;
+	bool inside = false;
+
+	for (guint i = 0; folder && i < secrets->len; i++) {
+		const struct berth_container_secret *secret = secrets->pdata[i];
+		g_autofree char *source = g_strdup_printf("%s/file/%u", spec->input->secrets, i);
+		if (*secret->target == '/')
+			add_bind(list, secret->target, source, true, false);
+		inside = inside || *secret->target != '/';
+	}
+	if (inside)
+		add_bind(list, "/run/secrets", folder, true, false);
+}
+
 static void add_files(struct berth_spec *spec, GPtrArray *list)
 {
 	static const char *const files[] = {"resolv.conf", "hostname", "hosts"};
@@ -117,6 +135,7 @@ static void add_files(struct berth_spec *spec, GPtrArray *list)
 			add_bind(list, destination, source, spec->host->readonly_rootfs,
 				 spec->record->users && spec->input->map_files);
 	}
+	add_secrets(spec, list);
 	if (berth_spec_uses_init(spec))
 		add_bind(list, BERTH_SPEC_INIT_PATH, spec->input->init_program, true, false);
 }

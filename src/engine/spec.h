@@ -25,6 +25,7 @@ struct berth_spec_input {
 	const char *user_namespace; // path of the one that record->users describes
 	bool map_files; // what lies in the run folder has its owners in there, too
 	const char *pid_namespace, *ipc_namespace; // paths of those that it joins; NULL: as the record says
+	const char *secrets; // folder on the host with those of the record; NULL: it has none
 	const char *shm; // folder on the host that is its /dev/shm; NULL: one of its own
 	const char *network_namespace; // path of the one that it joins; NULL: as the record says
 	char *const *cdi_folders; // where specifications of devices are, the last one wins

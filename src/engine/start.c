@@ -12,6 +12,7 @@
 #include "engine/join.h"
 #include "engine/networks.h"
 #include "engine/plan.h"
+#include "engine/secrets.h"
 #include "engine/spec.h"
 #include "engine/users-take.h"
 
@@ -79,6 +80,7 @@ static bool write_config(struct berth_engine *engine, const struct berth_contain
 		.sources = sources,
 		.files = files->folder,
 		.user_namespace = users->path,
+		.secrets = joined->secrets,
 		.map_files = users->files,
 		.pid_namespace = joined->pid,
 		.ipc_namespace = joined->ipc,
@@ -141,6 +143,7 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 	if (!berth_engine__network_prepare(engine, container, run_folder, error) ||
 	    !berth_engine__files_make(engine, container, &files, error) ||
 	    !berth_engine__join(engine, container->record, &joined, error) ||
+	    !berth_engine__secrets_deliver(engine, container->record, &joined.secrets, error) ||
 	    !berth_engine__users_open(engine, container->record, run_folder, &users, error) ||
 	    !berth_snapshot_mount_as(engine->snapshots, container->id, users.fd >= 0 ? &users.owner : NULL, &root,
 				     error) ||

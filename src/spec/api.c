@@ -291,6 +291,7 @@ static const struct berth_field host_config_fields[] = {
 	BERTH_STRINGS(struct api_host_config, masked_paths, "MaskedPaths", BERTH_NULL_EMPTY),
 	BERTH_STRINGS(struct api_host_config, readonly_paths, "ReadonlyPaths", BERTH_NULL_EMPTY),
 	BERTH_TRISTATE(struct api_host_config, init, "Init", BERTH_OMIT_EMPTY),
+	BERTH_OBJECTS(struct api_host_config, secrets, "Secrets", &api_secret_use_document, BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document api_host_config_document = {"HostConfig", sizeof(struct api_host_config),

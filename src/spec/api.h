@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/document.h"
+#include "spec/api-secret.h"
 
 #define API_VERSION_MIN 124 // 1.24
 #define API_VERSION_MAX 147 // 1.47
@@ -216,6 +217,7 @@ struct api_host_config {
 	char **masked_paths;
 	char **readonly_paths;
 	int init;
+	GPtrArray *secrets; // of struct api_secret_use; Berth's own
 };
 extern const struct berth_document api_host_config_document;
 

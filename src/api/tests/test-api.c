@@ -228,6 +228,13 @@ static void test_networks(struct fixture *fixture, G_GNUC_UNUSED const void *dat
 	check_json(fixture, "/containers/box/update", "{\"RestartPolicy\":{\"Name\":\"always\"}}", 200,
 		   "update box -1 -1 always");
 	check_json(fixture, "/containers/box/update", "{\"PublishAdd\":[]}", 400, NULL);
+	check_json(fixture, "/berth/secrets/create", "{\"Name\":\"one\",\"Data\":\"eA==\"}", 201,
+		   "secret create one eA==");
+	check_json(fixture, "/berth/secrets/one/update", "{\"Data\":\"eQ==\"}", 200, "secret update one eQ==");
+	check_json(fixture, "/berth/secrets/create", "{\"Name\":\"one\"}", 400, NULL);
+	check(fixture, "GET", "/berth/secrets", 200, "[]\n");
+	check(fixture, "GET", "/berth/secrets/none", 404, "{\"message\":\"secret none not found\"}\n");
+	check(fixture, "DELETE", "/berth/secrets/one", 204, "");
 }
 
 static void test_errors(struct fixture *fixture, G_GNUC_UNUSED const void *data)

@@ -20,11 +20,12 @@ extern const struct berth_command berth_command_attach, berth_command_bootstrap,
 	berth_command_network_inspect, berth_command_network_ls, berth_command_network_prune, berth_command_network_rm,
 	berth_command_pause, berth_command_port, berth_command_ps, berth_command_pull, berth_command_push,
 	berth_command_rename, berth_command_restart, berth_command_rm, berth_command_rmi, berth_command_run,
-	berth_command_save, berth_command_search, berth_command_start, berth_command_stats, berth_command_stop,
-	berth_command_system_check, berth_command_system_prune, berth_command_tag, berth_command_top,
-	berth_command_unpause, berth_command_update, berth_command_version, berth_command_volume_clone,
-	berth_command_volume_create, berth_command_volume_export, berth_command_volume_import,
-	berth_command_volume_inspect, berth_command_volume_ls, berth_command_volume_prune, berth_command_volume_rm,
-	berth_command_wait;
+	berth_command_save, berth_command_search, berth_command_secret_create, berth_command_secret_inspect,
+	berth_command_secret_ls, berth_command_secret_rm, berth_command_secret_update, berth_command_start,
+	berth_command_stats, berth_command_stop, berth_command_system_check, berth_command_system_prune,
+	berth_command_tag, berth_command_top, berth_command_unpause, berth_command_update, berth_command_version,
+	berth_command_volume_clone, berth_command_volume_create, berth_command_volume_export,
+	berth_command_volume_import, berth_command_volume_inspect, berth_command_volume_ls, berth_command_volume_prune,
+	berth_command_volume_rm, berth_command_wait;
 // cp.c, files.c
 extern const struct berth_command berth_command_commit, berth_command_cp, berth_command_diff, berth_command_export;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Devices by request: CDI names among --device, and --gpus.
+// What a container is given by name: CDI devices among --device, --gpus, and --secret.
 #include "cli/container-options.h"
 
 #include "base/error.h"
@@ -120,5 +120,67 @@ bool berth_parse_gpus(const char *text, json_t **requests, GError **error)
 			return false;
 	if (!json_object_get(request, "Count") && !json_object_get(request, "DeviceIDs"))
 		json_object_set_new(request, "Count", json_integer(1));
+	return true;
+}
+
+// Secrets
+
+static bool set_secret_field(struct api_secret_use *use, const char *key, const char *value, GError **error)
+{
+	const struct {
+		const char *name;
+		int64_t *value;
+		unsigned base;
+	} numbers[] = {{"uid", &use->uid, 10}, {"gid", &use->gid, 10}, {"mode", &use->mode, 8}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
+		if (strcmp(numbers[i].name, key) == 0)
+			return g_ascii_string_to_signed(value, numbers[i].base, 0,
+							numbers[i].base == 8 ? 07777 : G_MAXINT32, numbers[i].value,
+							NULL) ||
+			       berth_error_set(error, BERTH_ERROR_INVALID, "invalid %s: \"%s\"", key, value);
+	if (strcmp(key, "source") == 0 || strcmp(key, "src") == 0) {
+		g_free(use->source);
+		use->source = g_strdup(value);
+		return true;
+	}
+	if (strcmp(key, "target") == 0 || strcmp(key, "dst") == 0) {
+		g_free(use->target);
+		use->target = g_strdup(value);
+		return true;
+	}
+	return berth_error_set(error, BERTH_ERROR_INVALID,
+			       "unexpected key '%s': there are source, target, uid, gid and mode", key);
+}
+
+static bool parse_secret(const char *text, struct api_secret_use *use, GError **error)
+{
+	g_auto(GStrv) fields = berth_split_csv(text, error);
+
+	for (char **field = fields; field && *field; field++) {
+		char *equals = strchr(*field, '=');
+		if (!equals && field != fields)
+			return berth_error_set(error, BERTH_ERROR_INVALID, "'%s' is no key=value", *field);
+		if (equals)
+			*equals = '\0';
+		if (!set_secret_field(use, equals ? *field : "source", equals ? equals + 1 : *field, error))
+			return false;
+	}
+	return fields && ((use->source && *use->source) ||
+			  berth_error_set(error, BERTH_ERROR_INVALID, "the secret's name is missing"));
+}
+
+bool berth_parse_secrets(char *const *values, GPtrArray **ret, GError **error)
+{
+	for (; values && *values; values++) {
+		struct api_secret_use *use = berth_document_new(&api_secret_use_document);
+		if (!*ret)
+			*ret = berth_objects_new();
+		g_ptr_array_add(*ret, use);
+		if (!parse_secret(*values, use, error)) {
+			g_prefix_error(error, "invalid argument \"%s\" for \"--secret\" flag: ", *values);
+			return false;
+		}
+	}
 	return true;
 }
