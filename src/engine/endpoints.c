@@ -277,6 +277,8 @@ bool berth_engine__network_attach(struct berth_engine *engine, struct berth_engi
 	if (!write_names(engine, endpoints, error))
 		return false;
 	BERTH_FAILPOINT("container.network.named");
+	if (!berth_engine__links_open(engine, container, error))
+		return false;
 	if (container->network->ports->len > 0 &&
 	    !berth_engine__ports_publish(engine, container->id, container->network->ports, error))
 		return false;
@@ -330,6 +332,9 @@ void berth_engine__network_give_back(struct berth_engine *engine, const struct b
 		berth_engine__flows_settle(engine); // its address may be another's, next
 		berth_engine__ports_give_back(engine, container->id, run->ports);
 	}
+	berth_engine__links_close(engine, container);
+	if (engine->options.network.no_icc) // what led to it
+		berth_engine__links_follow(engine, container);
 	BERTH_FAILPOINT("container.network.withdrawn");
 	for (guint i = 0; i < run->endpoints->len; i++) {
 		const struct berth_endpoint *endpoint = run->endpoints->pdata[i];

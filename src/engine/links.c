@@ -243,7 +243,68 @@ bool berth_engine__links_resolve(struct berth_engine *engine, const struct berth
 	return true;
 }
 
-// Following a container that was started again
+// Ways, where containers of the default bridge do not reach each other
+
+static void add_ways(GArray *ways, const char *from, const struct link *link)
+{
+	g_autoptr(GArray) ports = sorted_ports(link->ports);
+
+	for (guint i = 0; i < ports->len; i++) {
+		const struct berth_port *port = &g_array_index(ports, struct berth_port, i);
+		struct berth_firewall_link way = {from, g_strdup(link->address), port->protocol, port->first};
+		g_array_append_val(ways, way);
+	}
+}
+
+static void clear_way(void *way)
+{
+	g_free((char *) ((struct berth_firewall_link *) way)->to);
+}
+
+bool berth_engine__links_open(struct berth_engine *engine, const struct berth_engine_container *container,
+			      GError **error)
+{
+	g_autoptr(GArray) ways = g_array_new(FALSE, FALSE, sizeof(struct berth_firewall_link));
+
+	if (!engine->options.network.no_icc)
+		return true;
+	g_array_set_clear_func(ways, clear_way);
+	pthread_mutex_lock(&engine->lock);
+	const char *own = address_on_bridge(container);
+	g_autofree char *from = own ? g_strndup(own, strcspn(own, "/")) : NULL;
+	pthread_mutex_unlock(&engine->lock);
+	char **text = has_links(container->record) ? container->record->host_config->links : NULL;
+	for (; from && text && *text; text++) {
+		__attribute__((cleanup(link_clear))) struct link link = {0};
+		if (look_up(engine, container->record, *text, &link, NULL)) // else it does not run
+			add_ways(ways, from, &link);
+	}
+	return berth_firewall_links_set(berth_networks_firewall(engine->networks), container->id,
+					(const struct berth_firewall_link *) (void *) ways->data, ways->len, error);
+}
+
+void berth_engine__links_close(struct berth_engine *engine, const struct berth_engine_container *container)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (engine->options.network.no_icc && has_links(container->record) &&
+	    !berth_firewall_links_set(berth_networks_firewall(engine->networks), container->id, NULL, 0, &error))
+		g_warning("container %s: closing its links: %s", container->id, error->message);
+}
+
+void berth_engine__links_adopt(struct berth_engine *engine)
+{
+	g_autoptr(GPtrArray) containers = berth_engine__containers(engine);
+
+	for (guint i = 0; i < containers->len; i++) {
+		g_autoptr(GError) error = NULL;
+		if (berth_engine__is_up(containers->pdata[i]) &&
+		    !berth_engine__links_open(engine, containers->pdata[i], &error))
+			g_warning("links: %s", error->message);
+	}
+}
+
+// Following a container that was started again, or has ended
 
 static void refresh(struct berth_engine *engine, const struct berth_engine_container *container, const char *target)
 {
@@ -274,8 +335,12 @@ static void follow(void *data, bool canceled)
 		struct berth_engine_container *container = containers->pdata[i];
 		if (!has_links(container->record) || !berth_engine__claim_ref(work->engine, container))
 			continue;
-		if (berth_engine__is_up(container))
+		g_autoptr(GError) error = NULL;
+		if (berth_engine__is_up(container)) {
 			refresh(work->engine, container, work->name);
+			if (!berth_engine__links_open(work->engine, container, &error))
+				g_warning("container %s: its links: %s", container->id, error->message);
+		}
 		pthread_mutex_unlock(&container->operation);
 	}
 	g_free(work->name);
@@ -335,6 +400,8 @@ static bool remove_link(struct berth_engine *engine, struct berth_engine_contain
 		return false;
 	if (!found || !berth_engine__is_up(container))
 		return true;
+	if (!berth_engine__links_open(engine, container, error))
+		return false;
 	add_names(names, &link);
 	return berth_engine__hosts_replace(engine, container->id, names->str, NULL, error);
 }

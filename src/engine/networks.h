@@ -130,6 +130,12 @@ bool berth_engine__links_check(struct berth_engine *engine, const struct berth_c
 bool berth_engine__links_resolve(struct berth_engine *engine, const struct berth_container_record *record,
 				 char ***ret_environment, GString *ret_hosts, GError **error);
 // The container runs (again): those who link to it have its address in their hosts file.
+// Lets a container reach the exposed ports of those that it links to, where the default bridge's containers do not
+// reach each other; and no longer. _adopt: all that run, at the engine's start.
+bool berth_engine__links_open(struct berth_engine *engine, const struct berth_engine_container *container,
+			      GError **error);
+void berth_engine__links_close(struct berth_engine *engine, const struct berth_engine_container *container);
+void berth_engine__links_adopt(struct berth_engine *engine);
 void berth_engine__links_follow(struct berth_engine *engine, const struct berth_engine_container *container);
 
 // hosts.c

@@ -395,6 +395,7 @@ bool berth_engine__recover(struct berth_engine *engine, GError **error)
 	if (!remove_strangers(engine, error) || !berth_engine__volumes_recover(engine, error))
 		return false;
 	BERTH_FAILPOINT("recover.swept");
+	berth_engine__links_adopt(engine);
 	g_autoptr(GError) failure = NULL;
 	if (!berth_networks_sweep(engine->networks, &failure))
 		g_warning("removing what is left of networks: %s", failure->message);

@@ -196,6 +196,20 @@ static bool make_bridge(const struct berth_network *network, struct berth_netlin
 	return true;
 }
 
+// On the default bridge links lead from container to container, though these do not reach each other otherwise.
+static bool has_links(const struct berth_network *network)
+{
+	return is_isolated(network) && berth_network__flag(network, OPTION "default_bridge", false);
+}
+
+// The host answers what one asks for another's MAC, so that their packets go by its rules.
+static bool allow_links(const struct berth_network *network, GError **error)
+{
+	g_autofree char *proxy = g_strdup_printf("ipv4/conf/%s/proxy_arp_pvlan", network->interface);
+
+	return berth_links__write_setting(proxy, "1", error);
+}
+
 // Its own settings must be so before it is up: it would take an address of IPv6 by itself, or heed advertisements.
 static bool set_up_bridge(struct berth_networks *networks, const struct berth_network *network,
 			  struct berth_netlink *route, const struct berth_link_state *link, bool own, GError **error)
@@ -209,6 +223,8 @@ static bool set_up_bridge(struct berth_networks *networks, const struct berth_ne
 	g_autofree char *alias = berth_links__alias(networks, network->id);
 	struct ifinfomsg header = {.ifi_index = link->index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
 
+	if (has_links(network) && !allow_links(network, error))
+		return false;
 	if (!berth_links__write_setting(accept, "0", error) || !berth_links__write_setting(detection, "0", error) ||
 	    !berth_links__write_setting(disable, network->ipv6 ? "0" : "1", error))
 		return false;

@@ -215,6 +215,15 @@ void berth_firewall__add_published(GArray *items, const struct berth_firewall *f
 	put_service(element, published->protocol, published->port);
 }
 
+void berth_firewall__add_link(GArray *items, const struct berth_firewall__link *link, bool remove)
+{
+	struct berth_nft_element *element = add_item(items, SET_LINKS4, remove);
+
+	put_address(element, &link->from);
+	put_address(element, &link->to);
+	put_service(element, link->protocol, link->port);
+}
+
 void berth_firewall__add_open(GArray *items, bool open)
 {
 	static const uint8_t families[] = {NFPROTO_IPV4, NFPROTO_IPV6};

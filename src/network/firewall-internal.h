@@ -33,6 +33,7 @@ enum berth_firewall_set {
 	SET_ANY6,
 	SET_PUBLISHED4, // container's address . protocol . port, on routed networks
 	SET_PUBLISHED6,
+	SET_LINKS4, // from . to . protocol . port
 	SET_PORTS, // bridge ports that are checked; from here on in the table of family bridge
 	SET_SENDERS4, // port . MAC . address
 	SET_SENDERS6,
@@ -74,6 +75,13 @@ struct berth_firewall__published {
 	unsigned build; // of the tables that its element was added to
 };
 
+// Compared as bytes: what is not said is zero.
+struct berth_firewall__link {
+	struct berth_address from, to;
+	int protocol;
+	uint16_t port, unused;
+};
+
 // Of a published port: to be forgotten.
 struct berth_firewall__flows {
 	struct berth_firewall__published published; // without owner
@@ -89,6 +97,7 @@ struct berth_firewall {
 	GHashTable *ports; // interface -> struct berth_firewall__port
 	GHashTable *owners; // id -> GPtrArray of struct berth_firewall__published
 	GHashTable *published; // what is published, by its element's key (GBytes), borrowed from `owners`
+	GHashTable *links; // owner -> GArray of struct berth_firewall__link
 	GArray *flows; // struct berth_firewall__flows that nobody looked for yet
 	GHashTable *taken; // protocol << 16 | port -> GPtrArray of struct taken (firewall-ports.c)
 	uint16_t next_port; // of the ephemeral range
@@ -123,6 +132,7 @@ void berth_firewall__add_port(GArray *items, const struct berth_firewall *firewa
 			      const struct berth_firewall__port *port, bool remove);
 void berth_firewall__add_published(GArray *items, const struct berth_firewall *firewall,
 				   const struct berth_firewall__published *published, bool remove);
+void berth_firewall__add_link(GArray *items, const struct berth_firewall__link *link, bool remove);
 void berth_firewall__add_open(GArray *items, bool open);
 void berth_firewall__add_loopback6(GArray *items, bool possible);
 GBytes *berth_firewall__published_key(const struct berth_firewall__published *published);

@@ -25,6 +25,7 @@ static const struct {
 	[SET_ANY6] = {"any6", "inet_proto . inet_service : ipv6_addr . inet_service", "counter"},
 	[SET_PUBLISHED4] = {"published4", "ipv4_addr . inet_proto . inet_service"},
 	[SET_PUBLISHED6] = {"published6", "ipv6_addr . inet_proto . inet_service"},
+	[SET_LINKS4] = {"links4", "ipv4_addr . ipv4_addr . inet_proto . inet_service"},
 	[SET_PORTS] = {"ports", "ifname"},
 	[SET_SENDERS4] = {"senders4", "ifname . ether_addr . ipv4_addr"},
 	[SET_SENDERS6] = {"senders6", "ifname . ether_addr . ipv6_addr"},
@@ -99,6 +100,7 @@ static const char inet_rules[] =
 	"}\n"
 	"chain from {\n"
 	"	iifname . oifname @same accept\n"
+	"	ip saddr . ip daddr . meta l4proto . th dport @links4 accept\n"
 	"	iifname @internal drop\n"
 	"	oifname @bridges goto into\n"
 	"	meta nfproto ipv4 iifname @masquerade4 ct state invalid drop\n" // it would leave untranslated

@@ -88,6 +88,7 @@ struct berth_firewall *berth_firewall_new(const struct berth_firewall_options *o
 	firewall->ports = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
 	firewall->owners = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_list);
 	firewall->published = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+	firewall->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_array_unref);
 	firewall->flows = g_array_new(FALSE, FALSE, sizeof(struct berth_firewall__flows));
 	firewall->taken = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, berth_firewall__free_taken);
 	firewall->poller = firewall->timer = firewall->watch = -1;
@@ -110,6 +111,7 @@ void berth_firewall_free(struct berth_firewall *firewall, bool keep)
 	berth_fd_clear(&firewall->poller);
 	berth_nft_close(firewall->nft);
 	g_array_unref(firewall->flows);
+	g_hash_table_unref(firewall->links);
 	g_hash_table_unref(firewall->published);
 	g_hash_table_unref(firewall->owners);
 	g_hash_table_unref(firewall->ports);
@@ -204,6 +206,11 @@ static void add_everything(struct berth_firewall *firewall, GArray *items)
 	g_hash_table_iter_init(&iter, firewall->published);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		berth_firewall__add_published(items, firewall, value, false);
+	g_hash_table_iter_init(&iter, firewall->links);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		for (guint i = 0; i < ((const GArray *) value)->len; i++)
+			berth_firewall__add_link(
+				items, &g_array_index((GArray *) value, struct berth_firewall__link, i), false);
 	if (firewall->open)
 		berth_firewall__add_open(items, true);
 	if (firewall->loopback6)

@@ -60,6 +60,16 @@ struct berth_firewall_port {
 bool berth_firewall_port_set(struct berth_firewall *firewall, const struct berth_firewall_port *port, GError **error);
 bool berth_firewall_port_remove(struct berth_firewall *firewall, const char *interface, GError **error);
 
+// Links: what `from` may reach of `to`, containers of a network that is isolated. IPv4 addresses, without length.
+struct berth_firewall_link {
+	const char *from, *to;
+	int protocol;
+	uint16_t port;
+};
+// Makes those of `owner` (a container's id) equal to the list.
+bool berth_firewall_links_set(struct berth_firewall *firewall, const char *owner,
+			      const struct berth_firewall_link *links, size_t count, GError **error);
+
 // Published ports
 
 struct berth_published {

@@ -155,6 +155,49 @@ neighbour() {
 	[[ "$output" == *nobody* ]]
 }
 
+@test "links where containers do not reach each other: the exposed ports of the target, and nothing else" {
+	remove_containers
+	engine_stop
+	echo '{"icc": false}' >"$WORK/daemon.json"
+	engine_start
+	answerer db tcp 5432 --expose 5432
+	background in_container db "$peer" answer tcp 5433
+	answerer web tcp 80 --link db
+	launch stranger
+	from in_container web -- tcp "$(address4 db)" 5432
+	not_from in_container web -- tcp "$(address4 db)" 5433
+	not_from in_container stranger -- tcp "$(address4 db)" 5432
+	not_from in_container db -- tcp "$(address4 web)" 80
+	run ! in_container stranger ping -qc 1 -W 1 "$(address4 db)"
+	# The way goes on without the engine and with the next one, and follows the target.
+	local target pid
+	target=$(address4 db)
+	pid=$(berth inspect -f '{{.State.Pid}}' web)
+	engine_stop KILL
+	from nsenter -t "$pid" -n -- tcp "$target" 5432
+	engine_start
+	from in_container web -- tcp "$(address4 db)" 5432
+	unserve
+	berth restart -t 0 db
+	eventually from in_container web -- tcp "$(address4 db)" 5432
+	berth stop -t 0 db
+	eventually links_are 0
+	berth start db
+	eventually links_are 1
+	berth rm --link web/db
+	links_are 0
+	not_from in_container web -- tcp "$(address4 db)" 5432
+	remove_containers
+	engine_stop
+	echo '{}' >"$WORK/daemon.json"
+	engine_start
+}
+links_are() {
+	local table
+	table=$(in_host nft list tables | sed -n 's/^table inet \(berth-.*\)/\1/p')
+	[ "$(in_host nft -j list set inet "$table" links4 | jq '[.nftables[].set.elem // empty | length] | add // 0')" = "$1" ]
+}
+
 @test "container:NAME shares all of it, host is the host's, none has nothing" {
 	answerer one tcp 7000 -p 8080:7000
 	launch two --network container:one
