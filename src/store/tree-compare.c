@@ -159,7 +159,7 @@ static bool same_content(const struct compare *compare, int top, int base, const
 		return same_bytes(top, base, name, ret_same, error);
 	if (!S_ISLNK(status->st_mode))
 		return true;
-	g_autofree char *ours = g_malloc(PATH_MAX), *theirs = g_malloc(PATH_MAX);
+	char ours[PATH_MAX], theirs[PATH_MAX];
 	ssize_t other = readlinkat(base, name, theirs, PATH_MAX), length = readlinkat(top, name, ours, PATH_MAX);
 	if (length < 0 && (berth_is_gone(errno) || errno == EINVAL)) {
 		*ret_same = false;
