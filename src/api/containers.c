@@ -5,6 +5,7 @@
 #include "api/shape.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "engine/files.h"
 
 #include <string.h>
 #include <sys/utsname.h>
@@ -137,10 +138,9 @@ bool berth_handle_container_start(struct berth_request *request, GError **error)
 			error, BERTH_ERROR_INVALID,
 			"starting container with non-empty request body was deprecated since API v1.22 and "
 			"removed in v1.24");
-	if (checkpoint && *checkpoint)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "starting a container from a checkpoint is not supported by this version");
-	return berth_engine_container_start(berth_request_engine(request), berth_request_argument(request), error) &&
+	return berth_engine_container_start_from(berth_request_engine(request), berth_request_argument(request),
+						 checkpoint && *checkpoint ? checkpoint : NULL,
+						 berth_request_text(request, "checkpoint-dir"), error) &&
 	       berth_reply_empty(request, 204);
 }
 

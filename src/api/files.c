@@ -166,3 +166,44 @@ bool berth_handle_container_commit(struct berth_request *request, GError **error
 	BERTH_AUTO_JSON json_t *answer = json_pack("{s:s}", "Id", id);
 	return berth_reply_json(request, 201, answer);
 }
+
+static const char *folder_of(const struct berth_request *request)
+{
+	return text_of(request, "dir");
+}
+
+bool berth_handle_checkpoint_list(struct berth_request *request, GError **error)
+{
+	g_auto(GStrv) names = berth_engine_checkpoint_list(berth_request_engine(request),
+							   berth_request_argument(request), folder_of(request), error);
+	BERTH_AUTO_JSON json_t *answer = json_array();
+
+	for (char **name = names; name && *name; name++)
+		json_array_append_new(answer, json_pack("{s:s}", "Name", *name));
+	return names && berth_reply_json(request, 200, answer);
+}
+
+bool berth_handle_checkpoint_create(struct berth_request *request, GError **error)
+{
+	size_t length;
+	const char *body = berth_request_body(request, &length);
+	g_autoptr(api_checkpoint_create) create =
+		berth_document_parse_text(&api_checkpoint_create_document, body, length, "request body", error);
+
+	return create &&
+	       berth_engine_checkpoint_create(berth_request_engine(request), berth_request_argument(request),
+					      create->checkpoint_id, create->checkpoint_dir, create->exits, error) &&
+	       berth_reply_empty(request, 201);
+}
+
+// The path is "<container>/checkpoints/<name>".
+bool berth_handle_checkpoint_remove(struct berth_request *request, GError **error)
+{
+	g_auto(GStrv) parts = g_strsplit(berth_request_argument(request), "/checkpoints/", 2);
+
+	if (!parts[0] || !parts[1])
+		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "page not found");
+	return berth_engine_checkpoint_remove(berth_request_engine(request), parts[0], parts[1], folder_of(request),
+					      error) &&
+	       berth_reply_empty(request, 204);
+}

@@ -108,7 +108,8 @@ berth_handler berth_handle_exec_create, berth_handle_exec_start, berth_handle_ex
 	berth_handle_exec_inspect;
 // files.c
 berth_handler berth_handle_archive_stat, berth_handle_archive_get, berth_handle_archive_put,
-	berth_handle_container_export, berth_handle_container_changes, berth_handle_container_commit;
+	berth_handle_container_export, berth_handle_container_changes, berth_handle_container_commit,
+	berth_handle_checkpoint_list, berth_handle_checkpoint_create, berth_handle_checkpoint_remove;
 // attach-websocket.c
 berth_handler berth_handle_container_attach_websocket;
 // images.c

@@ -96,7 +96,8 @@ static const struct berth_parameter stats_query[] = {
 
 static const struct berth_parameter start_query[] = {
 	{"detachKeys", BERTH_PARAMETER_TEXT, "accepted; attach has its own"},
-	{"checkpoint", BERTH_PARAMETER_TEXT, "refused"},
+	{"checkpoint", BERTH_PARAMETER_TEXT, "name of the checkpoint that it goes on from"},
+	{"checkpoint-dir", BERTH_PARAMETER_TEXT, "folder of the checkpoints, in place of the container's own"},
 	{0},
 };
 
@@ -264,6 +265,11 @@ static const struct berth_parameter archive_put_query[] = {
 	{0},
 };
 
+static const struct berth_parameter checkpoint_query[] = {
+	{"dir", BERTH_PARAMETER_TEXT, "folder of the checkpoints, in place of the container's own"},
+	{0},
+};
+
 static const struct berth_parameter commit_query[] = {
 	{"container", BERTH_PARAMETER_TEXT, "id or name of the container"},
 	{"repo", BERTH_PARAMETER_TEXT, "name of the new image, without tag"},
@@ -413,8 +419,12 @@ const struct berth_route berth_routes[] = {
 	 "A file or folder of a container as a tar archive"},
 	{"PUT", "/containers/{id}/archive", 124, berth_handle_archive_put, archive_put_query, UPLOAD,
 	 "Unpacks a tar archive into a folder of a container"},
-	{"GET", "/containers/{id}/checkpoints", 124, berth_handle_refused, NULL, 0, "Checkpoints"},
-	{"POST", "/containers/{id}/checkpoints", 124, berth_handle_refused, NULL, 0, "Checkpoints"},
+	{"GET", "/containers/{id}/checkpoints", 124, berth_handle_checkpoint_list, checkpoint_query, 0,
+	 "Lists a container's checkpoints"},
+	{"POST", "/containers/{id}/checkpoints", 124, berth_handle_checkpoint_create, NULL, STREAM | JSON,
+	 "Saves a container's processes with CRIU, to be started from later"},
+	{"DELETE", "/containers/{name:.*}", 124, berth_handle_checkpoint_remove, checkpoint_query, 0,
+	 "Removes a checkpoint: the path ends with /checkpoints/NAME"},
 	{"POST", "/commit", 124, berth_handle_container_commit, commit_query, STREAM | JSON,
 	 "Makes an image of a container"},
 	{"POST", "/build", 124, berth_handle_refused, NULL, 0, "Building images"},

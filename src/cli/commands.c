@@ -39,6 +39,12 @@ static const struct berth_command_entry builder_commands[] = {
 	{0},
 };
 
+static const struct berth_command_entry checkpoint_commands[] = {
+	{"create", &berth_command_checkpoint_create, false}, {"list", &berth_command_checkpoint_ls, true},
+	{"ls", &berth_command_checkpoint_ls, false},         {"remove", &berth_command_checkpoint_rm, true},
+	{"rm", &berth_command_checkpoint_rm, false},         {0},
+};
+
 static const struct berth_command_entry context_commands[] = {
 	{"create", &berth_command_context_create, false}, {"export", &berth_command_context_export, false},
 	{"import", &berth_command_context_import, false}, {"inspect", &berth_command_context_inspect, false},
@@ -119,6 +125,7 @@ static const struct berth_command_entry generate_commands[] = {
 
 static const struct berth_command builder_group = {.summary = "Manage builds", .commands = builder_commands};
 static const struct berth_command context_group = {.summary = "Manage contexts", .commands = context_commands};
+static const struct berth_command checkpoint_group = {.summary = "Manage checkpoints", .commands = checkpoint_commands};
 static const struct berth_command container_group = {.summary = "Manage containers", .commands = container_commands};
 static const struct berth_command generate_group = {.summary = "Print what others need to run containers",
 						    .commands = generate_commands};
@@ -133,6 +140,7 @@ static const struct berth_command system_group = {.summary = "Manage the engine"
 
 const struct berth_command_entry berth_commands[] = {
 	{"builder", &builder_group, false},
+	{"checkpoint", &checkpoint_group, false},
 	{"container", &container_group, false},
 	{"context", &context_group, false},
 	{"image", &image_group, false},

@@ -64,7 +64,6 @@ static const struct {
 	{"stack", "the engine is in no swarm; docker-compose works with this engine"},
 	{"swarm", "the engine is in no swarm"},
 	{"trust", "images are checked by their digests: NAME@sha256:..."},
-	{"checkpoint", NULL},
 	{"stats", NULL},
 };
 

@@ -34,6 +34,19 @@ bool berth_engine_container_export(struct berth_engine *engine, const char *cont
 // changes.c. What the container has changed in its image's files: a GPtrArray of struct api_change.
 GPtrArray *berth_engine_container_changes(struct berth_engine *engine, const char *container, GError **error);
 
+// checkpoint.c, by CRIU. `folder`: of checkpoints; NULL: the container's own. Elements: char * (names); free with
+// g_strfreev().
+char **berth_engine_checkpoint_list(struct berth_engine *engine, const char *container, const char *folder,
+				    GError **error);
+// `exits`: the container ends with it.
+bool berth_engine_checkpoint_create(struct berth_engine *engine, const char *container, const char *name,
+				    const char *folder, bool exits, GError **error);
+bool berth_engine_checkpoint_remove(struct berth_engine *engine, const char *container, const char *name,
+				    const char *folder, GError **error);
+// start.c
+bool berth_engine_container_start_from(struct berth_engine *engine, const char *container, const char *checkpoint,
+				       const char *folder, GError **error);
+
 // commit.c
 struct berth_engine_commit {
 	const char *name; // of the image; NULL: none

@@ -105,6 +105,7 @@ struct berth_engine_container {
 	bool unhealthy; // its end is the policy's doing, which starts it again
 	bool remove_at_exit; // forced removal
 	bool remove_volumes; // with that, the anonymous volumes
+	const char *images; // what its start restores it from; NULL: it is created
 	int64_t backoff; // milliseconds before the policy starts it again
 	uint64_t run; // counts starts, so that what was meant for an earlier one is known
 };

@@ -8,6 +8,8 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "engine/checkpoints.h"
+#include "engine/files.h"
 #include "engine/health.h"
 #include "engine/join.h"
 #include "engine/networks.h"
@@ -115,6 +117,8 @@ static struct berth_monitor *spawn(struct berth_engine *engine, const struct ber
 	settings->cache_root = g_strdup(engine->cache_path);
 	settings->state_root = g_strdup(engine->options.exec_root);
 	settings->health = berth_plan_health(record->config);
+	settings->images = g_strdup(container->images);
+	settings->empty_network = container->images && berth_engine__has_own_network(record);
 	const struct berth_monitor_launch launch = {
 		.program = engine->options.monitor_program,
 		.program_fd = engine->monitor_program,
@@ -280,9 +284,11 @@ bool berth_engine__start(struct berth_engine *engine, struct berth_engine_contai
 	return false;
 }
 
-bool berth_engine_container_start(struct berth_engine *engine, const char *text, GError **error)
+bool berth_engine_container_start_from(struct berth_engine *engine, const char *text, const char *checkpoint,
+				       const char *folder, GError **error)
 {
 	struct berth_engine_container *container = berth_engine__claim(engine, text, error);
+	g_autofree char *images = NULL;
 	bool started = false;
 
 	if (!container)
@@ -292,11 +298,19 @@ bool berth_engine_container_start(struct berth_engine *engine, const char *text,
 	else if (berth_engine__status_is(container, BERTH_STATUS_RUNNING) ||
 		 berth_engine__status_is(container, BERTH_STATUS_RESTARTING))
 		berth_error_set(error, BERTH_ERROR_NOT_MODIFIED, "container %s: it runs already", text);
-	else {
+	else if (!checkpoint ||
+		 (images = berth_engine__checkpoint_images(engine, container, checkpoint, folder, error))) {
 		container->backoff = 0;
 		container->stopping = container->keep = false;
+		container->images = images;
 		started = berth_engine__start(engine, container, error);
+		container->images = NULL;
 	}
 	berth_engine__release(container);
 	return started;
+}
+
+bool berth_engine_container_start(struct berth_engine *engine, const char *text, GError **error)
+{
+	return berth_engine_container_start_from(engine, text, NULL, NULL, error);
 }

@@ -195,6 +195,15 @@ bool berth_monitor_update(struct berth_monitor *monitor, const struct oci_resour
 	return tell(monitor, BERTH_MONITOR_UPDATE, &request, error);
 }
 
+bool berth_monitor_checkpoint(struct berth_monitor *monitor, const char *images, bool leave_running, bool empty_network,
+			      GError **error)
+{
+	struct berth_monitor_request request = {
+		.images = (char *) images, .leave_running = leave_running, .empty_network = empty_network};
+
+	return tell(monitor, BERTH_MONITOR_CHECKPOINT, &request, error);
+}
+
 // A file with the text, at its beginning.
 static int file_of(const char *text, GError **error)
 {

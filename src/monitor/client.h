@@ -49,6 +49,8 @@ struct berth_monitor_settings {
 	char *cache_root; // for compiled seccomp programs
 	char *state_root; // the OCI states' folder; the run folder's parent
 	struct berth_health_check *health; // NULL: it is not checked
+	char *images; // of a checkpoint that it is restored from, in place of being created; NULL: it is created
+	bool empty_network; // with `images`: its network namespace comes without what was in it
 };
 extern const struct berth_document berth_monitor_settings_document;
 BERTH_DOCUMENT_AUTOPTR(berth_monitor_settings, berth_monitor_settings_document)
@@ -179,6 +181,10 @@ bool berth_monitor_resolve(struct berth_monitor *monitor, const struct berth_mon
 struct oci_resources;
 // Changes the limits of the container; what is not set in `resources` stays as it is. BERTH_ERROR_NOT_IMPLEMENTED: a
 // monitor of before that.
+// Writes the container's processes into the folder `images`. Unless they are left running, the container ends.
+bool berth_monitor_checkpoint(struct berth_monitor *monitor, const char *images, bool leave_running, bool empty_network,
+			      GError **error);
+
 bool berth_monitor_update(struct berth_monitor *monitor, const struct oci_resources *resources, GError **error);
 
 struct berth_monitor_status {

@@ -38,10 +38,14 @@ struct monitor {
 // Writes down what goes wrong while nobody asks; `data` is the monitor.
 void berth_monitor__warn(void *data, const char *message);
 
-// monitor-exec.c. Requests, as handle() in monitor.c calls them.
+// monitor-checkpoint.c. Creates the container, or restores it, as the settings say.
+bool berth_monitor__make(struct monitor *monitor, const struct oci_config *config, struct berth_create *create,
+			 GError **error);
+
+// monitor-exec.c, monitor-checkpoint.c. Requests, as handle() in monitor.c calls them.
 typedef bool berth_monitor_handler(struct monitor *monitor, const struct berth_monitor_request *request, int *fds,
 				   struct berth_monitor_reply *reply, GError **error);
-berth_monitor_handler berth_monitor__exec, berth_monitor__exec_resize, berth_monitor__exec_stat,
-	berth_monitor__exec_list, berth_monitor__health;
+berth_monitor_handler berth_monitor__checkpoint, berth_monitor__exec, berth_monitor__exec_resize,
+	berth_monitor__exec_stat, berth_monitor__exec_list, berth_monitor__health;
 // Begins to check the container's health, if its settings ask for it.
 void berth_monitor__probe(struct monitor *monitor);

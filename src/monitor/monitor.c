@@ -167,7 +167,8 @@ static bool start(struct monitor *monitor, const struct berth_monitor_request *r
 
 	if (monitor->started_at)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s: it was started before", monitor->id);
-	if (!berth_container_start(monitor->container, &failure)) {
+	// What was restored runs already.
+	if (!monitor->settings->images && !berth_container_start(monitor->container, &failure)) {
 		// As shells say it: 127 not found, 126 found but not executable.
 		bool missing = g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) ||
 			       strstr(failure->message, "not found") || strstr(failure->message, "no such file");
@@ -307,6 +308,7 @@ static bool handle(void *data, enum berth_monitor_verb verb, const struct berth_
 		[BERTH_MONITOR_PIDS] = {list_pids},
 		[BERTH_MONITOR_RESOLVE] = {resolve},
 		[BERTH_MONITOR_UPDATE] = {update},
+		[BERTH_MONITOR_CHECKPOINT] = {berth_monitor__checkpoint},
 		[BERTH_MONITOR_EXEC] = {berth_monitor__exec},
 		[BERTH_MONITOR_EXEC_RESIZE] = {berth_monitor__exec_resize},
 		[BERTH_MONITOR_EXEC_STAT] = {berth_monitor__exec_stat, true},
@@ -378,8 +380,7 @@ static bool create_container(struct monitor *monitor, const struct oci_config *c
 		.own_start = true,
 		.network = &monitor->network,
 	};
-	if (!remove_leftover(monitor, error) ||
-	    !berth_container_create(&monitor->runtime, monitor->id, config, &create, &monitor->container, error))
+	if (!remove_leftover(monitor, error) || !berth_monitor__make(monitor, config, &create, error))
 		return false;
 
 	monitor->buffer = g_malloc(BERTH_STREAMS_BUFFER);

@@ -57,6 +57,8 @@ static const struct berth_field settings_fields[] = {
 	BERTH_STRING(struct berth_monitor_settings, cache_root, "cacheRoot", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct berth_monitor_settings, state_root, "stateRoot", BERTH_REQUIRED),
 	BERTH_OBJECT(struct berth_monitor_settings, health, "health", &berth_health_check_document, BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_monitor_settings, images, "images", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_settings, empty_network, "emptyNetwork", BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_monitor_settings_document = {"monitor settings",
@@ -135,6 +137,13 @@ static const struct berth_field resize_fields[] = {
 	NAME,
 	BERTH_INT64(struct berth_monitor_request, width, "width", BERTH_REQUIRED),
 	BERTH_INT64(struct berth_monitor_request, height, "height", BERTH_REQUIRED),
+	{0},
+};
+static const struct berth_field checkpoint_fields[] = {
+	NAME,
+	BERTH_STRING(struct berth_monitor_request, images, "images", BERTH_REQUIRED),
+	BERTH_BOOL(struct berth_monitor_request, leave_running, "leaveRunning", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(struct berth_monitor_request, empty_network, "emptyNetwork", BERTH_OMIT_EMPTY),
 	{0},
 };
 static const struct berth_field attach_fields[] = {
@@ -272,6 +281,7 @@ static const struct verb {
 	[BERTH_MONITOR_PIDS] = {"pids", DOCUMENT("pids", bare_fields)},
 	[BERTH_MONITOR_RESOLVE] = {"resolve", DOCUMENT("resolve", resolve_fields), check_resolver, 2, true},
 	[BERTH_MONITOR_UPDATE] = {"update", DOCUMENT("update", update_fields)},
+	[BERTH_MONITOR_CHECKPOINT] = {"checkpoint", DOCUMENT("checkpoint", checkpoint_fields)},
 	[BERTH_MONITOR_EXEC] = {"exec", DOCUMENT("exec", exec_request_fields), check_exec, 1, false, 1},
 	[BERTH_MONITOR_EXEC_RESIZE] = {"exec-resize", DOCUMENT("exec-resize", exec_resize_fields), check_exec_size},
 	[BERTH_MONITOR_EXEC_STAT] = {"exec-stat", DOCUMENT("exec-stat", exec_stat_fields), check_exec},
@@ -287,6 +297,7 @@ void berth_monitor_request_free(struct berth_monitor_request *request)
 	g_free(request->request);
 	g_free(request->keys);
 	g_free(request->exec);
+	g_free(request->images);
 	json_decref(request->about);
 	berth_document_free(&berth_monitor_resolver_document, request->resolver);
 	berth_document_free(&oci_resources_document, request->resources);

@@ -25,6 +25,7 @@
 //                                                   or none: as
 //                                                   before
 // update    resources: OCI's linux.resources       -            -
+// checkpoint images: a path, leaveRunning          -            -; without leaveRunning the container ends
 // exec      exec, about, init, privileged, out, err its process  pid
 //           in, frames, keys                        document,
 //                                                   the socket
@@ -86,6 +87,7 @@ enum berth_monitor_verb {
 	BERTH_MONITOR_PIDS,
 	BERTH_MONITOR_RESOLVE,
 	BERTH_MONITOR_UPDATE,
+	BERTH_MONITOR_CHECKPOINT,
 	BERTH_MONITOR_EXEC,
 	BERTH_MONITOR_EXEC_RESIZE,
 	BERTH_MONITOR_EXEC_STAT,
@@ -109,6 +111,8 @@ struct berth_monitor_request {
 	json_t *about;
 	int64_t init;
 	bool privileged;
+	char *images;
+	bool leave_running, empty_network;
 };
 typedef struct berth_monitor_request berth_monitor_request;
 void berth_monitor_request_free(struct berth_monitor_request *request);

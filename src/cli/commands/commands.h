@@ -27,5 +27,8 @@ extern const struct berth_command berth_command_attach, berth_command_bootstrap,
 	berth_command_volume_clone, berth_command_volume_create, berth_command_volume_export,
 	berth_command_volume_import, berth_command_volume_inspect, berth_command_volume_ls, berth_command_volume_prune,
 	berth_command_volume_rm, berth_command_wait;
+// checkpoint.c
+extern const struct berth_command berth_command_checkpoint_create, berth_command_checkpoint_ls,
+	berth_command_checkpoint_rm;
 // cp.c, files.c
 extern const struct berth_command berth_command_commit, berth_command_cp, berth_command_diff, berth_command_export;

@@ -17,10 +17,9 @@ struct options {
 #define AT(member) offsetof(struct options, member)
 static const struct berth_flag flags[] = {
 	{"attach", 'a', BERTH_FLAG_SWITCH, AT(attach), NULL, "Attach STDOUT/STDERR and forward signals"},
-	{"checkpoint", 0, BERTH_FLAG_TEXT, AT(checkpoint), NULL, "Restore from this checkpoint (not supported)",
-	 .flags = BERTH_FLAG_HIDDEN},
+	{"checkpoint", 0, BERTH_FLAG_TEXT, AT(checkpoint), NULL, "Restore from this checkpoint"},
 	{"checkpoint-dir", 0, BERTH_FLAG_TEXT, AT(checkpoint_folder), NULL,
-	 "Use a custom checkpoint storage directory (not supported)", .flags = BERTH_FLAG_HIDDEN},
+	 "Use a custom checkpoint storage directory"},
 	{"detach-keys", 0, BERTH_FLAG_TEXT, AT(detach_keys), NULL,
 	 "Override the key sequence for detaching a container"},
 	{"interactive", 'i', BERTH_FLAG_SWITCH, AT(interactive), NULL, "Attach container's STDIN"},
@@ -29,11 +28,13 @@ static const struct berth_flag flags[] = {
 	{0},
 };
 
-static bool start(struct berth_cli *cli, const char *container, const char *detach_keys, GError **error)
+static bool start(struct berth_cli *cli, const char *container, const struct options *options, GError **error)
 {
 	g_autoptr(GString) path = berth_path_new("/containers/%s/start", container, false);
 
-	berth_path_add(path, "detachKeys", detach_keys);
+	berth_path_add(path, "detachKeys", options->detach_keys);
+	berth_path_add(path, "checkpoint", options->checkpoint);
+	berth_path_add(path, "checkpoint-dir", options->checkpoint_folder);
 	return berth_client_do(cli->client, "POST", path->str, error);
 }
 
@@ -41,7 +42,7 @@ static bool start_one(struct berth_cli *cli, const void *data, const char *conta
 {
 	const struct options *options = data;
 
-	if (!start(cli, container, options->detach_keys, error))
+	if (!start(cli, container, options, error))
 		return false;
 	puts(container);
 	return true;
@@ -78,8 +79,7 @@ static int start_attached(struct berth_cli *cli, const struct options *options, 
 					    error)
 		       : NULL;
 	if (!wait || !berth_answer_wait(stream, error) || !berth_answer_wait(wait, error) ||
-	    !start(cli, inspect->id, options->detach_keys, error) ||
-	    !berth_session_run(&session, stream, wait, &end, error))
+	    !start(cli, inspect->id, options, error) || !berth_session_run(&session, stream, wait, &end, error))
 		return 1;
 	if (end == BERTH_SESSION_DETACHED)
 		return 0;
@@ -91,9 +91,8 @@ static int start_main(struct berth_cli *cli, const void *data, char **arguments,
 {
 	const struct options *options = data;
 
-	if (options->checkpoint || options->checkpoint_folder) {
-		berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				"--checkpoint: checkpoints are not supported by this version");
+	if (options->checkpoint && arguments[1]) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "you cannot restore multiple containers at once");
 		return 1;
 	}
 	if (!options->attach && !options->interactive)
