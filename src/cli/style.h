@@ -4,8 +4,11 @@
 
 #include "cli/command.h"
 
+#define BERTH_BLUE "\033[34m"
+#define BERTH_CYAN "\033[36m"
 #define BERTH_GREEN "\033[32m"
 #define BERTH_GREY "\033[90m"
+#define BERTH_MAGENTA "\033[35m"
 #define BERTH_RED "\033[31m"
 #define BERTH_YELLOW "\033[33m"
 #define BERTH_BOLD "\033[1m"

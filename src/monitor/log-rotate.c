@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files are compressed by a process of their own, which takes processor time only where nobody else wants it: the
-// container never waits for it. It sees the log's files as any reader does; should it be killed, what it has not done
-// stays plain, and the next one finds it.
+// Files are compressed by a process of their own, for which the container never waits. It sees the log's files as any
+// reader does; should it be killed, what it has not done stays plain, and the next one finds it.
 #include "monitor/log-rotate.h"
 
 #include "base/error.h"
@@ -9,13 +8,11 @@
 #include "monitor/log-gzip.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
-
-#define LOWEST_PRIORITY 19
 
 char *berth_log_rotated_name(const char *path, int64_t index, bool gzip)
 {
@@ -169,6 +166,15 @@ static bool install(const char *path, const char *made, const struct stat *plain
 	return rename(made, gzip) == 0 && unlink(name) == 0;
 }
 
+// Takes processor time only where nobody else wants it. Not while names are locked: the writer would wait for them.
+static bool compress_gently(const struct job *job, ino_t inode)
+{
+	sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
+	bool compressed = berth_log_gzip(job->from, job->to, inode, NULL);
+	sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
+	return compressed;
+}
+
 static bool compress_oldest(const char *path)
 {
 	__attribute__((cleanup(job_clear))) struct job job = {-1, -1, 0};
@@ -181,7 +187,7 @@ static bool compress_oldest(const char *path)
 	    fstat(job.from, &plain) < 0)
 		return false;
 	const struct timespec times[] = {plain.st_atim, plain.st_mtim};
-	if (berth_log_gzip(job.from, job.to, plain.st_ino, NULL) && futimens(job.to, times) == 0 &&
+	if (compress_gently(&job, plain.st_ino) && futimens(job.to, times) == 0 &&
 	    install(path, made, &plain, job.index))
 		return true;
 	unlink(made);
@@ -195,7 +201,6 @@ pid_t berth_log_compress_start(const char *path)
 	if (pid != 0)
 		return pid;
 	berth_close_range(3, ~0U, 0);
-	setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
 	while (compress_oldest(path))
 		;
 	_exit(0);

@@ -238,3 +238,30 @@ has_taken() {
 	kill $reader
 	wait $reader || true
 }
+
+@test "logs of several containers at once, in the order of their times, and as JSON" {
+	start -d --name one busybox sh -c 'for i in 1 2 3; do echo a$i; sleep 0.3; done' >/dev/null
+	start -d --name other busybox sh -c 'sleep 0.15; for i in 1 2 3; do echo b$i >&2; sleep 0.3; done' >/dev/null
+	timeout 60 "$BERTH_BUILD/berth" logs -f one other >"$BATS_TEST_TMPDIR/followed" 2>&1
+	expected="one   | a1
+other | b1
+one   | a2
+other | b2
+one   | a3
+other | b3"
+	diff <(sort "$BATS_TEST_TMPDIR/followed") <(echo "$expected" | sort)
+	[ "$(berth logs one other 2>/dev/null)" = "$(echo "$expected" | grep one)" ]
+	berth logs --format json one other | /usr/bin/python3 -c '
+import json, sys
+lines = [json.loads(line) for line in sys.stdin]
+assert [l["log"] for l in lines] == ["a1", "b1", "a2", "b2", "a3", "b3"], lines
+assert {(l["container"], l["stream"]) for l in lines} == {("one", "stdout"), ("other", "stderr")}
+assert lines == sorted(lines, key=lambda l: l["time"])'
+	[[ "$(berth --color always logs one)" != *$'\033'* ]]
+	[[ "$(berth --color always logs one other 2>&1)" = *$'\033[36mone   |\033[0m a1'* ]]
+	run berth logs one nothere
+	[ "$status" -eq 1 ]
+	[[ "$output" = *"nothere: "*"No such container: nothere"* ]]
+	run berth logs --format table one
+	[ "$status" -eq 1 ]
+}
