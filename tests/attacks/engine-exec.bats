@@ -127,7 +127,7 @@ root() {
 	forget_peak "$monitor"
 	before=$(peak "$monitor")
 	for ((i = 0; i < 8; i++)); do
-		{ "$BERTH_BUILD/berth" exec box cat /dev/zero 2>/dev/null | sleep 1000; } >/dev/null 2>&1 3>&- 4>&- &
+		{ "$BERTH_BUILD/berth" exec box cat /dev/zero 2>/dev/null | tail -f /dev/null; } >/dev/null 2>&1 3>&- 4>&- &
 		clients+=($!)
 	done
 	sleep 1
