@@ -43,6 +43,22 @@ static void test_requests(void)
 		{"{\"request\":\"resolve\",\"resolver\":{\"servers\":[\"dns.test\"]}}", 0, -1, BERTH_ERROR_INVALID,
 		 false},
 		{"{\"request\":\"resolve\",\"resolver\":{\"servers\":[\"\"]}}", 0, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"exec\",\"exec\":\"e\",\"about\":{\"a\":1},\"init\":7}", 1, BERTH_MONITOR_EXEC, 0,
+		 false},
+		{"{\"request\":\"exec\",\"exec\":\"e\",\"out\":true,\"keys\":\"a\"}", 2, BERTH_MONITOR_EXEC, 0, false},
+		{"{\"request\":\"exec\",\"exec\":\"e\"}", 0, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"exec\",\"exec\":\"e\"}", 3, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"exec\",\"exec\":\"\"}", 1, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"exec\"}", 1, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"exec\",\"exec\":\"e\",\"keys\":\"ctrl-1\"}", 1, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"exec-resize\",\"exec\":\"e\",\"width\":80,\"height\":24}", 0,
+		 BERTH_MONITOR_EXEC_RESIZE, 0, false},
+		{"{\"request\":\"exec-resize\",\"exec\":\"e\",\"width\":-1,\"height\":24}", 0, -1, BERTH_ERROR_INVALID,
+		 false},
+		{"{\"request\":\"exec-stat\",\"exec\":\"e\"}", 0, BERTH_MONITOR_EXEC_STAT, 0, false},
+		{"{\"request\":\"exec-stat\"}", 0, -1, BERTH_ERROR_INVALID, false},
+		{"{\"request\":\"exec-list\"}", 0, BERTH_MONITOR_EXEC_LIST, 0, false},
+		{"{\"request\":\"health\"}", 0, BERTH_MONITOR_HEALTH, 0, false},
 		{"{\"request\":\"teleport\"}", 0, -1, BERTH_ERROR_NOT_IMPLEMENTED, false},
 		{"{\"request\":7}", 0, -1, BERTH_ERROR_INVALID, true},
 		{"[]", 0, -1, BERTH_ERROR_INVALID, true},
@@ -180,6 +196,36 @@ static bool fake_handle(void *data, enum berth_monitor_verb verb, const struct b
 		g_assert_cmpint(write(fds[1], request->resolver->names[0], 5), ==, 5);
 		g_assert_cmpstr(g_hash_table_lookup(request->resolver->aliases, "db"), ==, "postgres");
 		return request->resolver->forward;
+	case BERTH_MONITOR_EXEC: {
+		g_autofree char *process = berth_read_fd(fds[0], 1000, NULL, "process", NULL);
+		g_assert_cmpstr(process, ==, "{\"args\":[\"x\"]}");
+		g_assert_cmpint(json_integer_value(json_object_get(request->about, "a")), ==, 1);
+		g_assert_cmpint(request->init, ==, 5);
+		g_assert_cmpint(write(fds[1], "joined", 6), ==, 6);
+		reply->pid = 99;
+		return true;
+	}
+	case BERTH_MONITOR_EXEC_LIST: {
+		json_t *list = json_pack("[{ss sb si s{si}}, {ss sb si}]", "id", "one", "running", 1, "pid", 5, "about",
+					 "a", 1, "id", "two", "running", 0, "exitCode", 9);
+		reply->sent = berth_server_file(list, "list", error);
+		json_decref(list);
+		return reply->sent >= 0;
+	}
+	case BERTH_MONITOR_THAW: { // an unread crowd: passing events first, then one that must not be lost
+		struct berth_monitor_exec exec = {.id = (char *) "probe"};
+		for (int i = 0; i < 20000; i++)
+			berth_server_tell(fake->server,
+					  &(struct berth_monitor_reply){.event = (char *) "probe", .exec = &exec},
+					  true);
+		for (int i = 0; i < 1000; i++) {
+			exec.exit_code = i;
+			berth_server_tell(fake->server,
+					  &(struct berth_monitor_reply){.event = (char *) "exec-exited", .exec = &exec},
+					  false);
+		}
+		return true;
+	}
 	case BERTH_MONITOR_PIDS:
 		reply->pids = json_pack("[iii]", 1, 2, 3);
 		return true;
@@ -303,6 +349,60 @@ static void test_events(struct fake *fake, const void *data)
 	g_assert_no_error(error);
 }
 
+static void test_execs(struct fake *fake, const void *data)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(berth_monitor) monitor = fake_connect(fake);
+	json_t *about = json_pack("{si}", "a", 1);
+	struct berth_monitor_exec_start start = {.id = "e", .process = "{\"args\":[\"x\"]}", .about = about, .init = 5};
+	pid_t pid = 0;
+	int pair[2];
+	char text[16] = "";
+	(void) data;
+
+	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
+	start.socket = pair[0];
+	g_assert_true(berth_monitor_exec_begin(monitor, &start, &pid, &error));
+	g_assert_cmpint(pid, ==, 99);
+	g_assert_cmpint(read(pair[1], text, sizeof text), ==, 6);
+	json_decref(about);
+	close(pair[0]);
+	close(pair[1]);
+	g_autoptr(GPtrArray) list = berth_monitor_exec_list(monitor, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(list->len, ==, 2);
+	const struct berth_monitor_exec *one = list->pdata[0], *two = list->pdata[1];
+	g_assert_cmpstr(one->id, ==, "one");
+	g_assert_true(one->running && one->pid == 5 && one->about);
+	g_assert_true(!two->running && two->exit_code == 9);
+}
+
+// A watcher that does not read for long loses passing events and no others, and holds nobody up.
+static void test_waiting_events(struct fake *fake, const void *data)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(berth_monitor) watcher = fake_connect(fake), other = fake_connect(fake);
+	int probes = 0;
+	(void) data;
+
+	g_assert_true(berth_monitor_watch(watcher, &error));
+	g_assert_true(berth_monitor_thaw(other, &error));
+	for (int next = 0; next < 1000;) {
+		struct berth_monitor_event event;
+		g_assert_true(berth_monitor_next_event(watcher, &event, &error));
+		if (event.type == BERTH_MONITOR_PROBE) {
+			g_assert_cmpint(next, ==, 0);
+			probes++;
+		} else {
+			g_assert_cmpint(event.type, ==, BERTH_MONITOR_EXEC_EXITED);
+			g_assert_cmpint(event.exec->exit_code, ==, next++);
+		}
+		berth_monitor_exec_free(event.exec);
+	}
+	g_assert_cmpint(probes, >=, 256);
+	g_assert_cmpint(probes, <, 20000);
+}
+
 static void test_strangers(struct fake *fake, const void *data)
 {
 	g_autoptr(GError) error = NULL;
@@ -342,6 +442,8 @@ int main(int argc, char **argv)
 #define ADD(name, function) g_test_add("/monitor/server/" name, struct fake, NULL, fake_begin, function, fake_finish)
 	ADD("answers", test_answers);
 	ADD("events", test_events);
+	ADD("execs", test_execs);
+	ADD("waiting-events", test_waiting_events);
 	ADD("strangers", test_strangers);
 	return g_test_run();
 }

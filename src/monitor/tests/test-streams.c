@@ -17,13 +17,20 @@ struct fixture {
 	struct berth_streams *streams;
 	char buffer[BERTH_STREAMS_BUFFER];
 	int in, out, err; // the container's ends
-	int drained, detached;
+	int drained, detached, idle;
 };
 
 static void on_drained(void *data)
 {
 	((struct fixture *) data)->drained++;
 }
+
+static void on_idle(void *data)
+{
+	((struct fixture *) data)->idle++;
+}
+
+static bool survivors; // of the next fixture
 
 static void on_detached(void *data)
 {
@@ -40,6 +47,9 @@ static void begin(struct fixture *fixture, bool terminal, bool stdin_once)
 					    .buffer = fixture->buffer,
 					    .drained = on_drained,
 					    .detached = on_detached,
+					    .survivors = survivors,
+					    .queue = survivors ? BERTH_LIMIT_EXEC_QUEUE : 0,
+					    .idle = survivors ? on_idle : NULL,
 					    .data = fixture};
 	int pipes[3][2];
 
@@ -292,6 +302,49 @@ static void test_grace(void)
 	finish(&fixture);
 }
 
+// What others hold open is not waited for, and what they write then goes nowhere; but what the process itself wrote
+// reaches a slow client.
+static void test_survivors(void)
+{
+	for (int slow = 0; slow < 2; slow++) {
+		struct fixture fixture;
+		survivors = true;
+		begin(&fixture, false, true);
+		survivors = false;
+		int client = attach(&fixture, (struct berth_monitor_request){.out = true});
+		size_t written = slow ? write_much(&fixture) : 4;
+		g_assert_cmpuint(written, <, BERTH_LIMIT_EXEC_QUEUE + (1 << 20));
+		if (!slow)
+			say(fixture.out, "mine");
+		berth_fd_clear(&fixture.err);
+		if (slow) // nobody holds it: it is waited for, however long
+			berth_fd_clear(&fixture.out);
+		berth_streams_drain(fixture.streams, 50);
+		g_usleep(100000);
+		run(&fixture);
+		g_assert_cmpint(fixture.drained, ==, !slow);
+		if (slow) {
+			g_assert_cmpuint(read_all(&fixture, client), ==, written);
+			g_assert_cmpint(fixture.drained, ==, 1);
+		}
+		berth_streams_let_go(fixture.streams);
+		run(&fixture);
+		if (!slow) {
+			assert_gets(client, "mine", 4);
+			assert_end(client);
+			g_assert_cmpuint(write_much(&fixture), >, 16 << 20); // the survivor is not held up
+		}
+		g_assert_cmpint(fixture.idle, ==, 0);
+		close(client);
+		run(&fixture);
+		g_assert_cmpint(fixture.idle, ==, slow);
+		berth_fd_clear(&fixture.out);
+		run(&fixture);
+		g_assert_cmpint(fixture.idle, ==, 1);
+		finish(&fixture);
+	}
+}
+
 static void test_terminal(void)
 {
 	struct fixture fixture;
@@ -379,6 +432,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/monitor/streams/slow-client", test_slow_client);
 	g_test_add_func("/monitor/streams/end-delivers", test_end_delivers);
 	g_test_add_func("/monitor/streams/grace", test_grace);
+	g_test_add_func("/monitor/streams/survivors", test_survivors);
 	g_test_add_func("/monitor/streams/terminal", test_terminal);
 	g_test_add_func("/monitor/streams/refusals", test_refusals);
 	return g_test_run();
