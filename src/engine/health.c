@@ -8,8 +8,10 @@
 #include <string.h>
 
 // Under engine->lock.
-static void set_health(struct berth_engine_container *container, struct berth_health *health)
+static void set_health(struct berth_engine *engine, struct berth_engine_container *container,
+		       struct berth_health *health)
 {
+	berth_engine__note_change(engine);
 	berth_health_free(container->record->state->health);
 	container->record->state->health = health;
 }
@@ -17,7 +19,7 @@ static void set_health(struct berth_engine_container *container, struct berth_he
 void berth_engine__health_begin(struct berth_engine *engine, struct berth_engine_container *container)
 {
 	pthread_mutex_lock(&engine->lock);
-	set_health(container, berth_plan_is_checked(container->record->config) ? berth_health_new() : NULL);
+	set_health(engine, container, berth_plan_is_checked(container->record->config) ? berth_health_new() : NULL);
 	pthread_mutex_unlock(&engine->lock);
 }
 
@@ -29,6 +31,7 @@ void berth_engine__health_end(struct berth_engine *engine, struct berth_engine_c
 	if (health) {
 		g_free(health->status);
 		health->status = g_strdup(BERTH_HEALTH_UNHEALTHY);
+		berth_engine__note_change(engine);
 	}
 	pthread_mutex_unlock(&engine->lock);
 }
@@ -99,12 +102,14 @@ static void tell(struct berth_engine *engine, const struct berth_engine_containe
 }
 
 // Takes the last result over. Under engine->lock.
-static void take_result(struct berth_engine_container *container, const struct berth_health *told)
+static void take_result(struct berth_engine *engine, struct berth_engine_container *container,
+			const struct berth_health *told)
 {
 	struct berth_health *health = container->record->state->health;
 
 	if (!health) // of a run that was adopted from an engine that knew nothing of health
-		set_health(container, health = berth_health_new());
+		set_health(engine, container, health = berth_health_new());
+	berth_engine__note_change(engine);
 	g_free(health->status);
 	health->status = g_strdup(told->status);
 	health->failing_streak = told->failing_streak;
@@ -134,7 +139,7 @@ void berth_engine__health_told(struct berth_engine *engine, struct berth_engine_
 						code, NULL);
 		}
 		changed = strcmp(berth_engine__health_name(container->record->state), event->health->status) != 0;
-		take_result(container, event->health);
+		take_result(engine, container, event->health);
 		if (changed)
 			add_status_event(events, container, event->health->status);
 		pthread_cond_broadcast(&container->changed);
@@ -191,7 +196,7 @@ void berth_engine__health_adopt(struct berth_engine *engine, struct berth_engine
 	pthread_mutex_lock(&engine->lock);
 	if (strcmp(told, health->status) != 0)
 		add_status_event(events, container, health->status);
-	set_health(container, health);
+	set_health(engine, container, health);
 	pthread_mutex_unlock(&engine->lock);
 	tell(engine, container, events);
 	if (unhealthy)
