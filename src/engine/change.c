@@ -4,6 +4,7 @@
 #include "engine/secrets.h"
 
 #include "base/failpoint.h"
+#include "base/fd.h"
 #include "base/moment.h"
 #include "volume/volume.h"
 
@@ -162,6 +163,18 @@ bool berth_engine__change(struct berth_engine *engine, struct berth_engine_conta
 	return true;
 }
 
+// The number of a project quota is free for others when it limits nothing.
+static void lift_limit(struct berth_engine *engine, const struct berth_container_record *record)
+{
+	GHashTable *options = record->host_config->storage_opt;
+
+	if (!options || g_hash_table_size(options) == 0)
+		return;
+	berth_fd folder = berth_snapshot_open_content(engine->snapshots, record->id, NULL);
+	if (folder >= 0)
+		berth_quota_set(folder, 0, "the container's files", NULL);
+}
+
 bool berth_engine__mark_removed(struct berth_engine *engine, struct berth_engine_container *container,
 				struct berth_container_state *state, json_t *events, GError **error)
 {
@@ -184,6 +197,7 @@ bool berth_engine__mark_removed(struct berth_engine *engine, struct berth_engine
 	pthread_cond_broadcast(&container->changed);
 	pthread_mutex_unlock(&engine->lock);
 	berth_container_state_free(old);
+	lift_limit(engine, container->record);
 	berth_engine__drop_pending(engine, container);
 	berth_engine__events_told(engine);
 	return true;

@@ -14,6 +14,7 @@
 #include "engine/plan.h"
 #include "engine/secrets.h"
 #include "engine/users-take.h"
+#include "volume/volume.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -131,9 +132,19 @@ static bool reserve(struct berth_engine *engine, struct berth_engine_container *
 	return added || name_taken(engine, container->record->name, error);
 }
 
-static bool make_parts(struct berth_engine *engine, const char *id, const char *top, GError **error)
+static bool limit_size(void *data, int folder, GError **error)
 {
-	if (!berth_snapshot_prepare(engine->snapshots, id, top, error))
+	return berth_quota_set(folder, *(const int64_t *) data, "the container's files (StorageOpt)", error);
+}
+
+static bool make_parts(struct berth_engine *engine, const struct berth_container_record *record, const char *top,
+		       GError **error)
+{
+	const char *id = record->id;
+	int64_t size = 0;
+
+	if (!berth_plan_storage(record->host_config->storage_opt, &size, error) ||
+	    !berth_snapshot_prepare_limited(engine->snapshots, id, top, size > 0 ? limit_size : NULL, &size, error))
 		return false;
 	BERTH_FAILPOINT("container.create.snapshot");
 	if (mkdirat(engine->containers_folder, id, 0710) < 0)
@@ -202,8 +213,7 @@ static struct api_container_created *create_container(struct berth_engine *engin
 	berth_lease_add(lease, "snapshot", container->id);
 	if (!reserve(engine, container, error))
 		return NULL;
-	bool prepared =
-		make_parts(engine, container->id, top, error) && berth_engine__volumes_prepare(engine, record, error);
+	bool prepared = make_parts(engine, record, top, error) && berth_engine__volumes_prepare(engine, record, error);
 	if (!prepared || !write_record(engine, container, error)) {
 		if (prepared)
 			berth_engine__volumes_undo(engine, record);

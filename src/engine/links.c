@@ -28,6 +28,10 @@ static bool has_links(const struct berth_container_record *record)
 
 bool berth_engine__links_check(struct berth_engine *engine, const struct berth_container_record *record, GError **error)
 {
+	bool wanted = record->host_config->links && *record->host_config->links;
+	if (wanted && g_str_equal(record->network, "none"))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "conflicting options: network none can't be used with links");
 	if (!has_links(record))
 		return true;
 	for (char **link = record->host_config->links; *link; link++) {

@@ -4,6 +4,7 @@
 #include "engine/plan-internal.h"
 
 #include "base/error.h"
+#include "base/flags.h"
 #include "engine/cdi.h"
 #include "engine/log-plan.h"
 #include "engine/security.h"
@@ -36,7 +37,6 @@ static bool check_unsupported(const struct api_host_config *host, GError **error
 		const char *what;
 	} table[] = {
 		{is_text(host->cgroup), "the control group of another container (Cgroup)"},
-		{host->storage_opt && g_hash_table_size(host->storage_opt), "storage options (--storage-opt)"},
 		{host->cpu_count || host->cpu_percent, "CpuCount and CpuPercent, which are Windows' (use --cpus)"},
 		{host->io_maximum_iops || host->io_maximum_bandwidth,
 		 "IOMaximumIOps and IOMaximumBandwidth, which are Windows' (use --device-read-bps and its like)"},
@@ -401,11 +401,35 @@ static bool check_annotations(const struct api_host_config *host, GError **error
 			       "an annotation key");
 }
 
+bool berth_plan_storage(GHashTable *options, int64_t *ret_size, GError **error)
+{
+	GHashTableIter iter;
+	void *name, *value;
+
+	*ret_size = 0;
+	if (!options)
+		return true;
+	g_hash_table_iter_init(&iter, options);
+	while (g_hash_table_iter_next(&iter, &name, &value)) {
+		if (!g_str_equal(name, "size"))
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "unknown option %s (StorageOpt): there is size", (const char *) name);
+		if (!berth_bytes_parse(value, ret_size, NULL) || *ret_size <= 0)
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "invalid size \"%s\" (StorageOpt): is no number of bytes, like 10g",
+					       (const char *) value);
+	}
+	return true;
+}
+
 static bool check_rest(struct berth_plan *plan, GError **error)
 {
+	int64_t size;
 	struct api_host_config *host = plan->host;
 	static const char *const isolations[] = {"default", NULL}, *const runtimes[] = {"berth", NULL};
 
+	if (!berth_plan_storage(host->storage_opt, &size, error))
+		return false;
 	if (!is_one_of(host->isolation, isolations))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid isolation '%s' on linux", host->isolation);
 	if (!is_one_of(host->runtime, runtimes))

@@ -282,6 +282,11 @@ static bool decide_cgroup_parent(struct api_host_config *host, GError **error)
 	if (g_strv_contains((const char *const *) parts, "..") || !berth_plan_is_plain(parent))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid cgroup parent \"%s\": has .. in it",
 				       parent);
+	if (g_str_has_suffix(parent, ".slice") && !strchr(parent, '/'))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "invalid cgroup parent \"%s\": is the name of a slice of systemd, which this "
+				       "engine does not ask for groups; give a path, like /%s",
+				       parent, parent);
 	return true;
 }
 

@@ -34,6 +34,9 @@ struct berth_container_record *berth_plan_make(const struct berth_plan_input *in
 // create. *ret_warnings as above.
 bool berth_plan_limits(struct api_host_config *host_config, char ***ret_warnings, GError **error);
 
+// What StorageOpt says of the size of the container's own files: bytes; 0: nothing.
+bool berth_plan_storage(GHashTable *options, int64_t *ret_size, GError **error);
+
 // Whether the container's health is checked, and how: NULL if it is not. The caller frees it.
 bool berth_plan_is_checked(const struct api_container_config *config);
 struct berth_health_check *berth_plan_health(const struct api_container_config *config);

@@ -199,7 +199,7 @@ static bool record_new(struct berth_snapshots *snapshots, const char *id, const 
 }
 
 static bool fill_folder(struct berth_snapshots *snapshots, const char *name, const char *id, const char *parent,
-			GError **error)
+			berth_snapshot_limit_fn *limit, void *data, GError **error)
 {
 	berth_fd above = parent ? open_content(snapshots, parent, error) : -1;
 	if (parent && above < 0)
@@ -207,14 +207,16 @@ static bool fill_folder(struct berth_snapshots *snapshots, const char *name, con
 	if (mkdirat(snapshots->folder, name, 0700) < 0)
 		return berth_error_set_errno(error, errno, "make the folder of snapshot %s", id);
 	berth_fd folder = open_inner(snapshots->folder, name, id, error);
-	return folder >= 0 && snapshots->driver->prepare(folder, above, error);
+	return folder >= 0 && (!limit || limit(data, folder, error)) &&
+	       snapshots->driver->prepare(folder, above, error);
 }
 
-static bool make_folder(struct berth_snapshots *snapshots, const char *id, const char *parent, GError **error)
+static bool make_folder(struct berth_snapshots *snapshots, const char *id, const char *parent,
+			berth_snapshot_limit_fn *limit, void *data, GError **error)
 {
 	g_autofree char *final = folder_of("", id), *temporary = folder_of(".new-", id);
 
-	if (fill_folder(snapshots, temporary, id, parent, error)) {
+	if (fill_folder(snapshots, temporary, id, parent, limit, data, error)) {
 		BERTH_FAILPOINT("snapshot.prepare.filled");
 		if (renameat(snapshots->folder, temporary, snapshots->folder, final) == 0)
 			return true;
@@ -226,10 +228,16 @@ static bool make_folder(struct berth_snapshots *snapshots, const char *id, const
 
 bool berth_snapshot_prepare(struct berth_snapshots *snapshots, const char *id, const char *parent, GError **error)
 {
+	return berth_snapshot_prepare_limited(snapshots, id, parent, NULL, NULL, error);
+}
+
+bool berth_snapshot_prepare_limited(struct berth_snapshots *snapshots, const char *id, const char *parent,
+				    berth_snapshot_limit_fn *limit, void *data, GError **error)
+{
 	if (!check_id(id, error) || (parent && !check_id(parent, error)) || !record_new(snapshots, id, parent, error))
 		return false;
 	BERTH_FAILPOINT("snapshot.prepare.recorded");
-	if (make_folder(snapshots, id, parent, error))
+	if (make_folder(snapshots, id, parent, limit, data, error))
 		return true;
 	g_prefix_error(error, "prepare snapshot %s: ", id);
 	forget(snapshots, id, NULL);

@@ -44,6 +44,11 @@ enum berth_whiteouts berth_snapshots_whiteouts(const struct berth_snapshots *sna
 // Makes a writable snapshot on `parent` (a committed one), or on nothing (NULL). An existing id is
 // BERTH_ERROR_CONFLICT.
 bool berth_snapshot_prepare(struct berth_snapshots *snapshots, const char *id, const char *parent, GError **error);
+// The same, where `limit` is called with the snapshot's new folder before anything is in it: what it sets on the folder
+// (a project quota) is inherited by all that will be there.
+typedef bool berth_snapshot_limit_fn(void *data, int folder, GError **error);
+bool berth_snapshot_prepare_limited(struct berth_snapshots *snapshots, const char *id, const char *parent,
+				    berth_snapshot_limit_fn *limit, void *data, GError **error);
 // Makes it immutable under the id `chain_id`. If that exists already, this one is removed and that is success. Its
 // content is synced before.
 bool berth_snapshot_commit(struct berth_snapshots *snapshots, const char *id, const char *chain_id, GError **error);

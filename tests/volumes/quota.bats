@@ -70,3 +70,11 @@ teardown() {
 	[ -z "$(ls -A "$(data_of small)")" ]
 	[ "$(ls -A "$WORK/data/volumes/small")" = _data ]
 }
+
+@test "a container's own files take no more than its storage option, and its end gives the number back" {
+	run run_with '"StorageOpt":{"size":"4m"}' dd if=/dev/zero of=/file bs=1M count=8
+	[ "$status" -ne 0 ]
+	[[ "$output" =~ "No space left on device"|"Disk quota exceeded"|"quota" ]]
+	run_with '"StorageOpt":{"size":"4m"}' sh -c 'dd if=/dev/zero of=/file bs=1M count=2; rm /file; mv /etc/passwd /etc/other'
+	run_with '' dd if=/dev/zero of=/file bs=1M count=8
+}

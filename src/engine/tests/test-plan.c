@@ -277,7 +277,7 @@ static const struct {
 	{"{'Cmd': ['x'], 'Hostname': 'a', 'HostConfig': {'NetworkMode': 'none', 'UTSMode': 'host'}}",
 	 "conflicting options: hostname and the UTS mode", false},
 	// What this version has not
-	{HOST("'StorageOpt': {'size': '1G'}"), "--storage-opt", true},
+	{HOST("'StorageOpt': {'size': 'some'}"), "invalid size", false},
 	{HOST("'DeviceRequests': [{'Count': -1}]"), "could not select device driver", false},
 	{HOST("'KernelMemory': 10000000"), "--kernel-memory", true},
 	{HOST("'DeviceRequests': {'a': 1}"), "DeviceRequests: is no array", false},
