@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/moment.h"
 #include "spec/api.h"
 
@@ -17,7 +18,7 @@ struct berth_request *berth_request_new(struct berth_api *api, struct berth_engi
 
 	request->references = 1;
 	pthread_mutex_init(&request->lock, NULL);
-	pthread_cond_init(&request->changed, NULL);
+	berth_cond_init(&request->changed);
 	request->api = api;
 	request->engine = engine;
 	request->version = API_VERSION_MAX;

@@ -4,12 +4,12 @@
 #include "api/request-internal.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/lock.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define WAIT_NANOSECONDS 250000000 // between two looks at a client whose answer has not begun
 
@@ -134,13 +134,8 @@ bool berth_stream_wait(struct berth_request *request)
 {
 	pthread_mutex_lock(&request->lock);
 	while (!request->begun && !request->ended) {
-		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += WAIT_NANOSECONDS;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
 		// A handler that has not begun has no other way to learn it: it may wait for a registry.
-		if (pthread_cond_timedwait(&request->changed, &request->lock, &until) == ETIMEDOUT && has_left(request))
+		if (!berth_cond_wait_for(&request->changed, &request->lock, WAIT_NANOSECONDS) && has_left(request))
 			g_atomic_int_set(&request->gone, 1);
 	}
 	bool begun = request->begun;

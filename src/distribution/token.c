@@ -3,6 +3,7 @@
 // by host, server, scope and credentials, until they expire; of several threads that need one, one asks for it.
 #include "base/error.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "distribution/address.h"
 #include "distribution/challenge.h"
 #include "distribution/internal.h"
@@ -44,7 +45,7 @@ struct berth_tokens *berth_tokens_new(void)
 	struct berth_tokens *tokens = g_new0(struct berth_tokens, 1);
 
 	pthread_mutex_init(&tokens->lock, NULL);
-	pthread_cond_init(&tokens->changed, NULL);
+	berth_cond_init(&tokens->changed);
 	tokens->tokens = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_token);
 	tokens->challenges =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) berth_challenge_free);
@@ -284,15 +285,7 @@ static gboolean is_over(G_GNUC_UNUSED void *key, void *value, G_GNUC_UNUSED void
 // Until a token came, or it is time to ask whether anybody wants it still.
 static void wait_a_while(struct berth_tokens *tokens)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += ASK_NANOSECONDS;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	pthread_cond_timedwait(&tokens->changed, &tokens->lock, &until);
+	berth_cond_wait_for(&tokens->changed, &tokens->lock, ASK_NANOSECONDS);
 }
 
 // The entry of `key`, which this thread has to fill (asking), or NULL with *ret_text when it is there. With the lock.

@@ -187,11 +187,14 @@ static bool serve(struct daemon_life *life, const struct daemon_sockets *sockets
 
 static void set_oom_score(const struct daemon_options *options)
 {
+	static const char path[] = "/proc/self/oom_score_adj";
 	g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, options->oom_score_adjust);
 	g_autoptr(GError) error = NULL;
 
-	if (options->given.oom_score_adjust &&
-	    !berth_write_file_at(AT_FDCWD, "/proc/self/oom_score_adj", text, strlen(text), 0, false, &error))
+	if (!options->given.oom_score_adjust)
+		return;
+	berth_fd fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (!berth_write_all(fd, text, strlen(text), path, &error))
 		g_warning("setting the engine's OOM score: %s", error->message);
 }
 
