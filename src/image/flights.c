@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/transfer-internal.h"
 
-
 #define ASK_NANOSECONDS 200000000 // between two questions whether the transfer was canceled
 
 struct berth_flights {

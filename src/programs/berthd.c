@@ -2,8 +2,8 @@
 // berthd, the engine: reads its options, opens its sockets, opens the engine and serves the API until it is told to
 // stop. Containers belong to their monitors and go on when it stops; it finds them again at its next start.
 //
-// SIGTERM and SIGINT stop it, SIGPWR (the machine goes down) stops the containers first, SIGHUP makes it read its configuration file again (daemon-life.c says what that changes).
-// Exit status 0 after a stop, 1 when it cannot start.
+// SIGTERM and SIGINT stop it, SIGPWR (the machine goes down) stops the containers first, SIGHUP makes it read its
+// configuration file again (daemon-life.c says what that changes). Exit status 0 after a stop, 1 when it cannot start.
 #include "api/api.h"
 #include "base/error.h"
 #include "base/fd.h"

@@ -66,3 +66,7 @@ passed() {
 	[ "$status" = 0 ]
 	grep -q '^ok 3 a container is a scope of its own, and that is gone with it$' <<<"$output"
 }
+
+@test "a clock that is set disturbs no timer" {
+	passed clock
+}
