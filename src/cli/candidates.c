@@ -103,7 +103,8 @@ static const char *text_of(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-static void add_containers(const struct berth_candidates *to, const char *statuses)
+// `after` is added to each name.
+static void add_containers(const struct berth_candidates *to, const char *statuses, const char *after)
 {
 	g_autoptr(GString) path = berth_path_new("/containers/json?all=1", NULL, false);
 
@@ -114,8 +115,9 @@ static void add_containers(const struct berth_candidates *to, const char *status
 	json_array_foreach(list, i, container) json_array_foreach(json_object_get(container, "Names"), j, name)
 	{
 		const char *text = json_string_value(name);
-		if (text && *text == '/' && !strchr(text + 1, '/'))
-			berth_candidate(to, text + 1, text_of(container, "Image"));
+		g_autofree char *candidate = text && *text == '/' ? g_strconcat(text + 1, after, NULL) : NULL;
+		if (candidate && !strchr(candidate, '/'))
+			berth_candidate(to, candidate, text_of(container, "Image"));
 	}
 }
 
@@ -183,11 +185,13 @@ static void add_kind(const struct berth_candidates *to, const char *kind)
 	if (*kind == '=')
 		berth_candidate(to, kind + 1, NULL);
 	else if (strcmp(kind, "running") == 0)
-		add_containers(to, "{\"status\":[\"running\"]}");
+		add_containers(to, "{\"status\":[\"running\"]}", "");
 	else if (strcmp(kind, "paused") == 0)
-		add_containers(to, "{\"status\":[\"paused\"]}");
+		add_containers(to, "{\"status\":[\"paused\"]}", "");
 	else if (strcmp(kind, "stopped") == 0)
-		add_containers(to, "{\"status\":[\"created\",\"exited\",\"dead\"]}");
+		add_containers(to, "{\"status\":[\"created\",\"exited\",\"dead\"]}", "");
+	else if (strcmp(kind, "place") == 0)
+		add_containers(to, NULL, ":");
 	else if (strcmp(kind, "context") == 0)
 		add_contexts(to);
 	else if (strcmp(kind, "page") == 0)
@@ -195,7 +199,7 @@ static void add_kind(const struct berth_candidates *to, const char *kind)
 	else if (strcmp(kind, "environment") == 0)
 		add_environment(to);
 	if (object || strcmp(kind, "container") == 0)
-		add_containers(to, NULL);
+		add_containers(to, NULL, "");
 	if (object || strcmp(kind, "image") == 0)
 		add_images(to);
 	if (object || strcmp(kind, "network") == 0)

@@ -12,9 +12,9 @@ struct berth_candidates {
 };
 
 void berth_candidate(const struct berth_candidates *to, const char *text, const char *description);
-// `kinds` are one kind or several, separated by "|": "container", "running", "paused", "stopped", "image", "network",
-// "volume", "context", "object" (of any of the first kinds), "page" of the manual, "environment", or with a "=" before
-// it a word as it is.
+// `kinds` are one kind or several, separated by "|": "container", "running", "paused", "stopped", "place" (a container
+// and ":"), "image", "network", "volume", "context", "object" (of any of the first kinds), "page" of the manual,
+// "environment", or with a "=" before it a word as it is.
 void berth_candidates_of(const struct berth_candidates *to, const char *kinds);
 // The values of a flag of a command (NULL: of the program itself).
 void berth_candidates_of_flag(const struct berth_candidates *to, const struct berth_command *command,

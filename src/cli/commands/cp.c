@@ -412,6 +412,6 @@ const struct berth_command berth_command_cp = {
 	.options_size = sizeof(struct options),
 	.min_arguments = 2,
 	.max_arguments = 2,
-	.completes = "container",
+	.completes = "place",
 	.main = cp_main,
 };

@@ -51,6 +51,7 @@ terminal() {
 	[ "$(candidates 'stop ')" = 'runs ' ]
 	[ "$(candidates 'start ')" = 'made none ' ] || [ "$(candidates 'start ')" = 'none made ' ]
 	[ "$(candidates 'rm ma')" = 'made ' ]
+	[ "$(candidates 'cp ma')" = 'made: ' ]
 	berth pause runs
 	[ "$(candidates 'unpause ')" = 'runs ' ]
 	berth unpause runs
