@@ -14,11 +14,16 @@
 #include "sys/mount.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#define NOBODY 65534 // what the kernel shows for owners that a user namespace does not have
 #define LINKS_MAX 40 // that are followed, as the kernel does
 
 typedef struct berth_container_tree TREE;
@@ -205,11 +210,14 @@ static bool write_piece(void *data, const void *bytes, size_t length)
 	return this->write(this->data, bytes, length);
 }
 
-static bool owner_inside(void *data, uint32_t *uid, uint32_t *gid, GError **error)
+// Who is nobody in the container is so in the archive.
+static bool owner_inside(void *data, uint32_t *uid, uint32_t *gid, G_GNUC_UNUSED GError **error)
 {
 	const struct getting *this = data;
 
-	return berth_id_maps_to_image(this->tree->maps, uid, gid, error);
+	if (!berth_id_maps_to_image(this->tree->maps, uid, gid, NULL))
+		*uid = *gid = NOBODY;
+	return true;
 }
 
 // What the kernel shows of itself, and the devices, are no files of the container; they are copied only where they were
@@ -356,6 +364,34 @@ static bool open_target(const TREE *tree, const char *path, const char *containe
 			       container);
 }
 
+// On a mapped mount a file is made by an id that the map has: this thread becomes the container's root for file
+// systems. That takes its rights over files away, and they are taken again.
+static bool become(const TREE *tree, GError **error)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	uint32_t uid = 0, gid = 0;
+
+	if (!tree->maps)
+		return true;
+	if (!berth_id_maps_to_host(tree->maps, &uid, &gid, error))
+		return false;
+	setfsgid(gid);
+	setfsuid(uid);
+	if (syscall(SYS_capget, &header, data) < 0)
+		return berth_error_set_errno(error, errno, "read the thread's capabilities");
+	for (size_t i = 0; i < G_N_ELEMENTS(data); i++)
+		data[i].effective = data[i].permitted;
+	return syscall(SYS_capset, &header, data) == 0 ||
+	       berth_error_set_errno(error, errno, "raise the thread's capabilities");
+}
+
+static void return_to_host(void)
+{
+	setfsuid(geteuid());
+	setfsgid(getegid());
+}
+
 bool berth_engine_container_extract(struct berth_engine *engine, const char *container, const char *path, int fd,
 				    const struct berth_engine_extract *extract, GError **error)
 {
@@ -380,7 +416,10 @@ bool berth_engine_container_extract(struct berth_engine *engine, const char *con
 		.owner = extract->owner ? owner : NULL,
 		.keep_kinds = extract->keep_kinds,
 	};
-	if (berth_tree_unpack_at((struct berth_source){read_upload, &upload}, &target, error))
+	bool done = become(&tree, error) &&
+		    berth_tree_unpack_at((struct berth_source){read_upload, &upload}, &target, error);
+	return_to_host();
+	if (done)
 		return tell(&tree, "extract-to-dir", error);
 	g_prefix_error(error, "copy to %s in container %s: ", path, container);
 	return false;

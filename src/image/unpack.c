@@ -205,6 +205,8 @@ bool berth_tree_unpack_at(struct berth_source source, const struct berth_unpack_
 	this.tree.owner = place->owner;
 	this.tree.keep_kinds = place->keep_kinds;
 	this.tree.place = place->path;
+	// Whose files new ones are: those of the container's root, as which the caller works.
+	berth_id_maps_to_host(place->ids, &this.tree.defaults.uid, &this.tree.defaults.gid, NULL);
 	bool done = berth_tar_open(&this.tar, source, tree_limits.stream, false, error) &&
 		    unpack_entries(&this, error) && berth_unpack_tree_finish(&this.tree, error) &&
 		    berth_tar_finish(&this.tar, NULL, error);

@@ -114,6 +114,21 @@ status_of() {
 	END
 }
 
+@test "owners in a user namespace are the container's" {
+	berth run -d --name box --userns auto --network none busybox sh -c 'echo own >/own; chown 1000:1001 /own; sleep 1000' >/dev/null
+	eventually berth cp box:/own -
+	[ "$(berth cp box:/own - | tar tv --numeric-owner | cut -d' ' -f2)" = 1000/1001 ]
+	echo new >"$BATS_TEST_TMPDIR/new"
+	chown 33:44 "$BATS_TEST_TMPDIR/new"
+	berth cp "$BATS_TEST_TMPDIR/new" box:/new
+	[ "$(berth exec box stat -c '%u:%g' /new)" = 33:44 ]
+	chown 700000 "$BATS_TEST_TMPDIR/new"
+	run -1 berth cp "$BATS_TEST_TMPDIR/new" box:/other
+	[[ "$output" == *"is not in the map of user ids"* ]]
+	berth stop -t 0 box >/dev/null
+	[ "$(berth cp box:/new - | tar tv --numeric-owner | cut -d' ' -f2)" = 33/44 ]
+}
+
 @test "export, diff and commit see what the container has changed, and no more" {
 	berth volume create data >/dev/null
 	start --name box -v data:/data busybox sh -c 'echo new >/new; rm /bin/vi; mkdir -p /a/b; echo x >/data/inner; chmod 700 /home; sleep 1000'
