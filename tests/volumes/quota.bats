@@ -76,5 +76,5 @@ teardown() {
 	[ "$status" -ne 0 ]
 	[[ "$output" =~ "No space left on device"|"Disk quota exceeded"|"quota" ]]
 	run_with '"StorageOpt":{"size":"4m"}' sh -c 'dd if=/dev/zero of=/file bs=1M count=2; rm /file; mv /etc/passwd /etc/other'
-	run_with '' dd if=/dev/zero of=/file bs=1M count=8
+	run_with '"Binds":[]' dd if=/dev/zero of=/file bs=1M count=8
 }
