@@ -89,7 +89,8 @@
 #define BERTH_LIMIT_CRIU_PARENTS 64 // pre-dumps before a dump
 
 // The store
-#define BERTH_LIMIT_EVENTS 10000 // kept; older ones are dropped
+#define BERTH_LIMIT_EVENTS 10000 // kept, if nothing else is said; older ones are dropped
+#define BERTH_LIMIT_EVENTS_MOST 1000000 // that can be kept
 #define BERTH_LIMIT_SNAPSHOT_ID 128
 
 // Monitor protocol

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#define HOUR (3600 * G_GINT64_CONSTANT(1000000000)) // nanoseconds
 #define WORKERS 8
 #define ID_FILE "engine-id"
 #define ID_LIMIT 64
@@ -98,6 +99,8 @@ static void copy_options(struct berth_engine *engine, const struct berth_engine_
 		.debug = options->debug,
 		.stop_containers = options->stop_containers,
 		.shutdown_timeout = options->shutdown_timeout,
+		.event_hours = options->event_hours,
+		.event_limit = options->event_limit,
 		.authorization = g_strdupv((char **) options->authorization),
 		.warnings = g_strdupv((char **) options->warnings),
 	};
@@ -162,6 +165,7 @@ static bool open_parts(struct berth_engine *engine, GError **error)
 	if (!engine->store)
 		return false;
 	engine->database = berth_store_database(engine->store);
+	berth_events_bound(engine->database, options->event_limit, options->event_hours * HOUR);
 	engine->snapshots = berth_store_snapshots(engine->store);
 	engine->images = berth_images_new(engine->store);
 	berth_images_on_change(engine->images, berth_engine__image_changed, engine);

@@ -62,6 +62,7 @@ struct berth_engine_options {
 	bool debug;
 	bool stop_containers; // the engine stops them before it ends; for info, and for the event of a reload
 	int64_t shutdown_timeout; // seconds; for that event
+	int64_t event_hours, event_limit; // for which, and how many, events are kept; 0: no limit, BERTH_LIMIT_EVENTS
 	char *const *authorization; // plugins that are asked about each request, in this order
 	char *const *warnings; // for info
 };

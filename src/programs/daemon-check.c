@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define MTU_LEAST 68 // RFC 791
+#define EVENT_HOURS_MOST 876000
 #define OOM_SCORE_MOST 1000
 
 static void G_GNUC_PRINTF(2, 3) add(GPtrArray *list, const char *format, ...)
@@ -115,6 +116,10 @@ static void check_limits(const struct daemon_options *options, GPtrArray *errors
 	check_transfers("--max-concurrent-uploads", options->uploads, errors);
 	if (options->shutdown_timeout < 0)
 		add(errors, "--shutdown-timeout: is less than 0");
+	if (options->event_hours < 0 || options->event_hours > EVENT_HOURS_MOST)
+		add(errors, "--event-hours: is not between 0 and %d", EVENT_HOURS_MOST);
+	if (options->event_limit < 1 || options->event_limit > BERTH_LIMIT_EVENTS_MOST)
+		add(errors, "--event-limit: is not between 1 and %d", BERTH_LIMIT_EVENTS_MOST);
 	if (options->default_shm_size <= 0)
 		add(errors, "--default-shm-size: is not more than 0");
 	if (options->oom_score_adjust < -OOM_SCORE_MOST || options->oom_score_adjust > OOM_SCORE_MOST)

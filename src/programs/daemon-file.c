@@ -121,6 +121,8 @@ static const struct key {
 	{"dns", JSON_ARRAY, "dns", AT(given.dns)},
 	{"dns-opts", JSON_ARRAY, "dns-opt", AT(given.dns_options)},
 	{"dns-search", JSON_ARRAY, "dns-search", AT(given.dns_search)},
+	{"event-hours", JSON_INTEGER, "event-hours", AT(given.event_hours)},
+	{"event-limit", JSON_INTEGER, "event-limit", AT(given.event_limit)},
 	{"exec-opts", JSON_ARRAY, "exec-opt", AT(given.exec_options)},
 	{"exec-root", JSON_STRING, "exec-root", AT(given.exec_root)},
 	{"features", JSON_OBJECT, "feature", AT(given.features), add_features},

@@ -120,6 +120,8 @@ static struct berth_engine_options engine_options(const struct daemon_options *o
 		.debug = options->debug,
 		.stop_containers = !options->live_restore,
 		.shutdown_timeout = options->shutdown_timeout,
+		.event_hours = options->event_hours,
+		.event_limit = options->event_limit,
 		.authorization = options->authorization_plugins,
 	};
 }

@@ -25,6 +25,7 @@ struct daemon_options {
 	bool tls, tls_verify;
 	bool live_restore, stop_containers;
 	int64_t shutdown_timeout; // seconds
+	int64_t event_hours, event_limit;
 	int64_t oom_score_adjust;
 	char **insecure_registries, **registry_mirrors, **registry_certificates;
 	int64_t downloads, uploads;
@@ -44,7 +45,7 @@ struct daemon_options {
 			default_ipc, default_cgroupns, default_runtime, default_shm_size, seccomp_profile, init,
 			no_new_privileges, authorization_plugins, exec_options, features, http_proxy, https_proxy,
 			no_proxy, metrics_address, tls_ca, tls_certificate, tls_key, tls, tls_verify, live_restore,
-			stop_containers, shutdown_timeout, oom_score_adjust;
+			stop_containers, shutdown_timeout, oom_score_adjust, event_hours, event_limit;
 	} given;
 	GPtrArray *warnings; // of what was given and has no effect here, and why
 };

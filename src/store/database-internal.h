@@ -24,6 +24,7 @@ enum berth_statement {
 	BERTH_STATEMENT_REFERENCE_PUT,
 	BERTH_STATEMENT_EVENT_PUT,
 	BERTH_STATEMENT_EVENT_TRIM,
+	BERTH_STATEMENT_EVENT_AGE,
 	BERTH_STATEMENT_EVENT_EACH,
 	BERTH_STATEMENTS,
 };
@@ -51,3 +52,9 @@ static inline const char *berth_statement_text(sqlite3_stmt *statement, int inde
 {
 	return (const char *) sqlite3_column_text(statement, index);
 }
+
+struct berth_event_bounds {
+	int64_t count, age; // 0: the default; none
+	int64_t aged_at; // when old ones were dropped last
+};
+struct berth_event_bounds *berth_transaction_bounds(struct berth_transaction *transaction);

@@ -64,6 +64,7 @@ static const char *const statements[BERTH_STATEMENTS] = {
 	[BERTH_STATEMENT_REFERENCE_PUT] = "INSERT OR IGNORE INTO reference (kind, id, record) VALUES (?1, ?2, ?3)",
 	[BERTH_STATEMENT_EVENT_PUT] = "INSERT INTO event (document, time) VALUES (?1, ?2)",
 	[BERTH_STATEMENT_EVENT_TRIM] = "DELETE FROM event WHERE id <= ?1",
+	[BERTH_STATEMENT_EVENT_AGE] = "DELETE FROM event WHERE time < ?1",
 	[BERTH_STATEMENT_EVENT_EACH] = "SELECT id, document FROM event WHERE id > ?1 AND time >= ?2 ORDER BY id",
 };
 
@@ -73,6 +74,7 @@ struct berth_database {
 	sqlite3_stmt *statements[BERTH_STATEMENTS];
 	pthread_mutex_t lock;
 	GThread *owner; // of the running transaction; written under the lock, read by anybody
+	struct berth_event_bounds bounds; // under the lock
 };
 
 struct berth_transaction {
@@ -187,6 +189,16 @@ struct berth_database *berth_database_open(const char *folder, GError **error)
 		return database;
 	berth_database_free(database);
 	return NULL;
+}
+
+struct berth_event_bounds *berth_transaction_bounds(struct berth_transaction *transaction)
+{
+	return &transaction->database->bounds;
+}
+
+void berth_events_bound(struct berth_database *database, int64_t count, int64_t age)
+{
+	database->bounds = (struct berth_event_bounds){.count = count, .age = age};
 }
 
 void berth_database_free(struct berth_database *database)

@@ -66,6 +66,10 @@ char **berth_record_users(struct berth_transaction *transaction, const char *kin
 // Events are rows, written with the change they tell of. `id` of the last is the place to go on reading from.
 bool berth_event_put(struct berth_transaction *transaction, int64_t time, const json_t *event, GError **error);
 typedef bool berth_event_fn(void *data, int64_t id, const json_t *event);
-// Those with since <= time (0: all) and id > after, oldest first. Events beyond the newest 10000 are dropped by put.
+// How many of them are kept (0: BERTH_LIMIT_EVENTS), and for how long (nanoseconds; 0: no limit). Called before they
+// are used.
+void berth_events_bound(struct berth_database *database, int64_t count, int64_t age);
+// Those with since <= time (0: all) and id > after, oldest first. What exceeds the bounds is dropped by put: by age
+// once an hour.
 bool berth_event_each(struct berth_transaction *transaction, int64_t after, int64_t since, berth_event_fn *each,
 		      void *data, GError **error);

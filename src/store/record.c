@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define AGE_EVERY (3600 * G_GINT64_CONSTANT(1000000000)) // nanoseconds between two looks at events' age
+
 static bool refuse_name(struct berth_transaction *transaction, const char *kind, const char *name, GError **error)
 {
 	g_autofree char *owner = berth_record_id_of_name(transaction, kind, name, NULL);
@@ -202,8 +204,21 @@ bool berth_references_each(struct berth_transaction *transaction, berth_referenc
 	return rows && code == SQLITE_DONE;
 }
 
+static bool drop_events(struct berth_transaction *transaction, enum berth_statement which, int64_t before,
+			GError **error)
+{
+	BERTH_AUTO_STATEMENT *drop = berth_statement_use(transaction, which, NULL, NULL, NULL, error);
+
+	if (!drop)
+		return false;
+	sqlite3_bind_int64(drop, 1, before);
+	return berth_statement_step(transaction, drop, error) == SQLITE_DONE;
+}
+
 bool berth_event_put(struct berth_transaction *transaction, int64_t time, const json_t *event, GError **error)
 {
+	struct berth_event_bounds *bounds = berth_transaction_bounds(transaction);
+	int64_t count = bounds->count > 0 ? bounds->count : BERTH_LIMIT_EVENTS;
 	g_autofree char *text = berth_json_text(event);
 	int64_t last = 0;
 	{
@@ -216,15 +231,13 @@ bool berth_event_put(struct berth_transaction *transaction, int64_t time, const 
 			return false;
 		last = sqlite3_last_insert_rowid(sqlite3_db_handle(put));
 	}
-	if (last <= BERTH_LIMIT_EVENTS)
-		return true;
+	if (bounds->age > 0 && (bounds->aged_at == 0 || time - bounds->aged_at > AGE_EVERY)) {
+		bounds->aged_at = time;
+		if (!drop_events(transaction, BERTH_STATEMENT_EVENT_AGE, time - bounds->age, error))
+			return false;
+	}
 	// Ids have no gaps (one that is rolled back is given again), so this leaves the newest.
-	BERTH_AUTO_STATEMENT *trim =
-		berth_statement_use(transaction, BERTH_STATEMENT_EVENT_TRIM, NULL, NULL, NULL, error);
-	if (!trim)
-		return false;
-	sqlite3_bind_int64(trim, 1, last - BERTH_LIMIT_EVENTS);
-	return berth_statement_step(transaction, trim, error) == SQLITE_DONE;
+	return last <= count || drop_events(transaction, BERTH_STATEMENT_EVENT_TRIM, last - count, error);
 }
 
 bool berth_event_each(struct berth_transaction *transaction, int64_t after, int64_t since, berth_event_fn *each,

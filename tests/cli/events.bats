@@ -118,3 +118,15 @@ container destroy"
 	[ "$(grep -c '"Action":"create"' "$BATS_TEST_TMPDIR/events")" -eq 0 ]
 	kill $listener
 }
+
+@test "how many are kept is an option" {
+	run "$BERTH_BUILD/berthd" --event-limit 0 --validate
+	[ "$status" -ne 0 ]
+	[[ "$output" = *"--event-limit: is not between 1 and 1000000"* ]]
+	engine_stop
+	engine_start --event-limit 3
+	berth run --network none --name box busybox true
+	[ "$(told 1)" = "$(printf 'container start\ncontainer die\nnetwork disconnect')" ]
+	engine_stop
+	engine_start
+}

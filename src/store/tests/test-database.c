@@ -274,6 +274,25 @@ static void test_events_trimmed(void)
 	finish(&scene);
 }
 
+static void test_events_bound(void)
+{
+	const int64_t hour = 3600 * INT64_C(1000000000);
+	struct scene scene;
+	int64_t seen[3] = {0};
+	begin(&scene);
+	berth_events_bound(scene.database, 10, 2 * hour);
+	for (int i = 0; i < 25; i++)
+		put_event(&scene, i + 1, "x");
+	g_assert_true(berth_event_each(scene.transaction, 0, 0, count_event, seen, &scene.error));
+	g_assert_cmpint(seen[0], ==, 10);
+	put_event(&scene, hour, "x"); // nothing is old yet
+	put_event(&scene, 3 * hour, "x");
+	memset(seen, 0, sizeof seen);
+	g_assert_true(berth_event_each(scene.transaction, 0, 0, count_event, seen, &scene.error));
+	g_assert_cmpint(seen[0], ==, 2);
+	finish(&scene);
+}
+
 static void test_transactions(void)
 {
 	struct scene scene;
@@ -464,6 +483,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/store/database/references", test_references);
 	g_test_add_func("/store/database/events", test_events);
 	g_test_add_func("/store/database/events-trimmed", test_events_trimmed);
+	g_test_add_func("/store/database/events-bound", test_events_bound);
 	g_test_add_func("/store/database/transactions", test_transactions);
 	g_test_add_func("/store/database/schema", test_schema);
 	g_test_add_func("/store/database/damaged-record", test_damaged_record);
