@@ -42,36 +42,60 @@ struct ailing {
 	struct berth_engine *engine;
 	struct berth_engine_container *container;
 	uint64_t run;
+	bool kill; // it was told to end, and has had its time
 };
+
+static void add_ailing(const struct ailing *ailing, int64_t delay);
+
+static bool is_ill(const struct berth_engine_container *container)
+{
+	const struct berth_container_record *record = container->record;
+
+	return berth_engine__status_is(container, BERTH_STATUS_RUNNING) && !container->stopping &&
+	       strcmp(berth_engine__health_name(record->state), BERTH_HEALTH_UNHEALTHY) == 0 &&
+	       berth_engine__restart_unhealthy(record->host_config->restart_policy, record->state);
+}
+
+// `operation` is held. Nothing is waited for: ends are handled by workers, too, and there are only so many.
+static void end_ailing(const struct ailing *ailing)
+{
+	struct berth_engine_container *container = ailing->container;
+	g_autoptr(GError) error = NULL;
+	int64_t timeout = -1;
+
+	if (container->run != ailing->run || !berth_engine__is_up(container) ||
+	    (ailing->kill ? !container->unhealthy : !is_ill(container)))
+		return;
+	if (!berth_engine__end_unhealthy(ailing->engine, container, ailing->kill, &timeout, &error))
+		g_warning("container %s: stopping it, which is unhealthy: %s", container->id, error->message);
+	else if (!ailing->kill && timeout >= 0)
+		add_ailing(&(struct ailing){ailing->engine, container, ailing->run, true}, timeout * 1000);
+}
 
 static void restart(void *data, bool canceled)
 {
 	struct ailing *ailing = data;
-	struct berth_engine_container *container = ailing->container;
-	g_autoptr(GError) error = NULL;
 
-	if (!canceled && berth_engine__claim_ref(ailing->engine, container)) {
-		const struct berth_container_record *record = container->record;
-		bool ill = container->run == ailing->run && berth_engine__status_is(container, BERTH_STATUS_RUNNING) &&
-			   !container->stopping &&
-			   strcmp(berth_engine__health_name(record->state), BERTH_HEALTH_UNHEALTHY) == 0 &&
-			   berth_engine__restart_unhealthy(record->host_config->restart_policy, record->state);
-		if (!ill)
-			pthread_mutex_unlock(&container->operation);
-		else if (!berth_engine__end_unhealthy(ailing->engine, container, &error))
-			g_warning("container %s: stopping it, which is unhealthy: %s", container->id, error->message);
+	if (!canceled && berth_engine__claim_ref(ailing->engine, ailing->container)) {
+		end_ailing(ailing);
+		pthread_mutex_unlock(&ailing->container->operation);
 	}
-	berth_engine__container_unref(container);
+	berth_engine__container_unref(ailing->container);
 	g_free(ailing);
 }
 
-// Looked at again on a worker, since the end is waited for.
+static void add_ailing(const struct ailing *ailing, int64_t delay)
+{
+	struct ailing *copy = g_new(struct ailing, 1);
+
+	*copy = *ailing;
+	berth_engine__container_ref(copy->container);
+	berth_workers_add(copy->engine->workers, restart, copy, delay);
+}
+
 static void consider_restart(struct berth_engine *engine, struct berth_engine_container *container)
 {
-	struct ailing *ailing = g_new0(struct ailing, 1);
-
-	*ailing = (struct ailing){engine, berth_engine__container_ref(container), container->run};
-	berth_workers_add(engine->workers, restart, ailing, 0);
+	add_ailing(&(struct ailing){engine, container, container->run, false}, 0);
 }
 
 // What the monitor tells

@@ -242,8 +242,10 @@ bool berth_engine__stop_for_good(struct berth_engine *engine, struct berth_engin
 
 // Whether a monitor's error says that its container has just ended.
 bool berth_engine__has_ended(const GError *error);
-// Ends a claimed container that is unhealthy, so that its policy starts it again, and gives the claim up as it waits.
-bool berth_engine__end_unhealthy(struct berth_engine *engine, struct berth_engine_container *container, GError **error);
+// Has a container that is unhealthy end, so that its policy starts it again; waits for nothing. `operation` is held.
+// *ret_timeout: seconds after which it is to be killed, by a second call; -1: never.
+bool berth_engine__end_unhealthy(struct berth_engine *engine, struct berth_engine_container *container, bool kill,
+				 int64_t *ret_timeout, GError **error);
 
 // exit.c
 // A container's process has ended; `operation` is held. Records it, tells it, and does what follows: removal,

@@ -157,22 +157,31 @@ static bool stop_claimed(struct berth_engine *engine, struct berth_engine_contai
 	return berth_engine__wait_exit(engine, container, exits, KILL_PATIENCE) || still_there(container, error);
 }
 
-bool berth_engine__end_unhealthy(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
+// Its state goes along, so that a new engine knows that it was unhealthy when it ended.
+static bool record_unhealthy(struct berth_engine *engine, struct berth_engine_container *container, int number,
+			     GError **error)
 {
-	uint64_t exits = berth_engine__exits(engine, container);
+	BERTH_AUTO_JSON json_t *events = json_array();
+	g_autofree char *text = g_strdup_printf("%d", number);
+	struct berth_container_change change = {.state = berth_engine__state_copy(container), .events = events};
+
+	berth_engine__event_add(events, container, "kill", "signal", text, NULL);
+	return berth_engine__change(engine, container, &change, error);
+}
+
+bool berth_engine__end_unhealthy(struct berth_engine *engine, struct berth_engine_container *container, bool kill,
+				 int64_t *ret_timeout, GError **error)
+{
 	struct stop stop = {SIGTERM, STOP_TIMEOUT};
 
 	stop_of(container, NULL, BERTH_UNSET, &stop, NULL);
-	container->unhealthy = record_signal(engine, container, stop.signal, false, error) &&
+	*ret_timeout = stop.timeout;
+	if (kill)
+		return send_signal(engine, container, SIGKILL, berth_engine__status_is(container, BERTH_STATUS_PAUSED),
+				   error);
+	container->unhealthy = record_unhealthy(engine, container, stop.signal, error) &&
 			       send_signal(engine, container, stop.signal, false, error);
-	bool sent = container->unhealthy;
-	pthread_mutex_unlock(&container->operation);
-	if (!sent)
-		return false;
-	if (berth_engine__wait_exit(engine, container, exits, stop.timeout < 0 ? -1 : stop.timeout * 1000))
-		return true;
-	return send_signal(engine, container, SIGKILL, false, error) &&
-	       (berth_engine__wait_exit(engine, container, exits, KILL_PATIENCE) || still_there(container, error));
+	return container->unhealthy;
 }
 
 bool berth_engine_container_stop(struct berth_engine *engine, const char *text, const char *signal, int64_t timeout,
