@@ -32,6 +32,7 @@ GPtrArray *berth_engine_container_changes(struct berth_engine *engine, const cha
 {
 	g_autoptr(berth_engine_container) container = berth_engine__find(engine, text, error);
 	struct berth_snapshot_trees trees;
+	int64_t began = g_get_monotonic_time();
 
 	if (!container || !berth_snapshot_trees_open(engine->snapshots, container->id, &trees, error))
 		return NULL;
@@ -39,8 +40,10 @@ GPtrArray *berth_engine_container_changes(struct berth_engine *engine, const cha
 	trees.skips = berth_engine__is_own_file;
 	bool done = berth_tree_compare(&trees, note, changes, error);
 	berth_snapshot_trees_clear(&trees);
-	if (done)
+	if (done) {
+		berth_engine__count_action(engine, BERTH_ACTION_CHANGES, began);
 		return changes;
+	}
 	g_prefix_error(error, "changes of container %s: ", text);
 	berth_objects_free(changes, &api_change_document);
 	return NULL;

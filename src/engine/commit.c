@@ -127,6 +127,7 @@ char *berth_engine_container_commit(struct berth_engine *engine, const char *tex
 				    const struct berth_engine_commit *commit, GError **error)
 {
 	struct berth_engine_container *container = berth_engine__claim(engine, text, error);
+	int64_t began = g_get_monotonic_time();
 	char *id = NULL;
 
 	if (!container)
@@ -141,5 +142,7 @@ char *berth_engine_container_commit(struct berth_engine *engine, const char *tex
 			g_clear_pointer(&id, g_free);
 	}
 	berth_engine__release(container);
+	if (id)
+		berth_engine__count_action(engine, BERTH_ACTION_COMMIT, began);
 	return id;
 }

@@ -161,6 +161,7 @@ void berth_engine__health_told(struct berth_engine *engine, struct berth_engine_
 			code = g_strdup_printf("%" G_GINT64_FORMAT, event->exec->exit_code);
 			berth_engine__event_add(events, container, "exec_die", "execID", event->exec->id, "exitCode",
 						code, NULL);
+			berth_engine__count_health(engine, event->exec->exit_code != 0);
 		}
 		changed = strcmp(berth_engine__health_name(container->record->state), event->health->status) != 0;
 		take_result(engine, container, event->health);

@@ -53,14 +53,14 @@ more_attached() {
 	# The old engine goes on with the programs that it has, and starts containers.
 	[ "$(berth run --rm --network none busybox echo between)" = between ]
 	engine_stop
-	lines=$(wc -l <"$WORK/attached")
+	seen=$(wc -l <"$WORK/attached")
 	BERTH_BUILD=$PROGRAMS engine_start
 	[ "$(server_version)" = 9.8.7 ]
 	[ "$(berth inspect -f '{{.State.Pid}} {{.State.Running}}' lives)" = "$pid true" ]
 	eventually more_lines "$(berth logs lives | wc -l)"
 	# No line is missing, neither in the log nor with who was attached.
 	berth logs lives | awk '$1 != NR {exit 1}'
-	eventually more_attached "$lines"
+	eventually more_attached "$seen"
 	# What the monitor of the old version is asked for by the new engine.
 	[ "$(berth exec lives echo inside)" = inside ]
 	berth pause lives

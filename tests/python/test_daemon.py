@@ -253,8 +253,12 @@ def test_socket_activation(engine, tmp_path):
 def test_metrics(engine, client, run):
     port = free_port()
     restart(engine, "--metrics-addr", f":{port}")
-    run("sleep 60", name="counted")
+    box = run("sleep 60", name="counted", healthcheck={"test": ["CMD", "false"], "interval": 50000000, "retries": 2})
     run("true", detach=False, remove=True)
+    box.diff()
+    box.commit("committed")
+    client.images.remove("committed")
+    eventually(lambda: len(client.api.inspect_container(box.id)["State"]["Health"]["Log"]) >= 2, "its health is checked")
 
     def get(path="/metrics"):
         with socket.create_connection(("127.0.0.1", port)) as http_socket:
@@ -279,7 +283,9 @@ def test_metrics(engine, client, run):
     assert values['engine_daemon_container_actions_seconds_count{action="create"}'] == 2
     assert values['engine_daemon_container_actions_seconds_bucket{action="start",le="+Inf"}'] == 2
     assert kinds["engine_daemon_container_actions_seconds"] == "histogram"
-    assert values["engine_daemon_health_checks_total"] == 0
+    assert values["engine_daemon_health_checks_total"] >= values["engine_daemon_health_checks_failed_total"] >= 2
+    for action in ("changes", "commit"):
+        assert values[f'engine_daemon_container_actions_seconds_count{{action="{action}"}}'] == 1
     assert values["process_open_fds"] > 5 and values["process_resident_memory_bytes"] > 1 << 20
     assert abs(values["process_start_time_seconds"] - time.time()) < 120
     assert any(name.startswith("engine_daemon_engine_info{") for name in values)
