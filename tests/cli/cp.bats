@@ -181,24 +181,3 @@ ls: /bin/vi: No such file or directory
 	eventually moved
 	berth rmi unpaused paused >/dev/null
 }
-
-@test "a container that an engine was killed in the middle of committing goes on" {
-	start --name box busybox sh -c 'truncate -s 4294967296 /big; i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done'
-	eventually berth cp box:/count -
-	local first id images
-	id=$(berth inspect -f '{{.Id}}' box)
-	images=$(berth images -q | sort)
-	frozen() { find /sys/fs/cgroup -path "*/$CGROUP/$id/*" \( -name freezer.state -o -name cgroup.freeze \) -exec grep -lqx -e FROZEN -e 1 {} +; }
-	berth commit box half >/dev/null 2>&1 3>&- &
-	eventually frozen
-	engine_stop KILL
-	wait
-	engine_start
-	run frozen
-	[ "$status" -ne 0 ]
-	first=$(berth exec box cat /count)
-	moved() { [ "$(berth exec box cat /count)" != "$first" ]; }
-	eventually moved
-	[ "$(berth inspect -f '{{.State.Status}}' box)" = running ]
-	[ "$(berth images -q | sort)" = "$images" ]
-}

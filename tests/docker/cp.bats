@@ -148,3 +148,24 @@ to() {
 	run -1 berth cp box:/tmp/file /dev/null
 	[[ "$output" == *'invalid output path: "/dev/null" must be a directory or a regular file: got a device'* ]]
 }
+
+@test "a container that an engine was killed in the middle of committing goes on" {
+	berth run -d --network none --name box busybox sh -c 'truncate -s 4294967296 /big; i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done' >/dev/null
+	eventually berth cp box:/count -
+	local first id images
+	id=$(berth inspect -f '{{.Id}}' box)
+	images=$(berth images -q | sort)
+	frozen() { find /sys/fs/cgroup -path "*/$CGROUP/$id/*" \( -name freezer.state -o -name cgroup.freeze \) -exec grep -lqx -e FROZEN -e 1 {} +; }
+	berth commit box half >/dev/null 2>&1 3>&- &
+	eventually frozen
+	engine_stop KILL
+	wait
+	engine_start
+	run frozen
+	[ "$status" -ne 0 ]
+	first=$(berth exec box cat /count)
+	moved() { [ "$(berth exec box cat /count)" != "$first" ]; }
+	eventually moved
+	[ "$(berth inspect -f '{{.State.Status}}' box)" = running ]
+	[ "$(berth images -q | sort)" = "$images" ]
+}
