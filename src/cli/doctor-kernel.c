@@ -114,6 +114,8 @@ static void check_version(struct berth_doctor *doctor)
 static void check_overlay(struct berth_doctor *doctor)
 {
 	g_autofree char *systems = berth_doctor_read("/proc/filesystems");
+	struct utsname system;
+	int major = 0, minor = 0;
 
 	if (systems && strstr(systems, "\toverlay"))
 		berth_doctor_add(doctor, BERTH_HEALTH_FINE, NULL, NULL, "overlay file systems");
@@ -123,6 +125,10 @@ static void check_overlay(struct berth_doctor *doctor)
 	else
 		berth_doctor_add(doctor, BERTH_HEALTH_MISSING, "images' layers cannot be put together",
 				 "a kernel with CONFIG_OVERLAY_FS; `modprobe overlay`", "no overlay file systems");
+	uname(&system);
+	if (sscanf(system.release, "%d.%d", &major, &minor) == 2 && (major < 5 || (major == 5 && minor < 19)))
+		berth_doctor_add(doctor, BERTH_HEALTH_LIMITED, "--userns auto and keep-id", "use Linux 5.19 or newer",
+				 "overlay file systems take no idmapped layers");
 }
 
 static void check_namespaces(struct berth_doctor *doctor)

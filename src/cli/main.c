@@ -53,7 +53,6 @@ const struct berth_flag berth_global_flags[] = {
 static const struct {
 	const char *name, *remedy;
 } missing[] = {
-	{"attach-ws", NULL},
 	{"build", "build elsewhere and `berth load` or `berth pull` the image"},
 	{"buildx", "build elsewhere and `berth load` or `berth pull` the image"},
 	{"compose", "docker-compose works with this engine: DOCKER_HOST names its socket"},
@@ -64,7 +63,6 @@ static const struct {
 	{"stack", "the engine is in no swarm; docker-compose works with this engine"},
 	{"swarm", "the engine is in no swarm"},
 	{"trust", "images are checked by their digests: NAME@sha256:..."},
-	{"stats", NULL},
 };
 
 void berth_cli_complain(const struct berth_cli *cli, const GError *error)
@@ -120,9 +118,8 @@ static int unknown_command(const struct berth_cli *cli, const struct berth_comma
 	for (size_t i = 0; i < G_N_ELEMENTS(missing); i++) {
 		if (strcmp(missing[i].name, name) != 0)
 			continue;
-		const char *remedy = missing[i].remedy;
-		fprintf(stderr, "%s: '%s %s' is not supported by this version%s%s\n", cli->program, cli->path, name,
-			remedy ? "; " : "", remedy ? remedy : "");
+		fprintf(stderr, "%s: '%s %s' is not supported by this version; %s\n", cli->program, cli->path, name,
+			missing[i].remedy);
 		known = true;
 	}
 	const char *alias = json_string_value(json_object_get(json_object_get(berth_config_get(cli), "aliases"), name));
