@@ -124,11 +124,13 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 static bool reserve(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
 {
 	pthread_mutex_lock(&engine->lock);
-	bool has_ids = berth_engine__users_take(engine, container->record, error);
+	bool has_ids = berth_engine__users_take(engine, container, error);
 	bool added = has_ids && berth_engine__table_add(engine, container);
 	pthread_mutex_unlock(&engine->lock);
 	if (!has_ids)
 		return false;
+	if (added && container->record->users)
+		berth_engine__users_spare_want(engine);
 	return added || name_taken(engine, container->record->name, error);
 }
 

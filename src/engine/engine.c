@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "engine/exec.h"
 #include "engine/networks.h"
+#include "engine/users-take.h"
 #include "monitor/log.h"
 #include "plugin/plugin.h"
 #include "sys/self.h"
@@ -270,6 +271,7 @@ void berth_engine_close(struct berth_engine *engine)
 	berth_workers_free(engine->workers);
 	berth_supervisor_free(engine->supervisor);
 	g_clear_pointer(&engine->spare, berth_monitor_spare_free);
+	berth_engine__users_spare_free(engine);
 	berth_engine__networks_close(engine);
 	g_hash_table_unref(engine->by_name);
 	berth_exec_table_free(engine->execs);

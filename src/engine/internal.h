@@ -37,6 +37,13 @@ struct berth_run_network;
 struct berth_exec_table;
 struct berth_metrics;
 
+// A user namespace that waits for its container, and its network namespace: users-take.c.
+struct berth_users_spare {
+	bool there, filling; // filling: its range is taken, the descriptors are not there yet
+	int user, network;
+	int64_t first_uid, first_gid, size;
+};
+
 struct berth_engine {
 	struct berth_engine_options options; // owned copies
 	char *id; // of this engine, for info
@@ -72,6 +79,7 @@ struct berth_engine {
 	uint64_t event_count;
 	unsigned event_listeners;
 
+	struct berth_users_spare users_spare; // under `lock`
 	struct berth_workers *workers;
 	struct berth_supervisor *supervisor;
 };
@@ -91,6 +99,7 @@ struct berth_engine_container {
 	struct berth_container_record *record;
 	pthread_cond_t changed; // the status, `exits` or `removed`
 	uint64_t exits; // how often it has ended since the engine was opened
+	int spare_user, spare_network; // made for it beforehand, for its first start; -1: none
 	bool ready; // it is created; until then only its name is taken
 	bool removed; // it is not in the table any more
 	GPtrArray *followers; // of struct berth_log_reader: who reads its log as it runs

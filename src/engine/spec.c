@@ -34,7 +34,8 @@ static void add_namespaces(struct berth_spec *spec)
 		{"pid", !berth_spec_is(host->pid_mode, "host"), spec->input->pid_namespace},
 		{"ipc", !berth_spec_is(host->ipc_mode, "host"), spec->input->ipc_namespace},
 		{"uts", !berth_spec_is(host->uts_mode, "host")},
-		{"network", !berth_spec_is(spec->record->network, "host"), spec->input->network_namespace},
+		{"network", !berth_spec_is(spec->record->network, "host"),
+		 spec->input->network_namespace ? spec->input->network_namespace : spec->input->new_network},
 		{"cgroup", !berth_spec_is(host->cgroupns_mode, "host")},
 	};
 

@@ -27,6 +27,8 @@ struct berth_spec_input {
 	const char *pid_namespace, *ipc_namespace; // paths of those that it joins; NULL: as the record says
 	const char *secrets; // folder on the host with those of the record; NULL: it has none
 	const char *shm; // folder on the host that is its /dev/shm; NULL: one of its own
+	const char *new_network; // path of one that nobody is in, for a container that gets one of its own; NULL: it is
+				 // made
 	const char *network_namespace; // path of the one that it joins; NULL: as the record says
 	char *const *cdi_folders; // where specifications of devices are, the last one wins
 	char *const *environment; // of links; those of the configuration win. NULL: none

@@ -82,6 +82,7 @@ static bool write_config(struct berth_engine *engine, const struct berth_contain
 		.sources = sources,
 		.files = files->folder,
 		.user_namespace = users->path,
+		.new_network = users->network_path,
 		.secrets = joined->secrets,
 		.map_files = users->files,
 		.pid_namespace = joined->pid,
@@ -137,7 +138,8 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 {
 	__attribute__((cleanup(berth_engine__files_clear))) struct berth_engine_files files = {0};
 	__attribute__((cleanup(berth_engine__joined_clear))) struct berth_engine_joined joined = {-1, -1};
-	__attribute__((cleanup(berth_engine__users_clear))) struct berth_engine_users users = {.fd = -1};
+	__attribute__((cleanup(berth_engine__users_clear))) struct berth_engine_users users = {.fd = -1,
+											       .network_fd = -1};
 	berth_fd root = -1;
 	berth_fd run_folder = berth_engine__run_folder(engine, container->id, true, error);
 
@@ -148,7 +150,7 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 	    !berth_engine__files_make(engine, container, &files, error) ||
 	    !berth_engine__join(engine, container->record, &joined, error) ||
 	    !berth_engine__secrets_deliver(engine, container->record, &joined.secrets, error) ||
-	    !berth_engine__users_open(engine, container->record, run_folder, &users, error) ||
+	    !berth_engine__users_open(engine, container, run_folder, &users, error) ||
 	    !berth_snapshot_mount_as(engine->snapshots, container->id, users.fd >= 0 ? &users.owner : NULL, &root,
 				     error) ||
 	    !make_files(container->record, &files, root, run_folder, error))

@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "engine/exec.h"
 #include "engine/run-network.h"
 
@@ -13,6 +14,7 @@ struct berth_engine_container *berth_engine__container_new(struct berth_containe
 	struct berth_engine_container *container = g_new0(struct berth_engine_container, 1);
 
 	container->references = 1;
+	container->spare_user = container->spare_network = -1;
 	container->id = record->id;
 	container->record = record;
 	pthread_mutex_init(&container->operation, NULL);
@@ -36,6 +38,8 @@ void berth_engine__container_unref(struct berth_engine_container *container)
 	g_ptr_array_unref(container->pending);
 	pthread_cond_destroy(&container->changed);
 	pthread_mutex_destroy(&container->operation);
+	berth_fd_clear(&container->spare_user);
+	berth_fd_clear(&container->spare_network);
 	berth_run_network_free(container->network);
 	berth_container_record_free(container->record);
 	g_free(container);

@@ -6,15 +6,21 @@
 
 // Gives the container its ids, if its host configuration asks for some: those of no other container that there is. They
 // are its own as long as it is in the table. engine->lock is held, the container is not in the table yet.
-bool berth_engine__users_take(struct berth_engine *engine, struct berth_container_record *record, GError **error);
+bool berth_engine__users_take(struct berth_engine *engine, struct berth_engine_container *container, GError **error);
+// Makes the next one's namespaces beforehand, on a worker, in a tenth of a second, so that a start need not wait for
+// them. They go with the engine.
+void berth_engine__users_spare_want(struct berth_engine *engine);
+void berth_engine__users_spare_free(struct berth_engine *engine);
 
 // The user namespace of a run.
 struct berth_engine_users {
 	int fd; // -1: the host's
 	char *path; // by which the monitor reaches it
+	int network_fd; // of a network namespace that belongs to it; -1: it is made with the container
+	char *network_path;
 	struct berth_snapshot_owner owner; // of what is mounted for it
 	bool files; // what lies in the run folder can be mapped, too
 };
-bool berth_engine__users_open(struct berth_engine *engine, const struct berth_container_record *record, int run_folder,
+bool berth_engine__users_open(struct berth_engine *engine, struct berth_engine_container *container, int run_folder,
 			      struct berth_engine_users *ret, GError **error);
 void berth_engine__users_clear(struct berth_engine_users *users);

@@ -11,6 +11,7 @@
 #include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -188,11 +189,19 @@ bool berth_idmap_write(pid_t pid, const char *file, const struct berth_idmap *ma
 	return true;
 }
 
-int berth_namespace_new_user(const struct berth_idmap *uids, size_t uid_count, const struct berth_idmap *gids,
-			     size_t gid_count, GError **error)
+// A thread that goes there need not come back.
+static void *raise_loopback_in(void *network)
+{
+	if (setns(*(const int *) network, CLONE_NEWNET) == 0)
+		berth_namespace_raise_loopback();
+	return NULL;
+}
+
+static int new_user(const struct berth_idmap *uids, size_t uid_count, const struct berth_idmap *gids, size_t gid_count,
+		    int *ret_network, GError **error)
 {
 	berth_fd process = -1;
-	pid_t pid = berth_process_clone(CLONE_NEWUSER, -1, &process);
+	pid_t pid = berth_process_clone(CLONE_NEWUSER | (ret_network ? CLONE_NEWNET : 0), -1, &process);
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -204,10 +213,37 @@ int berth_namespace_new_user(const struct berth_idmap *uids, size_t uid_count, c
 		return -1;
 	}
 	g_autofree char *path = g_strdup_printf("/proc/%d/ns/user", (int) pid);
+	g_autofree char *network = g_strdup_printf("/proc/%d/ns/net", (int) pid);
 	bool mapped = berth_idmap_write(pid, "uid_map", uids, uid_count, error) &&
 		      berth_idmap_write(pid, "gid_map", gids, gid_count, error);
-	int fd = mapped ? berth_namespace_open(path, CLONE_NEWUSER, error) : -1;
+	berth_fd fd = mapped ? berth_namespace_open(path, CLONE_NEWUSER, error) : -1;
+	if (fd >= 0 && ret_network)
+		*ret_network = berth_namespace_open(network, CLONE_NEWNET, error);
 	pidfd_send_signal(process, SIGKILL, NULL, 0);
 	berth_process_reap(process);
-	return fd;
+	return ret_network && *ret_network < 0 ? -1 : berth_fd_steal(&fd);
+}
+
+int berth_namespace_new_user(const struct berth_idmap *uids, size_t uid_count, const struct berth_idmap *gids,
+			     size_t gid_count, GError **error)
+{
+	return new_user(uids, uid_count, gids, gid_count, NULL, error);
+}
+
+int berth_namespace_new_user_network(const struct berth_idmap *uids, size_t uid_count, const struct berth_idmap *gids,
+				     size_t gid_count, int *ret_network, GError **error)
+{
+	*ret_network = -1;
+	berth_fd user = new_user(uids, uid_count, gids, gid_count, ret_network, error);
+	pthread_t thread;
+	int failure = user >= 0 ? pthread_create(&thread, NULL, raise_loopback_in, ret_network) : 0;
+
+	if (user >= 0 && failure == 0) {
+		pthread_join(thread, NULL);
+		return berth_fd_steal(&user);
+	}
+	if (failure)
+		berth_error_set_errno(error, failure, "start a thread");
+	berth_fd_clear(ret_network);
+	return -1;
 }

@@ -39,6 +39,10 @@ struct berth_idmap {
 // Makes a user namespace with these maps that has no process. Returns its descriptor, or -1.
 int berth_namespace_new_user(const struct berth_idmap *uids, size_t uid_count, const struct berth_idmap *gids,
 			     size_t gid_count, GError **error);
+// The same with a network namespace that belongs to it, with its loopback interface up, in *ret_network: for programs
+// with threads, since one that lives a moment is needed for that.
+int berth_namespace_new_user_network(const struct berth_idmap *uids, size_t uid_count, const struct berth_idmap *gids,
+				     size_t gid_count, int *ret_network, GError **error);
 
 // Writes the id map of the user namespace of process `pid` ("uid_map" or "gid_map"), which must be unwritten yet.
 bool berth_idmap_write(pid_t pid, const char *file, const struct berth_idmap *map, size_t count, GError **error);
