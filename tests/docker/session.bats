@@ -90,7 +90,7 @@ terminal() {
 	docker cp web:/file - | tar -tf - | grep -qx file
 	run docker cp web:/nothing .
 	[ "$status" -eq 1 ]
-	[[ "$output" == *"Could not find the file /nothing in container web"* ]]
+	[[ "$output" == *"Could not find the file /nothing in container web"* || "$output" == *"No such container:path: web:/nothing"* ]]
 	docker diff web | grep -qx 'A /one'
 	docker export web | tar -xOf - one | grep -qx copied
 	id=$(docker commit -m "by hand" -c 'CMD ["cat", "/one"]' web mine:1)
