@@ -306,9 +306,9 @@ static void test_upgrade(void)
 static void test_hosts(void)
 {
 	static const char *const fine[] = {"unix:///run/x.sock", "tcp://localhost:2375", "tcp://10.0.0.1",
-					   "tcp://[::1]:99"};
-	static const char *const wrong[] = {
-		"", "x", "unix://relative", "tcp://a:b", "ssh://host", "https://host", "tcp://a/b:1"};
+					   "tcp://[::1]:99", "ssh://host"};
+	static const char *const wrong[] = {"",           "x", "unix://relative", "tcp://a:b", "ssh://", "https://host",
+					    "tcp://a/b:1"};
 	for (size_t i = 0; i < G_N_ELEMENTS(fine); i++) {
 		g_autoptr(GError) error = NULL;
 		struct berth_client *client = berth_client_new(fine[i], &error);
