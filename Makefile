@@ -40,6 +40,11 @@ test-one: ## run the tests whose name contains NAME, or with IN="vm [OPTION...]"
 bench: build ## compare with the other runtimes and engines that are installed
 	@scripts/bench $(BUILD)
 
+.PHONY: soak
+soak: build ## random operations for SOAK_MINUTES (20) by clients whose engine is killed all the time
+	@scripts/install-packages build run test
+	@scripts/soak --build $(BUILD) --minutes $${SOAK_MINUTES:-20}
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for BERTH_FUZZ_SECONDS (30) each or a third of it
 	@scripts/install-packages build test

@@ -346,13 +346,16 @@ void berth_engine__execs_ended(struct berth_engine *engine, struct berth_engine_
 // Questions
 
 // A client that has seen the end of the output asks for the exit code at once. The monitor has it, though its event may
-// not have been read yet.
+// not have been read yet, nor even its answer to the start.
 static void refresh(struct berth_engine *engine, struct berth_engine_exec *exec)
 {
 	int64_t deadline = g_get_monotonic_time() + END_PATIENCE;
 	g_autoptr(GError) error = NULL;
 
 	pthread_mutex_lock(&engine->lock);
+	while (exec->state == BERTH_EXEC_STARTING && !engine->closing &&
+	       berth_engine__cond_wait(&exec->container->changed, &engine->lock, deadline))
+		;
 	bool running = exec->state == BERTH_EXEC_RUNNING;
 	pthread_mutex_unlock(&engine->lock);
 	if (!running)
