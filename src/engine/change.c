@@ -10,9 +10,14 @@
 
 #include <string.h>
 
-struct berth_container_state *berth_engine__state_copy(const struct berth_engine_container *container)
+struct berth_container_state *berth_engine__state_copy(struct berth_engine *engine,
+						       const struct berth_engine_container *container)
 {
-	return berth_document_copy(&berth_container_state_document, container->record->state);
+	pthread_mutex_lock(&engine->lock);
+	struct berth_container_state *copy =
+		berth_document_copy(&berth_container_state_document, container->record->state);
+	pthread_mutex_unlock(&engine->lock);
+	return copy;
 }
 
 void berth_engine__set_status(struct berth_container_state *state, const char *status)
@@ -134,9 +139,9 @@ bool berth_engine__change(struct berth_engine *engine, struct berth_engine_conta
 {
 	struct berth_container_record next = *container->record;
 	struct api_host_config host_config = *next.host_config;
+	g_autoptr(berth_container_state) same = change->state ? NULL : berth_engine__state_copy(engine, container);
 
-	if (change->state)
-		next.state = change->state;
+	next.state = change->state ? change->state : same;
 	if (change->name)
 		next.name = (char *) change->name;
 	if (change->endpoints)

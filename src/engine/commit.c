@@ -49,7 +49,7 @@ static struct oci_image_execution *make_config(const struct api_container_config
 
 static bool set_held(struct berth_engine *engine, struct berth_engine_container *container, bool held, GError **error)
 {
-	struct berth_container_change change = {.state = berth_engine__state_copy(container)};
+	struct berth_container_change change = {.state = berth_engine__state_copy(engine, container)};
 
 	change.state->held = held;
 	return berth_engine__change(engine, container, &change, error);

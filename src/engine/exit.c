@@ -28,10 +28,11 @@ static enum outcome outcome_of(const struct berth_engine_container *container,
 	return wanted ? RESTARTS : STAYS;
 }
 
-static struct berth_container_state *state_after(const struct berth_engine_container *container,
+static struct berth_container_state *state_after(struct berth_engine *engine,
+						 const struct berth_engine_container *container,
 						 const struct berth_monitor_exit *exit)
 {
-	struct berth_container_state *state = berth_engine__state_copy(container);
+	struct berth_container_state *state = berth_engine__state_copy(engine, container);
 
 	berth_engine__set_status(state, BERTH_STATUS_EXITED);
 	state->pid = 0;
@@ -119,7 +120,7 @@ void berth_engine__exited(struct berth_engine *engine, struct berth_engine_conta
 	container->unhealthy = container->unhealthy || g_strcmp0(berth_engine__health_name(container->record->state),
 								 BERTH_HEALTH_UNHEALTHY) == 0;
 	berth_engine__health_end(engine, container);
-	struct berth_container_state *state = state_after(container, exit);
+	struct berth_container_state *state = state_after(engine, container, exit);
 	enum outcome outcome = outcome_of(container, state);
 	BERTH_AUTO_JSON json_t *events = events_of(engine, container, exit);
 
@@ -131,7 +132,7 @@ void berth_engine__exited(struct berth_engine *engine, struct berth_engine_conta
 	struct berth_run_network *network = berth_engine__network_take(engine, container);
 	bool recorded = record_exit(engine, container, outcome, state, events, &error);
 	if (!recorded)
-		note_in_memory(engine, container, state_after(container, exit));
+		note_in_memory(engine, container, state_after(engine, container, exit));
 	BERTH_FAILPOINT("container.exit.recorded");
 	wake(engine, container);
 	berth_engine__network_give_back(engine, container, network);
@@ -169,7 +170,7 @@ bool berth_engine__wait_exit(struct berth_engine *engine, struct berth_engine_co
 
 bool berth_engine__cancel_restart(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
 {
-	struct berth_container_change change = {.state = berth_engine__state_copy(container)};
+	struct berth_container_change change = {.state = berth_engine__state_copy(engine, container)};
 
 	berth_engine__set_status(change.state, BERTH_STATUS_EXITED);
 	change.state->manually_stopped = true;

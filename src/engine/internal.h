@@ -14,7 +14,8 @@
 //	6. what src/network has of its own
 //
 // A container's record in memory is what the database has. Only the holder of `operation` changes it, by
-// berth_engine__change(), which writes the database first; so it may read it without engine->lock, others with it.
+// berth_engine__change(), which writes the database first; so it may read it without engine->lock, others with it. Its
+// state's health is what the monitor last told, which is taken down under engine->lock alone.
 #pragma once
 
 #include "engine/engine.h"
@@ -162,7 +163,9 @@ struct berth_container_change {
 };
 bool berth_engine__change(struct berth_engine *engine, struct berth_engine_container *container,
 			  struct berth_container_change *change, GError **error);
-struct berth_container_state *berth_engine__state_copy(const struct berth_engine_container *container);
+// Under engine->lock for the moment of it: what health checks say comes in between.
+struct berth_container_state *berth_engine__state_copy(struct berth_engine *engine,
+						       const struct berth_engine_container *container);
 void berth_engine__set_status(struct berth_container_state *state, const char *status);
 // Writes the record of a container within a transaction, with its references.
 bool berth_engine__record_put(struct berth_transaction *transaction, const struct berth_container_record *record,

@@ -110,7 +110,7 @@ static bool record_running(struct berth_engine *engine, struct berth_engine_cont
 			   const struct finding *finding, GError **error)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
-	struct berth_container_change change = {.state = berth_engine__state_copy(container), .events = events};
+	struct berth_container_change change = {.state = berth_engine__state_copy(engine, container), .events = events};
 	bool was_up = berth_engine__is_up(container), paused = finding->what == BERTH_FOUND_PAUSED;
 	struct berth_container_state *state = change.state;
 
@@ -187,7 +187,7 @@ static bool end_commit(struct berth_engine *engine, struct berth_engine_containe
 		finding->what = BERTH_FOUND_RUNNING;
 	}
 	BERTH_FAILPOINT("recover.commit.thawed");
-	change.state = berth_engine__state_copy(container);
+	change.state = berth_engine__state_copy(engine, container);
 	change.state->held = false;
 	return berth_engine__change(engine, container, &change, error);
 }

@@ -22,7 +22,7 @@ static bool remove_claimed(struct berth_engine *engine, struct berth_engine_cont
 	BERTH_AUTO_JSON json_t *events = json_array();
 	g_autofree char *cgroup = berth_engine__cgroup_path(engine, container->record->host_config);
 
-	struct berth_container_state *state = berth_engine__state_copy(container);
+	struct berth_container_state *state = berth_engine__state_copy(engine, container);
 	state->remove_volumes = volumes;
 	if (!berth_engine__mark_removed(engine, container, state, events, error))
 		return false;

@@ -180,7 +180,7 @@ static bool record_start(struct berth_engine *engine, struct berth_engine_contai
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
 	berth_engine__health_begin(engine, container);
-	struct berth_container_change change = {.state = berth_engine__state_copy(container), .events = events};
+	struct berth_container_change change = {.state = berth_engine__state_copy(engine, container), .events = events};
 	struct berth_container_state *state = change.state;
 
 	if (!berth_engine__status_is(container, BERTH_STATUS_RESTARTING))
@@ -243,7 +243,7 @@ static void record_failure(struct berth_engine *engine, struct berth_engine_cont
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
 	g_autoptr(GError) error = NULL;
-	struct berth_container_state *state = berth_engine__state_copy(container);
+	struct berth_container_state *state = berth_engine__state_copy(engine, container);
 
 	if (!berth_engine__status_is(container, BERTH_STATUS_CREATED))
 		berth_engine__set_status(state, BERTH_STATUS_EXITED);

@@ -63,7 +63,7 @@ static bool record_signal(struct berth_engine *engine, struct berth_engine_conta
 	berth_engine__event_add(events, container, "kill", "signal", text, NULL);
 	if (!wanted)
 		return berth_engine__tell(engine, events, error);
-	change.state = berth_engine__state_copy(container);
+	change.state = berth_engine__state_copy(engine, container);
 	change.state->manually_stopped = true;
 	return berth_engine__change(engine, container, &change, error);
 }
@@ -291,7 +291,7 @@ static bool set_frozen(struct berth_engine *engine, struct berth_engine_containe
 		return false;
 	BERTH_FAILPOINT("container.pause.done");
 	berth_engine__event_add(events, container, frozen ? "pause" : "unpause", NULL);
-	change.state = berth_engine__state_copy(container);
+	change.state = berth_engine__state_copy(engine, container);
 	berth_engine__set_status(change.state, frozen ? BERTH_STATUS_PAUSED : BERTH_STATUS_RUNNING);
 	return berth_engine__change(engine, container, &change, error);
 }
