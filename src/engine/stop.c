@@ -163,7 +163,7 @@ static bool record_unhealthy(struct berth_engine *engine, struct berth_engine_co
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
 	g_autofree char *text = g_strdup_printf("%d", number);
-	struct berth_container_change change = {.state = berth_engine__state_copy(container), .events = events};
+	struct berth_container_change change = {.state = berth_engine__state_copy(engine, container), .events = events};
 
 	berth_engine__event_add(events, container, "kill", "signal", text, NULL);
 	return berth_engine__change(engine, container, &change, error);
