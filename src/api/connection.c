@@ -102,7 +102,10 @@ void berth_connections_notify(void *data, struct MHD_Connection *connection, voi
 void berth_connections_expect(struct berth_connections *connections, int fd, struct berth_peer *peer)
 {
 	pthread_mutex_lock(&connections->lock);
-	g_hash_table_insert(connections->peers, GINT_TO_POINTER(fd), peer);
+	if (peer)
+		g_hash_table_insert(connections->peers, GINT_TO_POINTER(fd), peer);
+	else
+		g_hash_table_remove(connections->peers, GINT_TO_POINTER(fd));
 	pthread_mutex_unlock(&connections->lock);
 }
 

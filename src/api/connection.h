@@ -29,7 +29,9 @@ void berth_connections_clear(struct berth_connections *connections);
 // What libmicrohttpd tells of a connection's begin and end; `data` is the struct berth_connections.
 void berth_connections_notify(void *data, struct MHD_Connection *connection, void **context,
 			      enum MHD_ConnectionNotificationCode code);
-// The connection with this descriptor, which is just about to begin, is this peer's (taken).
+// The connection with this descriptor, which is just about to begin, is this peer's (taken; NULL: it does not begin).
+// All connections of one struct begin so, one at a time, or none: a descriptor may be another's as soon as it is
+// closed.
 void berth_connections_expect(struct berth_connections *connections, int fd, struct berth_peer *peer);
 
 // Of libmicrohttpd's connection; valid as long as that is.

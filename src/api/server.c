@@ -41,7 +41,7 @@
 struct berth_api {
 	struct berth_engine *engine;
 	GPtrArray *daemons; // struct MHD_Daemon *
-	struct berth_connections connections;
+	struct berth_connections connections, tls_connections;
 	struct berth_list_cache *lists;
 	struct berth_tls_server *tls; // NULL: no socket speaks it
 	pthread_mutex_t lock;
@@ -464,12 +464,12 @@ static struct MHD_Daemon *start_daemon(struct berth_api *api, const struct berth
 		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC |
 			MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG | (socket->tls ? MHD_USE_NO_LISTEN_SOCKET : 0),
 		0, NULL, NULL, on_access, api, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, api, MHD_OPTION_NOTIFY_CONNECTION, berth_connections_notify, &api->connections,
-		MHD_OPTION_URI_LOG_CALLBACK, on_uri, api, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned) BERTH_LIMIT_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned) BERTH_LIMIT_CONNECTIONS, MHD_OPTION_THREAD_STACK_SIZE,
-		(size_t) STACK_SIZE, socket->tls ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, socket->fd,
-		MHD_OPTION_END);
+		on_completed, api, MHD_OPTION_NOTIFY_CONNECTION, berth_connections_notify,
+		socket->tls ? &api->tls_connections : &api->connections, MHD_OPTION_URI_LOG_CALLBACK, on_uri, api,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) BERTH_LIMIT_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t) CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, (unsigned) BERTH_LIMIT_CONNECTIONS,
+		MHD_OPTION_THREAD_STACK_SIZE, (size_t) STACK_SIZE,
+		socket->tls ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, socket->fd, MHD_OPTION_END);
 }
 
 // Takes the socket over.
@@ -488,7 +488,7 @@ static bool add_socket(struct berth_api *api, const struct berth_api_socket *soc
 		return berth_error_set(error, BERTH_ERROR_INTERNAL, "starting the HTTP server on a socket: failed");
 	}
 	g_ptr_array_add(api->daemons, daemon);
-	return !socket->tls || berth_tls_server_listen(api->tls, fd, daemon, &api->connections, error);
+	return !socket->tls || berth_tls_server_listen(api->tls, fd, daemon, &api->tls_connections, error);
 }
 
 struct berth_api *berth_api_start(struct berth_engine *engine, const struct berth_api_options *options, GError **error)
@@ -499,6 +499,7 @@ struct berth_api *berth_api_start(struct berth_engine *engine, const struct bert
 	api->engine = engine;
 	api->daemons = g_ptr_array_new();
 	berth_connections_init(&api->connections);
+	berth_connections_init(&api->tls_connections);
 	api->lists = berth_list_cache_new();
 	pthread_mutex_init(&api->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -593,6 +594,7 @@ bool berth_api_stop(struct berth_api *api)
 	if (!wait_for_none(api, &api->threads) || (api->tls && !berth_tls_server_free(api->tls)))
 		return false;
 	berth_connections_clear(&api->connections);
+	berth_connections_clear(&api->tls_connections);
 	berth_list_cache_free(api->lists);
 	g_ptr_array_unref(api->daemons);
 	pthread_mutex_destroy(&api->lock);

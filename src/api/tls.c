@@ -40,6 +40,8 @@ struct berth_tls_server {
 	pthread_cond_t ended;
 	struct credentials *credentials;
 	unsigned threads, handshakes;
+	GPtrArray *links; // of struct link: what those threads serve
+	bool stopping;
 	GPtrArray *listeners;
 	int stop; // becomes readable
 };
@@ -116,6 +118,7 @@ struct berth_tls_server *berth_tls_server_new(const struct berth_api_tls *files,
 	pthread_condattr_destroy(&monotonic);
 	server->credentials = credentials;
 	server->listeners = g_ptr_array_new();
+	server->links = g_ptr_array_new();
 	server->stop = eventfd(0, EFD_CLOEXEC);
 	return server;
 }
@@ -198,19 +201,30 @@ static bool shake_hands(struct link *link)
 	return result == 0;
 }
 
-// Gives the pair's other end to the HTTP server.
+// Gives the pair's other end to the HTTP server, unless that is about to stop.
 static bool hand_over(struct link *link)
 {
 	const struct sockaddr address = {.sa_family = AF_UNIX};
+	struct listener *listener = link->listener;
+	bool taken = false;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return false;
 	link->near = pair[0];
-	if (link->credentials->verify)
-		berth_connections_expect(link->listener->connections, pair[1], make_peer(link->session));
-	return MHD_add_connection(link->listener->daemon, pair[1], &address, sizeof address) ==
-	       MHD_YES; // or it closed it
+	pthread_mutex_lock(&listener->server->lock);
+	if (listener->server->stopping) {
+		close(pair[1]);
+	} else {
+		if (link->credentials->verify)
+			berth_connections_expect(listener->connections, pair[1], make_peer(link->session));
+		// If it does not take it, it has closed it.
+		taken = MHD_add_connection(listener->daemon, pair[1], &address, sizeof address) == MHD_YES;
+		if (!taken)
+			berth_connections_expect(listener->connections, pair[1], NULL);
+	}
+	pthread_mutex_unlock(&listener->server->lock);
+	return taken;
 }
 
 static void end_handshake(struct berth_tls_server *server)
@@ -229,6 +243,9 @@ static void *link_main(void *data)
 	end_handshake(server);
 	if (trusted && hand_over(link))
 		berth_tls_pump(link->session, link->socket, link->near);
+	pthread_mutex_lock(&server->lock);
+	g_ptr_array_remove_fast(server->links, link);
+	pthread_mutex_unlock(&server->lock);
 	if (link->session)
 		gnutls_deinit(link->session);
 	berth_fd_clear(&link->near);
@@ -252,6 +269,7 @@ static bool admit(struct berth_tls_server *server, struct link *link)
 		server->threads++;
 		link->credentials = server->credentials;
 		link->credentials->references++;
+		g_ptr_array_add(server->links, link);
 	}
 	pthread_mutex_unlock(&server->lock);
 	return room;
@@ -262,6 +280,7 @@ static void withdraw(struct berth_tls_server *server, struct link *link)
 	pthread_mutex_lock(&server->lock);
 	server->handshakes--;
 	server->threads--;
+	g_ptr_array_remove_fast(server->links, link);
 	pthread_mutex_unlock(&server->lock);
 	credentials_unref(server, link->credentials);
 }
@@ -324,6 +343,9 @@ bool berth_tls_server_listen(struct berth_tls_server *server, int socket, struct
 void berth_tls_server_quiesce(struct berth_tls_server *server)
 {
 	eventfd_write(server->stop, 1);
+	pthread_mutex_lock(&server->lock);
+	server->stopping = true;
+	pthread_mutex_unlock(&server->lock);
 	for (guint i = 0; i < server->listeners->len; i++) {
 		struct listener *listener = server->listeners->pdata[i];
 		if (listener->socket < 0)
@@ -341,6 +363,8 @@ bool berth_tls_server_free(struct berth_tls_server *server)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += STOP_SECONDS;
 	pthread_mutex_lock(&server->lock);
+	for (guint i = 0; i < server->links->len; i++) // attached clients, which the HTTP server knows nothing of
+		shutdown(((struct link *) server->links->pdata[i])->socket, SHUT_RDWR);
 	while (server->threads > 0 && pthread_cond_timedwait(&server->ended, &server->lock, &end) == 0)
 		;
 	bool none = server->threads == 0;
@@ -350,6 +374,7 @@ bool berth_tls_server_free(struct berth_tls_server *server)
 	credentials_unref(server, server->credentials);
 	g_ptr_array_set_free_func(server->listeners, g_free);
 	g_ptr_array_unref(server->listeners);
+	g_ptr_array_unref(server->links);
 	close(server->stop);
 	pthread_mutex_destroy(&server->lock);
 	pthread_cond_destroy(&server->ended);

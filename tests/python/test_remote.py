@@ -9,12 +9,13 @@ import socketserver
 import ssl
 import subprocess
 import threading
+import time
 
 import docker
 import pytest
 
 from conftest import BUILD, eventually
-from test_daemon import free_port, info, reload, restart
+from test_daemon import free_port, info, reload
 
 
 def openssl(folder, *words):
@@ -57,10 +58,15 @@ def port(engine, papers):
     """Where the engine speaks TLS, beside its socket."""
     number = free_port()
     os.makedirs(f"{engine.folder}/plugins")
-    restart(engine, "-H", f"unix://{engine.socket}", "-H", f"tcp://127.0.0.1:{number}", "--tlsverify", "--tlscacert",
+    assert engine.stop() == 0
+    start(engine, papers, number)
+    return number
+
+
+def start(engine, papers, number):
+    engine.start("-H", f"unix://{engine.socket}", "-H", f"tcp://127.0.0.1:{number}", "--tlsverify", "--tlscacert",
             f"{papers}/ca.pem", "--tlscert", f"{papers}/server.pem", "--tlskey", f"{papers}/server.key", "--plugin-folder",
             f"{engine.folder}/plugins")
-    return number
 
 
 def ask(port, papers, name, request=b"GET /_ping HTTP/1.0\r\n\r\n", version=None):
@@ -173,6 +179,28 @@ def test_strangers_do_not_use_up_the_engine(port, papers, engine):
         connection.close()
     eventually(lambda: threads() < 60, "their threads end")
     assert engine.answers()
+
+
+def test_stop_with_an_attached_client(port, papers, engine, run):
+    """The engine does not wait for who is attached over TLS, nor for who shakes hands."""
+    run("sleep 1000", name="attached")
+    context = ssl.create_default_context(cafile=papers / "ca.pem")
+    context.load_cert_chain(papers / "alice.pem", papers / "alice.key")
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as plain, \
+            socket.create_connection(("127.0.0.1", port), timeout=30), \
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as client:
+        client.sendall(b"POST /containers/attached/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+                       b"Upgrade: tcp\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 101")
+        begun = time.monotonic()
+        assert engine.stop() == 0
+        assert time.monotonic() - begun < 2 and "abandoned" not in engine.read_log()
+        client.settimeout(10)
+        try:
+            assert client.recv(100) == b""
+        except (ssl.SSLError, ConnectionError):
+            pass
+    start(engine, papers, port)
 
 
 # Authorization plugins
