@@ -59,6 +59,31 @@ static bool find_gateways(struct berth_engine *engine, char ***ret, GError **err
 	return true;
 }
 
+bool berth_engine__gateway_wanted(struct berth_engine *engine)
+{
+	g_autoptr(GPtrArray) containers = berth_engine__containers(engine);
+	bool wanted = false;
+
+	if (engine->options.network.host_gateway)
+		return false;
+	pthread_mutex_lock(&engine->lock);
+	for (guint i = 0; i < containers->len && !wanted; i++) {
+		const struct berth_engine_container *container = containers->pdata[i];
+		wanted = berth_engine__is_up(container) && wants_gateway(container->record);
+	}
+	pthread_mutex_unlock(&engine->lock);
+	return wanted;
+}
+
+void berth_engine__gateway_adopt(struct berth_engine *engine)
+{
+	g_auto(GStrv) gateways = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (berth_engine__gateway_wanted(engine) && !find_gateways(engine, &gateways, &error))
+		g_warning("the default bridge, for host-gateway: %s", error->message);
+}
+
 // Another container's network, which is to be there: its files are shared, too.
 static bool join(struct berth_engine *engine, const struct berth_container_record *record,
 		 struct berth_engine_files *ret, GError **error)

@@ -462,7 +462,8 @@ void berth_engine__networks_close(struct berth_engine *engine)
 		g_autoptr(GError) error = NULL;
 		if (!berth_engine__network_is_real(network->record))
 			continue;
-		if (is_used(network))
+		bool is_gateway = g_str_equal(network->record->name, "bridge") && berth_engine__gateway_wanted(engine);
+		if (is_used(network) || is_gateway)
 			keep = true;
 		else if (!berth_network_down(engine->networks, network->record, &error))
 			g_warning("network %s: %s", network->record->name, error->message);

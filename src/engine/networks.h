@@ -157,6 +157,10 @@ struct berth_engine_dns {
 	char *const *servers, *const *search, *const *options;
 };
 struct berth_engine_dns berth_engine__dns_of(const struct berth_engine *engine, const GPtrArray *endpoints);
+// Whether a container that runs knows the default bridge's address as host-gateway; then it stays, and is made at the
+// engine's start.
+bool berth_engine__gateway_wanted(struct berth_engine *engine);
+void berth_engine__gateway_adopt(struct berth_engine *engine);
 // Writes the container's resolv.conf anew, when its networks have said what is to be in it.
 bool berth_engine__resolv_conf_write(struct berth_engine *engine, const struct berth_engine_container *container,
 				     GError **error);

@@ -396,6 +396,7 @@ bool berth_engine__recover(struct berth_engine *engine, GError **error)
 		return false;
 	BERTH_FAILPOINT("recover.swept");
 	berth_engine__links_adopt(engine);
+	berth_engine__gateway_adopt(engine);
 	g_autoptr(GError) failure = NULL;
 	if (!berth_networks_sweep(engine->networks, &failure))
 		g_warning("removing what is left of networks: %s", failure->message);

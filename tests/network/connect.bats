@@ -90,6 +90,12 @@ teardown() {
 	inside two ping -qc 1 -W 2 also
 	inside two grep -q "^192.0.2.7.fixed$" /etc/hosts
 	inside two ping -qc 1 -W 2 gate
+	local pid
+	pid=$(berth inspect -f "{{.State.Pid}}" two)
+	engine_stop
+	nsenter -t "$pid" -a -r ping -qc 1 -W 2 gate # the default bridge stays, though nobody is on it
+	engine_start
+	inside two ping -qc 1 -W 2 gate
 	inside two cat /etc/resolv.conf | grep -q '^nameserver 127.0.0.11'
 	run ! inside two ping -qc 1 -W 2 nobody
 	berth network connect --alias late front "$(berth run -d busybox sleep 1000)"
