@@ -101,10 +101,12 @@ static void tell_lost(struct worker *worker, const struct berth_log_packet *pack
 						" lines of %s are missing here: the log is slower than the container\n",
 						packet->lost, packet->stream == 2 ? "stderr" : "stdout");
 
+	// A line that was begun before ends here.
+	size_t begun = worker->lines.pending[packet->stream == 2]->len;
 	if (worker->writer)
-		berth_log_writer_flush(worker->writer, NULL);
-	if (worker->target)
-		berth_log_lines_flush(&worker->lines, time, give_target, worker, NULL);
+		berth_log_writer_pending(worker->writer, (int) packet->stream, &begun);
+	if (begun > 0)
+		take(worker, (int) packet->stream, "\n", 1, time);
 	take(worker, 2, text, strlen(text), time);
 	say(text + strlen("berth: "));
 }

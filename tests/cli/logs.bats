@@ -174,6 +174,25 @@ has_taken() {
 	EOT
 }
 
+@test "mode=non-blocking: files that cannot be written just now do not hold the container up, and say what they miss" {
+	start -d --name box --log-opt mode=non-blocking --log-opt max-buffer-size=64k busybox \
+		sh -c 'echo begin; read x </dev/null; sleep 0.5; yes 0123456789 | head -n 200000; echo end; exec sleep 100' >/dev/null
+	init=$(berth inspect -f '{{.State.Pid}}' box)
+	monitor=$(awk '/^PPid/ {print $2}' "/proc/$init/status")
+	writer=$(pgrep -P "$monitor" -x berth-log)
+	eventually sh -c "'$BERTH_BUILD/berth' logs box | grep -q begin"
+	kill -STOP "$writer"
+	eventually sh -c "tr '\0' ' ' </proc/$init/cmdline | grep -q '^sleep 100'" # it has written everything
+	kill -CONT "$writer"
+	eventually sh -c "'$BERTH_BUILD/berth' logs box 2>&1 | grep -q 'are missing here'" || { berth logs box | tail -n 2; return 1; }
+	berth kill box
+	berth logs box 2>&1 | /usr/bin/python3 -c '
+import re, sys
+lines = sys.stdin.read().splitlines()
+lost = sum(int(m.group(1)) for m in (re.match(r"berth: (\d+) lines of stdout are missing", line) for line in lines) if m)
+assert lines[0] == "begin" and lost > 0 and lost + sum(line in ("begin", "0123456789", "end") for line in lines) == 200002, (lost, len(lines))'
+}
+
 @test "journald: fields of a message, its pieces, one that is too big for a datagram" {
 	serve journald "unixgram:$JOURNAL/socket"
 	start --name box --label a.b=1 --log-driver journald --log-opt labels=a.b busybox sh -c 'echo hi; echo oh >&2; head -c 20000 /dev/zero | tr "\0" x; echo'
