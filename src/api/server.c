@@ -8,6 +8,7 @@
 #include "api/api.h"
 
 #include "api/list-cache.h"
+#include "api/metrics.h"
 #include "api/request-internal.h"
 #include "api/tls.h"
 #include "base/error.h"
@@ -34,8 +35,6 @@
 #define STOP_SECONDS 2
 #define HEAD_LOOKS 500 // at whether a client has read the head of an upgrade
 #define HEAD_LOOK_NANOSECONDS 50000
-#define METRICS_SECONDS 10 // of a connection that asks for metrics
-#define METRICS_CONNECTIONS 32
 #define CONNECTION_MEMORY (BERTH_LIMIT_REQUEST_HEADER + (32 << 10)) // the head's limit and room for the answer's
 
 struct berth_api {
@@ -522,36 +521,9 @@ bool berth_api_reload_tls(struct berth_api *api, const struct berth_api_tls *fil
 	return !api->tls || berth_tls_server_reload(api->tls, files, error);
 }
 
-// Metrics
-
-static enum MHD_Result on_metrics(void *data, struct MHD_Connection *connection, const char *url, const char *method,
-				  G_GNUC_UNUSED const char *version, G_GNUC_UNUSED const char *upload,
-				  G_GNUC_UNUSED size_t *upload_size, G_GNUC_UNUSED void **closure)
-{
-	struct berth_api *api = data;
-	bool found = strcmp(url, "/metrics") == 0, get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-	GString *text = g_string_new(NULL);
-
-	if (found && get)
-		berth_engine_metrics(api->engine, text);
-	else
-		g_string_assign(text, found ? "GET is all there is\n" : "page not found: it is /metrics\n");
-	size_t length = text->len;
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer_with_free_callback(length, g_string_free(text, FALSE), g_free);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
-	enum MHD_Result queued = MHD_queue_response(connection, !found ? 404 : get ? 200 : 405, response);
-	MHD_destroy_response(response);
-	return queued;
-}
-
 bool berth_api_serve_metrics(struct berth_api *api, int socket, GError **error)
 {
-	struct MHD_Daemon *daemon =
-		MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
-				 NULL, NULL, on_metrics, api, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-				 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) METRICS_SECONDS, MHD_OPTION_CONNECTION_LIMIT,
-				 (unsigned) METRICS_CONNECTIONS, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_END);
+	struct MHD_Daemon *daemon = berth_metrics_start(api->engine, socket, on_log);
 
 	if (!daemon) {
 		close(socket);

@@ -28,7 +28,11 @@ teardown() {
 		[ -x "$usr/$program" ]
 	done
 	grep -qx 'ExecStart=/usr/sbin/berthd -H fd://' "$WORK/root/etc/systemd/system/berth.service"
-	grep -qx 'ListenStream=/run/berth/berth.sock' "$WORK/root/etc/systemd/system/berth.socket"
+	# Nobody but root may use the socket (CVE-2014-3499), and the groups beneath the service's are the engine's.
+	for line in ListenStream=/run/berth/berth.sock SocketMode=0660 SocketUser=root SocketGroup=root; do
+		grep -qx "$line" "$WORK/root/etc/systemd/system/berth.socket"
+	done
+	grep -qx 'Delegate=yes' "$WORK/root/etc/systemd/system/berth.service"
 	bash -n "$usr/share/bash-completion/completions/berth"
 	[ -s "$usr/share/zsh/site-functions/_berth" ]
 	[ -s "$usr/share/fish/vendor_completions.d/berth.fish" ]
