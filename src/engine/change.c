@@ -105,10 +105,6 @@ static char *exchange(struct berth_engine *engine, struct berth_engine_container
 		struct berth_container_state *old = record->state;
 		record->state = change->state;
 		change->state = old;
-		// What was told meanwhile is newer.
-		struct berth_health *health = old->health;
-		old->health = record->state->health;
-		record->state->health = health;
 	}
 	if (change->endpoints) {
 		GPtrArray *old = record->endpoints;
@@ -142,6 +138,12 @@ bool berth_engine__change(struct berth_engine *engine, struct berth_engine_conta
 	g_autoptr(berth_container_state) same = change->state ? NULL : berth_engine__state_copy(engine, container);
 
 	next.state = change->state ? change->state : same;
+	if (change->state) {
+		berth_health_free(change->state->health);
+		pthread_mutex_lock(&engine->lock);
+		change->state->health = berth_document_copy(&berth_health_document, container->health);
+		pthread_mutex_unlock(&engine->lock);
+	}
 	if (change->name)
 		next.name = (char *) change->name;
 	if (change->endpoints)

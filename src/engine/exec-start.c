@@ -43,15 +43,19 @@ static bool find_place(struct berth_engine *engine, const struct berth_engine_ex
 	pthread_mutex_lock(&engine->lock);
 	const struct berth_container_record *record = container->record;
 	const char *own = exec->config->user;
-	bool linked = record->host_config->links && *record->host_config->links;
+	struct api_host_config links = {.links = g_strdupv(record->host_config->links)};
+	const struct berth_container_record linked = {
+		.name = g_strdup(record->name), .network = g_strdup(record->network), .host_config = &links};
 	ret->pid = (pid_t) record->state->pid;
 	ret->user = g_strdup(own && *own ? own : record->config->user);
 	ret->groups = g_strdupv(record->host_config->group_add);
 	pthread_mutex_unlock(&engine->lock);
-	if (!linked)
-		return true;
 	g_autoptr(GString) hosts = g_string_new(NULL);
-	return berth_engine__links_resolve(engine, record, &ret->links, hosts, error);
+	bool fine = !links.links || berth_engine__links_resolve(engine, &linked, &ret->links, hosts, error);
+	g_strfreev(links.links);
+	g_free(linked.name);
+	g_free(linked.network);
+	return fine;
 }
 
 // The container's accounts as it sees them now, which may be on a mount of its own. That the pid is still its init's

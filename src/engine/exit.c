@@ -117,8 +117,7 @@ void berth_engine__exited(struct berth_engine *engine, struct berth_engine_conta
 {
 	g_autoptr(GError) error = NULL;
 	// Also one that an earlier engine told to end for that reason.
-	container->unhealthy = container->unhealthy || g_strcmp0(berth_engine__health_name(container->record->state),
-								 BERTH_HEALTH_UNHEALTHY) == 0;
+	container->unhealthy = container->unhealthy || berth_engine__is_unhealthy(engine, container);
 	berth_engine__health_end(engine, container);
 	struct berth_container_state *state = state_after(engine, container, exit);
 	enum outcome outcome = outcome_of(container, state);

@@ -12,8 +12,8 @@ static void set_health(struct berth_engine *engine, struct berth_engine_containe
 		       struct berth_health *health)
 {
 	berth_engine__note_change(engine);
-	berth_health_free(container->record->state->health);
-	container->record->state->health = health;
+	berth_health_free(container->health);
+	container->health = health;
 }
 
 void berth_engine__health_begin(struct berth_engine *engine, struct berth_engine_container *container)
@@ -27,7 +27,7 @@ void berth_engine__health_begin(struct berth_engine *engine, struct berth_engine
 void berth_engine__health_end(struct berth_engine *engine, struct berth_engine_container *container)
 {
 	pthread_mutex_lock(&engine->lock);
-	struct berth_health *health = container->record->state->health;
+	struct berth_health *health = container->health;
 	if (health) {
 		g_free(health->status);
 		health->status = g_strdup(BERTH_HEALTH_UNHEALTHY);
@@ -47,12 +47,12 @@ struct ailing {
 
 static void add_ailing(const struct ailing *ailing, int64_t delay);
 
-static bool is_ill(const struct berth_engine_container *container)
+static bool is_ill(struct berth_engine *engine, const struct berth_engine_container *container)
 {
 	const struct berth_container_record *record = container->record;
 
 	return berth_engine__status_is(container, BERTH_STATUS_RUNNING) && !container->stopping &&
-	       strcmp(berth_engine__health_name(record->state), BERTH_HEALTH_UNHEALTHY) == 0 &&
+	       berth_engine__is_unhealthy(engine, container) &&
 	       berth_engine__restart_unhealthy(record->host_config->restart_policy, record->state);
 }
 
@@ -64,7 +64,7 @@ static void end_ailing(const struct ailing *ailing)
 	int64_t timeout = -1;
 
 	if (container->run != ailing->run || !berth_engine__is_up(container) ||
-	    (ailing->kill ? !container->unhealthy : !is_ill(container)))
+	    (ailing->kill ? !container->unhealthy : !is_ill(ailing->engine, container)))
 		return;
 	if (!berth_engine__end_unhealthy(ailing->engine, container, ailing->kill, &timeout, &error))
 		g_warning("container %s: stopping it, which is unhealthy: %s", container->id, error->message);
@@ -93,9 +93,9 @@ static void add_ailing(const struct ailing *ailing, int64_t delay)
 	berth_workers_add(copy->engine->workers, restart, copy, delay);
 }
 
-static void consider_restart(struct berth_engine *engine, struct berth_engine_container *container)
+static void consider_restart(struct berth_engine *engine, struct berth_engine_container *container, uint64_t run)
 {
-	add_ailing(&(struct ailing){engine, container, container->run, false}, 0);
+	add_ailing(&(struct ailing){engine, container, run, false}, 0);
 }
 
 // What the monitor tells
@@ -129,7 +129,7 @@ static void tell(struct berth_engine *engine, const struct berth_engine_containe
 static void take_result(struct berth_engine *engine, struct berth_engine_container *container,
 			const struct berth_health *told)
 {
-	struct berth_health *health = container->record->state->health;
+	struct berth_health *health = container->health;
 
 	if (!health) // of a run that was adopted from an engine that knew nothing of health
 		set_health(engine, container, health = berth_health_new());
@@ -145,7 +145,7 @@ static void take_result(struct berth_engine *engine, struct berth_engine_contain
 		berth_health_result_free(g_ptr_array_steal_index(health->log, 0));
 }
 
-void berth_engine__health_told(struct berth_engine *engine, struct berth_engine_container *container,
+void berth_engine__health_told(struct berth_engine *engine, struct berth_engine_container *container, uint64_t run,
 			       const struct berth_monitor_event *event)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
@@ -163,7 +163,7 @@ void berth_engine__health_told(struct berth_engine *engine, struct berth_engine_
 						code, NULL);
 			berth_engine__count_health(engine, event->exec->exit_code != 0);
 		}
-		changed = strcmp(berth_engine__health_name(container->record->state), event->health->status) != 0;
+		changed = strcmp(berth_engine__health_name(container), event->health->status) != 0;
 		take_result(engine, container, event->health);
 		if (changed)
 			add_status_event(events, container, event->health->status);
@@ -172,7 +172,7 @@ void berth_engine__health_told(struct berth_engine *engine, struct berth_engine_
 	pthread_mutex_unlock(&engine->lock);
 	tell(engine, container, events);
 	if (changed && strcmp(event->health->status, BERTH_HEALTH_UNHEALTHY) == 0)
-		consider_restart(engine, container);
+		consider_restart(engine, container, run);
 }
 
 // After a restart of the engine
@@ -225,19 +225,27 @@ void berth_engine__health_adopt(struct berth_engine *engine, struct berth_engine
 	pthread_mutex_unlock(&engine->lock);
 	tell(engine, container, events);
 	if (unhealthy)
-		consider_restart(engine, container);
+		consider_restart(engine, container, container->run);
 }
 
 // As it is shown
 
-const char *berth_engine__health_name(const struct berth_container_state *state)
+const char *berth_engine__health_name(const struct berth_engine_container *container)
 {
-	return state->health ? state->health->status : "none";
+	return container->health ? container->health->status : "none";
 }
 
-json_t *berth_engine__health_json(const struct berth_container_state *state)
+bool berth_engine__is_unhealthy(struct berth_engine *engine, const struct berth_engine_container *container)
 {
-	const struct berth_health *health = state->health;
+	pthread_mutex_lock(&engine->lock);
+	bool unhealthy = strcmp(berth_engine__health_name(container), BERTH_HEALTH_UNHEALTHY) == 0;
+	pthread_mutex_unlock(&engine->lock);
+	return unhealthy;
+}
+
+json_t *berth_engine__health_json(const struct berth_engine_container *container)
+{
+	const struct berth_health *health = container->health;
 	json_t *log = health ? json_array() : NULL;
 
 	if (!health)

@@ -46,7 +46,6 @@ static struct api_container_state *state_of(const struct berth_container_state *
 	result->pid = state->pid;
 	result->exit_code = state->exit_code;
 	result->error = g_strdup(state->error ? state->error : "");
-	result->health = berth_engine__health_json(state);
 	result->started_at = berth_moment_string(state->started_at);
 	result->finished_at = berth_moment_string(state->finished_at);
 	return result;
@@ -109,6 +108,7 @@ static struct api_container_inspect *make(struct berth_engine *engine, const str
 	inspect->created = berth_moment_string(record->created);
 	inspect->image = g_strdup(record->image);
 	inspect->state = state_of(record->state);
+	inspect->state->health = berth_engine__health_json(container);
 	inspect->restart_count = record->state->restart_count;
 	inspect->driver = g_strdup(berth_snapshots_driver(engine->snapshots));
 	inspect->platform = g_strdup("linux");

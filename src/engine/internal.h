@@ -107,6 +107,8 @@ struct berth_engine_container {
 	GPtrArray *pending; // of struct berth_pending_attach
 	unsigned attaching; // clients that were told they may attach and have not got here yet
 	int64_t attach_deadline; // monotonic microseconds, after which a start does not wait for them
+	struct berth_health *health; // as its monitor told it; NULL: it is not checked. The state has a copy of it, as
+				     // of its last change
 	struct berth_run_network *network; // what it has of networks; NULL: nothing. Changed by who holds `operation`
 
 	// under `operation`
@@ -351,7 +353,8 @@ char *berth_engine__network_id(const char *name); // of a predefined one
 
 // status.c: Docker's texts.
 char *berth_engine__duration_text(int64_t nanoseconds); // "2 minutes"
-char *berth_engine__status_text(const struct berth_container_state *state, int64_t now);
+// `health`: its status, or NULL.
+char *berth_engine__status_text(const struct berth_container_state *state, const char *health, int64_t now);
 char *berth_engine__command_text(const struct api_container_config *config);
 
 void berth_engine__cond_init(pthread_cond_t *cond); // by the monotonic clock

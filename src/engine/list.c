@@ -239,7 +239,7 @@ static bool passes(const struct list *list, const struct berth_engine_container 
 	       id_passes(berth_engine__filter(filters, "id"), record->id) &&
 	       one_of(filters, "status", record->state->status) &&
 	       network_passes(berth_engine__filter(filters, "network"), record) &&
-	       one_of(filters, "health", berth_engine__health_name(record->state)) && is_task_passes(filters) &&
+	       one_of(filters, "health", berth_engine__health_name(container)) && is_task_passes(filters) &&
 	       publish_passes(berth_engine__filter(filters, "publish"), container) &&
 	       expose_passes(berth_engine__filter(filters, "expose"), record->config->exposed_ports) &&
 	       volume_passes(berth_engine__filter(filters, "volume"), record) &&
@@ -278,7 +278,8 @@ static struct api_container_summary *summarise(const struct berth_engine_contain
 	summary->ports = berth_engine__port_summaries(container);
 	summary->labels = copy_map(record->config->labels);
 	summary->state = g_strdup(record->state->status);
-	summary->status = berth_engine__status_text(record->state, berth_moment_now());
+	summary->status = berth_engine__status_text(record->state, container->health ? container->health->status : NULL,
+						    berth_moment_now());
 	summary->host_config = berth_document_new(&api_host_config_summary_document);
 	summary->host_config->network_mode = g_strdup(record->host_config->network_mode);
 	if (record->host_config->annotations)

@@ -31,7 +31,7 @@ struct berth_container_state {
 	bool manually_stopped;
 	bool held; // frozen for a commit: whoever finds it so lets it go on
 	char *error; // why the last start failed
-	struct berth_health *health; // NULL: it is not checked. As the monitor told it; not each result is written
+	struct berth_health *health; // NULL: it is not checked. As of this state's change; the container has the latest
 	bool remove_volumes; // of one that is being removed: its anonymous volumes, too
 };
 extern const struct berth_document berth_container_state_document;

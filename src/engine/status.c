@@ -32,7 +32,7 @@ char *berth_engine__duration_text(int64_t nanoseconds)
 	return g_strdup_printf("%" G_GINT64_FORMAT " years", hours / 24 / 365);
 }
 
-char *berth_engine__status_text(const struct berth_container_state *state, int64_t now)
+char *berth_engine__status_text(const struct berth_container_state *state, const char *health, int64_t now)
 {
 	bool running = strcmp(state->status, BERTH_STATUS_RUNNING) == 0;
 	bool paused = strcmp(state->status, BERTH_STATUS_PAUSED) == 0;
@@ -40,9 +40,9 @@ char *berth_engine__status_text(const struct berth_container_state *state, int64
 	g_autofree char *since =
 		berth_engine__duration_text(now - (running || paused ? state->started_at : state->finished_at));
 
-	if (running && state->health) {
-		bool starting = strcmp(state->health->status, BERTH_HEALTH_STARTING) == 0;
-		return g_strdup_printf("Up %s (%s%s)", since, starting ? "health: " : "", state->health->status);
+	if (running && health) {
+		bool starting = strcmp(health, BERTH_HEALTH_STARTING) == 0;
+		return g_strdup_printf("Up %s (%s%s)", since, starting ? "health: " : "", health);
 	}
 	if (running || paused)
 		return g_strdup_printf("Up %s%s", since, paused ? " (Paused)" : "");

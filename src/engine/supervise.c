@@ -127,7 +127,7 @@ static void take_event(struct berth_supervisor *supervisor, struct watch *watch)
 		break;
 	case BERTH_MONITOR_PROBE:
 	case BERTH_MONITOR_HEALTH_RESULT:
-		berth_engine__health_told(watch->engine, watch->container, &event);
+		berth_engine__health_told(watch->engine, watch->container, watch->run, &event);
 		break;
 	case BERTH_MONITOR_EXITED:
 	case BERTH_MONITOR_GONE:

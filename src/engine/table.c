@@ -17,6 +17,7 @@ struct berth_engine_container *berth_engine__container_new(struct berth_containe
 	container->spare_user = container->spare_network = -1;
 	container->id = record->id;
 	container->record = record;
+	container->health = berth_document_copy(&berth_health_document, record->state->health);
 	pthread_mutex_init(&container->operation, NULL);
 	berth_engine__cond_init(&container->changed);
 	container->followers = g_ptr_array_new();
@@ -41,6 +42,7 @@ void berth_engine__container_unref(struct berth_engine_container *container)
 	berth_fd_clear(&container->spare_user);
 	berth_fd_clear(&container->spare_network);
 	berth_run_network_free(container->network);
+	berth_health_free(container->health);
 	berth_container_record_free(container->record);
 	g_free(container);
 }

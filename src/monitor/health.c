@@ -20,6 +20,7 @@
 #define MILLISECOND G_GINT64_CONSTANT(1000000)
 #define KILLED_GRACE 100 // milliseconds in which a probe that was killed is found to be so by the container's end
 #define KILL_PATIENCE 2000 // milliseconds
+#define EXECUTE_PATIENCE 5 // seconds beyond the timeout, in which a busy machine may still execute the program
 #define READ_ONCE 4096
 #define READ_LAST (1 << 20) // of what an ended probe left in its pipe
 
@@ -201,7 +202,7 @@ static bool spawn(struct berth_prober *prober, int pipe[2], GError **error)
 		.stdio = &stdio,
 		.die_with_parent = true,
 		.apart = LEAF,
-		.seconds = (unsigned) CLAMP(check->timeout / SECOND + 1, 1, BERTH_LIMIT_EXEC_SECONDS),
+		.seconds = (unsigned) MIN(check->timeout / SECOND + EXECUTE_PATIENCE, BERTH_LIMIT_EXEC_SECONDS),
 	};
 	if (!berth_container_exec(prober->setup.container, &exec, &pid, &prober->process.fd, error))
 		return false;

@@ -69,7 +69,7 @@ static void test_status_texts(void)
 			.started_at = cases[i].started ? now - cases[i].started : 0,
 			.finished_at = cases[i].finished ? now - cases[i].finished : 0,
 		};
-		g_autofree char *text = berth_engine__status_text(&state, now);
+		g_autofree char *text = berth_engine__status_text(&state, NULL, now);
 		g_assert_cmpstr(text, ==, cases[i].text);
 	}
 }
