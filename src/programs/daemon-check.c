@@ -3,6 +3,7 @@
 #include "programs/daemon-options.h"
 
 #include "base/limits.h"
+#include "engine/log-plan.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -129,6 +130,27 @@ static void check_limits(const struct daemon_options *options, GPtrArray *errors
 			add(errors, "--default-ulimit: \"%s\" is not NAME=SOFT[:HARD]", *limit);
 }
 
+// The engine's own log driver and its options, which containers that say nothing have.
+static void check_log(const struct daemon_options *options, GPtrArray *errors)
+{
+	g_autoptr(api_log_config) config = berth_document_new(&api_log_config_document);
+	g_autoptr(GError) error = NULL;
+	struct berth_log_plan plan;
+
+	config->type = g_strdup(options->log_driver);
+	config->config = berth_map_new();
+	for (char *const *option = options->log_options; option && *option; option++) {
+		const char *equals = strchr(*option, '=');
+		if (equals)
+			g_hash_table_insert(config->config, g_strndup(*option, (gsize) (equals - *option)),
+					    g_strdup(equals + 1));
+		else
+			add(errors, "--log-opt: \"%s\" is not NAME=VALUE", *option);
+	}
+	if (!berth_log_plan_make(config, &plan, &error))
+		add(errors, "--log-driver, --log-opt: %s", error->message);
+}
+
 static void check_exec(const char *option, struct daemon_findings *findings)
 {
 	if (strcmp(option, "native.cgroupdriver=cgroupfs") == 0)
@@ -167,6 +189,7 @@ void daemon_options_check(const struct daemon_options *options, struct daemon_fi
 			add(errors, "--label: \"%s\" is not key=value", *label);
 	check_choices(options, errors);
 	check_limits(options, errors);
+	check_log(options, errors);
 	check_hosts(options, errors);
 	check_network(options, errors);
 	check_folders("--cni-config-folder", options->cni_folders, errors);

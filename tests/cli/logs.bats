@@ -92,6 +92,10 @@ has_taken() {
 	refused "no log driver named 'paper' is registered" --log-driver paper
 	refused "tcp+tls is not in this version" --log-driver syslog --log-opt syslog-address=tcp+tls://127.0.0.1:1
 	[ -z "$(berth ps -aq)" ]
+	# So is what the engine itself is told.
+	run "$BERTH_BUILD/berthd" --log-driver local --log-opt tag=x --validate
+	[ "$status" -ne 0 ]
+	[[ "$output" = *"unknown log opt 'tag' for local log driver"* ]]
 }
 
 @test "a log that cannot be read says so" {
