@@ -173,8 +173,9 @@ has_taken() {
 		import json, re, sys
 		logs = [json.loads(line)["record"]["log"] for line in open(sys.argv[1])]
 		came = sum(1 for log in logs if log in ("abcdefghi", "end"))
-		lost = sum(int(m.group(1)) for m in (re.match(r"berth: (\d+) lines of stdout are missing", log) for log in logs) if m)
-		assert came + lost == 60001, (came, lost)
+		told = [int(m.group(1)) for m in (re.match(r"berth: (\d+) lines of stdout are missing", log) for log in logs) if m]
+		# A line of which only the newline is missing is there and is missing.
+		assert 0 <= came + sum(told) - 60001 <= len(told), (came, told)
 	EOT
 }
 
@@ -193,8 +194,9 @@ has_taken() {
 	berth logs box 2>&1 | /usr/bin/python3 -c '
 import re, sys
 lines = sys.stdin.read().splitlines()
-lost = sum(int(m.group(1)) for m in (re.match(r"berth: (\d+) lines of stdout are missing", line) for line in lines) if m)
-assert lines[0] == "begin" and lost > 0 and lost + sum(line in ("begin", "0123456789", "end") for line in lines) == 200002, (lost, len(lines))'
+told = [int(m.group(1)) for m in (re.match(r"berth: (\d+) lines of stdout are missing", line) for line in lines) if m]
+came = sum(line in ("begin", "0123456789", "end") for line in lines)
+assert lines[0] == "begin" and told and 0 <= came + sum(told) - 200002 <= len(told), (came, told)'
 }
 
 @test "journald: fields of a message, its pieces, one that is too big for a datagram" {
@@ -214,7 +216,7 @@ assert lines[0] == "begin" and lost > 0 and lost + sum(line in ("begin", "012345
 		assert fourth["CONTAINER_PARTIAL_LAST"] == "false" and third["CONTAINER_PARTIAL_LAST"] == "true"
 		assert fourth["CONTAINER_PARTIAL_ID"] == third["CONTAINER_PARTIAL_ID"] and third["CONTAINER_PARTIAL_ORDINAL"] == "2"
 	EOT
-	[ "$(berth logs -n 1 box 2>/dev/null | wc -c)" -eq 3617 ]
+	[ "$(berth logs box 2>/dev/null | tail -n 1 | wc -c)" -eq 20001 ]
 }
 
 @test "logging goes on while the engine is dead, wherever it goes to" {
