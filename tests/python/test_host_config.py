@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every field of a request to create a container, as the API's description has them: each is seen to take effect, or
 is refused by an error that names it. A field that nobody wrote a row for fails."""
+import io
 import json
 import os
 import pathlib
 import re
+import shutil
+import tarfile
 
 import pytest
 
@@ -296,3 +299,43 @@ def test_odd_content(client, body, words):
     with pytest.raises(Refused) as error:
         post(client, "/containers/create", body)
     assert words in error.value.args[1], error.value
+
+
+def test_accounts_without_end(engine, client):
+    """The image's /etc/passwd is data of a bounded size: a name in a file of a gigabyte is not found, a number works."""
+    for user, words in (("nobody", "unable to find user nobody"), ("65534", None)):
+        made = post(client, "/containers/create", {"Image": "busybox", "User": user,
+                                                       "Cmd": ["grep", "Uid:", "/proc/self/status"]})
+        path = f"{engine.folder}/data/snapshots/{made['Id']}/fs/etc"
+        os.makedirs(path, exist_ok=True)
+        with open(f"{path}/passwd", "w") as file:
+            file.truncate(1 << 30)
+        if words:
+            with pytest.raises(Refused, match=words):
+                post(client, f"/containers/{made['Id']}/start")
+        else:
+            post(client, f"/containers/{made['Id']}/start")
+            client.containers.get(made["Id"]).wait()
+            assert client.containers.get(made["Id"]).logs().split()[1] == b"65534"
+
+
+def test_files_of_names_where_there_is_no_etc(engine, client):
+    """A root that is read-only and has none of the files gets them all the same."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        entry = archive.gettarinfo(shutil.which("busybox"), "bin/busybox")
+        entry.mode = 0o755
+        with open(shutil.which("busybox"), "rb") as file:
+            archive.addfile(entry, file)
+    client.api.import_image_from_data(data.getvalue(), repository="bare")
+    script = "cat /etc/hostname; echo $HOME $HOSTNAME $PATH; grep -c localhost /etc/hosts; test -f /etc/resolv.conf"
+    made = post(client, "/containers/create", {
+        "Image": "bare", "Hostname": "box", "Cmd": ["/bin/busybox", "sh", "-c", script.replace("cat", "/bin/busybox cat").replace(
+            "grep", "/bin/busybox grep")], "HostConfig": {"ReadonlyRootfs": True}})
+    post(client, f"/containers/{made['Id']}/start")
+    container = client.containers.get(made["Id"])
+    assert container.wait()["StatusCode"] == 0
+    assert container.logs().decode().split("\n")[:3] == [
+        "box", "/ box /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "2"]
+    container.remove()
+    client.images.remove("bare")

@@ -226,3 +226,29 @@ def test_as_the_default(engine, run):
         engine.restart()
     done = subprocess.run(engine.arguments() + ["--userns", "some"], capture_output=True, text=True, check=False)
     assert done.returncode != 0 and '--userns: "some" is neither host nor auto' in done.stderr
+
+
+def test_exec_and_copies(engine, run, tmp_path):
+    """What comes in and goes out by exec, cp, commit and export has the container's ids."""
+    (tmp_path / "file").write_text("x")
+    os.chown(tmp_path / "file", 0, 0)
+    container = run("touch /own; chown 1000:1000 /own; exec sleep 600", userns_mode="auto", name="box")
+    assert container.exec_run("id -u").output == b"0\n"
+    assert container.exec_run("id -u", user="1000").output == b"1000\n"
+
+    def berth(*words):
+        done = subprocess.run([f"{BUILD}/berth", "-H", f"unix://{engine.socket}", *words], capture_output=True,
+                              text=True, check=False)
+        assert done.returncode == 0, done
+        return done.stdout
+    berth("cp", f"{tmp_path}/file", "box:/tmp/in")
+    assert container.exec_run("stat -c %u:%g /tmp/in").output == b"0:0\n"
+    berth("cp", "-a", "box:/own", f"{tmp_path}/out")
+    assert os.stat(tmp_path / "out").st_uid == 1000
+    berth("export", "-o", f"{tmp_path}/tar", "box")
+    listing = subprocess.run(["tar", "--numeric-owner", "-tvf", tmp_path / "tar"], capture_output=True, text=True,
+                             check=True).stdout
+    assert [line for line in listing.split("\n") if line.endswith(" own")][0].split()[1] == "1000/1000"
+    berth("commit", "box", "made:here")
+    assert berth("run", "--rm", "--network", "none", "made:here", "stat", "-c", "%u", "/own", "/tmp/in") == "1000\n0\n"
+    engine.client().images.remove("made:here", force=True)
