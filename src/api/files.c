@@ -196,13 +196,13 @@ bool berth_handle_checkpoint_create(struct berth_request *request, GError **erro
 	       berth_reply_empty(request, 201);
 }
 
-// The path is "<container>/checkpoints/<name>".
+// The path is "<container>/checkpoints/<name>"; what else has slashes is a link's name (berth_handle_container_remove).
 bool berth_handle_checkpoint_remove(struct berth_request *request, GError **error)
 {
 	g_auto(GStrv) parts = g_strsplit(berth_request_argument(request), "/checkpoints/", 2);
 
 	if (!parts[0] || !parts[1])
-		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "page not found");
+		return berth_handle_container_remove(request, error);
 	return berth_engine_checkpoint_remove(berth_request_engine(request), parts[0], parts[1], folder_of(request),
 					      error) &&
 	       berth_reply_empty(request, 204);
