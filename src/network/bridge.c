@@ -172,9 +172,12 @@ static char *own_mac(const struct berth_network *network)
 	return berth_mac_of(&address);
 }
 
-static bool make_bridge(const struct berth_network *network, struct berth_netlink *route, GError **error)
+// It is ours from its first moment: who finds it without its alias, after a crash in between, would not know whose it
+// is.
+static bool make_bridge(const struct berth_networks *networks, const struct berth_network *network,
+			struct berth_netlink *route, GError **error)
 {
-	g_autofree char *text = own_mac(network);
+	g_autofree char *text = own_mac(network), *alias = berth_links__alias(networks, network->id);
 	uint32_t mtu = berth_network__mtu(network);
 	uint8_t mac[6];
 
@@ -191,6 +194,8 @@ static bool make_bridge(const struct berth_network *network, struct berth_netlin
 	berth_netlink_put_u32(route, IFLA_BR_STP_STATE, 0);
 	berth_netlink_nest_end(route, data);
 	berth_netlink_nest_end(route, info);
+	berth_links__begin(route, network->interface, 0, 0);
+	berth_netlink_put_text(route, IFLA_IFALIAS, alias);
 	if (!berth_netlink_send(route, NULL, error))
 		return g_prefix_error(error, "make bridge %s: ", network->interface), false;
 	return true;
@@ -251,7 +256,8 @@ static bool find_or_make(struct berth_networks *networks, const struct berth_net
 		return false;
 	*ret_own = !ret->index || (berth_links__is_ours(networks, ret, &id) && g_str_equal(id, network->id));
 	if (!ret->index)
-		return make_bridge(network, route, error) && berth_links__get(route, network->interface, ret, error);
+		return make_bridge(networks, network, route, error) &&
+		       berth_links__get(route, network->interface, ret, error);
 	if (!g_str_equal(ret->kind, "bridge"))
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "the host has an interface %s that is no bridge",
 				       network->interface);
