@@ -49,6 +49,7 @@ static int dial_main(struct berth_cli *cli, G_GNUC_UNUSED const void *options, G
 		berth_error_set_errno(error, failure, "starting a thread");
 		return 1;
 	}
+	pthread_detach(thread);
 	int result = copy(socket, STDOUT_FILENO);
 	_exit(result == 0 ? 0 : 1); // the thread may wait for input for ever
 }
