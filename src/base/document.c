@@ -464,7 +464,7 @@ static json_t *print_field(const struct berth_field *field, const void *object, 
 		return print_map(field, *(GHashTable *const *) value, version);
 	case BERTH_FIELD_JSON: {
 		json_t *json = *(json_t *const *) value;
-		return json ? json_incref(json) : json_null();
+		return json ? json_deep_copy(json) : json_null(); // an object of its own, which other threads may have
 	}
 	case BERTH_FIELD_INLINE:
 	case BERTH_FIELD_END:
