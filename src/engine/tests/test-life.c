@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of a container's life needs no monitor: texts, filters, policies, what recovery decides, the table, the workers.
+#include "engine/exec.h"
 #include "engine/internal.h"
 
 #include "base/error.h"
@@ -298,6 +299,7 @@ static struct berth_engine_container *add(struct berth_engine *engine, const cha
 
 	record->id = g_strdup(id);
 	record->name = g_strdup(name);
+	record->state = berth_document_new(&berth_container_state_document);
 	g_autoptr(berth_engine_container) container = berth_engine__container_new(record);
 	container->ready = true;
 	return berth_engine__table_add(engine, container) ? container : NULL;
@@ -319,6 +321,7 @@ static void test_table(void)
 	struct berth_engine engine = {0};
 
 	pthread_mutex_init(&engine.lock, NULL);
+	engine.execs = berth_exec_table_new();
 	engine.by_id =
 		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) berth_engine__container_unref);
 	engine.by_name = g_hash_table_new(g_str_hash, g_str_equal);
@@ -342,6 +345,7 @@ static void test_table(void)
 	check_find(&engine, "one", NULL, BERTH_ERROR_NOT_FOUND);
 	g_hash_table_unref(engine.by_name);
 	g_hash_table_unref(engine.by_id);
+	berth_exec_table_free(engine.execs);
 	pthread_mutex_destroy(&engine.lock);
 }
 
