@@ -176,6 +176,10 @@ root() {
 		[ "$(descriptors "$monitor")" -le "${fds[0]}" ] && [ "$(descriptors "$engine")" -le $((fds[1] + 2)) ] &&
 			[ "$(find "/proc/$engine/task" -mindepth 1 -maxdepth 1 | wc -l)" -le $((threads + 2)) ]
 	}
-	eventually settled
+	if ! eventually settled; then
+		echo "descriptors were ${fds[*]}, are $(descriptors "$monitor") $(descriptors "$engine"); threads were $threads"
+		ls -l "/proc/$monitor/fd" "/proc/$engine/fd"
+		return 1
+	fi
 	[ "$(awk '/^VmRSS:/ { print $2 }' "/proc/$monitor/status")" -lt $((memory + 1024)) ]
 }

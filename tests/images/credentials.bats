@@ -121,7 +121,7 @@ log_in() {
 	echo '{"auths": ' >"$BATS_TEST_TMPDIR/real/c.json"
 	run log_in "$LOCKED"
 	[ "$status" -eq 1 ]
-	[[ "$output" == *"$BATS_TEST_TMPDIR/real/c.json"* ]]
+	[[ "$output" == *"berth: "*"$DOCKER_CONFIG/config.json"* ]]
 	[ "$(cat "$BATS_TEST_TMPDIR/real/c.json")" = '{"auths": ' ]
 }
 
