@@ -159,9 +159,7 @@ root() {
 		for ((i = 0; i < ROUNDS / 8; i++)); do
 			timeout -s KILL 0.05 "$BERTH_BUILD/berth" exec box sleep 0.3 || true
 		done
-		berth attach --no-stdin box >/dev/null 2>&1 </dev/null 3>&- 4>&- &
-		kill -9 $!
-		wait $! || true
+		timeout -s KILL 0.05 "$BERTH_BUILD/berth" attach --no-stdin box >/dev/null 2>&1 </dev/null || true
 	}
 	over() { [ "$(berth top box | wc -l)" -eq 2 ]; }
 	round
