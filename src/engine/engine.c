@@ -125,6 +125,7 @@ static void free_options(struct berth_engine_options *options)
 	g_strfreev((char **) options->registries.insecure);
 	g_strfreev((char **) options->registries.mirrors);
 	g_strfreev((char **) options->registries.certificates);
+	g_strfreev((char **) options->plugin_folders);
 	g_strfreev((char **) options->authorization);
 	g_strfreev((char **) options->warnings);
 	free_network_options(&options->network);
