@@ -181,12 +181,13 @@ has_taken() {
 
 @test "mode=non-blocking: files that cannot be written just now do not hold the container up, and say what they miss" {
 	start -d --name box --log-opt mode=non-blocking --log-opt max-buffer-size=64k busybox \
-		sh -c 'echo begin; read x </dev/null; sleep 0.5; yes 0123456789 | head -n 200000; echo end; exec sleep 100' >/dev/null
+		sh -c 'echo begin; until [ -e /tmp/go ]; do sleep 0.02; done; yes 0123456789 | head -n 200000; echo end; exec sleep 100' >/dev/null
 	init=$(berth inspect -f '{{.State.Pid}}' box)
 	monitor=$(awk '/^PPid/ {print $2}' "/proc/$init/status")
 	writer=$(pgrep -P "$monitor" -x berth-log)
 	eventually sh -c "'$BERTH_BUILD/berth' logs box | grep -q begin"
 	kill -STOP "$writer"
+	berth exec box touch /tmp/go
 	eventually sh -c "tr '\0' ' ' </proc/$init/cmdline | grep -q '^sleep 100'" # it has written everything
 	kill -CONT "$writer"
 	eventually sh -c "'$BERTH_BUILD/berth' logs box 2>&1 | grep -q 'are missing here'" || { berth logs box | tail -n 2; return 1; }
