@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/moment.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -102,40 +103,6 @@ static void fail(struct berth_log_process *process)
 		end_now(process);
 }
 
-static void send_some(struct berth_log_process *process)
-{
-	while (queued(process) > 0 && process->socket.fd >= 0) {
-		const uint8_t *at = process->queue->data + process->sent;
-		ssize_t count =
-			send(process->socket.fd, at, MIN(queued(process), COMPACT_AT), MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0 && errno == EAGAIN)
-			break;
-		if (count < 0) {
-			fail(process);
-			return;
-		}
-		if (process->setup.limit_lines > 0)
-			process->lines -= count_lines(at, (size_t) count);
-		process->sent += (size_t) count;
-	}
-	if (queued(process) == 0) {
-		g_byte_array_set_size(process->queue, 0);
-		process->sent = 0;
-		process->lines = 0;
-	} else if (process->sent > COMPACT_AT) {
-		g_byte_array_remove_range(process->queue, 0, (unsigned) process->sent);
-		process->sent = 0;
-	}
-	if (process->socket.fd >= 0)
-		berth_source_set(process->loop, &process->socket, EPOLLIN | (queued(process) > 0 ? EPOLLOUT : 0));
-	if (process->full && berth_log_process_has_room(process)) {
-		process->full = false;
-		process->setup.has_room(process->setup.data);
-	}
-}
-
 static void append_packet(struct berth_log_process *process, int stream, const uint8_t *data, size_t length,
 			  int64_t time)
 {
@@ -148,6 +115,63 @@ static void append_packet(struct berth_log_process *process, int stream, const u
 	g_byte_array_append(process->queue, data, (unsigned) length);
 	if (process->setup.limit_lines > 0)
 		process->lines += count_lines(data, length);
+}
+
+static bool send_queue(struct berth_log_process *process)
+{
+	while (queued(process) > 0 && process->socket.fd >= 0) {
+		const uint8_t *at = process->queue->data + process->sent;
+		ssize_t count =
+			send(process->socket.fd, at, MIN(queued(process), COMPACT_AT), MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0 && errno == EAGAIN)
+			break;
+		if (count < 0) {
+			fail(process);
+			return false;
+		}
+		if (process->setup.limit_lines > 0)
+			process->lines -= count_lines(at, (size_t) count);
+		process->sent += (size_t) count;
+	}
+	return true;
+}
+
+// What was left out is told of when there is room again, not only when more comes.
+static bool tell_losses(struct berth_log_process *process)
+{
+	bool any = false;
+
+	for (int stream = 1; stream <= 2; stream++)
+		if (process->streams[stream - 1].lost > 0) {
+			append_packet(process, stream, NULL, 0, berth_moment_now());
+			any = true;
+		}
+	return any;
+}
+
+static void send_some(struct berth_log_process *process)
+{
+	do {
+		if (!send_queue(process))
+			return;
+		if (queued(process) == 0) {
+			g_byte_array_set_size(process->queue, 0);
+			process->sent = 0;
+			process->lines = 0;
+		}
+	} while (queued(process) == 0 && process->socket.fd >= 0 && tell_losses(process));
+	if (process->sent > COMPACT_AT) {
+		g_byte_array_remove_range(process->queue, 0, (unsigned) process->sent);
+		process->sent = 0;
+	}
+	if (process->socket.fd >= 0)
+		berth_source_set(process->loop, &process->socket, EPOLLIN | (queued(process) > 0 ? EPOLLOUT : 0));
+	if (process->full && berth_log_process_has_room(process)) {
+		process->full = false;
+		process->setup.has_room(process->setup.data);
+	}
 }
 
 static bool fits(const struct berth_log_process *process, size_t length)
