@@ -124,7 +124,9 @@ def crowd(engines):
     monitors = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if engines.work in os.readlink(f"/proc/{entry}/cwd"):
+            with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as file:
+                line = file.read()
+            if os.path.basename(line.partition("\0")[0]) == "berth-monitor" and engines.work in line:
                 monitors.append(int(entry))
         except OSError:
             pass
