@@ -223,7 +223,7 @@ bool berth_log_remove(const char *path, GError **error)
 {
 	static const char *const suffixes[] = {"", ".new", ".gz.new"};
 	struct stat status;
-	berth_fd lock = berth_log_open_locked(path, LOCK_EX, &status, NULL);
+	G_GNUC_UNUSED berth_fd lock = berth_log_open_locked(path, LOCK_EX, &status, NULL);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
 		g_autofree char *name = g_strconcat(path, suffixes[i], NULL);
