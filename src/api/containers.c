@@ -5,7 +5,7 @@
 #include "api/shape.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "engine/files.h"
+#include "engine/files/files.h"
 
 #include <string.h>
 #include <sys/utsname.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers of a container's files: archive, export, changes, commit.
-#include "engine/files.h"
+#include "engine/files/files.h"
 
 #include "api/request.h"
 #include "base/error.h"

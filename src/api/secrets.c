@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers of /berth/secrets: secrets of plain containers. (/secrets is a swarm's.)
-#include "engine/secrets.h"
+#include "engine/secret/secrets.h"
 
 #include "api/request.h"
 #include "base/error.h"

@@ -4,7 +4,7 @@
 #include "api/shape.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "engine/volumes.h"
+#include "engine/volume/volumes.h"
 
 #include <string.h>
 

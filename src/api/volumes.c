@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers of /volumes.
-#include "engine/volumes.h"
+#include "engine/volume/volumes.h"
 
 #include "api/request.h"
 #include "base/error.h"

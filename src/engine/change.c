@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a container's record changes: the database first, in one transaction with the events that tell of it, then what
 // is in memory, then whoever waits.
-#include "engine/secrets.h"
+#include "engine/secret/secrets.h"
 
 #include "base/failpoint.h"
 #include "base/fd.h"

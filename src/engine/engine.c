@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "engine/exec.h"
-#include "engine/networks.h"
-#include "engine/users-take.h"
+#include "engine/life/exec.h"
+#include "engine/life/users-take.h"
+#include "engine/network/networks.h"
 #include "monitor/log.h"
 #include "plugin/plugin.h"
 #include "sys/self.h"

@@ -120,10 +120,10 @@ GHashTable *berth_filters_parse(const char *text, GError **error);
 // In what follows `container` is a full id, a unique prefix of one, or a name with or without its slash. NOT_FOUND: "No
 // such container: x".
 
-// engine/create.c
+// engine/life/create.c
 struct api_container_created *berth_engine_container_create(struct berth_engine *engine, const char *name,
 							    const struct api_container_create *create, GError **error);
-// engine/start.c
+// engine/life/start.c
 // NOT_MODIFIED if it runs already. Errors of the program keep the runtime's words.
 bool berth_engine_container_start(struct berth_engine *engine, const char *container, GError **error);
 // `signal` NULL: the container's own stop signal; `timeout` seconds, BERTH_UNSET: the container's own; -1: for ever.
@@ -139,7 +139,7 @@ bool berth_engine_container_rename(struct berth_engine *engine, const char *cont
 				   GError **error);
 bool berth_engine_container_remove(struct berth_engine *engine, const char *container, bool force, bool volumes,
 				   GError **error);
-// engine/links.c: "web/db", the link that `web` calls db. The variables of a container that runs stay.
+// engine/network/links.c: "web/db", the link that `web` calls db. The variables of a container that runs stay.
 bool berth_engine_link_remove(struct berth_engine *engine, const char *link, GError **error);
 bool berth_engine_container_resize(struct berth_engine *engine, const char *container, unsigned width, unsigned height,
 				   GError **error);
@@ -154,8 +154,8 @@ bool berth_engine_wait(struct berth_wait *wait, bool (*canceled)(void *data), vo
 		       struct api_container_wait **ret, GError **error);
 void berth_wait_free(struct berth_wait *wait);
 
-// engine/attach.c. The client's socket; the engine passes it on to the monitor (now, or when the container starts) and
-// the caller closes its copy. `logs`: what was logged so far is written first; `stream`: live output.
+// engine/life/attach.c. The client's socket; the engine passes it on to the monitor (now, or when the container starts)
+// and the caller closes its copy. `logs`: what was logged so far is written first; `stream`: live output.
 struct berth_engine_attach {
 	bool in, out, err, logs, stream;
 	bool raw; // output comes without frames, also where there is no terminal
@@ -167,8 +167,8 @@ bool berth_engine_container_attach_check(struct berth_engine *engine, const char
 bool berth_engine_container_attach(struct berth_engine *engine, const char *container, int socket,
 				   const struct berth_engine_attach *attach, GError **error);
 
-// engine/exec.c. A further process in a running container: made, started once, and then asked about. `exec` is its id.
-// NOT_FOUND: "No such exec instance: x"; CONFLICT: the container is paused or does not run.
+// engine/life/exec.c. A further process in a running container: made, started once, and then asked about. `exec` is its
+// id. NOT_FOUND: "No such exec instance: x"; CONFLICT: the container is paused or does not run.
 char *berth_engine_exec_create(struct berth_engine *engine, const char *container, const struct api_exec_config *config,
 			       GError **error); // a new id
 struct berth_engine_exec_start {
@@ -177,7 +177,7 @@ struct berth_engine_exec_start {
 	unsigned width, height; // of a terminal; 0: as it was made
 };
 bool berth_engine_exec_check(struct berth_engine *engine, const char *exec, GError **error);
-// engine/exec-start.c. CONFLICT also for one that was started before. The errors of the program keep the runtime's
+// engine/life/exec-start.c. CONFLICT also for one that was started before. The errors of the program keep the runtime's
 // words; they are INVALID, and the exec's exit code is 126 or 127 then.
 bool berth_engine_exec_start(struct berth_engine *engine, const char *exec, const struct berth_engine_exec_start *start,
 			     GError **error);
@@ -185,7 +185,7 @@ bool berth_engine_exec_resize(struct berth_engine *engine, const char *exec, uns
 			      GError **error);
 struct api_exec_inspect *berth_engine_exec_inspect(struct berth_engine *engine, const char *exec, GError **error);
 
-// engine/list.c
+// engine/show/list.c
 struct berth_list_query {
 	bool all, size;
 	int64_t limit; // the newest N; 0: all
@@ -202,9 +202,9 @@ struct api_container_top *berth_engine_container_top(struct berth_engine *engine
 						     const char *ps_arguments, GError **error);
 struct api_prune_report *berth_engine_container_prune(struct berth_engine *engine, GHashTable *filters, GError **error);
 
-// engine/logs.c. Calls `each` for every record until it returns false; with follow until the container has ended. With
-// NULL it is called when all that there is was passed on and the next may be waited for, and about once a second while
-// it is: the caller's `each` sees a closed client.
+// engine/log/logs.c. Calls `each` for every record until it returns false; with follow until the container has ended.
+// With NULL it is called when all that there is was passed on and the next may be waited for, and about once a second
+// while it is: the caller's `each` sees a closed client.
 struct berth_engine_logs {
 	bool out, err, follow;
 	int64_t since, until; // nanoseconds since 1970; 0: unbounded
@@ -226,7 +226,7 @@ bool berth_engine_container_logs_check(struct berth_engine *engine, const char *
 bool berth_engine_container_logs(struct berth_engine *engine, const char *container,
 				 const struct berth_engine_logs *query, berth_log_fn *each, void *data, GError **error);
 
-// engine/stats.c. What a container uses: `each` is called for every sample. One that does not run has samples of
+// engine/show/stats.c. What a container uses: `each` is called for every sample. One that does not run has samples of
 // zeroes.
 enum berth_stats_mode {
 	BERTH_STATS_STREAM, // one at once and one each second, until `each` returns false, it is removed or the engine
@@ -253,23 +253,23 @@ bool berth_engine_events(struct berth_engine *engine, int64_t since, int64_t unt
 bool berth_engine_tell_prune(struct berth_engine *engine, const char *type, int64_t reclaimed, GError **error);
 
 // Networks. `network` is a full id, a name, or a unique prefix of an id. NOT_FOUND: "network x not found".
-// engine/network-list.c
+// engine/network/network-list.c
 GPtrArray *berth_engine_network_list(struct berth_engine *engine, GHashTable *filters, GError **error);
 struct api_network_summary *berth_engine_network_inspect(struct berth_engine *engine, const char *network,
 							 GError **error); // with its containers
-// engine/network-create.c
+// engine/network/network-create.c
 struct api_network_created *berth_engine_network_create(struct berth_engine *engine,
 							const struct api_network_create *create, GError **error);
-// engine/network-remove.c
+// engine/network/network-remove.c
 bool berth_engine_network_remove(struct berth_engine *engine, const char *network, GError **error);
 struct api_network_prune_report *berth_engine_network_prune(struct berth_engine *engine, GHashTable *filters,
 							    GError **error);
-// engine/connect.c. Of a running container, too. `force`: also where the container is not known any more.
+// engine/network/connect.c. Of a running container, too. `force`: also where the container is not known any more.
 bool berth_engine_network_connect(struct berth_engine *engine, const char *network, const char *container,
 				  const struct api_endpoint_settings *settings, GError **error);
 bool berth_engine_network_disconnect(struct berth_engine *engine, const char *network, const char *container,
 				     bool force, GError **error);
-// engine/update.c. Publishes ports of a container and withdraws them, at once if it runs.
+// engine/life/update.c. Publishes ports of a container and withdraws them, at once if it runs.
 struct api_container_updated *berth_engine_container_update(struct berth_engine *engine, const char *container,
 							    struct api_container_update *update, GError **error);
 

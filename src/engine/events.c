@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events are rows of the database, written in the transaction of the change that they tell of, and read from there by
 // whoever listens: nothing is lost between two reads, nor when the engine restarts.
-#include "engine/volumes-internal.h"
+#include "engine/volume/volumes-internal.h"
 
 #include "base/error.h"
 #include "base/json.h"

@@ -19,8 +19,8 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/plan/seccomp.h"
 #include "engine/record.h"
-#include "engine/seccomp.h"
 #include "monitor/client.h"
 #include "store/store.h"
 

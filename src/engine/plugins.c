@@ -2,9 +2,9 @@
 // What the engine tells of plugins: for each kind of work the drivers that are its own, and those that are other
 // programs' and were needed since the engine started, or that a network or volume is of.
 #include "engine/internal.h"
-#include "engine/log-plan.h"
-#include "engine/networks.h"
-#include "engine/volumes-internal.h"
+#include "engine/log/log-plan.h"
+#include "engine/network/networks.h"
+#include "engine/volume/volumes-internal.h"
 
 #include "plugin/plugin.h"
 #include "volume/volume.h"

@@ -2,16 +2,16 @@
 // What an engine finds when it starts, after an orderly stop as well as after a crash: records, run folders with or
 // without monitors, and folders of containers. What runs is adopted; what has ended is recorded; what was half made or
 // half removed is undone or finished.
-#include "engine/volumes-internal.h"
+#include "engine/volume/volumes-internal.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/moment.h"
-#include "engine/exec.h"
-#include "engine/health.h"
-#include "engine/networks.h"
+#include "engine/life/exec.h"
+#include "engine/life/health.h"
+#include "engine/network/networks.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run, or a whole container, leaves behind and how it is removed. Everything here can be done again: what is
 // gone already is fine.
-#include "engine/volumes-internal.h"
+#include "engine/volume/volumes-internal.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/json.h"
-#include "engine/join.h"
-#include "engine/networks.h"
-#include "engine/secrets.h"
+#include "engine/life/join.h"
+#include "engine/network/networks.h"
+#include "engine/secret/secrets.h"
 #include "monitor/log.h"
 #include "sys/cgroup.h"
 

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/moment.h"
-#include "engine/abilities.h"
+#include "engine/plan/abilities.h"
 #include "sys/cgroup.h"
 
 #include <dirent.h>

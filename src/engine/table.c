@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "engine/exec.h"
-#include "engine/run-network.h"
+#include "engine/life/exec.h"
+#include "engine/network/run-network.h"
 
 #include <string.h>
 

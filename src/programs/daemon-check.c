@@ -3,7 +3,7 @@
 #include "programs/daemon-options.h"
 
 #include "base/limits.h"
-#include "engine/log-plan.h"
+#include "engine/log/log-plan.h"
 
 #include <string.h>
 #include <unistd.h>

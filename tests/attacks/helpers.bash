@@ -127,6 +127,6 @@ default_seccomp() {
 			and (.excludes.arches // [] | index("amd64") | not)))) |
 		{defaultAction, defaultErrnoRet, architectures: ["SCMP_ARCH_X86_64","SCMP_ARCH_X86","SCMP_ARCH_X32"],
 		 syscalls: [.syscalls[] | del(.includes, .excludes, .comment)]}' \
-		"$BATS_TEST_DIRNAME/../../src/engine/seccomp-default.json" >"$work/seccomp.json"
+		"$BATS_TEST_DIRNAME/../../src/engine/plan/seccomp-default.json" >"$work/seccomp.json"
 	configure --slurpfile seccomp "$work/seccomp.json" '.linux.seccomp=$seccomp[0]'
 }

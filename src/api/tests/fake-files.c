@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Containers' files for the API's tests: "/etc" of any container is a folder whose archive is the word "archive", and
 // nothing else is there.
-#include "engine/files.h"
+#include "engine/files/files.h"
 
 #include "base/error.h"
 

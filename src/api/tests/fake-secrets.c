@@ -2,7 +2,7 @@
 // Secrets of the engine that the API's tests have: it notes what it is asked for.
 #include "api/tests/fake-engine.h"
 #include "base/error.h"
-#include "engine/secrets.h"
+#include "engine/secret/secrets.h"
 
 char *berth_engine_secret_create(struct berth_engine *engine, const struct api_secret_create *create,
 				 G_GNUC_UNUSED GError **error)

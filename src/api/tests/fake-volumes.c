@@ -3,7 +3,7 @@
 #include "api/tests/fake-engine.h"
 
 #include "base/error.h"
-#include "engine/volumes.h"
+#include "engine/volume/volumes.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 // Requests as JSON become records, and records become JSON that tests look into by path.
 #pragma once
 
-#include "engine/plan-internal.h"
+#include "engine/plan/plan-internal.h"
 
 #define TEST_ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define TEST_FOLDER "/data/containers/" TEST_ID

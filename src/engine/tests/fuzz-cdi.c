@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whatever stands in a CDI specification, as JSON and as YAML, there is an error or a specification whose devices can
 // be named.
-#include "engine/cdi.h"
+#include "engine/plan/cdi.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

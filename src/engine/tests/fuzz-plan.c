@@ -2,8 +2,8 @@
 // Any request and image (two JSON texts with NUL between) come to a record that the database can keep, or to an error
 // with a message; and from a record comes a configuration, or an error.
 #include "base/error.h"
-#include "engine/plan-internal.h"
-#include "engine/spec.h"
+#include "engine/plan/plan-internal.h"
+#include "engine/spec/spec.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any text is a profile that can be applied, or an error with a message.
 #include "base/error.h"
-#include "engine/seccomp.h"
+#include "engine/plan/seccomp.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 // Whatever passwd, group and the wanted user say (three texts with NUL between), there is an error or a user whose ids
 // are in range and whose groups begin with its own, none of them twice.
 #include "base/error.h"
-#include "engine/user.h"
+#include "engine/plan/user.h"
 
 #include <string.h>
 

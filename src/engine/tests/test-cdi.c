@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // CDI specifications: what is one, and what is refused with the property's name; YAML; user ids in ranges.
 #include "base/error.h"
-#include "engine/cdi.h"
-#include "engine/users.h"
-#include "engine/yaml.h"
+#include "engine/plan/cdi.h"
+#include "engine/plan/users.h"
+#include "engine/plan/yaml.h"
 #include "spec/oci-runtime.h"
 
 #include <string.h>

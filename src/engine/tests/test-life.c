@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of a container's life needs no monitor: texts, filters, policies, what recovery decides, the table, the workers.
-#include "engine/exec.h"
 #include "engine/internal.h"
+#include "engine/life/exec.h"
 
 #include "base/error.h"
 #include "base/json.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/names.h"
+#include "engine/plan/names.h"
 
 #include "base/error.h"
 #include "base/limits.h"

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "engine/log-plan.h"
+#include "engine/log/log-plan.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/seccomp.h"
+#include "engine/plan/seccomp.h"
 
 #include "base/error.h"
 #include "sys/capability.h"

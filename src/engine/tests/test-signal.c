@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/signal.h"
+#include "engine/plan/signal.h"
 
 #include "base/error.h"
 

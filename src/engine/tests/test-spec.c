@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "engine/spec-internal.h"
+#include "engine/spec/spec-internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel's files say on each layout, as the API has it.
-#include "engine/stats.h"
+#include "engine/show/stats.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

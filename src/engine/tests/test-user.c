@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/user.h"
+#include "engine/plan/user.h"
 
 #include "base/error.h"
 #include "base/fd.h"
