@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trees of files that a build reads: contexts (an archive, a URL, a git repository), stages and images. A context is
+// unpacked into a private folder, where nobody but this build writes, and what is in each file is hashed as it comes
+// in. All paths are resolved beneath the tree's folder, links included.
+#pragma once
+
+#include "build/build.h"
+
+struct berth_build_tree;
+
+struct berth_build_tree_options {
+	int work; // folder for it, the build's own
+	const char *dockerfile; // not NULL: path of the Dockerfile, which names the .dockerignore that applies
+	bool ignore; // .dockerignore applies (it was not applied by the client)
+	bool keep_git; // .git stays
+	GHashTable *credentials; // of git and HTTP: name of a secret to GBytes ("GIT_AUTH_TOKEN", …); may be NULL
+	void (*progress)(void *data, const char *what, int64_t current, int64_t total); // may be NULL
+	berth_canceled_fn *canceled; // may be NULL
+	void *data; // of both
+};
+
+// Brings a source in. *ret_dockerfile (may be NULL): the Dockerfile's bytes, if the source is nothing but one.
+struct berth_build_tree *berth_build_tree_open(const struct berth_build_source *source,
+					       const struct berth_build_tree_options *options, GBytes **ret_dockerfile,
+					       GError **error);
+// Of files that are there: a mounted snapshot. `folder` is taken; `identity` (a chain id) stands for its content.
+struct berth_build_tree *berth_build_tree_of(int folder, const char *identity);
+struct berth_build_tree *berth_build_tree_empty(void);
+struct berth_build_tree *berth_build_tree_ref(struct berth_build_tree *tree);
+void berth_build_tree_unref(struct berth_build_tree *tree); // the last removes its folder
+typedef struct berth_build_tree berth_build_tree;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_build_tree, berth_build_tree_unref)
+
+int berth_build_tree_folder(const struct berth_build_tree *tree); // a descriptor; borrowed
+// The commit of a git repository, for records; NULL: it is none.
+const char *berth_build_tree_commit(const struct berth_build_tree *tree);
+// A small file's bytes; BERTH_ERROR_NOT_FOUND names the path. `limit` in bytes.
+GBytes *berth_build_tree_read(struct berth_build_tree *tree, const char *path, size_t limit, GError **error);
+// What is at `path` (a folder: with all beneath it) as a digest of names, kinds, modes, owners, links, extended
+// attributes and contents; never of times. For the cache's keys, also of mounts.
+char *berth_build_tree_digest(struct berth_build_tree *tree, const char *path, GError **error);
+// For mounting it: a descriptor of what is at `path`, resolved beneath the tree.
+int berth_build_tree_open_path(struct berth_build_tree *tree, const char *path, GError **error);
