@@ -73,8 +73,6 @@ static char *read_blob(struct berth_engine *engine, struct berth_repository *rep
 		       const struct oci_descriptor *descriptor, size_t *ret_length, GError **error)
 {
 	struct berth_blobs *blobs = berth_store_blobs(engine->store);
-	g_autofree char *random = g_uuid_string_random();
-	g_autofree char *reference = g_strconcat("inspect-", random, NULL);
 
 	if (descriptor->size < 0 || descriptor->size > BERTH_LIMIT_MANIFEST) {
 		berth_error_set(error, BERTH_ERROR_INVALID, "configuration %s: is larger than the limit of %d bytes",
@@ -85,7 +83,7 @@ static char *read_blob(struct berth_engine *engine, struct berth_repository *rep
 	berth_lease_add(lease, "blob", descriptor->digest);
 	if (berth_blob_exists(blobs, descriptor->digest))
 		return berth_blob_read(blobs, descriptor->digest, BERTH_LIMIT_MANIFEST, ret_length, error);
-	struct berth_ingest *ingest = berth_blob_ingest(blobs, reference, NULL, error);
+	struct berth_ingest *ingest = berth_blob_ingest(blobs, NULL, NULL, error);
 	if (!ingest)
 		return NULL;
 	if (!berth_repository_fetch(repository, descriptor, ingest, NULL, NULL, error)) {

@@ -110,8 +110,8 @@ static bool copy(struct berth_tar *tar, int64_t size, struct berth_ingest *inges
 static bool read_large(struct berth_image_archive *this, struct berth_tar *tar, const char *path, struct file *file,
 		       GError **error)
 {
-	g_autofree char *reference = g_uuid_string_random(), *promised = promised_digest(path);
-	struct berth_ingest *ingest = berth_blob_ingest(this->blobs, reference, NULL, error);
+	g_autofree char *promised = promised_digest(path);
+	struct berth_ingest *ingest = berth_blob_ingest(this->blobs, NULL, NULL, error);
 
 	if (!ingest)
 		return false;

@@ -37,11 +37,10 @@ static bool write_piece(void *data, const void *bytes, size_t length, GError **e
 static bool write_layer(struct committing *this, char **ret, GError **error)
 {
 	const struct berth_layer_diff_options options = {.write = write_piece, .data = this};
-	g_autofree char *reference = g_uuid_string_random();
 	struct berth_layer_diff diff;
 
 	*ret = NULL;
-	this->ingest = berth_blob_ingest(berth_store_blobs(this->images->store), reference, NULL, error);
+	this->ingest = berth_blob_ingest(berth_store_blobs(this->images->store), NULL, NULL, error);
 	if (!this->ingest)
 		return false;
 	bool written = berth_layer_diff_trees(this->commit->trees, &options, -1, &diff, error);

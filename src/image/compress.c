@@ -85,10 +85,9 @@ static bool compress_into(struct berth_transfer *transfer, int fd, struct berth_
 static char *compress_blob(struct berth_transfer *transfer, const char *digest, GError **error)
 {
 	struct berth_blobs *blobs = berth_store_blobs(transfer->images->store);
-	g_autofree char *reference = g_uuid_string_random();
 	char *compressed = NULL;
 	berth_fd fd = berth_blob_open(blobs, digest, NULL, error);
-	struct berth_ingest *ingest = fd < 0 ? NULL : berth_blob_ingest(blobs, reference, NULL, error);
+	struct berth_ingest *ingest = fd < 0 ? NULL : berth_blob_ingest(blobs, NULL, NULL, error);
 
 	if (!ingest)
 		return NULL;

@@ -54,9 +54,8 @@ static bool copy(const struct importing *this, int fd, struct berth_ingest *inge
 // Reads the archive into a blob; returns its digest.
 static char *ingest(const struct importing *this, int fd, GError **error)
 {
-	g_autofree char *reference = g_uuid_string_random();
 	char *digest = NULL;
-	struct berth_ingest *ingest = berth_blob_ingest(berth_store_blobs(this->images->store), reference, NULL, error);
+	struct berth_ingest *ingest = berth_blob_ingest(berth_store_blobs(this->images->store), NULL, NULL, error);
 
 	if (!ingest)
 		return NULL;

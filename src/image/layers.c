@@ -61,7 +61,7 @@ static bool copy_uncompressed(struct berth_decompressor *from, struct berth_inge
 static char *settle(struct berth_images *images, const char *digest, GError **error)
 {
 	struct berth_blobs *blobs = berth_store_blobs(images->store);
-	g_autofree char *reference = g_uuid_string_random(), *plain = NULL;
+	g_autofree char *plain = NULL;
 
 	berth_fd fd = berth_blob_open(blobs, digest, NULL, error);
 	g_autoptr(berth_decompressor) decompressor =
@@ -70,7 +70,7 @@ static char *settle(struct berth_images *images, const char *digest, GError **er
 		return NULL;
 	if (berth_decompressor_kind(decompressor) < BERTH_COMPRESSION_XZ)
 		return g_strdup(digest);
-	struct berth_ingest *ingest = berth_blob_ingest(blobs, reference, NULL, error);
+	struct berth_ingest *ingest = berth_blob_ingest(blobs, NULL, NULL, error);
 	if (!ingest)
 		return NULL;
 	if (!copy_uncompressed(decompressor, ingest, error)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// <root>/blobs/sha256/<hex> are the blobs; <root>/blobs/ingest/<digest of the reference> is what is being written. Who
+// <root>/blobs/sha256/<hex> are the blobs; <root>/blobs/ingest/<digest of the reference> is what is being written, or
+// <random>.once where nobody can take it up again, so that whoever opens the folder next drops it. Who
 // holds the flock of such a file may write it; a commit renames it away, so after a lock is got the name must still be
 // the locked file's.
 #include "store/blob.h"
@@ -18,6 +19,7 @@
 #include <time.h>
 
 #define INGEST_KEEP_SECONDS (7 * 24 * 3600) // an interrupted writing that nobody resumes is dropped after that
+#define ONCE ".once"
 
 struct berth_blobs {
 	int folder; // blobs/sha256
@@ -29,7 +31,7 @@ struct berth_blobs {
 struct berth_ingest {
 	struct berth_blobs *blobs;
 	char *reference; // for messages
-	char name[BERTH_DIGEST_SIZE]; // of its file
+	char *name; // of its file
 	int fd; // locked
 	int64_t size;
 	struct berth_hash *hash;
@@ -91,8 +93,7 @@ static bool is_half_written(const char *name, const struct stat *status)
 
 static bool is_forgotten(const char *name, const struct stat *status)
 {
-	(void) name;
-	return status->st_mtime < time(NULL) - INGEST_KEEP_SECONDS;
+	return g_str_has_suffix(name, ONCE) || status->st_mtime < time(NULL) - INGEST_KEEP_SECONDS;
 }
 
 struct berth_blobs *berth_blobs_open(const char *root_folder, GError **error)
@@ -143,6 +144,7 @@ static void free_ingest(struct berth_ingest *ingest)
 	berth_tail_unref(ingest->tail);
 	berth_fd_clear(&ingest->fd);
 	g_free(ingest->reference);
+	g_free(ingest->name);
 	g_free(ingest);
 }
 
@@ -151,7 +153,7 @@ static bool open_ingest(struct berth_ingest *ingest, GError **error)
 {
 	for (;;) {
 		struct stat locked, named;
-		berth_fd fd = openat(ingest->blobs->ingests, hex_of(ingest->name),
+		berth_fd fd = openat(ingest->blobs->ingests, ingest->name,
 				     O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
 			return berth_error_set_errno(error, errno, "write the blob of %s", ingest->reference);
@@ -160,7 +162,7 @@ static bool open_ingest(struct berth_ingest *ingest, GError **error)
 					       ingest->reference);
 		if (fstat(fd, &locked) < 0)
 			return berth_error_set_errno(error, errno, "write the blob of %s", ingest->reference);
-		if (fstatat(ingest->blobs->ingests, hex_of(ingest->name), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (fstatat(ingest->blobs->ingests, ingest->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    named.st_ino == locked.st_ino) {
 			ingest->fd = berth_fd_steal(&fd);
 			return true;
@@ -182,23 +184,38 @@ static bool take_up(struct berth_ingest *ingest, GError **error)
 	return true;
 }
 
+static char *file_of(const char *reference)
+{
+	struct berth_hash *hash = berth_hash_new();
+	char digest[BERTH_DIGEST_SIZE];
+
+	berth_hash_update(hash, reference, strlen(reference));
+	berth_hash_digest(hash, digest);
+	return g_strdup(hex_of(digest));
+}
+
+static char *file_once(void)
+{
+	g_autofree char *random = g_uuid_string_random();
+
+	return g_strconcat(random, ONCE, NULL);
+}
+
 struct berth_ingest *berth_blob_ingest(struct berth_blobs *blobs, const char *reference, int64_t *ret_offset,
 				       GError **error)
 {
 	struct berth_ingest *ingest = g_new0(struct berth_ingest, 1);
-	struct berth_hash *naming = berth_hash_new();
 
-	berth_hash_update(naming, reference, strlen(reference));
-	berth_hash_digest(naming, ingest->name);
 	ingest->blobs = blobs;
-	ingest->reference = g_strdup(reference);
+	ingest->name = reference ? file_of(reference) : file_once();
+	ingest->reference = g_strdup(reference ? reference : "new content");
 	ingest->fd = -1;
 	ingest->hash = berth_hash_new();
 	if (!open_ingest(ingest, error) || !take_up(ingest, error)) {
 		free_ingest(ingest);
 		return NULL;
 	}
-	ingest->tail = berth_tail_new(reference, ingest->size);
+	ingest->tail = berth_tail_new(ingest->reference, ingest->size);
 	if (ret_offset)
 		*ret_offset = ingest->size;
 	return ingest;
@@ -222,7 +239,7 @@ bool berth_ingest_write(struct berth_ingest *ingest, const void *data, size_t le
 struct berth_ingest_reader *berth_ingest_reader_new(struct berth_ingest *ingest)
 {
 	// Not a duplicate of the writer's: that would share its lock.
-	int fd = openat(ingest->blobs->ingests, hex_of(ingest->name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(ingest->blobs->ingests, ingest->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	return berth_ingest_reader_on(ingest->tail, fd, fd < 0 ? errno : 0);
 }
@@ -234,7 +251,7 @@ int64_t berth_ingest_size(const struct berth_ingest *ingest)
 
 static bool drop(struct berth_ingest *ingest)
 {
-	unlinkat(ingest->blobs->ingests, hex_of(ingest->name), 0);
+	unlinkat(ingest->blobs->ingests, ingest->name, 0);
 	return false;
 }
 
@@ -273,7 +290,7 @@ static bool publish(struct berth_ingest *ingest, const char *digest, GError **er
 	if (fchmod(ingest->fd, 0400) < 0 || fdatasync(ingest->fd) < 0)
 		return berth_error_set_errno(error, errno, "sync the blob of %s", ingest->reference);
 	BERTH_FAILPOINT("blob.commit.synced");
-	if (renameat(blobs->ingests, hex_of(ingest->name), blobs->folder, hex_of(digest)) < 0)
+	if (renameat(blobs->ingests, ingest->name, blobs->folder, hex_of(digest)) < 0)
 		return berth_error_set_errno(error, errno, "rename the blob of %s", ingest->reference);
 	BERTH_FAILPOINT("blob.commit.renamed");
 	return sync_folder(blobs, error);

@@ -20,7 +20,7 @@ struct berth_blobs *berth_blobs_open(const char *root_folder, GError **error);
 void berth_blobs_free(struct berth_blobs *blobs);
 
 // Begins or resumes the writing under `reference` (any text). *ret_offset (may be NULL) says how many bytes are there
-// already: writing goes on behind them.
+// already: writing goes on behind them. `reference` NULL: what nobody can resume, and is gone after a crash.
 struct berth_ingest *berth_blob_ingest(struct berth_blobs *blobs, const char *reference, int64_t *ret_offset,
 				       GError **error);
 bool berth_ingest_write(struct berth_ingest *ingest, const void *data, size_t length, GError **error);

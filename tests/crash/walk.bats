@@ -38,3 +38,7 @@ walk() {
 @test "when a monitor is killed at any point, the engine notices and leaves nothing" {
 	walk monitors
 }
+
+@test "killed at any point of a commit, the engine leaves nothing that is half made" {
+	walk commits
+}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the engine at every failpoint of a scenario and checks what the next engine makes of it.
 
-    walk.py SCENARIO    containers, networks, images, volumes, plugins, pulls, recovery or monitors
+    walk.py SCENARIO    commits, containers, networks, images, volumes, plugins, pulls, recovery or monitors
 
 needs a build with -Dfailpoints=true in $BERTH_BUILD.
 
@@ -29,6 +29,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
+import commits  # noqa: E402
 import conftest  # noqa: E402
 import plugins  # noqa: E402
 import volumes  # noqa: E402
@@ -60,6 +61,7 @@ class Walk:
         self.volumes = None
         self.plugin = None
         self.damaged = False  # by us
+        self.commits = {}  # as networks
         self.networks = {}  # name -> whether it may be there: {True}, {False} or both
         self.host = None  # name of the network namespace that the engine runs in
 
@@ -489,7 +491,7 @@ def monitors(walk):
 
 
 SCENARIOS = {"monitors": monitors, "containers": run, "networks": networks, "images": images, "pulls": pulls,
-             "recovery": recovery, "volumes": volumes.scenario, "plugins": plugins.scenario}
+             "recovery": recovery, "commits": commits.scenario, "volumes": volumes.scenario, "plugins": plugins.scenario}
 
 
 def walk_point(scenario, point, trace=None):
@@ -498,7 +500,7 @@ def walk_point(scenario, point, trace=None):
     try:
         if scenario == "recovery":
             leave(walk)
-        elif scenario in ("containers", "monitors", "networks", "volumes", "plugins"):
+        elif scenario in ("commits", "containers", "monitors", "networks", "volumes", "plugins"):
             if scenario in ("networks", "plugins"):
                 walk.own_host()
             if scenario == "plugins":
@@ -532,7 +534,10 @@ def walk_point(scenario, point, trace=None):
             plugins.check(walk)
         if scenario == "pulls":
             walk.pull()  # goes on where it was
-        if scenario in ("images", "pulls"):
+        if scenario == "commits":
+            commits.check(walk)
+            walk.check_use()
+        if scenario in ("commits", "images", "pulls"):
             check_images(walk)
         else:
             walk.check_use()
@@ -550,11 +555,12 @@ def walk_point(scenario, point, trace=None):
 
 
 def chosen(scenario, names):
-    """Numbers of points, from 1: of "plugins" the first passing of those of plugins, else all, and of an engine more
+    """Numbers of points, from 1: of "commits" and "plugins" the first passing of theirs, else all, and of an engine more
     than a run once had."""
-    if scenario == "plugins":
+    points = {"commits": commits.POINTS, "plugins": plugins.POINTS}.get(scenario)
+    if points:
         return [number for number, name in enumerate(names, 1)
-                if plugins.POINTS.match(name) and names[:number].count(name) == 1]
+                if points.match(name) and names[:number].count(name) == 1]
     return range(1, len(names) + 1 if scenario == "monitors" else POINTS_MAX)
 
 

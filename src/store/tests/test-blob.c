@@ -208,12 +208,16 @@ static void test_sweep(void)
 	begin(&scene);
 	berth_ingest_abort(ingest(&scene, "old", 0), true);
 	berth_ingest_abort(ingest(&scene, "new", 0), true);
-	g_assert_cmpint(count_files(&scene, "ingest"), ==, 2);
+	berth_ingest_abort(berth_blob_ingest(scene.blobs, NULL, NULL, &scene.error), true); // nobody resumes it
+	g_assert_cmpint(count_files(&scene, "ingest"), ==, 3);
 	g_autofree char *folder = g_build_filename(scene.root, "blobs", "ingest", NULL);
 	g_autofree char *half = g_build_filename(scene.root, "blobs", "sha256", "2cf24d.1.2.tmp", NULL);
 	g_assert_true(g_file_set_contents(half, "he", 2, NULL));
 	g_autoptr(GDir) list = g_dir_open(folder, 0, NULL);
-	g_autofree char *first = g_build_filename(folder, g_dir_read_name(list), NULL);
+	const char *name = g_dir_read_name(list);
+	while (strchr(name, '.'))
+		name = g_dir_read_name(list);
+	g_autofree char *first = g_build_filename(folder, name, NULL);
 	const struct timespec long_ago[] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
 	g_assert_cmpint(utimensat(AT_FDCWD, first, long_ago, 0), ==, 0);
 	reopen(&scene);
