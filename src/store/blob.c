@@ -153,8 +153,8 @@ static bool open_ingest(struct berth_ingest *ingest, GError **error)
 {
 	for (;;) {
 		struct stat locked, named;
-		berth_fd fd = openat(ingest->blobs->ingests, ingest->name,
-				     O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		berth_fd fd =
+			openat(ingest->blobs->ingests, ingest->name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
 			return berth_error_set_errno(error, errno, "write the blob of %s", ingest->reference);
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
