@@ -7,35 +7,7 @@
 
 #include "http/http.h"
 #include "spec/api-store.h"
-#include "spec/api.h"
-
-// What is mounted into a step. What lies behind `tree` is seen as it is, its links are the step's.
-struct berth_build_mount {
-	const char *target; // absolute, no "..", in the step's root; made if it is missing
-	int tree; // a descriptor of the folder or file that is bound there; -1: a tmpfs
-	bool read_only;
-	int64_t size; // of a tmpfs, bytes; 0: the kernel's default
-	int64_t mode, uid, gid; // of a tmpfs's top; BERTH_UNSET: 01777, 0, 0
-};
-
-// A process that runs in a writable snapshot, as a container does that has this configuration: same namespaces,
-// capabilities, seccomp profile, limits and names.
-struct berth_build_step {
-	const char *snapshot; // its id, 64 hex digits: the caller's, before and after
-	char *const *arguments, *const *environment;
-	const char *folder; // working directory, absolute; made if it is missing
-	const char *user; // "name:group" or numbers, of the root's /etc/passwd; NULL or "": root
-	const char *hostname; // NULL: buildkitsandbox, as Docker has it
-	const char *network; // "default", "none", "host", or the name of a network
-	char *const *devices; // of the Container Device Interface, by full name; may be NULL
-	bool insecure; // privileged: asked for and allowed by the user
-	const struct api_host_config *limits; // memory, cpu, shm_size, ulimits, extra_hosts, cgroup_parent, dns;
-					      // borrowed
-	const struct berth_build_mount *mounts;
-	size_t mount_count;
-	int output, errors; // where its stdout and stderr go, as they are; stdin is /dev/null
-	int input; // stdin and a terminal for a shell (then output and errors are the same); -1: /dev/null
-};
+#include "spec/build-step.h"
 
 struct berth_build_transfer {
 	const char *name, *platform; // platform NULL: this machine's

@@ -302,6 +302,11 @@ void berth_engine_close(struct berth_engine *engine)
 	g_free(engine);
 }
 
+struct berth_store *berth_engine_store(struct berth_engine *engine)
+{
+	return engine->store;
+}
+
 struct berth_images *berth_engine_images(struct berth_engine *engine)
 {
 	return engine->images;

@@ -11,6 +11,7 @@
 #include "spec/api-exec.h"
 #include "spec/api-network.h"
 #include "spec/api-stats.h"
+#include "spec/build-step.h"
 
 struct berth_engine;
 
@@ -83,6 +84,7 @@ void berth_engine_stop_containers(struct berth_engine *engine, int64_t timeout);
 void berth_engine_touch(struct berth_engine *engine);
 
 struct berth_images *berth_engine_images(struct berth_engine *engine); // borrowed
+struct berth_store *berth_engine_store(struct berth_engine *engine); // borrowed
 
 // engine/authorize.c: plugins that are asked about requests and answers (AuthZPlugin). One that does not answer, or not
 // as it should, has said no.
@@ -275,3 +277,10 @@ struct api_container_updated *berth_engine_container_update(struct berth_engine 
 
 // Frees a GPtrArray of document structs, as the lists above return them.
 void berth_objects_free(GPtrArray *objects, const struct berth_document *document);
+
+// Builds. Runs a process in a writable snapshot, as a container that no list has and no event tells of, to its end:
+// *ret_exit_code 0-255. False: it did not run, or `canceled` (may be NULL; asked often) said so and it was killed:
+// BERTH_ERROR_CANCELED. In either case nothing is left of it, and of what was made in the snapshot to be mounted upon
+// only what the process has put something into.
+bool berth_engine_step_run(struct berth_engine *engine, const struct berth_build_step *step,
+			   bool (*canceled)(void *data), void *data, int *ret_exit_code, GError **error);

@@ -37,6 +37,7 @@ struct berth_plugins;
 struct berth_run_network;
 struct berth_exec_table;
 struct berth_metrics;
+struct berth_engine_step;
 
 // A user namespace that waits for its container, and its network namespace: users-take.c.
 struct berth_users_spare {
@@ -118,6 +119,7 @@ struct berth_engine_container {
 	bool remove_at_exit; // forced removal
 	bool remove_volumes; // with that, the anonymous volumes
 	const char *images; // what its start restores it from; NULL: it is created
+	struct berth_engine_step *step; // what it runs for a build; NULL: it is a container
 	int64_t backoff; // milliseconds before the policy starts it again
 	uint64_t run; // counts starts, so that what was meant for an earlier one is known
 };
@@ -225,6 +227,10 @@ bool berth_engine__log_settings(struct berth_engine *engine, const struct berth_
 
 // start.c. `operation` is held for all of these.
 bool berth_engine__start(struct berth_engine *engine, struct berth_engine_container *container, GError **error);
+// Everything up to a process that waits for its program to be started. What a failure leaves of it is removed by
+// berth_engine__network_release() and berth_engine__run_clear().
+struct berth_monitor *berth_engine__prepare(struct berth_engine *engine, struct berth_engine_container *container,
+					    GError **error);
 int berth_engine__run_folder(struct berth_engine *engine, const char *id, bool make, GError **error);
 struct berth_monitor *berth_engine__connect(struct berth_engine *engine, const struct berth_engine_container *container,
 					    GError **error);

@@ -17,6 +17,7 @@
 #include "engine/plan/plan.h"
 #include "engine/secret/secrets.h"
 #include "engine/spec/spec.h"
+#include "engine/step/step.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -132,9 +133,8 @@ static struct berth_monitor *spawn(struct berth_engine *engine, const struct ber
 	return berth_monitor_spawn(&launch, error);
 }
 
-// Everything up to a container that waits for its program to be started.
-static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_engine_container *container,
-				     GError **error)
+struct berth_monitor *berth_engine__prepare(struct berth_engine *engine, struct berth_engine_container *container,
+					    GError **error)
 {
 	__attribute__((cleanup(berth_engine__files_clear))) struct berth_engine_files files = {0};
 	__attribute__((cleanup(berth_engine__joined_clear))) struct berth_engine_joined joined = {-1, -1};
@@ -158,7 +158,8 @@ static struct berth_monitor *prepare(struct berth_engine *engine, struct berth_e
 	BERTH_FAILPOINT("container.start.files");
 	g_autoptr(GArray) sources = NULL;
 	if (!berth_engine__volumes_mount(engine, container->record, users.fd >= 0 ? &users.owner : NULL, &sources,
-					 error))
+					 error) ||
+	    !berth_engine__step_mount(engine, container, root, sources, error))
 		return NULL;
 	g_autoptr(berth_monitor) monitor = NULL;
 	if (write_config(engine, container->record, &files, &joined, &users, root, run_folder, sources, error)) {
@@ -270,7 +271,7 @@ bool berth_engine__start(struct berth_engine *engine, struct berth_engine_contai
 	g_autofree char *cgroup = berth_engine__cgroup_path(engine, container->record->host_config);
 
 	int64_t began = g_get_monotonic_time();
-	struct berth_monitor *monitor = prepare(engine, container, &failure);
+	struct berth_monitor *monitor = berth_engine__prepare(engine, container, &failure);
 	if (monitor && launch(engine, container, monitor, &failure)) {
 		berth_engine__count_action(engine, BERTH_ACTION_START, began);
 		return true;

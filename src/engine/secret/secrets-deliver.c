@@ -92,18 +92,32 @@ static bool put(struct berth_engine *engine, const struct berth_container_record
 	       berth_error_set_errno(error, errno, "make the secret at %s", secret->target);
 }
 
+int berth_engine__secrets_mount(struct berth_engine *engine, const char *id, guint count, char **ret_path,
+				GError **error)
+{
+	g_autofree char *path = folder_of(engine, id);
+
+	if (!mount_folder(path, count, error))
+		return -1;
+	berth_fd folder = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0 || mkdirat(folder, "file", 0700) < 0) {
+		berth_error_set_errno(error, errno, "make folders for secrets");
+		return -1;
+	}
+	*ret_path = g_steal_pointer(&path);
+	return berth_fd_steal(&folder);
+}
+
 bool berth_engine__secrets_deliver(struct berth_engine *engine, const struct berth_container_record *record,
 				   char **ret_folder, GError **error)
 {
 	if (!record->secrets || record->secrets->len == 0)
 		return true;
-	g_autofree char *path = folder_of(engine, record->id);
-	if (!mount_folder(path, record->secrets->len, error))
+	g_autofree char *path = NULL;
+	berth_fd folder = berth_engine__secrets_mount(engine, record->id, record->secrets->len, &path, error);
+	if (folder < 0)
 		return false;
-	berth_fd folder = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (folder < 0 || mkdirat(folder, "run", 0755) < 0 || mkdirat(folder, "file", 0700) < 0)
-		return berth_error_set_errno(error, errno, "make folders for secrets");
-	if (fchmodat(folder, "run", 0755, 0) < 0)
+	if (mkdirat(folder, "run", 0755) < 0 || fchmodat(folder, "run", 0755, 0) < 0)
 		return berth_error_set_errno(error, errno, "make folders for secrets");
 	for (guint i = 0; i < record->secrets->len; i++)
 		if (!put(engine, record, i, folder, error))

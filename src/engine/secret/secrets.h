@@ -23,6 +23,9 @@ bool berth_engine__secrets_bind(struct berth_engine *engine, struct berth_contai
 // Of one that starts: its files. *ret_folder is where they are, NULL without secrets.
 bool berth_engine__secrets_deliver(struct berth_engine *engine, const struct berth_container_record *record,
 				   char **ret_folder, GError **error);
+// Mounts a tmpfs for so many files, whose folder "file" is for them; *ret_path is where. A descriptor of it, or -1.
+int berth_engine__secrets_mount(struct berth_engine *engine, const char *id, guint count, char **ret_path,
+				GError **error);
 void berth_engine__secrets_unmount(const struct berth_engine *engine, const char *id);
 // The value; the caller frees it by berth_engine__secret_free().
 guchar *berth_engine__secret_value(struct berth_engine *engine, const char *id, gsize *ret_length, GError **error);
