@@ -10,16 +10,22 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-static GBytes *print_list(void *data, GError **error)
+static const struct berth_document *list_document(bool brief)
+{
+	return brief ? &api_container_brief_document : &api_container_summary_document;
+}
+
+static GBytes *print_list(void *data, int64_t *ret_until, GError **error)
 {
 	const struct berth_request *request = data;
-	const struct berth_list_query query = {.all = berth_request_switch(request, "all", false)};
+	const struct berth_list_query query = {.all = berth_request_switch(request, "all", false),
+					       .brief = berth_request_switch(request, "brief", false),
+					       .ret_until = ret_until};
 	GPtrArray *containers = berth_engine_container_list(berth_request_engine(request), &query, error);
 
 	if (!containers)
 		return NULL;
-	BERTH_AUTO_JSON json_t *json =
-		berth_request_print_documents(request, &api_container_summary_document, containers);
+	BERTH_AUTO_JSON json_t *json = berth_request_print_documents(request, list_document(query.brief), containers);
 	berth_objects_free(containers, &api_container_summary_document);
 	g_autofree char *text = berth_json_text(json);
 	char *line = g_strconcat(text, "\n", NULL);
@@ -29,9 +35,11 @@ static GBytes *print_list(void *data, GError **error)
 // Without filters many ask the same, and again and again.
 static bool reply_plain_list(struct berth_request *request, GError **error)
 {
-	g_autoptr(GBytes) text = berth_list_cache_get(
-		berth_request_lists(request), berth_request_engine(request), berth_request_version(request),
-		berth_request_switch(request, "all", false), print_list, request, error);
+	const struct berth_list_shape shape = {.version = berth_request_version(request),
+					       .all = berth_request_switch(request, "all", false),
+					       .brief = berth_request_switch(request, "brief", false)};
+	g_autoptr(GBytes) text = berth_list_cache_get(berth_request_lists(request), berth_request_engine(request),
+						      &shape, print_list, request, error);
 
 	return text && berth_reply_bytes(request, BERTH_CONTENT_JSON, text);
 }
@@ -45,6 +53,7 @@ bool berth_handle_container_list(struct berth_request *request, GError **error)
 	struct berth_list_query query = {
 		.all = berth_request_switch(request, "all", false),
 		.size = berth_request_switch(request, "size", false),
+		.brief = berth_request_switch(request, "brief", false),
 		.limit = MAX(berth_request_integer(request, "limit", 0), 0),
 		.filters = filters,
 	};
@@ -54,7 +63,7 @@ bool berth_handle_container_list(struct berth_request *request, GError **error)
 	GPtrArray *containers = berth_engine_container_list(berth_request_engine(request), &query, error);
 	if (!containers)
 		return false;
-	berth_reply_documents(request, &api_container_summary_document, containers);
+	berth_reply_documents(request, list_document(query.brief), containers);
 	berth_objects_free(containers, &api_container_summary_document);
 	return true;
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/list-cache.h"
 
+#include "base/moment.h"
+
 #include <pthread.h>
 
-#define LISTS 4 // of different versions, or of all containers and of those that run
-#define FRESH 100000 // microseconds
+#define LISTS 6 // of different versions, of all containers and of those that run, whole and brief
+#define FRESH 100000000 // nanoseconds
 
 struct list {
 	GBytes *text; // NULL: none
-	unsigned version;
-	bool all;
+	struct berth_list_shape shape;
 	uint64_t generation;
-	int64_t made;
+	int64_t made, until; // Unix time in nanoseconds
 };
 
 struct berth_list_cache {
@@ -35,14 +36,20 @@ void berth_list_cache_free(struct berth_list_cache *cache)
 	g_free(cache);
 }
 
+static bool is_shaped(const struct list *list, const struct berth_list_shape *shape)
+{
+	return list->text && list->shape.version == shape->version && list->shape.all == shape->all &&
+	       list->shape.brief == shape->brief;
+}
+
 // The one for this shape, or the oldest.
-static struct list *find(struct berth_list_cache *cache, unsigned version, bool all)
+static struct list *find(struct berth_list_cache *cache, const struct berth_list_shape *shape)
 {
 	struct list *oldest = &cache->lists[0];
 
 	for (size_t i = 0; i < LISTS; i++) {
 		struct list *list = &cache->lists[i];
-		if (list->text && list->version == version && list->all == all)
+		if (is_shaped(list, shape))
 			return list;
 		if (list->made < oldest->made)
 			oldest = list;
@@ -50,35 +57,37 @@ static struct list *find(struct berth_list_cache *cache, unsigned version, bool 
 	return oldest;
 }
 
-static bool is_good(const struct list *list, unsigned version, bool all, uint64_t generation, int64_t now)
+// A clock that was set back before the list was made says nothing of how old it is.
+static bool is_good(const struct list *list, const struct berth_list_shape *shape, uint64_t generation, int64_t now)
 {
-	return list->text && list->version == version && list->all == all && list->generation == generation &&
-	       now - list->made < FRESH;
+	return is_shaped(list, shape) && list->generation == generation && now >= list->made &&
+	       (now < list->until || now - list->made < FRESH);
 }
 
 // The generation is read before the list is made: what changes meanwhile makes it old.
-static GBytes *get_locked(struct berth_list_cache *cache, struct berth_engine *engine, unsigned version, bool all,
-			  berth_list_print_fn *print, void *data, GError **error)
+static GBytes *get_locked(struct berth_list_cache *cache, struct berth_engine *engine,
+			  const struct berth_list_shape *shape, berth_list_print_fn *print, void *data, GError **error)
 {
-	struct list *list = find(cache, version, all);
+	struct list *list = find(cache, shape);
 	uint64_t generation = berth_engine_generation(engine);
-	int64_t now = g_get_monotonic_time();
+	int64_t now = berth_moment_now(), until = 0;
 
-	if (is_good(list, version, all, generation, now))
+	if (is_good(list, shape, generation, now))
 		return g_bytes_ref(list->text);
-	GBytes *text = print(data, error);
+	GBytes *text = print(data, &until, error);
 	if (!text)
 		return NULL;
 	g_clear_pointer(&list->text, g_bytes_unref);
-	*list = (struct list){g_bytes_ref(text), version, all, generation, now};
+	*list = (struct list){g_bytes_ref(text), *shape, generation, now, until};
 	return text;
 }
 
-GBytes *berth_list_cache_get(struct berth_list_cache *cache, struct berth_engine *engine, unsigned version, bool all,
-			     berth_list_print_fn *print, void *data, GError **error)
+GBytes *berth_list_cache_get(struct berth_list_cache *cache, struct berth_engine *engine,
+			     const struct berth_list_shape *shape, berth_list_print_fn *print, void *data,
+			     GError **error)
 {
 	pthread_mutex_lock(&cache->lock);
-	GBytes *text = get_locked(cache, engine, version, all, print, data, error);
+	GBytes *text = get_locked(cache, engine, shape, print, data, error);
 	pthread_mutex_unlock(&cache->lock);
 	return text;
 }

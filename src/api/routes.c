@@ -8,6 +8,7 @@ static const struct berth_parameter container_list_query[] = {
 	{"all", BERTH_PARAMETER_SWITCH, "those that do not run, too"},
 	{"limit", BERTH_PARAMETER_INTEGER, "the newest N, whether they run or not"},
 	{"size", BERTH_PARAMETER_SWITCH, "with the sizes of their files"},
+	{"brief", BERTH_PARAMETER_SWITCH, "without ids of images, labels, networks, mounts and sizes (Berth's own)"},
 	{"filters", BERTH_PARAMETER_FILTERS,
 	 "ancestor, before, exited, health, id, label, name, network, since, status, volume"},
 	{0},

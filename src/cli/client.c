@@ -582,7 +582,8 @@ static enum berth_error kind_of(int status)
 
 static char *read_body(struct berth_answer *answer, size_t *ret_length, GError **error)
 {
-	g_autoptr(GString) body = g_string_new(NULL);
+	size_t expected = answer->framing == FRAMING_LENGTH ? (size_t) MIN(answer->left, BERTH_LIMIT_JSON) : 0;
+	g_autoptr(GString) body = g_string_sized_new(expected);
 	char buffer[8192];
 	ssize_t count;
 

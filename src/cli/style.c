@@ -58,6 +58,8 @@ static const char *skip_control(const char *text)
 
 static size_t letter_width(gunichar letter)
 {
+	if (letter < 0x300) // before the first mark that combines
+		return 1;
 	return g_unichar_iszerowidth(letter) ? 0 : g_unichar_iswide(letter) ? 2 : 1;
 }
 

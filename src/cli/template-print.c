@@ -44,7 +44,7 @@ static void write_padded(struct template_writer *writer, const char *bytes, size
 {
 	size_t characters = 0, width, sign = number && length > 0 && strchr("+- ", *bytes) ? 1 : 0;
 
-	for (size_t i = 0; i < length; i += width, characters++)
+	for (size_t i = 0; verb->has_width && i < length; i += width, characters++)
 		berth_template__character(bytes + i, length - i, &width);
 	size_t missing = verb->has_width && verb->width > characters ? verb->width - characters : 0;
 	if (verb->minus || !verb->zero)

@@ -190,8 +190,11 @@ struct api_exec_inspect *berth_engine_exec_inspect(struct berth_engine *engine, 
 // engine/show/list.c
 struct berth_list_query {
 	bool all, size;
+	bool brief; // only what api_container_brief_document has
 	int64_t limit; // the newest N; 0: all
 	GHashTable *filters; // ancestor before exited health id label name network since status volume … ; may be NULL
+	int64_t *
+		ret_until; // until when texts like "Up 3 seconds" are as they are (Unix time, nanoseconds); may be NULL
 };
 GPtrArray *berth_engine_container_list(struct berth_engine *engine, const struct berth_list_query *query,
 				       GError **error);

@@ -361,6 +361,8 @@ char *berth_engine__network_id(const char *name); // of a predefined one
 char *berth_engine__duration_text(int64_t nanoseconds); // "2 minutes"
 // `health`: its status, or NULL.
 char *berth_engine__status_text(const struct berth_container_state *state, const char *health, int64_t now);
+// Until when that text is the same as now, if the state is.
+int64_t berth_engine__status_until(const struct berth_container_state *state, int64_t now);
 char *berth_engine__command_text(const struct api_container_config *config);
 
 void berth_engine__cond_init(pthread_cond_t *cond); // by the monotonic clock

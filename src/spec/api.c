@@ -510,6 +510,20 @@ static const struct berth_field container_summary_fields[] = {
 const struct berth_document api_container_summary_document = {"container summary", sizeof(struct api_container_summary),
 							      container_summary_fields};
 
+static const struct berth_field container_brief_fields[] = {
+	BERTH_STRING(struct api_container_summary, id, "Id", 0),
+	BERTH_STRINGS(struct api_container_summary, names, "Names", 0),
+	BERTH_STRING(struct api_container_summary, image, "Image", 0),
+	BERTH_STRING(struct api_container_summary, command, "Command", 0),
+	BERTH_INT64(struct api_container_summary, created, "Created", 0),
+	BERTH_OBJECTS(struct api_container_summary, ports, "Ports", &api_port_summary_document, 0),
+	BERTH_STRING(struct api_container_summary, state, "State", 0),
+	BERTH_STRING(struct api_container_summary, status, "Status", 0),
+	{0},
+};
+const struct berth_document api_container_brief_document = {"container brief", sizeof(struct api_container_summary),
+							    container_brief_fields};
+
 static const struct berth_field wait_error_fields[] = {
 	BERTH_STRING(struct api_wait_error, message, "Message", 0),
 	{0},

@@ -388,6 +388,7 @@ struct api_container_summary {
 	GPtrArray *mounts; // of struct api_mount_point
 };
 extern const struct berth_document api_container_summary_document;
+extern const struct berth_document api_container_brief_document; // of the same struct: what fits a line
 
 struct api_wait_error {
 	char *message;

@@ -166,7 +166,7 @@ static json_t *make_row(const struct api_container_summary *container, const str
 			int64_t now)
 {
 	bool whole = manner->whole;
-	json_t *row = json_object(), *labels = json_object();
+	json_t *row = json_object();
 	const char *image = container->image && *container->image ? container->image : "<no image>";
 	GHashTableIter iter;
 	void *key, *value;
@@ -174,18 +174,21 @@ static json_t *make_row(const struct api_container_summary *container, const str
 	set_taken(row, "ID", berth_id_format(container->id, whole));
 	set_taken(row, "Image", g_str_has_prefix(image, "sha256:") ? berth_id_format(image, whole) : g_strdup(image));
 	set_taken(row, "Command", quote(container->command ? container->command : "", whole));
-	set_taken(row, "CreatedAt", berth_local_format(container->created));
 	set_taken(row, "RunningFor", berth_ago_format(container->created, now));
 	set_taken(row, "Ports", join_ports(container->ports));
-	set(row, "State", container->state);
 	set_taken(row, "Status", berth_style_paint(manner->colours, colour_of(container), container->status));
+	set_taken(row, "Names", join_names(container->names, whole));
+	if (manner->brief)
+		return row;
+	set(row, "State", container->state);
+	set_taken(row, "CreatedAt", berth_local_format(container->created));
 	json_object_set_new(row, "Platform", json_null()); // which no engine before API 1.48 tells
 	set_taken(row, "Size", size_of(container, manner->usage));
-	set_taken(row, "Names", join_names(container->names, whole));
 	set_taken(row, "Labels", join_keys(container->labels, true));
 	set_taken(row, "Networks",
 		  join_keys(container->network_settings ? container->network_settings->networks : NULL, false));
 	set_mounts(row, container->mounts, whole);
+	json_t *labels = json_object();
 	if (container->labels) {
 		g_hash_table_iter_init(&iter, container->labels);
 		while (g_hash_table_iter_next(&iter, &key, &value))
@@ -233,10 +236,12 @@ static int ps_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char *
 	g_autoptr(GString) path = berth_path_new("/containers/json", NULL, false);
 	const char *format = options->quiet ? options->format : berth_config_format(cli, "psFormat", options->format);
 	bool table = !format || !*format || strcmp(format, "table") == 0;
+	bool brief = table && !options->size;
 	bool size = options->size || (format && (strstr(format, ".Size") || strstr(format, "json .")));
 
 	berth_path_add_switch(path, "all", options->all);
 	berth_path_add_switch(path, "size", size && !(options->quiet && table));
+	berth_path_add_switch(path, "brief", brief); // an engine that does not know this tells more
 	if (options->latest || options->last > 0)
 		berth_path_add_integer(path, "limit", options->latest ? 1 : options->last);
 	if (!berth_path_add_filters(path, options->filters, error))
@@ -246,8 +251,8 @@ static int ps_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char *
 		return 1;
 	if (options->quiet && table)
 		return print_quiet(containers, options) ? 0 : 1;
-	const struct berth_row_manner manner = {.whole = options->no_trunc,
-						.colours = table && berth_style_colour(cli)};
+	const struct berth_row_manner manner = {
+		.whole = options->no_trunc, .brief = brief, .colours = table && berth_style_colour(cli)};
 	const struct berth_listing listing = {columns, methods, options->no_trunc};
 	BERTH_AUTO_JSON json_t *rows = berth_container_rows(containers, &manner, error);
 	return rows && berth_listing_print(&listing, format, options->size ? TABLE "\t{{.Size}}" : TABLE, rows, error)

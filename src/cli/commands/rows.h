@@ -8,6 +8,7 @@ extern const struct berth_listing berth_container_listing, berth_image_listing, 
 
 struct berth_row_manner {
 	bool whole; // long texts are not cut
+	bool brief; // of a container only the columns of its default table
 	bool colours; // the status has them
 	bool usage; // about the disk: an image has one row, a container's size is its own alone
 };

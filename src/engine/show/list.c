@@ -17,7 +17,8 @@ static const char *const statuses[] = {
 struct list {
 	struct berth_engine *engine;
 	GHashTable *filters;
-	bool all;
+	bool all, brief;
+	int64_t now, until; // until when the texts are as they are now
 	int64_t before, since; // when the containers named were made
 	GHashTable *ancestors; // set of image ids; NULL: any
 	GPtrArray *names; // of GRegex; NULL: any
@@ -263,7 +264,22 @@ static GHashTable *copy_map(GHashTable *map)
 }
 
 // Under engine->lock.
-static struct api_container_summary *summarise(const struct berth_engine_container *container)
+static void summarise_more(struct api_container_summary *summary, const struct berth_engine_container *container)
+{
+	const struct berth_container_record *record = container->record;
+
+	summary->labels = copy_map(record->config->labels);
+	summary->host_config = berth_document_new(&api_host_config_summary_document);
+	summary->host_config->network_mode = g_strdup(record->host_config->network_mode);
+	if (record->host_config->annotations)
+		summary->host_config->annotations = copy_map(record->host_config->annotations);
+	summary->network_settings = berth_document_new(&api_network_settings_summary_document);
+	summary->network_settings->networks = berth_engine__endpoints(container);
+	summary->mounts = berth_engine__mount_points(record);
+}
+
+// Under engine->lock.
+static struct api_container_summary *summarise(struct list *list, const struct berth_engine_container *container)
 {
 	const struct berth_container_record *record = container->record;
 	struct api_container_summary *summary = berth_document_new(&api_container_summary_document);
@@ -276,17 +292,12 @@ static struct api_container_summary *summarise(const struct berth_engine_contain
 	summary->command = berth_engine__command_text(record->config);
 	summary->created = record->created / 1000000000;
 	summary->ports = berth_engine__port_summaries(container);
-	summary->labels = copy_map(record->config->labels);
 	summary->state = g_strdup(record->state->status);
 	summary->status = berth_engine__status_text(record->state, container->health ? container->health->status : NULL,
-						    berth_moment_now());
-	summary->host_config = berth_document_new(&api_host_config_summary_document);
-	summary->host_config->network_mode = g_strdup(record->host_config->network_mode);
-	if (record->host_config->annotations)
-		summary->host_config->annotations = copy_map(record->host_config->annotations);
-	summary->network_settings = berth_document_new(&api_network_settings_summary_document);
-	summary->network_settings->networks = berth_engine__endpoints(container);
-	summary->mounts = berth_engine__mount_points(record);
+						    list->now);
+	list->until = MIN(list->until, berth_engine__status_until(record->state, list->now));
+	if (!list->brief)
+		summarise_more(summary, container);
 	return summary;
 }
 
@@ -329,7 +340,13 @@ GPtrArray *berth_engine_container_list(struct berth_engine *engine, const struct
 				       GError **error)
 {
 	__attribute__((cleanup(list_clear))) struct list list = {
-		.engine = engine, .filters = query->filters, .all = query->all || query->limit > 0};
+		.engine = engine,
+		.filters = query->filters,
+		.all = query->all || query->limit > 0,
+		.brief = query->brief,
+		.now = berth_moment_now(),
+		.until = G_MAXINT64,
+	};
 
 	if (!list_begin(&list, error))
 		return NULL;
@@ -341,12 +358,14 @@ GPtrArray *berth_engine_container_list(struct berth_engine *engine, const struct
 			break;
 		pthread_mutex_lock(&engine->lock);
 		struct api_container_summary *summary =
-			!container->removed && passes(&list, container) ? summarise(container) : NULL;
+			!container->removed && passes(&list, container) ? summarise(&list, container) : NULL;
 		pthread_mutex_unlock(&engine->lock);
 		if (!summary)
 			continue;
 		complete(&list, summary, query->size);
 		g_ptr_array_add(summaries, summary);
 	}
+	if (query->ret_until)
+		*query->ret_until = list.until;
 	return summaries;
 }

@@ -57,6 +57,22 @@ char *berth_engine__status_text(const struct berth_container_state *state, const
 	return g_strdup_printf("Exited (%" G_GINT64_FORMAT ") %s ago", state->exit_code, since);
 }
 
+int64_t berth_engine__status_until(const struct berth_container_state *state, int64_t now)
+{
+	static const int64_t second = 1000000000, minute = 60 * second, hour = 60 * minute;
+	bool up = strcmp(state->status, BERTH_STATUS_RUNNING) == 0 || strcmp(state->status, BERTH_STATUS_PAUSED) == 0;
+	bool restarting = strcmp(state->status, BERTH_STATUS_RESTARTING) == 0;
+	int64_t since = up ? state->started_at : state->finished_at, age = now - since;
+
+	if (strcmp(state->status, BERTH_STATUS_REMOVING) == 0 || strcmp(state->status, BERTH_STATUS_DEAD) == 0 ||
+	    (!up && !restarting && state->started_at == 0))
+		return G_MAXINT64; // its text has no time
+	if (age < 0)
+		return now + second; // the clock was set back
+	int64_t step = age < minute ? second : age < hour ? minute : hour / 2; // hours are rounded
+	return since + (age / step + 1) * step;
+}
+
 static void append_words(GString *text, char *const *words)
 {
 	for (; words && *words; words++) {

@@ -75,6 +75,35 @@ static void test_status_texts(void)
 	}
 }
 
+// A text is the same from one moment to the next one at which it may change, which is not missed.
+static void test_status_until(void)
+{
+	static const int64_t ages[] = {0,           SECOND - 1, SECOND, 59 * SECOND, MINUTE,       MINUTE + 1,
+				       59 * MINUTE, HOUR - 1,   HOUR,   HOUR + 1,    3 * HOUR / 2, 47 * HOUR + HOUR / 2,
+				       13 * DAY,    59 * DAY};
+	static const char *const all[] = {BERTH_STATUS_CREATED, BERTH_STATUS_RUNNING,    BERTH_STATUS_PAUSED,
+					  BERTH_STATUS_EXITED,  BERTH_STATUS_RESTARTING, BERTH_STATUS_DEAD,
+					  BERTH_STATUS_REMOVING};
+	const int64_t now = 1000 * DAY;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(ages) * G_N_ELEMENTS(all); i++) {
+		int64_t moment = now - ages[i / G_N_ELEMENTS(all)];
+		const struct berth_container_state state = {
+			.status = (char *) all[i % G_N_ELEMENTS(all)], .started_at = moment, .finished_at = moment};
+		int64_t until = berth_engine__status_until(&state, now);
+		g_autofree char *text = berth_engine__status_text(&state, NULL, now);
+		g_autofree char *last = berth_engine__status_text(&state, NULL, MIN(until - 1, now + 1000 * DAY));
+		g_assert_cmpint(until, >, now);
+		g_assert_cmpstr(text, ==, last);
+		if (ages[i / G_N_ELEMENTS(all)] < HOUR && until < G_MAXINT64) {
+			g_autofree char *next = berth_engine__status_text(&state, NULL, until);
+			g_assert_cmpstr(text, !=, next);
+		}
+	}
+	const struct berth_container_state ahead = {.status = (char *) BERTH_STATUS_RUNNING, .started_at = now + DAY};
+	g_assert_cmpint(berth_engine__status_until(&ahead, now), <=, now + SECOND);
+}
+
 static void test_command_text(void)
 {
 	static const struct {
@@ -434,6 +463,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/life/durations", test_durations);
 	g_test_add_func("/life/status-texts", test_status_texts);
+	g_test_add_func("/life/status-until", test_status_until);
 	g_test_add_func("/life/command-text", test_command_text);
 	g_test_add_func("/life/filters", test_filters);
 	g_test_add_func("/life/labels", test_labels);
