@@ -113,35 +113,14 @@ static GPtrArray *copy_layers(struct committing *this, GError **error)
 	return layers;
 }
 
-static bool record(struct committing *this, const char *id, const struct berth_image_record *record, const char *name,
-		   GError **error)
-{
-	g_autoptr(berth_transaction) transaction =
-		berth_transaction_begin(berth_store_database(this->images->store), error);
-	g_autofree char *familiar = name ? berth_image_familiar(name) : NULL;
-
-	BERTH_FAILPOINT("image.commit.recording");
-	return transaction && berth_image_record_add(transaction, id, record, error) &&
-	       (!name || (berth_tag_record_put(transaction, name, id, error) &&
-			  berth_images_tell(this->images, transaction, "tag", id, familiar, error))) &&
-	       berth_transaction_commit(transaction, error);
-}
-
-// Takes the layers.
-static char *finish(struct committing *this, GPtrArray *layers, const struct berth_image_layer *layer, const char *name,
-		    GError **error)
+static char *finish(struct committing *this, const GPtrArray *layers, const struct berth_image_layer *layer,
+		    const char *name, GError **error)
 {
 	g_autoptr(oci_image) image = make_config(this, layer, error);
-	g_autofree char *text = image ? berth_document_print_text(&oci_image_document, image, 0) : NULL;
-	g_autofree char *id =
-		text ? berth_blob_put(berth_store_blobs(this->images->store), text, strlen(text), error) : NULL;
-	char *manifest = id ? berth_image_manifest_put(this->images, id, layers, error) : NULL;
+	char *const names[] = {(char *) name, NULL};
+	const struct berth_image_add add = {.image = image, .layers = layers, .names = names, .lease = this->lease};
 
-	BERTH_FAILPOINT("image.commit.config-written");
-	// Also when something is missing, so that all is freed in one way.
-	static const struct oci_image nothing = {0};
-	g_autoptr(berth_image_record) made = berth_image_record_new(image ? image : &nothing, manifest, layers);
-	return manifest && record(this, id, made, name, error) ? g_steal_pointer(&id) : NULL;
+	return image ? berth_images_add(this->images, &add, NULL, error) : NULL;
 }
 
 static char *commit(struct committing *this, const char *name, GError **error)
@@ -149,6 +128,7 @@ static char *commit(struct committing *this, const char *name, GError **error)
 	GPtrArray *layers = copy_layers(this, error);
 	g_autofree char *digest = NULL;
 	struct berth_image_layer *layer = NULL;
+	char *id = NULL;
 
 	if (!layers)
 		return NULL;
@@ -161,15 +141,12 @@ static char *commit(struct committing *this, const char *name, GError **error)
 		if (done)
 			g_ptr_array_add(layers, layer);
 	}
-	if (done && layers->len > BERTH_LIMIT_LAYERS)
-		done = berth_error_set(error, BERTH_ERROR_INVALID, "max depth exceeded: more than %d layers",
-				       BERTH_LIMIT_LAYERS);
 	if (done)
-		return finish(this, layers, layer, name, error);
+		id = finish(this, layers, layer, name, error);
 	for (guint i = 0; i < layers->len; i++)
 		berth_image_layer_free(layers->pdata[i]);
 	g_ptr_array_unref(layers);
-	return NULL;
+	return id;
 }
 
 static bool parse_name(const char *text, char **ret_full, GError **error)

@@ -33,6 +33,18 @@ char *berth_images_import(struct berth_images *images, int fd, const char *name,
 			  const char *message, const char *platform, berth_progress_fn *progress, void *data,
 			  GError **error);
 
+// An image of layers that are there.
+struct berth_image_add {
+	const struct oci_image *image; // its configuration, whole
+	const GPtrArray *layers; // of struct berth_image_layer (image/record.h), lowest first; the lease has them
+	char *const *names; // full ones, which are its own from now on; may be NULL
+	struct berth_lease *lease; // for what is written
+};
+// Writes configuration and manifest, and makes the image visible with all its names, in one transaction. One that is
+// there already only gets the names. Returns its id; *ret_manifest (may be NULL) is its manifest's digest, the caller's.
+char *berth_images_add(struct berth_images *images, const struct berth_image_add *add, char **ret_manifest,
+		       GError **error);
+
 // An image of what a container has changed in its image: one more layer, unless nothing is changed.
 struct berth_image_commit {
 	const char *base; // id of the container's image
