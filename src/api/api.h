@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 
 struct berth_api;
+struct berth_builder;
 
 struct berth_api_socket {
 	int fd; // listening: unix or TCP
@@ -23,6 +24,8 @@ struct berth_api_options {
 	const struct berth_api_socket *sockets; // taken over
 	size_t socket_count;
 	struct berth_api_tls tls; // for those that speak it
+	struct berth_builder *builder; // outlives the API; NULL: builds are refused
+	const char *spool; // folder for files without a name that a request brings; NULL: the one for temporary files
 };
 struct berth_api *berth_api_start(struct berth_engine *engine, const struct berth_api_options *options, GError **error);
 // Stops accepting, lets requests end (two seconds), cuts streams off. False: some requests are still at work in the

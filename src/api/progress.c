@@ -26,7 +26,7 @@ bool berth_progress_end(struct berth_progress_stream *stream, GError *failure, G
 		g_propagate_error(error, failure);
 		return false;
 	}
-	struct api_error_detail detail = {failure->message};
+	struct api_error_detail detail = {.message = failure->message};
 	struct api_progress progress = {.error = failure->message, .error_detail = &detail};
 	berth_progress_write(stream, &progress);
 	g_error_free(failure);

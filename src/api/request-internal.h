@@ -20,6 +20,8 @@ struct berth_request {
 	char *method, *path, *argument;
 	char *content_type;
 	char *registry_auth; // a secret
+	char *registry_config; // a secret, too: X-Registry-Config, of builds
+	bool build_parts; // X-Berth-Build: the body is as api/build-body.h has it
 	char *uri; // as the client wrote it
 	const struct berth_peer *peer; // by its certificate; the connection's
 	GHashTable *sent_headers; // of the request: kept where plugins are asked about it

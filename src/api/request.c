@@ -48,6 +48,7 @@ void berth_request_unref(struct berth_request *request)
 	g_free(request->argument);
 	g_free(request->content_type);
 	g_free(request->registry_auth);
+	g_free(request->registry_config);
 	g_free(request->uri);
 	g_clear_pointer(&request->sent_headers, g_hash_table_unref);
 	g_strfreev(request->authorized);

@@ -14,10 +14,14 @@
 
 struct berth_request;
 struct berth_list_cache;
+struct berth_build_lives;
 
 struct berth_engine *berth_request_engine(const struct berth_request *request);
 struct berth_images *berth_request_images(const struct berth_request *request);
 struct berth_list_cache *berth_request_lists(const struct berth_request *request);
+struct berth_builder *berth_request_builder(const struct berth_request *request); // NULL: there is none
+struct berth_build_lives *berth_request_builds(const struct berth_request *request);
+const char *berth_request_spool(const struct berth_request *request); // folder for files without a name
 unsigned berth_request_version(const struct berth_request *request); // 147
 const char *berth_request_summary(const struct berth_request *request); // of its route
 const char *berth_request_argument(const struct berth_request *request); // what the path's {placeholder} stands for
@@ -62,6 +66,8 @@ json_t *berth_request_print_documents(const struct berth_request *request, const
 // Images: how much of each is shared with others, and by how many containers it is used (images.c); `ret_layers`, the
 // size of all layers together, may be NULL.
 bool berth_request_share_images(struct berth_request *request, GPtrArray *images, int64_t *ret_layers, GError **error);
+// The build cache (build.c): its records, and their size together.
+bool berth_request_list_build_cache(struct berth_request *request, json_t **ret, int64_t *ret_size, GError **error);
 json_t *berth_request_print_images(const struct berth_request *request, GPtrArray *images);
 
 // Answers in pieces: begin sends the head (200) at once. After it a handler's failure cuts the connection off, so that
@@ -127,7 +133,10 @@ berth_handler berth_handle_network_list, berth_handle_network_inspect, berth_han
 	berth_handle_network_disconnect;
 // system.c
 berth_handler berth_handle_ping, berth_handle_version, berth_handle_info, berth_handle_disk_usage,
-	berth_handle_build_prune, berth_handle_no_swarm, berth_handle_refused, berth_handle_options;
+	berth_handle_no_swarm, berth_handle_refused, berth_handle_options;
+// build.c
+berth_handler berth_handle_build, berth_handle_build_agent, berth_handle_build_cancel, berth_handle_build_prune,
+	berth_handle_buildkit;
 // plugins.c
 berth_handler berth_handle_plugin_list, berth_handle_plugin;
 // volumes.c

@@ -7,6 +7,7 @@
 // reads the answer instead of finding a closed socket, unless that body would be long.
 #include "api/api.h"
 
+#include "api/build-live.h"
 #include "api/list-cache.h"
 #include "api/metrics.h"
 #include "api/request-internal.h"
@@ -42,6 +43,9 @@ struct berth_api {
 	GPtrArray *daemons; // struct MHD_Daemon *
 	struct berth_connections connections, tls_connections;
 	struct berth_list_cache *lists;
+	struct berth_builder *builder; // NULL: none
+	struct berth_build_lives *builds;
+	char *spool;
 	struct berth_tls_server *tls; // NULL: no socket speaks it
 	pthread_mutex_t lock;
 	pthread_cond_t idle; // `busy` or `threads` went down
@@ -58,6 +62,21 @@ bool berth_api_stopping(const struct berth_api *api)
 struct berth_list_cache *berth_request_lists(const struct berth_request *request)
 {
 	return request->api->lists;
+}
+
+struct berth_builder *berth_request_builder(const struct berth_request *request)
+{
+	return request->api->builder;
+}
+
+struct berth_build_lives *berth_request_builds(const struct berth_request *request)
+{
+	return request->api->builds;
+}
+
+const char *berth_request_spool(const struct berth_request *request)
+{
+	return request->api->spool;
 }
 
 static void count(struct berth_api *api, unsigned *counter, int by)
@@ -168,6 +187,8 @@ static void read_head(struct berth_request *request, struct MHD_Connection *conn
 	request->client = info ? info->connect_fd : -1;
 	request->content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE);
 	request->registry_auth = header(connection, "X-Registry-Auth");
+	request->registry_config = header(connection, "X-Registry-Config");
+	request->build_parts = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Berth-Build");
 	request->accept_encoding = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING);
 	berth_route_split_version(url, &path, &version);
 	request->route =
@@ -500,6 +521,9 @@ struct berth_api *berth_api_start(struct berth_engine *engine, const struct bert
 	berth_connections_init(&api->connections);
 	berth_connections_init(&api->tls_connections);
 	api->lists = berth_list_cache_new();
+	api->builder = options->builder;
+	api->builds = berth_build_lives_new();
+	api->spool = g_strdup(options->spool ? options->spool : g_get_tmp_dir());
 	pthread_mutex_init(&api->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -568,6 +592,8 @@ bool berth_api_stop(struct berth_api *api)
 	berth_connections_clear(&api->connections);
 	berth_connections_clear(&api->tls_connections);
 	berth_list_cache_free(api->lists);
+	berth_build_lives_free(api->builds);
+	g_free(api->spool);
 	g_ptr_array_unref(api->daemons);
 	pthread_mutex_destroy(&api->lock);
 	pthread_cond_destroy(&api->idle);

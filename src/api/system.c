@@ -74,9 +74,16 @@ static bool add_volumes(struct berth_request *request, json_t *usage, GError **e
 	return true;
 }
 
-static bool add_build_cache(G_GNUC_UNUSED struct berth_request *request, json_t *usage, G_GNUC_UNUSED GError **error)
+static bool add_build_cache(struct berth_request *request, json_t *usage, GError **error)
 {
-	return json_object_set_new(usage, "BuildCache", json_array()) == 0;
+	json_t *records;
+	int64_t size;
+
+	if (!berth_request_list_build_cache(request, &records, &size, error))
+		return false;
+	if (berth_request_version(request) < 142)
+		json_object_set_new(usage, "BuilderSize", json_integer(size));
+	return json_object_set_new(usage, "BuildCache", records) == 0;
 }
 
 static const struct {
@@ -121,14 +128,6 @@ bool berth_handle_disk_usage(struct berth_request *request, GError **error)
 		if (is_asked_for(request, usages[i].type) && !usages[i].add(request, usage, error))
 			return false;
 	return berth_reply_json(request, 200, usage);
-}
-
-// What nobody could make is not there: nothing is pruned.
-bool berth_handle_build_prune(struct berth_request *request, G_GNUC_UNUSED GError **error)
-{
-	BERTH_AUTO_JSON json_t *report = json_pack("{s:[], s:i}", "CachesDeleted", "SpaceReclaimed", 0);
-
-	return berth_reply_json(request, 200, report);
 }
 
 bool berth_handle_no_swarm(G_GNUC_UNUSED struct berth_request *request, GError **error)

@@ -133,5 +133,17 @@
 #define BERTH_LIMIT_HANDSHAKES 256 // of TLS at once: clients that nobody knows yet
 #define BERTH_LIMIT_HANDSHAKE_SECONDS 10
 
+// Builds, as a request for one may ask
+#define BERTH_LIMIT_BUILD_ID 128 // characters
+#define BERTH_LIMIT_BUILD_AGENTS 32 // connections to a client's ssh agents that wait
+#define BERTH_LIMIT_BUILD_CONTEXTS 64 // named ones
+#define BERTH_LIMIT_BUILD_SECRETS 64
+#define BERTH_LIMIT_BUILD_SECRET (500 << 10) // bytes of one
+#define BERTH_LIMIT_BUILD_DOCKERFILE (4 << 20)
+#define BERTH_LIMIT_BUILD_OUTPUTS 16
+#define BERTH_LIMIT_BUILD_LIST 4096 // elements of a list or map of a request
+#define BERTH_LIMIT_BUILD_WAITING (16 << 20) // output that waits until the request has been read
+#define BERTH_LIMIT_BUILD_STEP_LOG (4 << 20) // of a step that is told of later, in the stream of Docker's
+
 // Files of a container that the engine reads
 #define BERTH_LIMIT_PASSWD (1 << 20) // /etc/passwd and /etc/group

@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "programs/daemon-build.h"
 #include "programs/daemon-life.h"
 #include "programs/daemon-log.h"
 #include "programs/daemon-notify.h"
@@ -137,6 +138,8 @@ static struct berth_api *start_api(struct daemon_life *life, const struct daemon
 		.sockets = (const struct berth_api_socket *) (void *) sockets->sockets->data,
 		.socket_count = sockets->sockets->len,
 		.tls = tls_files(&life->options),
+		.builder = daemon_build_builder(life->build),
+		.spool = life->options.data_root,
 	};
 
 	return berth_api_start(life->engine, &options, error);
@@ -158,7 +161,10 @@ static bool serve(struct daemon_life *life, const struct daemon_sockets *sockets
 		  GError **error)
 {
 	life->engine = daemon_life_open(&life->options, (char *const *) sockets->warnings->pdata, error);
-	if (!life->engine) {
+	life->build = life->engine ? daemon_build_new(life->engine, error) : NULL;
+	if (!life->build) {
+		if (life->engine)
+			berth_engine_close(life->engine);
 		for (guint i = 0; i < sockets->sockets->len; i++)
 			close(g_array_index(sockets->sockets, struct berth_api_socket, i).fd);
 		return false;
@@ -169,6 +175,7 @@ static bool serve(struct daemon_life *life, const struct daemon_sockets *sockets
 	if (!life->api || !start_metrics(life, error)) {
 		if (life->api)
 			berth_api_stop(life->api);
+		daemon_build_free(life->build);
 		berth_engine_close(life->engine);
 		return false;
 	}
@@ -178,10 +185,12 @@ static bool serve(struct daemon_life *life, const struct daemon_sockets *sockets
 	wait_for_stop(life, signals);
 	daemon_notify("STOPPING=1");
 	daemon_life_end(life);
-	if (berth_api_stop(life->api))
+	if (berth_api_stop(life->api)) {
+		daemon_build_free(life->build);
 		berth_engine_close(life->engine);
-	else
+	} else {
 		g_warning("some requests did not end in time; they are abandoned");
+	}
 	return true;
 }
 

@@ -10,6 +10,7 @@ struct daemon_life {
 	char **argv;
 	struct daemon_options options; // as they are now
 	struct berth_engine *engine;
+	struct daemon_build *build;
 	struct berth_api *api;
 	void (*reloaded)(void *data); // told when the options have changed; may be NULL
 	void *data;

@@ -796,6 +796,7 @@ const struct berth_document api_network_summary_document = {"network summary", s
 							    network_summary_fields};
 
 static const struct berth_field error_detail_fields[] = {
+	BERTH_INT64(struct api_error_detail, code, "code", BERTH_OMIT_EMPTY),
 	BERTH_STRING(struct api_error_detail, message, "message", 0),
 	{0},
 };

@@ -610,6 +610,7 @@ extern const struct berth_document api_network_summary_document;
 
 struct api_error_detail {
 	char *message;
+	int64_t code; // of a build: the exit code of the step that failed
 };
 extern const struct berth_document api_error_detail_document;
 

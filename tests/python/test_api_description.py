@@ -28,6 +28,7 @@ UNPROVOKED = {
     ("POST /containers/{id}/attach", "101"): "test_streams.py",
     ("GET /containers/{id}/attach/ws", "200"): "a WebSocket has 101",
     ("GET /containers/{id}/attach/ws", "101"): "test_websocket.py",
+    ("POST /build", "200"): "test_build.py", ("POST /build", "500"): "is told in the stream",
     ("POST /images/{name}/tag", "409"): "Docker moves the name",
     ("DELETE /containers/{id}", "400"): "that of --link: there is no such link",
     ("POST /networks/create", "404"): "of a driver that is a plugin: tests/plugins",
@@ -41,8 +42,7 @@ UNPROVOKED.update({(name, status): "there are no managed plugins in this version
                    for status in ("200", "204")})
 # Operations that are refused by their name, and why.
 REFUSED = {
-    "POST /build": "building is not in this version",
-    "POST /session": "building is not in this version",
+    "POST /session": "BuildKit's protocol is not in this version",
     "GET /plugins/privileges": "managed plugins are not in this version",
     "POST /plugins/pull": "managed plugins are not in this version",
     "POST /plugins/create": "managed plugins are not in this version",
@@ -302,6 +302,7 @@ def test_system(judge, client):
         if operation["path"].startswith("/plugins/{name}"):
             judge.ask(name, 404, name="nothing", **({"query": {"remote": "x"}} if "upgrade" in name else {}),
                       **({"body": []} if "body" in operation else {}))
+    judge.ask("POST /build", 400, query={"t": "UPPER"})
     judge.ask("POST /build/prune", 200, query={"all": "1", "keep-storage": "1", "filters": {"until": ["1h"]}})
     for name in REFUSED:
         judge.ask(name, 200, query={key: "x" for key in OPERATIONS[name].get("required", ())})

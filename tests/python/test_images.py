@@ -153,7 +153,7 @@ def test_prune(client, image):
 
 
 def test_what_is_not_there_is_refused(engine):
-    assert engine.ask("POST", "/build").startswith(b"HTTP/1.1 501 ")
+    assert engine.ask("POST", "/session").startswith(b"HTTP/1.1 501 ")
 
 
 def test_a_registry_that_does_not_answer(engine):

@@ -75,7 +75,7 @@ def test_volumes_are_empty(client):
 
 
 @pytest.mark.parametrize("method, path, status", [
-    ("POST", "/build", 501),
+    ("POST", "/session", 501),
     ("GET", "/plugins/privileges?remote=x", 501),
     ("GET", "/swarm", 503), ("GET", "/services", 503), ("GET", "/nodes", 503),
     ("GET", "/missing", 404), ("PATCH", "/info", 404), ("GET", "/v1.47/containers/json/", 404),

@@ -260,8 +260,8 @@ static void test_errors(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	      "{\"message\":\"Bad parameters: must specify at least one of 'stdout' or 'stderr'\"}\n");
 	check(fixture, "GET", "/events?filters=%7B%22colour%22:%5B%22red%22%5D%7D", 400,
 	      "{\"message\":\"invalid filter 'colour'\"}\n");
-	check(fixture, "POST", "/build", 501,
-	      "{\"message\":\"Building images is not supported by this version of Berth\"}\n");
+	check(fixture, "POST", "/swarm/init", 501,
+	      "{\"message\":\"Swarm mode is not supported by this version of Berth\"}\n");
 	check(fixture, "GET", "/services", 503, NULL);
 	check(fixture, "POST", "/containers/box/attach?stdin=1", 400, NULL);
 	check(fixture, "GET", "/images/missing/get", 404, "{\"message\":\"No such image: missing\"}\n");

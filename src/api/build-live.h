@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds that are under way, by the id that their client gave them: so they are cancelled, and so connections to the
+// client's ssh agents find the build that asked for them.
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct berth_build_lives;
+struct berth_build_live;
+
+struct berth_build_lives *berth_build_lives_new(void);
+void berth_build_lives_free(struct berth_build_lives *lives);
+
+// A build of this id begins: CONFLICT if one is under way. It ends with end(), which closes agents nobody took.
+struct berth_build_live *berth_build_live_begin(struct berth_build_lives *lives, const char *id, GError **error);
+void berth_build_live_end(struct berth_build_live *live);
+bool berth_build_live_canceled(const struct berth_build_live *live);
+// A connection to the agent `name`, which is waited for some seconds, unless the build is cancelled; the caller's.
+int berth_build_live_take_agent(struct berth_build_live *live, const char *name, GError **error);
+
+// Of others: NOT_FOUND if no such build is under way.
+bool berth_build_lives_cancel(struct berth_build_lives *lives, const char *id, GError **error);
+// `fd` is taken, also when it fails. RESOURCE_EXHAUSTED: there are enough that wait.
+bool berth_build_lives_give_agent(struct berth_build_lives *lives, const char *id, const char *name, int fd,
+				  GError **error);

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handlers of /build: building, cancelling a build, connections to its client's ssh agents, and the build cache.
+#include "api/build-body.h"
+#include "api/build-live.h"
+#include "api/build-request.h"
+#include "api/relay.h"
+#include "api/request-internal.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "spec/api-build.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+static struct berth_builder *builder_of(const struct berth_request *request, GError **error)
+{
+	struct berth_builder *builder = berth_request_builder(request);
+
+	if (!builder)
+		berth_error_set(error, BERTH_ERROR_UNAVAILABLE, "this engine was started without its builder");
+	return builder;
+}
+
+// A build, from its request to its end.
+struct work {
+	struct berth_request *request;
+	struct berth_build_wanted wanted;
+	struct berth_build_body body;
+	struct berth_build_live *live;
+	struct berth_build_stream *stream;
+	char *id;
+};
+
+static void on_event(void *data, const struct berth_build_event *event)
+{
+	berth_build_stream_event(((struct work *) data)->stream, event);
+}
+
+static bool is_canceled(void *data)
+{
+	const struct work *work = data;
+
+	return berth_request_gone(work->request) || berth_build_live_canceled(work->live);
+}
+
+static int connect_agent(void *data, const char *name, GError **error)
+{
+	return berth_build_live_take_agent(((struct work *) data)->live, name, error);
+}
+
+static bool check_id(const char *id, GError **error)
+{
+	if (strlen(id) > BERTH_LIMIT_BUILD_ID)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "query parameter buildid: is longer than %d",
+				       BERTH_LIMIT_BUILD_ID);
+	for (const char *at = id; *at; at++)
+		if (!g_ascii_isalnum(*at) && !strchr("-_.:", *at))
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "query parameter buildid: has characters other than letters, digits and "
+					       "\"-_.:\"");
+	return true;
+}
+
+static bool begin(struct work *work, GError **error)
+{
+	const char *id = berth_request_text(work->request, "buildid");
+
+	work->id = id && *id ? g_strdup(id) : g_uuid_string_random();
+	if (!check_id(work->id, error))
+		return false;
+	work->live = berth_build_live_begin(berth_request_builds(work->request), work->id, error);
+	work->wanted.request.id = work->id;
+	return work->live;
+}
+
+// Whether the body has bytes; waits for the first.
+static bool has_body(int fd)
+{
+	char byte;
+
+	return fd >= 0 && recv(fd, &byte, 1, MSG_PEEK) > 0;
+}
+
+static void add_source(struct work *work, const struct berth_build_source *source)
+{
+	g_array_append_val(work->wanted.sources, *source);
+}
+
+// The context first, then those with names.
+static bool read_sources(struct work *work, GError **error)
+{
+	const char *remote = berth_request_text(work->request, "remote");
+	int fd = berth_request_body_fd(work->request);
+
+	if (work->request->build_parts &&
+	    !berth_build_body_read(&work->body, fd, berth_request_spool(work->request), error))
+		return false;
+	if (remote && *remote)
+		add_source(work, &(struct berth_build_source){.tar = -1, .remote = remote});
+	else if (has_body(fd))
+		add_source(work, &(struct berth_build_source){.tar = fd});
+	else if (work->body.dockerfile)
+		add_source(work, &(struct berth_build_source){.tar = -1, .text = work->body.dockerfile});
+	else
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "the build has no context: the request's body is empty, and the query parameter "
+				       "remote is missing");
+	for (guint i = 0; work->body.names && i < work->body.names->len; i++)
+		add_source(work, &(struct berth_build_source){.tar = g_array_index(work->body.contexts, int, i),
+							      .name = work->body.names->pdata[i]});
+	return true;
+}
+
+// Contexts that are named by where they are: "NAME=URL", an image, a stage.
+static bool read_named(struct work *work, GError **error)
+{
+	for (char *const *named = berth_request_list(work->request, "context"); named && *named; named++) {
+		char *equals = strchr(*named, '=');
+		if (!equals || equals == *named || !equals[1])
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "query parameter context: \"%s\": expected NAME=ADDRESS", *named);
+		*equals = '\0'; // the parameter is this handler's
+		add_source(work, &(struct berth_build_source){.tar = -1, .name = *named, .remote = equals + 1});
+	}
+	return true;
+}
+
+static const char *const file_outputs[] = {"tar", "oci", "docker", "local", NULL};
+
+static bool open_outputs(struct work *work, GError **error)
+{
+	for (guint i = 0; i < work->wanted.outputs->len; i++) {
+		struct berth_build_output *output = &g_array_index(work->wanted.outputs, struct berth_build_output, i);
+		if (!g_strv_contains(file_outputs, output->type))
+			continue;
+		if (work->wanted.manner != BERTH_BUILD_EVENTS)
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "query parameter outputs: type %s comes only in a stream of events "
+					       "(progress=events)",
+					       output->type);
+		output->fd = berth_build_stream_output(work->stream, i, error);
+		if (output->fd < 0)
+			return false;
+	}
+	return true;
+}
+
+static void close_outputs(struct work *work)
+{
+	for (guint i = 0; work->wanted.outputs && i < work->wanted.outputs->len; i++)
+		berth_fd_clear(&g_array_index(work->wanted.outputs, struct berth_build_output, i).fd);
+	if (work->stream)
+		berth_build_stream_finish_outputs(work->stream);
+}
+
+static bool prepare(struct work *work, GError **error)
+{
+	if (!berth_build_wanted_read(&work->wanted, work->request, error) || !begin(work, error))
+		return false;
+	work->stream = berth_build_stream_new(work->request, work->wanted.manner);
+	if (!read_sources(work, error) || !read_named(work, error) || !open_outputs(work, error))
+		return false;
+	struct berth_build_request *build = &work->wanted.request;
+	build->sources = (const struct berth_build_source *) (void *) work->wanted.sources->data;
+	build->source_count = work->wanted.sources->len;
+	build->outputs = (const struct berth_build_output *) (void *) work->wanted.outputs->data;
+	build->output_count = work->wanted.outputs->len;
+	build->dockerfile_text = work->body.dockerfile;
+	build->secrets = work->body.secrets ? (void *) work->body.secrets->data : NULL;
+	build->secret_count = work->body.secrets ? work->body.secrets->len : 0;
+	build->agent = connect_agent;
+	build->data = work;
+	build->credentials = berth_build_credentials(work->request->registry_config);
+	return true;
+}
+
+static void work_clear(struct work *work)
+{
+	close_outputs(work);
+	g_clear_pointer(&work->stream, berth_build_stream_free);
+	g_clear_pointer(&work->wanted.request.credentials, g_hash_table_unref);
+	berth_build_wanted_clear(&work->wanted);
+	berth_build_body_clear(&work->body);
+	g_clear_pointer(&work->live, berth_build_live_end);
+	g_free(work->id);
+}
+
+bool berth_handle_build(struct berth_request *request, GError **error)
+{
+	struct berth_builder *builder = builder_of(request, error);
+	struct work work = {.request = request};
+	struct berth_build_result result = {0};
+	GError *failure = NULL;
+
+	bool done = builder && prepare(&work, error);
+	if (done) {
+		const struct berth_build_listener listener = {on_event, is_canceled, &work};
+		berth_build(builder, &work.wanted.request, &listener, &result, &failure);
+		close_outputs(&work);
+		done = berth_build_stream_end(work.stream, &result, work.wanted.request.tags, failure, error);
+		berth_build_result_clear(&result);
+	}
+	work_clear(&work);
+	return done;
+}
+
+bool berth_handle_build_cancel(struct berth_request *request, GError **error)
+{
+	return berth_build_lives_cancel(berth_request_builds(request), berth_request_text(request, "id"), error) &&
+	       berth_reply_empty(request, 204);
+}
+
+// Agents
+
+static bool give_agent(struct berth_request *request, int socket, GError **error)
+{
+	const char *name = berth_request_text(request, "name");
+	int copy = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return berth_error_set_errno(error, errno, "duplicating the connection of an agent");
+	fcntl(copy, F_SETFL, fcntl(copy, F_GETFL) & ~O_NONBLOCK);
+	return berth_build_lives_give_agent(berth_request_builds(request), berth_request_argument(request), name, copy,
+					    error);
+}
+
+static void on_agent(struct berth_request *request, int socket, const char *early, size_t length)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!berth_relay(request, socket, early, length, give_agent, &error))
+		g_message("%s: %s", request->path, error->message);
+}
+
+bool berth_handle_build_agent(struct berth_request *request, G_GNUC_UNUSED GError **error)
+{
+	berth_reply_upgrade(request, BERTH_CONTENT_RAW, on_agent);
+	return true;
+}
+
+// The cache
+
+bool berth_handle_build_prune(struct berth_request *request, GError **error)
+{
+	struct berth_builder *builder = builder_of(request, error);
+	static const char *const known[] = {"until",       "unused-for", "id",     "parent",  "type",
+					    "description", "inuse",      "shared", "private", NULL};
+	g_autoptr(GHashTable) filters = NULL;
+
+	if (!builder || !berth_request_filters(request, &filters, error) ||
+	    !berth_request_check_filters(filters, known, error))
+		return false;
+	const struct berth_build_prune prune = {
+		.filters = filters,
+		.all = berth_request_switch(request, "all", false),
+		.keep_bytes = berth_request_integer(request, "reserved-space",
+						    berth_request_integer(request, "keep-storage", 0)),
+		.max_used_bytes = berth_request_integer(request, "max-used-space", 0),
+		.min_free_bytes = berth_request_integer(request, "min-free-space", 0),
+	};
+	g_autoptr(api_build_prune_report) report = berth_document_new(&api_build_prune_report_document);
+	return berth_builder_prune(builder, &prune, &report->caches_deleted, &report->space_reclaimed, error) &&
+	       berth_engine_tell_prune(berth_request_engine(request), "builder", report->space_reclaimed, error) &&
+	       berth_reply_document(request, 200, &api_build_prune_report_document, report);
+}
+
+bool berth_request_list_build_cache(struct berth_request *request, json_t **ret, int64_t *ret_size, GError **error)
+{
+	struct berth_builder *builder = berth_request_builder(request);
+	GPtrArray *records = builder ? berth_builder_cache_list(builder, error) : berth_objects_new();
+
+	if (!records)
+		return false;
+	*ret_size = 0;
+	for (guint i = 0; i < records->len; i++)
+		*ret_size += ((const struct api_build_cache *) records->pdata[i])->size;
+	*ret = berth_request_print_documents(request, &api_build_cache_document, records);
+	berth_objects_free(records, &api_build_cache_document);
+	return true;
+}
+
+bool berth_handle_buildkit(G_GNUC_UNUSED struct berth_request *request, GError **error)
+{
+	return berth_error_set(
+		error, BERTH_ERROR_NOT_IMPLEMENTED,
+		"BuildKit's protocol is not supported by this version of Berth: set DOCKER_BUILDKIT=0, or "
+		"use berth build, which has BuildKit's features");
+}

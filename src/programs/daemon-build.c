@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "programs/daemon-build.h"
+
+#include "image/transfer.h"
+
+struct daemon_build {
+	struct berth_engine *engine;
+	struct berth_build_host host;
+	struct berth_builder *builder;
+};
+
+static bool run(void *data, const struct berth_build_step *step, berth_canceled_fn *canceled, void *canceled_data,
+		int *ret_exit_code, GError **error)
+{
+	const struct daemon_build *build = data;
+
+	return berth_engine_step_run(build->engine, step, canceled, canceled_data, ret_exit_code, error);
+}
+
+// Those of the host that the name is of, and no others.
+static const struct berth_credentials *credentials_for(const struct berth_build_transfer *transfer)
+{
+	struct berth_image_name name = {0};
+
+	if (!transfer->credentials || !berth_image_name_parse(transfer->name, &name, NULL))
+		return NULL;
+	const struct berth_credentials *credentials = g_hash_table_lookup(transfer->credentials, name.domain);
+	berth_image_name_clear(&name);
+	return credentials;
+}
+
+static struct berth_transfer_options options_of(const struct daemon_build *build,
+						const struct berth_build_transfer *transfer)
+{
+	return (struct berth_transfer_options){
+		.registries = berth_engine_registries(build->engine),
+		.credentials = credentials_for(transfer),
+		.platform = transfer->platform,
+		.progress = transfer->progress,
+		.canceled = transfer->canceled,
+		.data = transfer->data,
+	};
+}
+
+static bool pull(void *data, const struct berth_build_transfer *transfer, GError **error)
+{
+	const struct daemon_build *build = data;
+	const struct berth_transfer_options options = options_of(build, transfer);
+
+	return berth_images_pull(berth_engine_images(build->engine), transfer->name, &options, error);
+}
+
+static bool push(void *data, const struct berth_build_transfer *transfer, GError **error)
+{
+	const struct daemon_build *build = data;
+	struct berth_transfer_options options = options_of(build, transfer);
+
+	options.platform = NULL;
+	return berth_images_push(berth_engine_images(build->engine), transfer->name, &options, error);
+}
+
+struct daemon_build *daemon_build_new(struct berth_engine *engine, GError **error)
+{
+	struct daemon_build *build = g_new0(struct daemon_build, 1);
+
+	build->engine = engine;
+	build->host = (struct berth_build_host){.data = build, .run = run, .pull = pull, .push = push};
+	const struct berth_builder_options options = {
+		.store = berth_engine_store(engine),
+		.images = berth_engine_images(engine),
+		.host = &build->host,
+	};
+	build->builder = berth_builder_new(&options, error);
+	if (build->builder)
+		return build;
+	g_free(build);
+	return NULL;
+}
+
+void daemon_build_free(struct daemon_build *build)
+{
+	if (!build)
+		return;
+	berth_builder_free(build->builder);
+	g_free(build);
+}
+
+struct berth_builder *daemon_build_builder(const struct daemon_build *build)
+{
+	return build->builder;
+}
