@@ -67,6 +67,19 @@
 #define BERTH_LIMIT_USER_RANGES 1024 // of one name in subuid(5)
 #define BERTH_LIMIT_MOUNTINFO (16 << 20) // of a process
 
+// Dockerfiles
+#define BERTH_LIMIT_DOCKERFILE (4 << 20)
+#define BERTH_LIMIT_DOCKERFILE_LINE 65535 // one line, as in BuildKit
+#define BERTH_LIMIT_DOCKERFILE_INSTRUCTIONS 10000
+#define BERTH_LIMIT_DOCKERFILE_STAGES 1000
+#define BERTH_LIMIT_DOCKERFILE_HEREDOCS 256 // of one instruction
+#define BERTH_LIMIT_DOCKERFILE_WORDS 65536 // arguments of one instruction
+#define BERTH_LIMIT_EXPANSION (1 << 20) // what variables make of one text
+#define BERTH_LIMIT_EXPANSION_DEPTH 64 // ${a:-${b:-…}}
+#define BERTH_LIMIT_EXPANSION_MATCH (16 << 20) // pattern's characters times the value's, of ${a#p} and ${a/p/w}
+#define BERTH_LIMIT_IGNORE_FILE (4 << 20) // a .dockerignore
+#define BERTH_LIMIT_IGNORE_PATTERNS 20000
+
 // Networks
 #define BERTH_LIMIT_PUBLISHED_PORTS 131072 // of one container
 // Networks of a container

@@ -143,7 +143,8 @@ struct berth_dockerfile_instruction {
 	const char *text; // the whole in one line: continuations joined, comments dropped; without heredocs' contents
 	const char *original; // its source lines, verbatim, from first_line to last_line (with heredocs)
 	unsigned first_line, last_line;
-	unsigned escape; // the file's escape character, for the expansion
+	const char *const *comments; // directly above it, without "#"; NULL-terminated
+	char escape; // the file's escape character
 	bool json; // arguments are a JSON array
 	const struct berth_dockerfile_heredoc *heredocs;
 	unsigned heredocs_count;
@@ -171,6 +172,7 @@ struct berth_dockerfile_stage {
 	const char *word; // "FROM" as written
 	const char *text; // its line, as of an instruction
 	const char *original;
+	const char *const *comments;
 	unsigned first_line, last_line;
 	const struct berth_dockerfile_instruction *instructions;
 	unsigned count;
