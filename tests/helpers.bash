@@ -33,8 +33,9 @@ engine_answers() {
 }
 
 # $ENGINE_UNDER: words of a command that the engine is run by (tests/network). Without them it has no default bridge:
-# nothing of networks is made in this machine's own namespace.
+# nothing of networks is made in this machine's own namespace. $ENGINE_USERNS: its setting `userns`.
 engine_start() {
+	[ -z "${ENGINE_USERNS:-}" ] || set -- --userns "$ENGINE_USERNS" "$@"
 	[ -n "${ENGINE_UNDER:-}" ] || set -- --bridge none "$@"
 	# shellcheck disable=SC2086
 	setsid ${ENGINE_UNDER:-} "$BERTH_BUILD/berthd" -D --data-root "$WORK/data" --exec-root "$WORK/run" --cgroup-parent "/$CGROUP" \

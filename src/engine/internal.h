@@ -39,10 +39,16 @@ struct berth_exec_table;
 struct berth_metrics;
 struct berth_engine_step;
 
-// A user namespace that waits for its container, and its network namespace: users-take.c.
+// What waits for a container with a user namespace: users-take.c.
+struct berth_users_ready {
+	int user, network; // namespaces, the network's belongs to the user namespace; -1: none
+	int folders; // of berth_snapshots_map()
+};
+#define BERTH_USERS_READY_NONE ((struct berth_users_ready){-1, -1, -1})
+
 struct berth_users_spare {
-	bool there, filling; // filling: its range is taken, the descriptors are not there yet
-	int user, network;
+	bool there, filling; // filling: its range is taken, the rest is not there yet
+	struct berth_users_ready ready;
 	int64_t first_uid, first_gid, size;
 };
 
@@ -82,6 +88,8 @@ struct berth_engine {
 	unsigned event_listeners;
 
 	struct berth_users_spare users_spare; // under `lock`
+	int run_maps; // atomic; whether the ids of what lies in exec_folder can be mapped: 1 yes, -1 no, 0 not known
+		      // yet
 	struct berth_workers *workers;
 	struct berth_supervisor *supervisor;
 };
@@ -101,7 +109,7 @@ struct berth_engine_container {
 	struct berth_container_record *record;
 	pthread_cond_t changed; // the status, `exits` or `removed`
 	uint64_t exits; // how often it has ended since the engine was opened
-	int spare_user, spare_network; // made for it beforehand, for its first start; -1: none
+	struct berth_users_ready users_ready; // made for it beforehand, for its first start
 	bool ready; // it is created; until then only its name is taken
 	bool removed; // it is not in the table any more
 	GPtrArray *followers; // of struct berth_log_reader: who reads its log as it runs

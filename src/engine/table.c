@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The containers that there are, by id and by name.
 #include "engine/internal.h"
+#include "engine/life/users-take.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -14,7 +15,7 @@ struct berth_engine_container *berth_engine__container_new(struct berth_containe
 	struct berth_engine_container *container = g_new0(struct berth_engine_container, 1);
 
 	container->references = 1;
-	container->spare_user = container->spare_network = -1;
+	container->users_ready = BERTH_USERS_READY_NONE;
 	container->id = record->id;
 	container->record = record;
 	container->health = berth_document_copy(&berth_health_document, record->state->health);
@@ -39,8 +40,7 @@ void berth_engine__container_unref(struct berth_engine_container *container)
 	g_ptr_array_unref(container->pending);
 	pthread_cond_destroy(&container->changed);
 	pthread_mutex_destroy(&container->operation);
-	berth_fd_clear(&container->spare_user);
-	berth_fd_clear(&container->spare_network);
+	berth_engine__users_ready_clear(&container->users_ready);
 	berth_run_network_free(container->network);
 	berth_health_free(container->health);
 	berth_container_record_free(container->record);

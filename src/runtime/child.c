@@ -6,9 +6,9 @@
 // namespace can look into it or open its descriptors or the creator's program through /proc. The creator's program
 // itself is kept from the container by sys/self.h, since execve() lets a script name /proc/self/exe.
 //
-// Namespaces that are joined by path are entered by a first child, which then makes the container's process as its own
+// Namespaces that are joined by path are entered by a helper, which then makes the container's process as its own
 // sibling (CLONE_PARENT): the pid namespace that it joined holds for children only, and new namespaces belong to the
-// user namespace that it joined. The same is done where a time namespace has offsets.
+// user namespace that it joined. Where a time namespace has offsets, or is joined, a first child does that.
 #include "runtime/channel.h"
 #include "runtime/setup.h"
 
@@ -140,8 +140,6 @@ static bool join_namespaces(struct berth_setup *setup, GError **error)
 			pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 		_exit(sent ? 0 : 1);
 	}
-	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)
-		berth_fd_clear(&setup->join[i]);
 	return berth_channel_expect(setup->sync, "known", NULL, error);
 }
 
@@ -306,8 +304,10 @@ void berth_child_main(struct berth_setup *setup)
 		berth_child_fail(setup->sync, problem);
 	if (!berth_groups_enter(setup, &problem))
 		berth_child_fail(setup->sync, problem);
-	if (berth_setup_joins(setup) && !join_namespaces(setup, &problem))
+	if (berth_setup_joining(setup) == BERTH_JOINING_CHILD && !join_namespaces(setup, &problem))
 		berth_child_fail(setup->sync, problem);
+	for (size_t i = 0; i < G_N_ELEMENTS(setup->join); i++)
+		berth_fd_clear(&setup->join[i]);
 	if (!set_up(setup, &problem))
 		berth_child_fail(setup->sync,
 				 problem ? problem : g_error_new(BERTH_ERROR, BERTH_ERROR_INTERNAL, "prctl"));

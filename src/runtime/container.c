@@ -107,7 +107,8 @@ static bool make_groups_beside(const struct creation *creation)
 	const struct berth_container *container = creation->container;
 
 	return container->cgroup && berth_cgroup_kind(container->cgroup) != BERTH_CGROUP_V2 &&
-	       creation->setup->new_namespaces & CLONE_NEWCGROUP && !berth_setup_joins(creation->setup);
+	       creation->setup->new_namespaces & CLONE_NEWCGROUP &&
+	       berth_setup_joining(creation->setup) != BERTH_JOINING_CHILD;
 }
 
 // Whether the process can only be moved to its group when it is there.
@@ -225,8 +226,26 @@ static pid_t clone_into_network(const struct berth_setup *setup, unsigned flags,
 	return pid;
 }
 
-static pid_t clone_process(const struct berth_setup *setup, unsigned flags, int birth, int *ret_pidfd)
+static pid_t clone_by_helper(const struct berth_setup *setup, unsigned flags, int cgroup_fd, int *ret_pidfd,
+			     unsigned *ret_refused)
 {
+	struct berth_process_birth birth = {
+		.namespaces = setup->join,
+		.kinds = setup->join_flags,
+		.flags = flags,
+		.cgroup_fd = cgroup_fd,
+	};
+
+	while (birth.count < G_N_ELEMENTS(setup->join) && setup->join[birth.count] >= 0)
+		birth.count++;
+	return berth_process_clone_into(&birth, ret_pidfd, ret_refused);
+}
+
+static pid_t clone_process(const struct berth_setup *setup, unsigned flags, int birth, int *ret_pidfd,
+			   unsigned *ret_refused)
+{
+	if (berth_setup_joining(setup) == BERTH_JOINING_HELPER)
+		return clone_by_helper(setup, flags, birth, ret_pidfd, ret_refused);
 	if (setup->create->network && *setup->create->network >= 0 && flags & CLONE_NEWNET && !(flags & CLONE_NEWUSER))
 		return clone_into_network(setup, flags, birth, ret_pidfd);
 	return berth_process_clone(flags, birth, ret_pidfd);
@@ -236,9 +255,10 @@ static bool spawn(struct creation *creation, GError **error)
 {
 	struct berth_setup *setup = creation->setup;
 	struct berth_container *container = creation->container;
-	bool join = berth_setup_joins(setup);
+	bool join = berth_setup_joining(setup) == BERTH_JOINING_CHILD;
 	// What joins namespaces first is in the creator's own; clone3() makes the rest then.
 	unsigned flags = join ? 0 : setup->new_namespaces & ~(unsigned) CLONE_NEWCGROUP;
+	unsigned refused = 0;
 	int birth = container->cgroup && !needs_bringing(creation) ? berth_cgroup_birth_fd(container->cgroup) : -1;
 	int pair[2];
 	berth_fd first = -1;
@@ -252,7 +272,7 @@ static bool spawn(struct creation *creation, GError **error)
 	if (!setup->own_start && setup->listener < 0)
 		return false;
 	bool limited = berth_limits_prepare(setup, error);
-	pid_t pid = limited ? clone_process(setup, flags, birth, &first) : -1;
+	pid_t pid = limited ? clone_process(setup, flags, birth, &first, &refused) : -1;
 	if (pid == 0)
 		berth_child_main(setup);
 	int errnum = errno;
@@ -261,6 +281,8 @@ static bool spawn(struct creation *creation, GError **error)
 		return false;
 	berth_fd_clear(&setup->sync);
 	berth_fd_clear(&setup->listener);
+	if (refused)
+		return berth_error_set_errno(error, errnum, "join the %s namespace", berth_namespace_file(refused));
 	if (pid < 0)
 		return berth_error_set_errno(error, errnum, "make the container's process%s",
 					     errnum == ENOSYS ? " (a time namespace needs clone3, Linux 5.6)" : "");
@@ -293,7 +315,8 @@ static bool equip(struct creation *creation, GError **error)
 		return record_process(creation, pid, error);
 	}
 	return record_process(creation, pid, error) && bring(creation, pid, error) &&
-	       (!berth_setup_joins(setup) || berth_channel_send(creation->sync, -1, error, "known")) &&
+	       (berth_setup_joining(setup) != BERTH_JOINING_CHILD ||
+		berth_channel_send(creation->sync, -1, error, "known")) &&
 	       (creation->mapped || map_ids(creation, pid, error));
 }
 
@@ -419,7 +442,8 @@ static bool make(struct creation *creation, GError **error)
 		return false;
 	creation->setup->groups_come =
 		!creation->checkpoint &&
-		(make_groups_beside(creation) || (needs_bringing(creation) && !berth_setup_joins(creation->setup)));
+		(make_groups_beside(creation) ||
+		 (needs_bringing(creation) && berth_setup_joining(creation->setup) != BERTH_JOINING_CHILD));
 	if (!creation->setup->groups_come && !complete_cgroup(creation, error))
 		return false;
 	creation->setup->cgroup_path = container->record->cgroup;

@@ -24,9 +24,16 @@ const char *berth_setup_annotation(const struct berth_setup *setup, const char *
 	return annotations ? g_hash_table_lookup(annotations, name) : NULL;
 }
 
-bool berth_setup_joins(const struct berth_setup *setup)
+enum berth_joining berth_setup_joining(const struct berth_setup *setup)
 {
-	return setup->join[0] >= 0 || berth_time_has_offsets(setup);
+	if (berth_time_has_offsets(setup))
+		return BERTH_JOINING_CHILD;
+	if (setup->join[0] < 0)
+		return BERTH_JOINING_NONE;
+	// An ordinary user's child has to be dumpable until its ids are mapped. Who has memory in common with another
+	// process may not join a time namespace.
+	return setup->unprivileged || setup->joined_namespaces & CLONE_NEWTIME ? BERTH_JOINING_CHILD
+									       : BERTH_JOINING_HELPER;
 }
 
 void berth_setup_warn(const struct berth_setup *setup, const char *format, ...)

@@ -107,8 +107,10 @@ const char *berth_setup_annotation(const struct berth_setup *setup, const char *
 // Tells the creator's caller.
 void berth_setup_warn(const struct berth_setup *setup, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-// Whether a first child has to enter namespaces, which then makes the container's process (child.c).
-bool berth_setup_joins(const struct berth_setup *setup);
+// Whether a first child has to enter namespaces, which then makes the container's process: one with memory of its own
+// (child.c), or a mere helper of clone (sys/process-join.c), where that will do.
+enum berth_joining { BERTH_JOINING_NONE, BERTH_JOINING_HELPER, BERTH_JOINING_CHILD };
+enum berth_joining berth_setup_joining(const struct berth_setup *setup);
 
 struct berth_setup *berth_setup_new(void);
 void berth_setup_free(struct berth_setup *setup);

@@ -33,11 +33,11 @@ static int copy_mount(const int *layers, size_t count, bool writable, const stru
 		      GError **error)
 {
 	struct berth_mount_change change = {.set = writable ? 0 : MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
-	berth_fd tree = owner ? berth_snapshot__map(layers[0], "fs", owner, error)
-			      : berth_mount_clone(layers[0], "fs", false, error);
+	berth_fd tree = berth_mount_clone(layers[0], "fs", false, error);
 
 	(void) count; // the parents are in it
-	if (tree < 0 || !berth_mount_change(tree, &change, error))
+	if (tree < 0 || !berth_mount_change(tree, &change, error) ||
+	    (owner && !berth_mount_map_ids(tree, owner->user_namespace, false, error)))
 		return -1;
 	return berth_fd_steal(&tree);
 }

@@ -28,13 +28,11 @@ struct berth_snapshot_driver {
 	// tells what was changed since.
 	bool (*prepare)(int folder, int parent, GError **error);
 	// Makes the tree's detached mount. `layers` are the folders of the snapshot and of its parents, nearest first.
-	// `owner` (may be NULL): berth_snapshot_mount_as().
+	// `owner` (may be NULL): berth_snapshot_mount_as(). With `in_mapped` the layers lie in owner->folders then.
 	int (*mount)(const int *layers, size_t count, bool writable, const struct berth_snapshot_owner *owner,
 		     GError **error);
+	bool in_mapped;
 };
-
-// A detached mount of the folder `name` in `folder` ("": of the folder itself) whose ids are mapped. -1 on failure.
-int berth_snapshot__map(int folder, const char *name, const struct berth_snapshot_owner *owner, GError **error);
 
 extern const struct berth_snapshot_driver berth_snapshot_overlay, berth_snapshot_copy;
 
@@ -45,3 +43,5 @@ const struct berth_snapshot_driver *berth_snapshot_driver_choose(int snapshots, 
 
 // Set once the kernel was found to know no "lowerdir+" (before 6.5). Tests set it to go that way on any kernel.
 extern int berth_overlay_old_kernel;
+// The same for one that takes no layers of detached mounts (before 6.15).
+extern int berth_overlay_attached_only;

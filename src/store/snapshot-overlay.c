@@ -30,6 +30,7 @@ struct layers {
 	int *lower; // descriptors, nearest first
 	size_t count;
 	int upper, work; // -1: read-only
+	int mapped; // the detached mount that all of them lie in, borrowed; -1: they lie in the host's mounts
 };
 
 static void layers_clear(struct layers *layers)
@@ -67,14 +68,16 @@ static int mount_new(const struct layers *layers, GError **error)
 
 // The way of kernels before 6.5, which know no "lowerdir+" and take no more than 255 bytes in "lowerdir": mount(2)
 // takes a page. It needs a place to mount on, so this happens on a thread that has a mount namespace to itself; what is
-// kept is a detached clone.
+// kept is a detached clone. There a detached mount is attached, too, that layers lie in: before 6.15 overlay takes none
+// from such a mount.
 struct old_mount {
 	const struct layers *layers;
 	int fd;
 	GError **error;
 };
 
-// Overlay takes only layers that lie in the mount namespace of who mounts: opens the descriptor's folder there.
+// Overlay takes only layers that lie in the mount namespace of who mounts: opens the descriptor's folder there. (Those
+// that lie in a mount which was attached there do so already.)
 static bool open_here(int fd, int *ret, GError **error)
 {
 	g_autofree char *link = path_of("", fd), *path = NULL;
@@ -110,16 +113,24 @@ static char *old_options(const struct layers *layers)
 
 static bool mount_alone(struct old_mount *call)
 {
-	AUTO_LAYERS layers = {g_new(int, call->layers->count), 0, -1, -1};
+	AUTO_LAYERS here = {g_new(int, call->layers->count), 0, -1, -1, -1};
+	const struct layers *layers = call->layers;
 
 	if (unshare(CLONE_FS | CLONE_NEWNS) < 0)
 		return berth_error_set_errno(call->error, errno, "make a mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return berth_error_set_errno(call->error, errno, "make the mounts private");
-	if (!open_layers_here(call->layers, &layers, call->error))
+	if (layers->mapped >= 0) {
+		berth_fd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (!berth_mount_attach(layers->mapped, root, "the root", call->error))
+			return false;
+	} else if (!open_layers_here(layers, &here, call->error)) {
 		return false;
-	g_autofree char *text = old_options(&layers);
-	if (mount("overlay", "/", "overlay", layers.upper >= 0 ? 0 : MS_RDONLY, text) < 0)
+	} else {
+		layers = &here;
+	}
+	g_autofree char *text = old_options(layers);
+	if (mount("overlay", "/", "overlay", layers->upper >= 0 ? 0 : MS_RDONLY, text) < 0)
 		return berth_error_set_errno(call->error, errno, "mount overlay with %s", text);
 	berth_fd top = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC); // "/" alone is still what lies beneath
 	if (top < 0)
@@ -148,25 +159,36 @@ static int mount_old(const struct layers *layers, GError **error)
 	return call.fd;
 }
 
-int berth_overlay_old_kernel;
+int berth_overlay_old_kernel, berth_overlay_attached_only;
+
+// Whether this failure of mount_new() is the kernel's age: then mount_old() may do, and `*ret` is what to remember.
+static bool is_old_kernel(const struct layers *layers, const GError *error, int **ret)
+{
+	*ret = strstr(error->message, "option lowerdir+") ? &berth_overlay_old_kernel : &berth_overlay_attached_only;
+	return *ret == &berth_overlay_old_kernel || layers->mapped >= 0;
+}
 
 static int mount_layers(const struct layers *layers, GError **error)
 {
 	g_autoptr(GError) local = NULL;
+	int *old = NULL;
 
-	if (g_atomic_int_get(&berth_overlay_old_kernel))
+	if (g_atomic_int_get(&berth_overlay_old_kernel) ||
+	    (layers->mapped >= 0 && g_atomic_int_get(&berth_overlay_attached_only)))
 		return mount_old(layers, error);
 	int fd = mount_new(layers, &local);
 	if (fd >= 0)
 		return fd;
-	if (!strstr(local->message, "option lowerdir+")) {
-		g_propagate_error(error, g_steal_pointer(&local));
-		return -1;
+	if (is_old_kernel(layers, local, &old) && (fd = mount_old(layers, error)) >= 0) {
+		g_atomic_int_set(old, 1);
+		return fd;
 	}
-	fd = mount_old(layers, error);
-	if (fd >= 0)
-		g_atomic_int_set(&berth_overlay_old_kernel, 1);
-	return fd;
+	if (error && !*error)
+		g_propagate_error(error, g_steal_pointer(&local));
+	if (layers->mapped >= 0)
+		g_prefix_error(error, "overlay over layers whose ids are mapped (a user namespace of its own needs "
+				      "Linux 5.19 for that; --userns host needs none): ");
+	return -1;
 }
 
 static bool open_layer(int folder, const char *name, int *ret, GError **error)
@@ -221,26 +243,12 @@ static int mount_as(const struct layers *layers, const struct berth_snapshot_own
 	return fd;
 }
 
-static bool map_all(const int *folders, size_t count, const struct berth_snapshot_owner *owner, struct layers *ret,
-		    GError **error)
-{
-	for (; ret->count < count; ret->count++) {
-		ret->lower[ret->count] = berth_snapshot__map(folders[ret->count], "", owner, error);
-		if (ret->lower[ret->count] < 0)
-			return false;
-	}
-	return true;
-}
-
 static int overlay_mount(const int *folders, size_t count, bool writable, const struct berth_snapshot_owner *owner,
 			 GError **error)
 {
-	AUTO_LAYERS layers = {g_new(int, count + 1), 0, -1, -1};
-	AUTO_LAYERS mapped = {g_new(int, count), 0, -1, -1};
+	AUTO_LAYERS layers = {g_new(int, count + 1), 0, -1, -1, owner ? owner->folders : -1};
 
-	if (owner && !map_all(folders, count, owner, &mapped, error))
-		return -1;
-	if (!open_layers(owner ? mapped.lower : folders, count, writable, &layers, error))
+	if (!open_layers(folders, count, writable, &layers, error))
 		return -1;
 	return owner ? mount_as(&layers, owner, error) : mount_layers(&layers, error);
 }
@@ -319,4 +327,5 @@ const struct berth_snapshot_driver berth_snapshot_overlay = {
 	.probe = overlay_probe,
 	.prepare = overlay_prepare,
 	.mount = overlay_mount,
+	.in_mapped = true,
 };

@@ -338,18 +338,45 @@ static void close_all(int *layers, size_t count)
 	g_free(layers);
 }
 
-int berth_snapshot__map(int folder, const char *name, const struct berth_snapshot_owner *owner, GError **error)
+int berth_snapshots_map(const struct berth_snapshots *snapshots, int user_namespace, GError **error)
 {
-	berth_fd tree = berth_mount_clone(folder, name, false, error);
+	berth_fd tree = berth_mount_clone(snapshots->folder, "", false, error);
 
-	if (tree < 0 || !berth_mount_map_ids(tree, owner->user_namespace, false, error))
-		return -1;
+	if (tree < 0 || !berth_mount_map_ids(tree, user_namespace, false, error))
+		return g_prefix_error(error, "the folder of snapshots: "), -1;
 	return berth_fd_steal(&tree);
 }
 
 bool berth_snapshot_mount(struct berth_snapshots *snapshots, const char *id, int *ret_tree_fd, GError **error)
 {
 	return berth_snapshot_mount_as(snapshots, id, NULL, ret_tree_fd, error);
+}
+
+static int mount_chain(struct berth_snapshots *snapshots, char *const *chain, bool writable,
+		       const struct berth_snapshot_owner *owner, GError **error)
+{
+	const struct berth_snapshot_driver *driver = snapshots->driver;
+	struct berth_snapshot_owner here = owner ? *owner : (struct berth_snapshot_owner){.folders = -1};
+	berth_fd mapped = -1;
+	size_t count = 0, length = g_strv_length((char **) chain);
+	int tree = -1;
+
+	if (owner && driver->in_mapped && here.folders < 0) {
+		mapped = here.folders = berth_snapshots_map(snapshots, owner->user_namespace, error);
+		if (mapped < 0)
+			return -1;
+	}
+	int base = owner && driver->in_mapped ? here.folders : snapshots->folder;
+	int *layers = g_new(int, length);
+	for (; count < length; count++) {
+		g_autofree char *name = folder_of("", chain[count]);
+		if ((layers[count] = open_inner(base, name, chain[count], error)) < 0)
+			break;
+	}
+	if (count == length)
+		tree = driver->mount(layers, count, writable, owner ? &here : NULL, error);
+	close_all(layers, count);
+	return tree;
 }
 
 bool berth_snapshot_mount_as(struct berth_snapshots *snapshots, const char *id,
@@ -365,12 +392,7 @@ bool berth_snapshot_mount_as(struct berth_snapshots *snapshots, const char *id,
 		writable = !record->committed;
 	}
 
-	size_t count = 0, length = g_strv_length(chain);
-	int *layers = g_new(int, length);
-	while (count < length && (layers[count] = open_folder(snapshots, chain[count], error)) >= 0)
-		count++;
-	*ret_tree_fd = count == length ? snapshots->driver->mount(layers, count, writable, owner, error) : -1;
-	close_all(layers, count);
+	*ret_tree_fd = mount_chain(snapshots, chain, writable, owner, error);
 	if (*ret_tree_fd < 0)
 		g_prefix_error(error, "mount snapshot %s: ", id);
 	return *ret_tree_fd >= 0;

@@ -61,8 +61,12 @@ bool berth_snapshot_mount(struct berth_snapshots *snapshots, const char *id, int
 struct berth_snapshot_owner {
 	int user_namespace; // a descriptor
 	uint32_t uid, gid; // on the host, of the namespace's root
+	int folders; // of berth_snapshots_map() with that namespace, for one mount; -1: none was made beforehand
 };
-// The same, mapped (`owner` NULL: as above). BERTH_ERROR_NOT_IMPLEMENTED: kernel or file system do not map ids.
+// Makes the part of a mapped mount that all snapshots have in common: their folder, a detached mount with its ids
+// mapped. -1: BERTH_ERROR_NOT_IMPLEMENTED: kernel or file system do not map ids.
+int berth_snapshots_map(const struct berth_snapshots *snapshots, int user_namespace, GError **error);
+// The same as berth_snapshot_mount(), mapped (`owner` NULL: as above).
 bool berth_snapshot_mount_as(struct berth_snapshots *snapshots, const char *id,
 			     const struct berth_snapshot_owner *owner, int *ret_tree_fd, GError **error);
 // The folder that an active snapshot's own content goes to, for unpacking: the layer's with overlay, the whole tree's

@@ -13,6 +13,18 @@
 // >= 0 the child is born in that v2 group. Returns the child's pid (and its pidfd), 0 in the child, or -1 with errno.
 pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
 
+// A child that is born in other namespaces.
+struct berth_process_birth {
+	const int *namespaces; // joined in this order
+	const unsigned *kinds; // of each, CLONE_NEW*; no time namespace, which asks for memory of its own
+	size_t count;
+	uint64_t flags; // as for berth_process_clone(): those that it gets new ones of, …
+	int cgroup_fd;
+};
+// Returns its pid and pidfd, 0 in the child (which is not dumpable), or -1 with errno; `*ret_refused` is what could not
+// be joined then, 0 if it was not that.
+pid_t berth_process_clone_into(const struct berth_process_birth *birth, int *ret_pidfd, unsigned *ret_refused);
+
 // Overwrites the environment that the process was executed with, so that /proc/PID/environ shows nothing of it; there
 // is none afterwards.
 void berth_process_forget_environment(void);

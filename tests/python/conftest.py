@@ -43,6 +43,8 @@ class Engine:
     def arguments(self):
         words = self.under + [f"{BUILD}/berthd", "-D", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/run",
                 "--cgroup-parent", f"/{self.cgroup}", "--config-file", f"{self.folder}/daemon.json"]
+        if os.environ.get("ENGINE_USERNS"):
+            words += ["--userns", os.environ["ENGINE_USERNS"]]
         # Nothing of networks is made in this machine's own namespace.
         return words if self.under else words + ["--bridge", "none"]
 

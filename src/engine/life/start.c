@@ -138,8 +138,7 @@ struct berth_monitor *berth_engine__prepare(struct berth_engine *engine, struct 
 {
 	__attribute__((cleanup(berth_engine__files_clear))) struct berth_engine_files files = {0};
 	__attribute__((cleanup(berth_engine__joined_clear))) struct berth_engine_joined joined = {-1, -1};
-	__attribute__((cleanup(berth_engine__users_clear))) struct berth_engine_users users = {.fd = -1,
-											       .network_fd = -1};
+	__attribute__((cleanup(berth_engine__users_clear))) struct berth_engine_users users = BERTH_ENGINE_USERS_NONE;
 	berth_fd root = -1;
 	berth_fd run_folder = berth_engine__run_folder(engine, container->id, true, error);
 
@@ -157,8 +156,9 @@ struct berth_monitor *berth_engine__prepare(struct berth_engine *engine, struct 
 		return NULL;
 	BERTH_FAILPOINT("container.start.files");
 	g_autoptr(GArray) sources = NULL;
-	if (!berth_engine__volumes_mount(engine, container->record, users.fd >= 0 ? &users.owner : NULL, &sources,
-					 error) ||
+	struct berth_snapshot_owner owner = users.owner;
+	owner.folders = -1; // those were for the root
+	if (!berth_engine__volumes_mount(engine, container->record, users.fd >= 0 ? &owner : NULL, &sources, error) ||
 	    !berth_engine__step_mount(engine, container, root, sources, error))
 		return NULL;
 	g_autoptr(berth_monitor) monitor = NULL;

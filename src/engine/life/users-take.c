@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SPARE_DELAY 100 // milliseconds: not while this container is starting
 
@@ -69,11 +70,32 @@ static struct berth_idmap *convert(const GPtrArray *map)
 	return list;
 }
 
+// Before Linux 6.3 tmpfs, which /run is, could not: then the engine's files are nobody's in the container, and
+// readable.
+static bool find_whether_run_maps(struct berth_engine *engine, int folder, int user_namespace)
+{
+	int known = g_atomic_int_get(&engine->run_maps);
+
+	if (known)
+		return known > 0;
+	berth_fd tree = berth_mount_clone(folder, "", false, NULL);
+	bool maps = tree >= 0 && berth_mount_map_ids(tree, user_namespace, false, NULL);
+	g_atomic_int_set(&engine->run_maps, maps ? 1 : -1);
+	return maps;
+}
+
+void berth_engine__users_ready_clear(struct berth_users_ready *ready)
+{
+	berth_fd_clear(&ready->user);
+	berth_fd_clear(&ready->network);
+	berth_fd_clear(&ready->folders);
+}
+
 // The next one's, for a container that asks for nothing special. engine->lock is not held.
 static void fill_spare(void *data, bool canceled)
 {
 	struct berth_engine *engine = data;
-	struct berth_users_spare spare = {.user = -1, .network = -1, .size = BERTH_USERS_SIZE};
+	struct berth_users_spare spare = {.ready = BERTH_USERS_READY_NONE, .size = BERTH_USERS_SIZE};
 
 	if (canceled)
 		return;
@@ -89,8 +111,12 @@ static void fill_spare(void *data, bool canceled)
 	if (!wanted)
 		return;
 	const struct berth_idmap uids = {0, spare.first_uid, spare.size}, gids = {0, spare.first_gid, spare.size};
-	spare.user = berth_namespace_new_user_network(&uids, 1, &gids, 1, &spare.network, NULL);
-	spare.there = spare.user >= 0;
+	spare.ready.user = berth_namespace_new_user_network(&uids, 1, &gids, 1, &spare.ready.network, NULL);
+	spare.there = spare.ready.user >= 0;
+	if (spare.there) {
+		spare.ready.folders = berth_snapshots_map(engine->snapshots, spare.ready.user, NULL);
+		find_whether_run_maps(engine, engine->exec_folder, spare.ready.user);
+	}
 	pthread_mutex_lock(&engine->lock);
 	engine->users_spare = spare;
 	pthread_mutex_unlock(&engine->lock);
@@ -105,8 +131,7 @@ void berth_engine__users_spare_free(struct berth_engine *engine)
 {
 	if (!engine->users_spare.there)
 		return;
-	berth_fd_clear(&engine->users_spare.user);
-	berth_fd_clear(&engine->users_spare.network);
+	berth_engine__users_ready_clear(&engine->users_spare.ready);
 	engine->users_spare.there = false;
 }
 
@@ -121,8 +146,7 @@ static bool take_spare(struct berth_engine *engine, const struct berth_users_wan
 		return false;
 	users->first_uid = spare->first_uid;
 	users->first_gid = spare->first_gid;
-	container->spare_user = spare->user;
-	container->spare_network = spare->network;
+	container->users_ready = spare->ready;
 	spare->there = false;
 	return true;
 }
@@ -188,26 +212,20 @@ static int make_namespace(const struct berth_container_users *users, GError **er
 	return berth_namespace_new_user(uids, users->uids->len, gids, users->gids->len, error);
 }
 
-// Before Linux 6.3 tmpfs, which /run is, could not: then the files are nobody's in the container, and readable.
-static bool can_map(int folder, int user_namespace)
-{
-	berth_fd tree = berth_mount_clone(folder, "", false, NULL);
-
-	return tree >= 0 && berth_mount_map_ids(tree, user_namespace, false, NULL);
-}
-
 bool berth_engine__users_open(struct berth_engine *engine, struct berth_engine_container *container, int run_folder,
 			      struct berth_engine_users *ret, GError **error)
 {
 	const struct berth_container_users *users = container->record->users;
 
-	*ret = (struct berth_engine_users){.fd = -1, .network_fd = -1};
+	*ret = BERTH_ENGINE_USERS_NONE;
+	ret->engine = engine;
 	if (!users)
 		return true;
-	ret->network_fd = berth_fd_steal(&container->spare_network);
+	struct berth_users_ready *ready = &container->users_ready;
+	ret->network_fd = berth_fd_steal(&ready->network);
 	if (ret->network_fd >= 0)
 		ret->network_path = berth_engine__path_of(ret->network_fd);
-	ret->fd = container->spare_user >= 0 ? berth_fd_steal(&container->spare_user)
+	ret->fd = ready->user >= 0 ? berth_fd_steal(&ready->user)
 		  : users->joined ? berth_engine__join_namespace(engine, users->joined, "user", "user namespace", error)
 				  : make_namespace(users, error);
 	if (ret->fd < 0)
@@ -217,13 +235,27 @@ bool berth_engine__users_open(struct berth_engine *engine, struct berth_engine_c
 		.user_namespace = ret->fd,
 		.uid = (uint32_t) berth_users_host_id(users->uids, 0),
 		.gid = (uint32_t) berth_users_host_id(users->gids, 0),
+		.folders = berth_fd_steal(&ready->folders),
 	};
-	ret->files = can_map(run_folder, ret->fd);
+	if (ret->owner.folders < 0) // that it cannot be is told by who needs it
+		ret->owner.folders = berth_snapshots_map(engine->snapshots, ret->fd, NULL);
+	ret->files = find_whether_run_maps(engine, run_folder, ret->fd);
 	return true;
 }
 
+static void close_late(void *data, bool canceled)
+{
+	(void) canceled;
+	close(GPOINTER_TO_INT(data));
+}
+
+// The kernel lets nobody wait who closes namespaces, but who closes a mount waits for a grace period.
 void berth_engine__users_clear(struct berth_engine_users *users)
 {
+	if (users->owner.folders >= 0)
+		berth_workers_add(users->engine->workers, close_late, GINT_TO_POINTER(users->owner.folders),
+				  SPARE_DELAY);
+	users->owner.folders = -1;
 	berth_fd_clear(&users->fd);
 	berth_fd_clear(&users->network_fd);
 	g_free(users->path);

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "store/snapshot-internal.h"
 #include "store/tests/scene.h"
+#include "sys/namespace.h"
 
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -737,6 +738,57 @@ static void test_overlay_on_overlay(void)
 	finish(&outer);
 }
 
+// Whether a mount shows root's files as another user's, and writes that user's as root's.
+static void check_mapped(struct scene *scene, struct berth_snapshot_owner *owner)
+{
+	struct stat status;
+	berth_fd tree = -1;
+
+	berth_snapshot_mount_as(scene->snapshots, "c", owner, &tree, &scene->error);
+	g_assert_no_error(scene->error);
+	g_assert_cmpint(fstatat(tree, "etc/passwd", &status, 0), ==, 0);
+	g_assert_cmpuint(status.st_uid, ==, owner->uid);
+	g_assert_cmpint(fstatat(tree, ".", &status, 0), ==, 0);
+	g_assert_cmpuint(status.st_uid, ==, owner->uid + 7);
+	g_assert_cmpuint(status.st_gid, ==, owner->gid + 8);
+	g_assert_cmpint(fchownat(tree, "etc/hosts", owner->uid + 3, owner->gid + 4, 0), ==, 0);
+	if (faccessat(tree, "etc/shadow", F_OK, 0) == 0)
+		g_assert_cmpint(unlinkat(tree, "etc/shadow", 0), ==, 0);
+	g_assert_cmpint(faccessat(tree, "etc/shadow", F_OK, 0), ==, -1);
+	berth_fd content = berth_snapshot_open_content(scene->snapshots, "c", &scene->error);
+	g_assert_cmpint(fstatat(content, "etc/hosts", &status, 0), ==, 0);
+	g_assert_cmpuint(status.st_uid, ==, 3);
+	g_assert_cmpuint(status.st_gid, ==, 4);
+}
+
+static void test_mapped(const void *driver)
+{
+	const struct berth_idmap uids = {0, 100000, 1000}, gids = {0, 200000, 1000};
+	struct scene scene;
+
+	if (!begin(&scene, driver))
+		return;
+	berth_fd user = berth_namespace_new_user(&uids, 1, &gids, 1, &scene.error), folders = -1;
+	g_assert_no_error(scene.error);
+	struct berth_snapshot_owner owner = {user, 100000, 200000, -1};
+	make_base(&scene);
+	prepare(&scene, "c", CHAIN_A);
+	// As this kernel does it, and as one does that wants attached layers, and one that knows no "lowerdir+".
+	for (int kind = 0; kind < (g_str_equal(driver, "overlay") ? 3 : 1); kind++) {
+		berth_overlay_attached_only = kind == 1;
+		berth_overlay_old_kernel = kind == 2;
+		check_mapped(&scene, &owner);
+		folders = owner.folders = berth_snapshots_map(scene.snapshots, user, &scene.error);
+		g_assert_no_error(scene.error);
+		check_mapped(&scene, &owner);
+		berth_fd_clear(&folders);
+		owner.folders = -1;
+	}
+	berth_overlay_attached_only = berth_overlay_old_kernel = 0;
+	assert_changes(&scene, "c", "C /etc\nC /etc/hosts\nD /etc/shadow\n");
+	finish(&scene);
+}
+
 // On ext4 snapshots are spread over the disk; each new one must not walk over what was deleted with the last.
 static void test_spread(const void *driver)
 {
@@ -774,6 +826,7 @@ static const struct {
 	{"fidelity", test_fidelity},
 	{"many-layers", test_many_layers},
 	{"attach", test_attach},
+	{"mapped", test_mapped},
 	{"threads", test_threads},
 	{"full-disk", test_full_disk},
 };

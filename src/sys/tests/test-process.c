@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static void test_signals(void)
@@ -193,6 +195,63 @@ static void test_self(void)
 	g_test_trap_assert_stdout("*protected, marker gone*");
 }
 
+// What the child of berth_process_clone_into() finds; 0: all is as it should be.
+static int look(const struct berth_process_birth *birth, const int *value)
+{
+	struct stat own, wanted;
+	sigset_t mask;
+
+	if (stat("/proc/self/ns/net", &own) < 0 || fstat(birth->namespaces[0], &wanted) < 0 ||
+	    own.st_ino != wanted.st_ino)
+		return 2;
+	if (stat("/proc/self/ns/user", &own) < 0 || fstat(birth->namespaces[1], &wanted) < 0 ||
+	    own.st_ino != wanted.st_ino)
+		return 3;
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	if (sigismember(&mask, SIGTERM) || *value != 5 || prctl(PR_GET_DUMPABLE) != 0)
+		return 4;
+	g_autofree char *text = g_strdup_printf("%d", getpid()); // a pid namespace of its own
+	return g_str_equal(text, "1") ? 0 : 5;
+}
+
+static void test_clone_into(void)
+{
+	const struct berth_idmap map = {0, 100000, 1000};
+	g_autoptr(GError) error = NULL;
+	int network = -1, process = -1, value = 5;
+	unsigned refused = 7;
+
+	if (geteuid() != 0) {
+		g_test_skip("only root maps ids that are not its own");
+		return;
+	}
+	berth_fd user = berth_namespace_new_user_network(&map, 1, &map, 1, &network, &error);
+	g_assert_no_error(error);
+	const int fds[] = {network, user}, wrong[] = {network, network};
+	const unsigned kinds[] = {CLONE_NEWNET, CLONE_NEWUSER};
+	struct berth_process_birth birth = {fds, kinds, 2, CLONE_NEWPID | CLONE_NEWNS, -1};
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = berth_process_clone_into(&birth, &process, &refused);
+		if (pid == 0)
+			_exit(look(&birth, &value));
+		g_assert_cmpint(pid, >, 0);
+		g_assert_cmpuint(refused, ==, 0);
+		g_assert_cmpint(fcntl(process, F_GETFD), ==, FD_CLOEXEC);
+		g_assert_cmpint(berth_process_reap(process), ==, 0);
+		berth_fd_clear(&process);
+		g_assert_cmpint(prctl(PR_GET_DUMPABLE), ==, 1);
+		g_assert_cmpint(waitpid(-1, NULL, WNOHANG), ==, -1); // the helper is no zombie
+	}
+	birth.namespaces = wrong;
+	g_assert_cmpint(berth_process_clone_into(&birth, &process, &refused), ==, -1);
+	g_assert_cmpint(errno, ==, EINVAL);
+	g_assert_cmpuint(refused, ==, CLONE_NEWUSER);
+	birth = (struct berth_process_birth){fds, kinds, 2, CLONE_THREAD, -1}; // not by itself
+	g_assert_cmpint(berth_process_clone_into(&birth, &process, &refused), ==, -1);
+	g_assert_cmpuint(refused, ==, 0);
+	close(network);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "protected") == 0) {
@@ -210,5 +269,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/namespace/map", test_map);
 	g_test_add_func("/terminal", test_terminal);
 	g_test_add_func("/self", test_self);
+	g_test_add_func("/process/clone-into", test_clone_into);
 	return g_test_run();
 }
