@@ -66,3 +66,6 @@ struct berth_hash *berth_hash_new(void);
 void berth_hash_update(struct berth_hash *hash, const void *data, size_t length);
 void berth_hash_digest(struct berth_hash *hash, char *digest); // and frees it
 void berth_hash_free(struct berth_hash *hash);
+
+typedef struct berth_hash berth_hash;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_hash, berth_hash_free)

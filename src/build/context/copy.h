@@ -34,8 +34,9 @@ void berth_build_copied_free(struct berth_build_copied *copied);
 // What it will make, as a digest: sources, names, owners, modes; never times.
 const char *berth_build_copied_digest(const struct berth_build_copied *copied);
 // Makes it in `root`, a writable tree (an overlay's mount). Links in the destination are followed beneath `root` as a
-// process in there would. `content`: the folder of the snapshot's own content, into which what is new may be written
-// directly; -1: none.
+// process in there would. `content`: the folder of the snapshot's own content, into which what is new is written
+// directly, so that files of a context need not be copied; -1: there is none, all goes through `root`. With it `root`
+// does not see all of what was made: it has to be mounted anew.
 bool berth_build_copy_make(struct berth_build_copied *copied, int root, int content, GError **error);
 // With `link`: into an empty tree, which becomes a layer of its own.
 bool berth_build_copy_make_layer(struct berth_build_copied *copied, int content, GError **error);

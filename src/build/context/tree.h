@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trees of files that a build reads: contexts (an archive, a URL, a git repository), stages and images. A context is
 // unpacked into a private folder, where nobody but this build writes, and what is in each file is hashed as it comes
-// in. All paths are resolved beneath the tree's folder, links included.
+// in. All paths are resolved beneath the tree's folder, links included. What is in a context belongs to root, whoever
+// it belonged to where it came from.
+//
+// Any thread may use a tree, several at once.
 #pragma once
 
 #include "build/build.h"
@@ -10,8 +13,10 @@ struct berth_build_tree;
 
 struct berth_build_tree_options {
 	int work; // folder for it, the build's own
-	const char *dockerfile; // not NULL: path of the Dockerfile, which names the .dockerignore that applies
-	bool ignore; // .dockerignore applies (it was not applied by the client)
+	const char *dockerfile; // not NULL: path of the Dockerfile, which names the .dockerignore that applies; it can
+				// be read by this path even if it is left out
+	bool ignore; // .dockerignore applies (it was not applied by the client); to remote sources it always does.
+		     // Without it only itself and the Dockerfile go, if it names them: clients send these all the same
 	bool keep_git; // .git stays
 	GHashTable *credentials; // of git and HTTP: name of a secret to GBytes ("GIT_AUTH_TOKEN", …); may be NULL
 	void (*progress)(void *data, const char *what, int64_t current, int64_t total); // may be NULL
@@ -32,6 +37,7 @@ typedef struct berth_build_tree berth_build_tree;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_build_tree, berth_build_tree_unref)
 
 int berth_build_tree_folder(const struct berth_build_tree *tree); // a descriptor; borrowed
+const char *berth_build_tree_identity(const struct berth_build_tree *tree); // NULL: it has none
 // The commit of a git repository, for records; NULL: it is none.
 const char *berth_build_tree_commit(const struct berth_build_tree *tree);
 // A small file's bytes; BERTH_ERROR_NOT_FOUND names the path. `limit` in bytes.
@@ -39,5 +45,6 @@ GBytes *berth_build_tree_read(struct berth_build_tree *tree, const char *path, s
 // What is at `path` (a folder: with all beneath it) as a digest of names, kinds, modes, owners, links, extended
 // attributes and contents; never of times. For the cache's keys, also of mounts.
 char *berth_build_tree_digest(struct berth_build_tree *tree, const char *path, GError **error);
-// For mounting it: a descriptor of what is at `path`, resolved beneath the tree.
+// For mounting it: a descriptor of what is at `path`, resolved beneath the tree. Nothing may be written there: files of
+// a context become files of layers, without being copied.
 int berth_build_tree_open_path(struct berth_build_tree *tree, const char *path, GError **error);
