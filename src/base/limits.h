@@ -82,7 +82,6 @@
 #define BERTH_LIMIT_DOCKERFILE_INSTRUCTIONS 10000
 #define BERTH_LIMIT_DOCKERFILE_STAGES 1000
 #define BERTH_LIMIT_DOCKERFILE_HEREDOCS 256 // of one instruction
-#define BERTH_LIMIT_DOCKERFILE_WORDS 65536 // arguments of one instruction
 #define BERTH_LIMIT_EXPANSION (1 << 20) // what variables make of one text
 #define BERTH_LIMIT_EXPANSION_DEPTH 64 // ${a:-${b:-…}}
 #define BERTH_LIMIT_EXPANSION_MATCH (16 << 20) // pattern's characters times the value's, of ${a#p} and ${a/p/w}
