@@ -8,7 +8,7 @@ import time
 
 from soak_containers import Containers
 from soak_joins import Joins
-from soak_known import Cut, Wrong
+from soak_known import PATIENCE, Cut, Wrong
 
 
 CLONE_NEWNET = 0x40000000
@@ -63,11 +63,22 @@ class Client(Containers, Joins):
             if box.id not in (None, found["Id"]):
                 raise Wrong(f"{box.name} is another container")
             box.id = found["Id"]
+            found = self.restarted(box, found)
             for name, key in (("running", "Running"), ("paused", "Paused")):
                 if getattr(box, name) not in (None, found["State"][key]):
                     raise Wrong(f"{box.name}: {key} is {found['State'][key]}, against what was acknowledged: "
                                 f"{found['State']}")
                 setattr(box, name, found["State"][key])
+
+    def restarted(self, box, found):
+        """One that its policy is about to start again counts as running before it does."""
+        end = time.monotonic() + PATIENCE
+        while found and found["State"]["Restarting"]:
+            if time.monotonic() > end:
+                raise Wrong(f"{box.name} is not started again within {PATIENCE} s")
+            time.sleep(0.05)
+            found = self.inspect(box.name)
+        return found
 
     def choose(self, **wanted):
         fitting = [box for box in self.boxes.values() if all(getattr(box, key) == value for key, value in wanted.items())]
@@ -92,10 +103,20 @@ class Client(Containers, Joins):
                 self.recover()
             except Wrong as wrong:
                 self.soak.fail(f"client {self.number}", wrong)
+                self.explain()
             except Exception as error:  # of the soak itself, or an answer that cannot be read
                 self.soak.fail(f"client {self.number}", f"{operation.__name__}: {error!r}")
         while self.held:
             self.held.pop().close()
+
+    def explain(self):
+        """What the engine has to say of this client's containers."""
+        since, names = time.time() - 5, {box.name for box in self.boxes.values()}
+        for name in names:
+            self.soak.say(json.dumps({name: (self.inspect(name) or {}).get("State")}))
+        for event in self.ask((200,), "GET", f"/events?since={since:.3f}&until={time.time():.3f}")[1].splitlines():
+            if json.loads(event)["Actor"]["Attributes"].get("name") in names:
+                self.soak.say(event.decode())
 
     def recover(self):
         while not self.soak.wrong:

@@ -117,9 +117,12 @@ class Containers:
 
     def remove(self):
         box = self.choose()
-        if box:
-            self.change(box, (204,), "DELETE", "?force=1&v=1", unsure=["exists", "running", "paused"])
-            del self.boxes[box.name]
+        if not box:
+            return
+        again = "RestartPolicy" in box.config and box.running
+        box.maybe_starts += again  # killed, and its removal cut off: it is started again
+        self.change(box, (204,), "DELETE", "?force=1&v=1", unsure=["exists", "running", "paused"])
+        del self.boxes[box.name]
 
     def look(self):
         box = self.choose()

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define HELLO_TIMEOUT 10 // seconds, after which a monitor that listens but does not speak is taken for dead
+#define HELLO_TIMEOUT 10 // seconds for a monitor to say hello
 
 struct berth_monitor {
 	int socket;
@@ -63,6 +63,12 @@ static bool take_hello(struct berth_monitor *monitor, GError **error)
 	GError *failure = NULL;
 	g_autoptr(berth_monitor_reply) reply = receive(monitor, &failure);
 
+	// It does not answer now: which does not say that it is gone.
+	if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE)) {
+		g_error_free(failure);
+		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
+				       "connect to the monitor: it has not answered for %d s", HELLO_TIMEOUT);
+	}
 	if (failure) {
 		g_propagate_prefixed_error(error, failure, "connect to the monitor: ");
 		return false;

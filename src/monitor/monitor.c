@@ -27,6 +27,7 @@
 
 #define DRAIN_GRACE 1000 // milliseconds for a process that outlived the container and holds its output open
 #define LINGER 10000 // milliseconds in which clients can take what is left for them
+#define TURNS_BETWEEN 64 // of the loop, between two beginnings of further processes, where there is more to do
 #define REST_AFTER 1000 // milliseconds without an event, after which memory is given back, once
 #define WARNINGS "monitor.log" // in the run folder
 #define WARNINGS_LIMIT (64 << 10)
@@ -499,9 +500,14 @@ int berth_monitor_run(const char *id, const char *run_folder, int network)
 	berth_server_adopt(monitor.server, BERTH_MONITOR_FD_CONNECTION, &reply);
 
 	bool resting = false;
+	unsigned turns = 0;
 	while (!monitor.over || (has_clients(&monitor) && !monitor.given_up)) {
 		berth_execs_sweep(monitor.execs);
-		if (berth_loop_turn(&monitor.loop, resting ? -1 : REST_AFTER)) {
+		bool busy = berth_server_busy(monitor.server);
+		bool turned = berth_loop_turn(&monitor.loop, busy ? 0 : resting ? -1 : REST_AFTER);
+		if (busy && (!turned || ++turns % TURNS_BETWEEN == 0))
+			berth_server_begin(monitor.server);
+		if (turned || busy) {
 			resting = false;
 		} else if (!resting) {
 			malloc_trim(0);
@@ -510,7 +516,8 @@ int berth_monitor_run(const char *id, const char *run_folder, int network)
 		}
 	}
 	// Requests that are there already are still answered.
-	for (int turns = 0; turns < 1000 && berth_loop_turn(&monitor.loop, 0); turns++)
-		;
+	for (int rest = 0; rest < 1000 && (berth_loop_turn(&monitor.loop, 0) || berth_server_busy(monitor.server));
+	     rest++)
+		berth_server_begin(monitor.server);
 	return 0;
 }

@@ -17,6 +17,8 @@ struct connection {
 	struct berth_source source; // first
 	struct berth_server *server;
 	bool watching;
+	struct berth_monitor_request *begins; // of a process, which waits for its turn; NULL: none
+	struct berth_packet came; // with it
 	GQueue *waiting; // texts of events that it has not read yet; NULL: none
 };
 
@@ -25,7 +27,17 @@ struct berth_server {
 	struct berth_loop *loop;
 	struct berth_server_setup setup;
 	GPtrArray *connections;
+	GQueue *beginning; // connections whose `begins` is set, the longest waiting first
 };
+
+static void forget_begins(struct connection *connection)
+{
+	if (!connection->begins)
+		return;
+	g_clear_pointer(&connection->begins, berth_monitor_request_free);
+	berth_packet_clear(&connection->came);
+	g_queue_remove(connection->server->beginning, connection);
+}
 
 static void close_connection(struct connection *connection)
 {
@@ -33,6 +45,7 @@ static void close_connection(struct connection *connection)
 
 	berth_source_set(server->loop, &connection->source, 0);
 	close(connection->source.fd);
+	forget_begins(connection);
 	if (connection->waiting)
 		g_queue_free_full(connection->waiting, g_free);
 	g_ptr_array_remove_fast(server->connections, connection);
@@ -70,23 +83,14 @@ static void begin_watch(struct connection *connection)
 								     .exit = (struct berth_monitor_exit *) exit});
 }
 
-// Answers one packet.
-static void serve(struct connection *connection, struct berth_packet *packet)
+static void carry_out(struct connection *connection, enum berth_monitor_verb verb,
+		      const struct berth_monitor_request *request, int *fds)
 {
 	const struct berth_server_setup *setup = &connection->server->setup;
 	g_autoptr(GError) error = NULL;
-	enum berth_monitor_verb verb;
-	bool malformed;
-	g_autoptr(berth_monitor_request) request =
-		berth_monitor_request_parse(packet->data, packet->length, packet->fd_count, &verb, &malformed, &error);
-
-	if (malformed) {
-		close_connection(connection);
-		return;
-	}
 	g_autoptr(berth_monitor_reply) reply = berth_document_new(&berth_monitor_reply_document);
-	if (!request ||
-	    (verb != BERTH_MONITOR_WATCH && !setup->handle(setup->data, verb, request, packet->fds, reply, &error))) {
+
+	if (verb != BERTH_MONITOR_WATCH && !setup->handle(setup->data, verb, request, fds, reply, &error)) {
 		send_error(connection, error);
 		return;
 	}
@@ -96,6 +100,54 @@ static void serve(struct connection *connection, struct berth_packet *packet)
 		close(reply->sent);
 	if (sent && verb == BERTH_MONITOR_WATCH)
 		begin_watch(connection);
+}
+
+// To begin a process takes long: where many are to begin, the rest of what there is to do comes between them. What
+// else this connection asks for waits, too.
+static void let_wait(struct connection *connection, struct berth_monitor_request *request, struct berth_packet *packet)
+{
+	connection->begins = request;
+	connection->came = *packet;
+	*packet = (struct berth_packet){0};
+	g_queue_push_tail(connection->server->beginning, connection);
+	berth_source_set(connection->server->loop, &connection->source, 0);
+}
+
+bool berth_server_busy(const struct berth_server *server)
+{
+	return server->beginning->length > 0;
+}
+
+void berth_server_begin(struct berth_server *server)
+{
+	struct connection *connection = g_queue_pop_head(server->beginning);
+
+	if (!connection)
+		return;
+	g_autoptr(berth_monitor_request) request = g_steal_pointer(&connection->begins);
+	BERTH_AUTO_PACKET packet = connection->came;
+	connection->came = (struct berth_packet){0};
+	berth_source_set(server->loop, &connection->source, EPOLLIN);
+	carry_out(connection, BERTH_MONITOR_EXEC, request, packet.fds);
+}
+
+// Answers one packet, or lets it wait.
+static void serve(struct connection *connection, struct berth_packet *packet)
+{
+	g_autoptr(GError) error = NULL;
+	enum berth_monitor_verb verb;
+	bool malformed;
+	g_autoptr(berth_monitor_request) request =
+		berth_monitor_request_parse(packet->data, packet->length, packet->fd_count, &verb, &malformed, &error);
+
+	if (malformed)
+		close_connection(connection);
+	else if (!request)
+		send_error(connection, error);
+	else if (verb == BERTH_MONITOR_EXEC)
+		let_wait(connection, g_steal_pointer(&request), packet);
+	else
+		carry_out(connection, verb, request, packet->fds);
 }
 
 static void send_waiting(struct connection *connection)
@@ -182,6 +234,7 @@ struct berth_server *berth_server_new(struct berth_loop *loop, const struct bert
 	server->loop = loop;
 	server->setup = *setup;
 	server->connections = g_ptr_array_new();
+	server->beginning = g_queue_new();
 	server->listening = (struct berth_source){.fd = setup->listening, .ready = listening_ready};
 	berth_source_set(loop, &server->listening, EPOLLIN);
 	return server;
@@ -231,6 +284,7 @@ void berth_server_free(struct berth_server *server)
 	while (server->connections->len > 0)
 		close_connection(g_ptr_array_index(server->connections, 0));
 	g_ptr_array_unref(server->connections);
+	g_queue_free(server->beginning);
 	berth_server_close(server);
 	g_free(server);
 }

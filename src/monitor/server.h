@@ -32,6 +32,10 @@ void berth_server_tell(struct berth_server *server, const struct berth_monitor_r
 // A new file with the JSON's text, for an answer that may be longer than a packet. -1 on failure.
 int berth_server_file(const json_t *json, const char *what, GError **error);
 
+// Whether there are requests for further processes; one of them, the longest waiting, is carried out.
+bool berth_server_busy(const struct berth_server *server);
+void berth_server_begin(struct berth_server *server);
+
 // Stops listening; connections stay.
 void berth_server_close(struct berth_server *server);
 

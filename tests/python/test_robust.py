@@ -13,11 +13,12 @@ import time
 import docker
 import pytest
 
-from conftest import BUILD, Engine, busybox_tar, eventually, remove_containers
+from conftest import BUILD, PATIENCE, Engine, busybox_tar, eventually, remove_containers
 
 SECONDS = float(os.environ.get("BERTH_ROBUST_SECONDS", "1"))
 # Sanitizers keep what was freed for a while, and shadows of everything.
 HEAVY = 6 if "asan" in BUILD or "tsan" in BUILD else 1
+MANY = 1000 if HEAVY == 1 else 100
 COUNT = "i=0; while :; do i=$((i+1)); echo line $i of endless output, which nobody reads; done"
 
 
@@ -45,18 +46,61 @@ def goes_on(container):
     eventually(lambda: written() > before + 100000, "the container goes on")
 
 
-def attach(engine, name, query="stream=1&stdout=1"):
+def upgrade(engine, path, body=""):
     client = engine.connect()
-    client.sendall(f"POST /containers/{name}/attach?{query} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
-                   "Upgrade: tcp\r\n\r\n".encode())
+    client.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
+                   f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
     return client
 
 
-def test_attachers_that_never_read(engine, client, run):
+def attach(engine, name, query="stream=1&stdout=1"):
+    return upgrade(engine, f"/containers/{name}/attach?{query}")
+
+
+@pytest.fixture
+def many_descriptors():
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < 4 * MANY:
+        pytest.skip(f"a process may have {most} descriptors only")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
+
+
+def test_execs_that_nobody_reads(engine, run, many_descriptors):
+    """As many further programs in one container, each with a client that never reads what it has to say."""
+    box = run("exec sleep 1000", name="crowded")
+    engine_pid, monitor = engine.process.pid, monitor_of(box)
+    before = descriptors(engine_pid)
+    clients = []
+    for _ in range(MANY):
+        answer = engine.ask("POST", "/containers/crowded/exec", ["Content-Type: application/json"], json.dumps(
+            {"Cmd": ["cat", "/dev/zero"], "AttachStdout": True}).encode())
+        made = json.loads(answer.partition(b"\r\n\r\n")[2])
+        clients.append(upgrade(engine, f"/exec/{made['Id']}/start", '{"Detach": false}'))
+        assert clients[-1].recv(12) == b"HTTP/1.1 101"
+    # All of them begin, and who asks for something else meanwhile gets an answer.
+    begun = time.monotonic()
+    assert len(box.top()["Processes"]) > 1 and time.monotonic() - begun < 8
+    eventually(lambda: len(box.top()["Processes"]) == MANY + 1, "all have begun", 4 * PATIENCE)
+    # A queue for each at the monitor, and nothing at the engine.
+    assert status_of(monitor, "VmRSS") < MANY * 110 * HEAVY + (8 << 10) * HEAVY
+    assert status_of(engine_pid, "VmRSS") < (40 << 10) * HEAVY
+    eventually(lambda: status_of(engine_pid, "Threads") < 60, "their threads are gone")
+    assert box.exec_run("echo more").output == b"more\n"
+    for connection in clients:
+        connection.close()
+    eventually(lambda: descriptors(engine_pid) <= before + 8, "the engine has let go")
+    box.kill()
+    box.wait()
+    eventually(lambda: not os.path.exists(f"/proc/{monitor}"), "the monitor has ended")
+
+
+def test_attachers_that_never_read(engine, client, run, many_descriptors):
     box = run(COUNT, name="talks", log_config={"Type": "none"})
     engine_pid, monitor = engine.process.pid, monitor_of(box)
     before = descriptors(engine_pid), descriptors(monitor)
-    clients = [attach(engine, "talks") for _ in range(200)]
+    clients = [attach(engine, "talks") for _ in range(MANY)]
     heads = [client.recv(12) for client in clients]
     assert set(heads) == {b"HTTP/1.1 101"}
     other = run(COUNT, name="other", log_config={"Type": "none"})
