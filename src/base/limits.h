@@ -20,6 +20,7 @@
 #define BERTH_LIMIT_ARCHIVE_PATH 4096
 #define BERTH_LIMIT_ARCHIVE_DEPTH 256 // components of one path
 #define BERTH_LIMIT_LAYER_BYTES ((int64_t) 64 << 30) // unpacked content of one layer
+#define BERTH_LIMIT_PACKAGE_DATABASE ((int64_t) 64 << 20) // the list of a root file system that a package manager keeps
 #define BERTH_LIMIT_XATTR_BYTES (64 << 10) // one attribute's value
 #define BERTH_LIMIT_VOLUME_BYTES ((int64_t) 16 << 40) // of an archive that is unpacked into a volume
 #define BERTH_LIMIT_LAYERS 127 // of one image

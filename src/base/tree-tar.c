@@ -336,7 +336,7 @@ bool berth_tree_tar_write(const struct berth_tree_tar *options, int folder, cons
 
 	g_array_set_clear_func(this.levels, level_clear);
 	bool done = put_entry(&this, folder, name, DT_UNKNOWN, error) && put_levels(&this, error) &&
-		    put_zeros(&this, (int64_t) 2 * BLOCK, error) && flush(&this, error);
+		    (options->open_end || put_zeros(&this, (int64_t) 2 * BLOCK, error)) && flush(&this, error);
 	g_array_unref(this.levels);
 	g_hash_table_unref(this.links);
 	g_string_free(this.path, TRUE);

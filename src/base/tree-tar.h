@@ -22,6 +22,7 @@ struct berth_tree_tar {
 	// Whether to go on into a folder that lies on another file system than the one above. NULL: never.
 	bool (*enters)(void *data, int folder);
 	const char *reserved; // beginning of names in the top folder that are left out; NULL: none
+	bool open_end; // more follows: the archive is not ended
 	bool trusted; // extended attributes trusted.* are in it, too
 };
 

@@ -5,7 +5,7 @@
 // Any thread may call these, several at once.
 #pragma once
 
-#include "http/http.h"
+#include "distribution/registry.h"
 #include "spec/api-store.h"
 #include "spec/build-step.h"
 
@@ -26,4 +26,6 @@ struct berth_build_host {
 		    int *ret_exit_code, GError **error);
 	bool (*pull)(void *data, const struct berth_build_transfer *transfer, GError **error);
 	bool (*push)(void *data, const struct berth_build_transfer *transfer, GError **error);
+	// How registries are reached; borrowed, as long as a build runs.
+	struct berth_registries *(*registries)(void *data);
 };

@@ -33,6 +33,14 @@ char *berth_images_import(struct berth_images *images, int fd, const char *name,
 			  const char *message, const char *platform, berth_progress_fn *progress, void *data,
 			  GError **error);
 
+// Unpacks blob `digest` as a layer on `parent` (a chain id, NULL for the lowest), unless that layer is there already.
+// With `diff_id` its content must have that digest. `lease` keeps it. Returns a new layer (image/record.h), or NULL.
+struct berth_image_layer *berth_image_layer_add(struct berth_images *images, struct berth_lease *lease,
+						const char *digest, const char *parent, const char *diff_id,
+						GError **error);
+// The chain id of a layer with that content on `parent` (a chain id, or NULL).
+char *berth_image_chain_id(const char *parent, const char *diff_id);
+
 // An image of layers that are there.
 struct berth_image_add {
 	const struct oci_image *image; // its configuration, whole
@@ -41,7 +49,8 @@ struct berth_image_add {
 	struct berth_lease *lease; // for what is written
 };
 // Writes configuration and manifest, and makes the image visible with all its names, in one transaction. One that is
-// there already only gets the names. Returns its id; *ret_manifest (may be NULL) is its manifest's digest, the caller's.
+// there already only gets the names. Returns its id; *ret_manifest (may be NULL) is its manifest's digest, the
+// caller's.
 char *berth_images_add(struct berth_images *images, const struct berth_image_add *add, char **ret_manifest,
 		       GError **error);
 

@@ -28,15 +28,7 @@ void berth_images_collect(struct berth_images *images);
 // This machine's, as images write it: "amd64".
 const char *berth_image_architecture(void);
 
-// layers.c. Unpacks blob `digest` as a layer on `parent` (a chain id, NULL for the lowest), unless that layer is
-// there already. With `diff_id` its content must have that digest. `lease` keeps it. Returns a new
-// layer, or NULL.
-struct berth_image_layer *berth_image_layer_add(struct berth_images *images, struct berth_lease *lease,
-						const char *digest, const char *parent, const char *diff_id,
-						GError **error);
-
-// The chain id of a layer with that content on `parent` (a chain id, or NULL).
-char *berth_image_chain_id(const char *parent, const char *diff_id);
+// layers.c
 // That the content of blob `digest` is what the image's configuration says; `expected` NULL: it says nothing.
 bool berth_image_check_diff_id(const char *digest, const char *expected, const char *found, GError **error);
 

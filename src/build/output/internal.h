@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of this folder share.
+#pragma once
+
+#include "build/output/output.h"
+
+#define IN_TOTO_MEDIA "application/vnd.in-toto+json"
+
+// The attributes of one way out, read.
+struct berth_build_way {
+	const char *type;
+	bool push, store; // to a registry; into this engine
+	bool compress; // plain layers by gzip
+	bool push_by_digest; // no name is given to it there
+	char **names; // full
+	GHashTable *annotations; // of manifests
+	int fd;
+};
+void berth_build_way_clear(struct berth_build_way *way);
+bool berth_build_way_read(const struct berth_build_request *request, const struct berth_build_output *output,
+			  struct berth_build_way *ret, GError **error);
+
+// A result as documents of the OCI image specification, which are in the store.
+struct berth_build_bundle {
+	GPtrArray *blobs; // of struct oci_descriptor: configurations and layers, each once
+	GPtrArray *manifests; // the same of manifests, in the order of platforms, attestations behind
+	struct oci_descriptor *root; // the manifest, or the index of several
+	char *config; // digest of the first platform's: the image's id
+	GPtrArray *layers; // of the first platform: digests, as they are in the manifest
+};
+void berth_build_bundle_free(struct berth_build_bundle *bundle);
+struct berth_build_bundle *berth_build_bundle_make(const struct berth_build_out *out,
+						   const struct berth_build_made *made, size_t count,
+						   const struct berth_build_way *way, GError **error);
+typedef struct berth_build_bundle berth_build_bundle;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_build_bundle, berth_build_bundle_free)
+
+// A small blob of the store, leased; returns what describes it.
+struct oci_descriptor *berth_build_put(const struct berth_build_out *out, const char *text, const char *media_type,
+				       GError **error);
+
+// compress.c. The blob of the layer as it is to go out: *ret_media and a digest, the caller's.
+char *berth_build_layer_blob(const struct berth_build_out *out, const char *digest, bool compress,
+			     const char **ret_media, GError **error);
+
+// attest.c. What the user wants to have attested of `made`: JSON of in-toto statements about `subject` (a manifest's
+// digest; NULL: none), by the file's name that a folder has for it. An empty table: nothing.
+bool berth_build_wants_attestations(const struct berth_build_request *request);
+GHashTable *berth_build_statements(const struct berth_build_out *out, const struct berth_build_made *made,
+				   const char *subject, GError **error);
+// The predicate's type of a statement, from its text.
+char *berth_build_statement_type(const char *statement);
+
+// sbom.c. The packages that a root has, as an SPDX document.
+json_t *berth_build_sbom(int root, const char *name, const char *created, GError **error);
+
+// The ways
+bool berth_build_write_layout(const struct berth_build_out *out, const struct berth_build_bundle *bundle,
+			      const struct berth_build_way *way, GError **error);
+bool berth_build_write_files(const struct berth_build_out *out, const struct berth_build_made *made, size_t count,
+			     int fd, GError **error);
+bool berth_build_push_bundle(const struct berth_build_out *out, const struct berth_build_bundle *bundle,
+			     const char *name, bool by_digest, GError **error);
+
+// squash.c. `made` with the layers above its base as one. The caller frees the configuration and layers.
+bool berth_build_squash(const struct berth_build_out *out, const struct berth_build_made *made,
+			struct oci_image **ret_image, GPtrArray **ret_layers, GError **error);
+
+// The root of a result, mounted: a descriptor. -1 with *error; of one without layers -1 without.
+int berth_build_root(const struct berth_build_out *out, const struct berth_build_made *made, GError **error);

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// All ways out of one build, in an order in which a failure leaves least behind: files first, then this engine's
+// images, then registries.
+#include "build/output/internal.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <string.h>
+
+static const struct berth_build_output standard = {.type = "image", .fd = -1};
+
+static size_t count_of(const struct berth_build_request *request)
+{
+	return request->output_count > 0 ? request->output_count : 1;
+}
+
+static const struct berth_build_output *output_at(const struct berth_build_request *request, size_t index)
+{
+	return request->output_count > 0 ? &request->outputs[index] : &standard;
+}
+
+static bool goes_to_archive(const struct berth_build_way *way)
+{
+	return g_str_equal(way->type, "oci") || (g_str_equal(way->type, "docker") && !way->store);
+}
+
+static bool goes_to_files(const struct berth_build_way *way)
+{
+	return g_str_equal(way->type, "local") || g_str_equal(way->type, "tar");
+}
+
+static bool check_way(const struct berth_build_request *request, const struct berth_build_way *way, GError **error)
+{
+	size_t platforms = request->platforms ? g_strv_length((char **) request->platforms) : 1;
+
+	if ((goes_to_archive(way) || goes_to_files(way)) && way->fd < 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "output type=%s: nobody takes what it writes",
+				       way->type);
+	if (way->store && platforms > 1)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "output type=%s: images of several platforms are not kept here; use type=oci "
+				       "or type=registry",
+				       way->type);
+	if (request->squash && platforms > 1)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "--squash of several platforms is not supported");
+	return true;
+}
+
+bool berth_build_output_check(const struct berth_build_request *request, GError **error)
+{
+	for (size_t i = 0; i < count_of(request); i++) {
+		__attribute__((cleanup(berth_build_way_clear))) struct berth_build_way way = {0};
+		if (!berth_build_way_read(request, output_at(request, i), &way, error) ||
+		    !check_way(request, &way, error))
+			return false;
+	}
+	return true;
+}
+
+// Metadata
+
+static void set_text(json_t *metadata, const char *key, const char *value)
+{
+	if (value && *value)
+		json_object_set_new(metadata, key, json_string(value));
+}
+
+static void tell_bundle(json_t *metadata, const struct berth_build_bundle *bundle, char *const *names)
+{
+	g_autoptr(GString) all = g_string_new(NULL);
+
+	for (char *const *name = names; name && *name; name++)
+		g_string_append_printf(all, "%s%s", all->len > 0 ? "," : "", *name);
+	set_text(metadata, "containerimage.config.digest", bundle->config);
+	set_text(metadata, "containerimage.digest", bundle->root->digest);
+	json_object_set_new(metadata, "containerimage.descriptor",
+			    berth_document_print(&oci_descriptor_document, bundle->root, 0));
+	set_text(metadata, "image.name", all->str);
+}
+
+// Ways
+
+struct writing {
+	const struct berth_build_out *out;
+	const struct berth_build_made *made;
+	size_t count;
+	struct berth_build_result *ret;
+	json_t *metadata;
+};
+
+static void warn(const struct berth_build_out *out, const char *text)
+{
+	const struct berth_build_event event = {
+		.kind = BERTH_BUILD_WARNING, .name = "", .text = text, .length = strlen(text)};
+
+	if (out->listener && out->listener->event)
+		out->listener->event(out->listener->data, &event);
+}
+
+static void note(struct writing *this, const struct berth_build_bundle *bundle, const struct berth_build_way *way)
+{
+	tell_bundle(this->metadata, bundle, way->names);
+	g_free(this->ret->digest);
+	this->ret->digest = g_strdup(bundle->root->digest);
+	if (this->ret->image)
+		return;
+	this->ret->image = g_strdup(bundle->config);
+}
+
+static bool write_archive(struct writing *this, const struct berth_build_way *way, GError **error)
+{
+	g_autoptr(berth_build_bundle) bundle = berth_build_bundle_make(this->out, this->made, this->count, way, error);
+
+	if (!bundle || !berth_build_write_layout(this->out, bundle, way, error))
+		return false;
+	note(this, bundle, way);
+	return true;
+}
+
+static bool store_image(struct writing *this, const struct berth_build_way *way, GError **error)
+{
+	const struct berth_image_add add = {.image = this->made->image,
+					    .layers = this->made->layers,
+					    .names = way->names,
+					    .lease = this->out->lease};
+	g_autofree char *manifest = NULL;
+	char *id = berth_images_add(this->out->images, &add, &manifest, error);
+
+	if (!id)
+		return false;
+	if (berth_build_wants_attestations(this->out->request) && !way->push)
+		warn(this->out, "attestations are not kept with the engine's images: push the image, or use type=oci");
+	g_free(this->ret->image);
+	this->ret->image = id;
+	g_free(this->ret->digest);
+	this->ret->digest = g_strdup(manifest);
+	set_text(this->metadata, "containerimage.config.digest", id);
+	set_text(this->metadata, "containerimage.digest", manifest);
+	g_autofree char *names = g_strjoinv(",", way->names);
+	set_text(this->metadata, "image.name", names);
+	return true;
+}
+
+// What this engine has is pushed as it is, in parallel and with what the registry has already.
+static bool push_stored(struct writing *this, const struct berth_build_way *way, GError **error)
+{
+	const struct berth_build_listener *listener = this->out->listener;
+
+	for (char **name = way->names; *name; name++) {
+		const struct berth_build_transfer transfer = {
+			.name = *name,
+			.credentials = this->out->request->credentials,
+			.canceled = listener ? listener->canceled : NULL,
+			.data = listener ? listener->data : NULL,
+		};
+		if (!this->out->host->push(this->out->host->data, &transfer, error)) {
+			g_prefix_error(error, "failed to push %s: ", *name);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool push(struct writing *this, const struct berth_build_way *way, GError **error)
+{
+	if (way->store && !berth_build_wants_attestations(this->out->request) && !way->push_by_digest)
+		return push_stored(this, way, error);
+	g_autoptr(berth_build_bundle) bundle = berth_build_bundle_make(this->out, this->made, this->count, way, error);
+	for (char **name = way->names; bundle && *name; name++)
+		if (!berth_build_push_bundle(this->out, bundle, *name, way->push_by_digest, error))
+			return false;
+	if (bundle)
+		note(this, bundle, way);
+	return bundle != NULL;
+}
+
+enum stage { FILES, STORE, PUSH, STAGES };
+
+static bool write_way(struct writing *this, enum stage stage, const struct berth_build_way *way, GError **error)
+{
+	switch (stage) {
+	case FILES:
+		if (goes_to_files(way))
+			return berth_build_write_files(this->out, this->made, this->count, way->fd, error);
+		return !goes_to_archive(way) || write_archive(this, way, error);
+	case STORE:
+		return !way->store || store_image(this, way, error);
+	default:
+		return !way->push || push(this, way, error);
+	}
+}
+
+static bool write_all(struct writing *this, GError **error)
+{
+	const struct berth_build_request *request = this->out->request;
+
+	for (enum stage stage = FILES; stage < STAGES; stage++)
+		for (size_t i = 0; i < count_of(request); i++) {
+			__attribute__((cleanup(berth_build_way_clear))) struct berth_build_way way = {0};
+			if (!berth_build_way_read(request, output_at(request, i), &way, error) ||
+			    !check_way(request, &way, error) || !write_way(this, stage, &way, error))
+				return false;
+		}
+	return true;
+}
+
+static void free_layers(GPtrArray *layers)
+{
+	for (guint i = 0; layers && i < layers->len; i++)
+		berth_image_layer_free(layers->pdata[i]);
+	if (layers)
+		g_ptr_array_unref(layers);
+}
+
+bool berth_build_output_write(const struct berth_build_out *out, const struct berth_build_made *made, size_t made_count,
+			      struct berth_build_result *ret, GError **error)
+{
+	BERTH_AUTO_JSON json_t *metadata = json_object();
+	struct writing this = {out, made, made_count, ret, metadata};
+	g_autoptr(oci_image) image = NULL;
+	struct berth_build_made squashed;
+	GPtrArray *layers = NULL;
+	bool done = true;
+
+	set_text(metadata, "buildx.build.ref", out->request->id);
+	if (out->request->squash && made->layers->len > made->base_layers + 1) {
+		squashed = *made;
+		done = berth_build_squash(out, made, &image, &layers, error);
+		squashed.image = image;
+		squashed.layers = layers;
+		this.made = &squashed;
+	}
+	done = done && write_all(&this, error);
+	free_layers(layers);
+	if (done) {
+		g_free(ret->metadata);
+		ret->metadata = berth_json_text(metadata);
+	}
+	return done;
+}

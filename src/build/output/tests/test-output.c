@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+// Results of a build, made by hand, and all ways in which they go out.
+#include "build/output/internal.h"
+#include "image/tests/fixture.h"
+#include "image/tests/registry.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define STATUS                                                                                                         \
+	"Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2\n\n"                           \
+	"Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n"
+
+struct scene {
+	struct fixture fixture;
+	struct registry *registry;
+	struct berth_registries *client;
+	struct berth_lease *lease;
+	struct berth_build_host host;
+	struct oci_image *image;
+	GPtrArray *layers;
+	GString *warnings;
+};
+
+static struct berth_registries *registries_of(void *data)
+{
+	return ((struct scene *) data)->client;
+}
+
+static void add_layer(struct scene *scene, const struct tarball_entry *entries, size_t count)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GByteArray) tarball = tarball_new();
+	const struct berth_image_layer *below =
+		scene->layers->len > 0 ? scene->layers->pdata[scene->layers->len - 1] : NULL;
+
+	for (size_t i = 0; i < count; i++)
+		tarball_add(tarball, &entries[i]);
+	tarball_end(tarball);
+	struct berth_blobs *blobs = berth_store_blobs(scene->fixture.store);
+	g_autofree char *digest = berth_blob_put(blobs, tarball->data, tarball->len, &error);
+	g_assert_no_error(error);
+	berth_lease_add(scene->lease, BERTH_RECORD_BLOB, digest);
+	struct berth_image_layer *layer = berth_image_layer_add(scene->fixture.images, scene->lease, digest,
+								below ? below->chain_id : NULL, NULL, &error);
+	g_assert_no_error(error);
+	g_ptr_array_add(scene->layers, layer);
+	guint last = scene->layers->len - 1;
+	scene->image->rootfs->diff_ids = g_renew(char *, scene->image->rootfs->diff_ids, last + 2);
+	scene->image->rootfs->diff_ids[last] = g_strdup(layer->diff_id);
+	scene->image->rootfs->diff_ids[last + 1] = NULL;
+	struct oci_history *history = berth_document_new(&oci_history_document);
+	history->created_by = g_strdup_printf("step %u", last);
+	g_ptr_array_add(scene->image->history, history);
+}
+
+static void set_up(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	g_autoptr(GError) error = NULL;
+	static const struct tarball_entry base[] = {
+		{.name = "etc/", .type = '5'},
+		{.name = "etc/hello", .content = "hello"},
+		{.name = "etc/gone", .content = "gone"},
+		{.name = "var/lib/dpkg/", .type = '5'},
+		{.name = "var/lib/dpkg/status", .content = STATUS},
+	};
+	static const struct tarball_entry one[] = {{.name = "etc/hello", .content = "changed"},
+						   {.name = "etc/.wh.gone", .content = ""},
+						   {.name = "tmp-file", .content = "x"}};
+	static const struct tarball_entry two[] = {{.name = ".wh.tmp-file", .content = ""}};
+
+	fixture_setup(&scene->fixture, NULL);
+	scene->registry = registry_new();
+	scene->client = berth_registries_new(&(struct berth_registries_options){0}, &error);
+	g_assert_no_error(error);
+	scene->host = (struct berth_build_host){.data = scene, .registries = registries_of};
+	scene->lease = berth_lease_new(scene->fixture.store);
+	scene->layers = berth_objects_new();
+	scene->warnings = g_string_new(NULL);
+	scene->image = berth_document_new(&oci_image_document);
+	scene->image->created = g_strdup("2024-01-01T00:00:00Z");
+	scene->image->os = g_strdup("linux");
+	scene->image->architecture = g_strdup("amd64");
+	scene->image->rootfs = berth_document_new(&oci_rootfs_document);
+	scene->image->rootfs->type = g_strdup("layers");
+	scene->image->history = berth_objects_new();
+	add_layer(scene, base, G_N_ELEMENTS(base));
+	add_layer(scene, one, G_N_ELEMENTS(one));
+	add_layer(scene, two, G_N_ELEMENTS(two));
+}
+
+static void tear_down(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	for (guint i = 0; i < scene->layers->len; i++)
+		berth_image_layer_free(scene->layers->pdata[i]);
+	g_ptr_array_unref(scene->layers);
+	oci_image_free(scene->image);
+	g_string_free(scene->warnings, TRUE);
+	berth_lease_release(scene->lease);
+	berth_registries_free(scene->client);
+	registry_free(scene->registry);
+	fixture_teardown(&scene->fixture, NULL);
+}
+
+static void note_event(void *data, const struct berth_build_event *event)
+{
+	struct scene *scene = data;
+
+	if (event->kind == BERTH_BUILD_WARNING)
+		g_string_append(scene->warnings, event->text);
+}
+
+// "" or the error's message.
+static char *write_out(struct scene *scene, const struct berth_build_request *request, struct berth_build_result *ret)
+{
+	g_autoptr(GError) error = NULL;
+	const struct berth_build_listener listener = {.event = note_event, .data = scene};
+	struct berth_build_material material = {(char *) "pkg:docker/base@1", (char *) "sha256:abcd"};
+	g_autoptr(GPtrArray) materials = g_ptr_array_new();
+	g_ptr_array_add(materials, &material);
+	const struct berth_build_made made = {.platform = "linux/amd64",
+					      .image = scene->image,
+					      .layers = scene->layers,
+					      .base_layers = 1,
+					      .materials = materials};
+	const struct berth_build_out out = {
+		.store = scene->fixture.store,
+		.images = scene->fixture.images,
+		.host = &scene->host,
+		.request = request,
+		.listener = &listener,
+		.lease = scene->lease,
+	};
+
+	memset(ret, 0, sizeof *ret);
+	bool done = berth_build_output_check(request, &error) && berth_build_output_write(&out, &made, 1, ret, &error);
+	g_assert_true(done == !error);
+	return g_strdup(error ? error->message : "");
+}
+
+static void clear(struct berth_build_result *result)
+{
+	g_free(result->image);
+	g_free(result->digest);
+	g_free(result->metadata);
+}
+
+static GHashTable *attribute(const char *name, const char *value)
+{
+	GHashTable *attributes = g_hash_table_new(g_str_hash, g_str_equal);
+
+	g_hash_table_insert(attributes, (void *) name, (void *) value);
+	return attributes;
+}
+
+static void test_image(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	char *const tags[] = {(char *) "built:1", (char *) "other", NULL};
+	const struct berth_build_request request = {.tags = tags, .id = "b1"};
+	struct berth_build_result result;
+
+	assert_text(write_out(scene, &request, &result), "");
+	assert_text(fixture_list(&scene->fixture, NULL, NULL), "[built:1,other:latest]");
+	g_assert_nonnull(strstr(result.metadata, result.image));
+	g_assert_nonnull(strstr(result.metadata, "docker.io/library/built:1,docker.io/library/other:latest"));
+	g_autoptr(GError) error = NULL;
+	g_autofree char *id = berth_images_resolve(scene->fixture.images, "built:1", &error);
+	g_assert_cmpstr(id, ==, result.image);
+	clear(&result);
+}
+
+static void test_refusals(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	struct berth_build_result result;
+	struct berth_build_output output = {.type = "imge", .fd = -1};
+	struct berth_build_request request = {.outputs = &output, .output_count = 1};
+
+	assert_text(write_out(scene, &request, &result),
+		    "output type=imge: output type \"imge\" is not known (did you mean image?)");
+	output.type = "oci";
+	assert_text(write_out(scene, &request, &result), "output type=oci: nobody takes what it writes");
+	g_autoptr(GHashTable) colour = attribute("colour", "red");
+	output.attributes = colour;
+	assert_text(write_out(scene, &request, &result), "output type=oci: colour is no attribute of type=oci");
+	g_autoptr(GHashTable) zstd = attribute("compression", "zstd");
+	output.attributes = zstd;
+	assert_text(write_out(scene, &request, &result),
+		    "output type=oci: compression=zstd: only gzip and uncompressed are supported");
+	output.attributes = NULL;
+	output.type = "registry";
+	assert_text(write_out(scene, &request, &result),
+		    "output type=registry: tag is needed when pushing to registry");
+	g_autoptr(GHashTable) name = attribute("name", "Bad Name");
+	output.attributes = name;
+	g_autofree char *text = write_out(scene, &request, &result);
+	g_assert_nonnull(strstr(text, "invalid reference format"));
+	assert_text(fixture_list(&scene->fixture, NULL, NULL), "");
+}
+
+// A descriptor of a file in memory.
+static int memory(void)
+{
+	int fd = memfd_create("archive", MFD_CLOEXEC);
+
+	g_assert_cmpint(fd, >=, 0);
+	return fd;
+}
+
+static char *bytes_of(int fd, gsize *ret_length)
+{
+	off_t length = lseek(fd, 0, SEEK_END);
+	char *bytes = g_malloc((gsize) length + 1);
+
+	g_assert_cmpint(pread(fd, bytes, (size_t) length, 0), ==, length);
+	bytes[length] = '\0';
+	*ret_length = (gsize) length;
+	return bytes;
+}
+
+static bool contains(const char *bytes, gsize length, const char *text)
+{
+	return memmem(bytes, length, text, strlen(text)) != NULL;
+}
+
+// What goes out comes in again as the same image; twice the same bytes.
+static void test_archive(struct scene *scene, const void *type)
+{
+	char *const tags[] = {(char *) "built:1", NULL};
+	berth_fd fd = memory(), again = memory();
+	struct berth_build_output output = {.type = type, .fd = fd};
+	struct berth_build_request request = {.tags = tags, .outputs = &output, .output_count = 1};
+	struct berth_build_result result, second;
+	g_autoptr(GError) error = NULL;
+	gsize length, length_again;
+
+	assert_text(write_out(scene, &request, &result), "");
+	output.fd = again;
+	assert_text(write_out(scene, &request, &second), "");
+	g_autofree char *one = bytes_of(fd, &length), *two = bytes_of(again, &length_again);
+	g_assert_cmpmem(one, length, two, length_again);
+	assert_text(fixture_list(&scene->fixture, NULL, NULL), "");
+	lseek(fd, 0, SEEK_SET);
+	berth_images_load(scene->fixture.images, fd, NULL, NULL, &error);
+	g_assert_no_error(error);
+	g_autofree char *id = berth_images_resolve(scene->fixture.images, "built:1", &error);
+	g_assert_cmpstr(id, ==, result.image);
+	clear(&result);
+	clear(&second);
+}
+
+static void test_compressed(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	g_autoptr(GHashTable) gzip = attribute("compression", "gzip");
+	berth_fd fd = memory();
+	const struct berth_build_output output = {.type = "oci", .fd = fd, .attributes = gzip};
+	const struct berth_build_request request = {.outputs = &output, .output_count = 1};
+	struct berth_build_result result;
+	g_autoptr(GError) error = NULL;
+	gsize length;
+
+	assert_text(write_out(scene, &request, &result), "");
+	g_autofree char *bytes = bytes_of(fd, &length);
+	g_assert_true(contains(bytes, length, OCI_MEDIA_LAYER_GZIP));
+	lseek(fd, 0, SEEK_SET);
+	berth_images_load(scene->fixture.images, fd, NULL, NULL, &error);
+	g_assert_no_error(error);
+	clear(&result);
+}
+
+static void test_files(struct scene *scene, const void *type)
+{
+	berth_fd fd = memory();
+	const struct berth_build_output output = {.type = type, .fd = fd};
+	const struct berth_build_request request = {
+		.outputs = &output, .output_count = 1, .provenance = "mode=max", .sbom = ""};
+	struct berth_build_result result;
+	gsize length;
+
+	assert_text(write_out(scene, &request, &result), "");
+	g_autofree char *bytes = bytes_of(fd, &length);
+	g_assert_true(contains(bytes, length, "changed"));
+	g_assert_false(contains(bytes, length, "etc/gone"));
+	g_assert_true(contains(bytes, length, "provenance.json"));
+	g_assert_true(contains(bytes, length, "pkg:deb/bash@5.2?arch=amd64"));
+	g_assert_false(contains(bytes, length, "pkg:deb/gone"));
+	g_assert_null(result.image);
+	clear(&result);
+}
+
+static void test_attestations(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	berth_fd fd = memory();
+	const struct berth_build_output outputs[] = {{.type = "oci", .fd = fd}, {.type = "image", .fd = -1}};
+	g_autoptr(GHashTable) arguments = attribute("TOKEN", "hidden");
+	const struct berth_build_request request = {
+		.outputs = outputs, .output_count = 2, .provenance = "", .arguments = arguments};
+	struct berth_build_result result;
+	gsize length;
+
+	assert_text(write_out(scene, &request, &result), "");
+	g_autofree char *bytes = bytes_of(fd, &length);
+	g_assert_true(contains(bytes, length, "attestation-manifest"));
+	g_assert_true(contains(bytes, length, "https://slsa.dev/provenance/v0.2"));
+	g_assert_true(contains(bytes, length, "pkg:docker/base@1"));
+	g_assert_false(contains(bytes, length, "hidden"));
+	g_assert_nonnull(strstr(scene->warnings->str, "attestations are not kept"));
+	clear(&result);
+}
+
+static void test_squash(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	char *const tags[] = {(char *) "built:1", NULL};
+	const struct berth_build_request request = {.tags = tags, .squash = true};
+	struct berth_build_result result;
+	g_autoptr(GError) error = NULL;
+
+	assert_text(write_out(scene, &request, &result), "");
+	g_autoptr(oci_image) image = berth_images_config(scene->fixture.images, result.image, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(g_strv_length(image->rootfs->diff_ids), ==, 2);
+	g_assert_cmpuint(image->history->len, ==, 4);
+	g_assert_true(((struct oci_history *) image->history->pdata[1])->empty_layer);
+	g_assert_false(((struct oci_history *) image->history->pdata[3])->empty_layer);
+	g_autofree char *top = berth_images_top_snapshot(scene->fixture.images, result.image, &error);
+	berth_fd root = -1;
+	berth_snapshot_mount(berth_store_snapshots(scene->fixture.store), top, &root, &error);
+	g_assert_no_error(error);
+	g_autofree char *text = berth_read_file_at(root, "etc/hello", 100, NULL, &error);
+	g_assert_cmpstr(text, ==, "changed");
+	g_assert_cmpint(faccessat(root, "etc/gone", F_OK, 0), ==, -1);
+	g_assert_cmpint(faccessat(root, "tmp-file", F_OK, 0), ==, -1);
+	clear(&result);
+}
+
+static void test_registry(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	g_autofree char *name = g_strconcat(scene->registry->host, "/built:1", NULL);
+	char *const tags[] = {name, NULL};
+	const struct berth_build_output output = {.type = "registry", .fd = -1};
+	const struct berth_build_request request = {
+		.tags = tags, .outputs = &output, .output_count = 1, .provenance = ""};
+	struct berth_build_result result;
+
+	assert_text(write_out(scene, &request, &result), "");
+	g_autofree char *index = registry_text(scene->registry, "built", "manifests/1");
+	g_assert_nonnull(index);
+	g_assert_nonnull(strstr(index, "attestation-manifest"));
+	g_autoptr(oci_index) parsed =
+		berth_document_parse_text(&oci_index_document, index, strlen(index), "index", NULL);
+	g_assert_cmpuint(parsed->manifests->len, ==, 2);
+	for (guint i = 0; i < 2; i++) {
+		const struct oci_descriptor *manifest = parsed->manifests->pdata[i];
+		g_autofree char *path = g_strconcat("manifests/", manifest->digest, NULL);
+		g_autofree char *text = registry_text(scene->registry, "built", path);
+		g_assert_nonnull(text);
+	}
+	assert_text(fixture_list(&scene->fixture, NULL, NULL), "");
+	clear(&result);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*test)(struct scene *scene, const void *data);
+		const char *data;
+	} tests[] = {
+		{"/output/image", test_image, NULL},
+		{"/output/refusals", test_refusals, NULL},
+		{"/output/oci", test_archive, "oci"},
+		{"/output/docker", test_archive, "docker"},
+		{"/output/compressed", test_compressed, NULL},
+		{"/output/local", test_files, "local"},
+		{"/output/tar", test_files, "tar"},
+		{"/output/attestations", test_attestations, NULL},
+		{"/output/squash", test_squash, NULL},
+		{"/output/registry", test_registry, NULL},
+	};
+
+	g_test_init(&argc, &argv, NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)
+		g_test_add(tests[i].name, struct scene, tests[i].data, set_up, tests[i].test, tear_down);
+	return g_test_run();
+}
