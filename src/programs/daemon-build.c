@@ -59,12 +59,20 @@ static bool push(void *data, const struct berth_build_transfer *transfer, GError
 	return berth_images_push(berth_engine_images(build->engine), transfer->name, &options, error);
 }
 
+static struct berth_registries *registries(void *data)
+{
+	const struct daemon_build *build = data;
+
+	return berth_engine_registries(build->engine);
+}
+
 struct daemon_build *daemon_build_new(struct berth_engine *engine, GError **error)
 {
 	struct daemon_build *build = g_new0(struct daemon_build, 1);
 
 	build->engine = engine;
-	build->host = (struct berth_build_host){.data = build, .run = run, .pull = pull, .push = push};
+	build->host = (struct berth_build_host){
+		.data = build, .run = run, .pull = pull, .push = push, .registries = registries};
 	const struct berth_builder_options options = {
 		.store = berth_engine_store(engine),
 		.images = berth_engine_images(engine),
