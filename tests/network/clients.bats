@@ -35,6 +35,7 @@ round_trip() {
 	[ "$("$docker" inspect -f '{{(index .NetworkSettings.Networks "front").IPAddress}}' three)" = 10.95.0.60 ]
 	[ "$("$docker" network inspect -f '{{len .Containers}}' front)" -eq 3 ]
 	[[ "$("$docker" network inspect -f '{{range .Containers}}{{.Name}}={{.IPv4Address}} {{end}}' front)" == *"one=10.95.0.50/24"* ]]
+	"$docker" run --rm --mac-address 02:42:0a:5f:00:07 busybox cat /sys/class/net/eth0/address | grep -q 02:42:0a:5f:00:07
 	"$docker" network disconnect front three
 	"$docker" network connect back three
 	run "$docker" network rm front

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every field of a request to create a container, as the API's description has them: each is seen to take effect, or
-is refused by an error that names it. A field that nobody wrote a row for fails."""
+"""Every field of a request to create a container, as the API's description has them: each is seen to take effect here or
+by the test that its row names, or is refused by an error that names it. A field that nobody wrote a row for fails."""
 import io
 import json
 import os
@@ -8,13 +8,14 @@ import pathlib
 import re
 import shutil
 import tarfile
+import time
 
 import pytest
 
 from conftest import TOP, eventually
+from judge import SCHEMAS
 
 MIB = 1 << 20
-DESCRIPTION = os.environ.get("BERTH_ENGINE_API", "")
 
 
 def cgroup(engine, container, v1, v2):
@@ -43,9 +44,13 @@ def refused(*words):
     return {"refused": words}
 
 
-def told(path, wanted):
-    """Inspect tells it, and what it does is the client's or another test's."""
-    return {"told": (path, wanted)}
+def told(path, wanted, proof):
+    """Inspect tells it; what it does is shown by the test that is named as "file: words of its first line", or it is
+    a note that nobody is to act on: "note: why"."""
+    return {"told": (path, wanted), "proof": proof}
+
+
+NOTE = "note: "
 
 
 def device_of(path):
@@ -59,7 +64,7 @@ RATE = [{"Path": BLOCK, "Rate": MIB}]
 
 # field: (value, what is seen)
 HOST = {
-    "Annotations": ({"a.b/c": "d"}, told("HostConfig.Annotations", {"a.b/c": "d"})),
+    "Annotations": ({"a.b/c": "d"}, {"bundle": ("annotations", {"a.b/c": "d"})}),
     "AutoRemove": (True, {"gone": True}),
     "Binds": (["/etc:/of/host:ro"], prints("test -d /of/host/ssl && touch /of/host/x 2>&1 | grep -c Read-only", "1")),
     "BlkioDeviceReadBps": (RATE, limits("blkio/blkio.throttle.read_bps_device", "io.max", r"\d+:\d+ (rbps=)?1048576")),
@@ -67,21 +72,21 @@ HOST = {
     "BlkioDeviceWriteBps": (RATE, limits("blkio/blkio.throttle.write_bps_device", "io.max", r"\d+:\d+ .*1048576")),
     "BlkioDeviceWriteIOps": (RATE, limits("blkio/blkio.throttle.write_iops_device", "io.max", r"\d+:\d+ .*1048576")),
     "BlkioWeight": (300, warns("Block I/O weight", limits("blkio/blkio.bfq.weight", "io.weight", ".*300", r"\w+ \d+"))),
-    "BlkioWeightDevice": ([{"Path": BLOCK, "Weight": 300}], warns("weight_device", told("State.Running", True))),
+    "BlkioWeightDevice": ([{"Path": BLOCK, "Weight": 300}], warns("weight_device", limits("blkio/blkio.bfq.weight_device", "io.weight", ".*300"))),
     "CapAdd": (["NET_ADMIN"], prints("grep CapBnd /proc/self/status | cut -f2", "00000000a80435fb")),
     "CapDrop": (["ALL"], prints("grep CapBnd /proc/self/status | cut -f2", "0000000000000000")),
     "Cgroup": ("container:x", refused("Cgroup")),
     "CgroupParent": ("/{engine.cgroup}/deeper", {"parent": "deeper"}),
     "CgroupnsMode": ("host", prints("readlink /proc/self/ns/cgroup", re.escape(os.readlink("/proc/self/ns/cgroup")))),
     "ConsoleSize": ([20, 70], {**prints("stty size", "20 70"), "Tty": True}),
-    "ContainerIDFile": ("/x", told("HostConfig.ContainerIDFile", "/x")),
+    "ContainerIDFile": ("/x", told("HostConfig.ContainerIDFile", "/x", "tests/cli/run.bats: --cidfile has the id")),
     "CpuCount": (1, refused("CpuCount")),
     "CpuPercent": (1, refused("CpuPercent")),
     "CpuPeriod": (50000, limits("cpu/cpu.cfs_period_us", "cpu.max", "50000", "max 50000")),
     "CpuQuota": (20000, limits("cpu/cpu.cfs_quota_us", "cpu.max", "20000", "20000 100000")),
-    "CpuRealtimePeriod": (1000000, {"either": (refused("CPU real-time"), told("HostConfig.CpuRealtimePeriod", 1000000))}),
+    "CpuRealtimePeriod": (1000000, {"either": (refused("CPU real-time"), limits("cpu/cpu.rt_period_us", "none", "1000000"))}),
     "CpuRealtimeRuntime": (1000, {"either": (refused("CPU real-time", "cpu.realtimeRuntime"),
-                                            told("HostConfig.CpuRealtimeRuntime", 1000))}),
+                                            limits("cpu/cpu.rt_runtime_us", "none", "1000"))}),
     "CpuShares": (512, limits("cpu/cpu.shares", "cpu.weight", "512", "59")),
     "CpusetCpus": ("0", limits("cpuset/cpuset.cpus", "cpuset.cpus", "0")),
     "CpusetMems": ("0", limits("cpuset/cpuset.mems", "cpuset.mems", "0")),
@@ -102,7 +107,7 @@ HOST = {
     "KernelMemory": (MIB, refused("kernel memory", "KernelMemory")),
     "KernelMemoryTCP": (MIB, refused("kernel memory", "KernelMemory")),
     "Links": (["nobody:x"], refused("can't be used with links")),
-    "LogConfig": ({"Type": "none", "Config": {}}, told("HostConfig.LogConfig.Type", "none")),
+    "LogConfig": ({"Type": "none", "Config": {}}, {"logless": True}),
     "MaskedPaths": (["/proc/uptime"], prints("wc -c </proc/uptime", "0")),
     "Memory": (32 * MIB, limits("memory/memory.limit_in_bytes", "memory.max", str(32 * MIB))),
     "MemoryReservation": (16 * MIB, limits("memory/memory.soft_limit_in_bytes", "memory.low", str(16 * MIB))),
@@ -117,10 +122,12 @@ HOST = {
     "OomScoreAdj": (500, prints("cat /proc/self/oom_score_adj", "500")),
     "PidMode": ("host", prints("readlink /proc/self/ns/pid", re.escape(os.readlink("/proc/self/ns/pid")))),
     "PidsLimit": (33, limits("pids/pids.max", "pids.max", "33")),
-    "PortBindings": ({"80/tcp": [{"HostPort": "1"}]}, warns("ublished ports", told("HostConfig.PortBindings",
-                                                            {"80/tcp": [{"HostIp": "", "HostPort": "1"}]}))),
+    "PortBindings": ({"80/tcp": [{"HostPort": "1"}]}, warns("ublished ports", told(
+        "HostConfig.PortBindings", {"80/tcp": [{"HostIp": "", "HostPort": "1"}]},
+        "tests/network/publish.bats: from outside: both families"))),
     "Privileged": (True, prints("test -e /dev/fuse && grep CapBnd /proc/self/status | cut -f2", "000001[0-9a-f]{10}")),
-    "PublishAllPorts": (True, told("HostConfig.PublishAllPorts", True)),
+    "PublishAllPorts": (True, told("HostConfig.PublishAllPorts", True,
+                                    "tests/network/publish.bats: ranges, random ports and all that is exposed")),
     "ReadonlyPaths": (["/tmp"], prints("touch /tmp/x 2>&1 | grep -c Read-only", "1")),
     "ReadonlyRootfs": (True, prints("touch /x 2>&1 | grep -c Read-only", "1")),
     "RestartPolicy": ({"Name": "on-failure", "MaximumRetryCount": 2}, {"restarts": 2, "script": "exit 3"}),
@@ -129,8 +136,9 @@ HOST = {
     "SecurityOpt": (["no-new-privileges", "seccomp=unconfined", "apparmor=unconfined", "label=disable"],
                     prints("grep -E 'NoNewPrivs|Seccomp:' /proc/self/status | cut -f2", "1\r?\n0")),
     "ShmSize": (8 * MIB, prints("df -k /dev/shm | tail -1 | awk '{print $2}'", "8192")),
-    "StorageOpt": ({"size": "100m"}, {"either": (refused("limit the size of"), told("HostConfig.StorageOpt",
-                                                                                    {"size": "100m"}))}),
+    "StorageOpt": ({"size": "100m"}, {"either": (refused("limit the size of"), told(
+        "HostConfig.StorageOpt", {"size": "100m"},
+        "tests/volumes/quota.bats: a container's own files take no more than its storage option"))}),
     "Sysctls": ({"kernel.shmmni": "99"}, prints("cat /proc/sys/kernel/shmmni", "99")),
     "Tmpfs": ({"/t": "size=1m"}, prints("grep ' /t tmpfs' /proc/mounts | grep -c size=1024k", "1")),
     "UTSMode": ("host", prints("readlink /proc/self/ns/uts", re.escape(os.readlink("/proc/self/ns/uts")))),
@@ -140,29 +148,31 @@ HOST = {
     "VolumesFrom": (["nobody"], refused("No such container: nobody")),
 }
 CONFIG = {
-    "ArgsEscaped": (True, told("Config.ArgsEscaped", True)),
-    "AttachStderr": (True, told("Config.AttachStderr", True)),
-    "AttachStdin": (True, told("Config.AttachStdin", True)),
-    "AttachStdout": (True, told("Config.AttachStdout", True)),
+    "ArgsEscaped": (True, told("Config.ArgsEscaped", True, NOTE + "about images of Windows")),
+    "AttachStderr": (True, told("Config.AttachStderr", True, NOTE + "what the client that made it attached")),
+    "AttachStdin": (True, told("Config.AttachStdin", True, NOTE + "what the client that made it attached")),
+    "AttachStdout": (True, told("Config.AttachStdout", True, NOTE + "what the client that made it attached")),
     "Cmd": (["echo", "words"], {"wanted": ("words",), "script": None}),
     "Domainname": ("example.org", prints("cat /proc/sys/kernel/domainname", "example.org")),
     "Entrypoint": (["echo"], {"wanted": ("sh -c words",), "script": "words"}),
     "Env": (["A=b c", "EMPTY=", "GONE", "TAB=x\ty"], prints("echo \"$A,$EMPTY,$TAB\"; env | grep -c GONE",
                                                             "b c,,x\ty\r?\n0")),
-    "ExposedPorts": ({"80/tcp": {}}, told("Config.ExposedPorts", {"80/tcp": {}})),
-    "Healthcheck": ({"Test": ["CMD", "true"]}, {"either": (refused("health"), told("Config.Healthcheck.Test",
-                                                                                  ["CMD", "true"]))}),
+    "ExposedPorts": ({"80/tcp": {}}, told("Config.ExposedPorts", {"80/tcp": {}},
+                                         "tests/network/publish.bats: ranges, random ports and all that is exposed")),
+    "Healthcheck": ({"Test": ["CMD", "true"], "Interval": 100000000}, {"healthy": True}),
     "Hostname": ("box", prints("hostname; cat /etc/hostname; echo $HOSTNAME", "box\r?\nbox\r?\nbox")),
     "Image": ("nothing:here", refused("No such image: nothing:here")),
-    "Labels": ({"a": "b\tc", "empty": ""}, told("Config.Labels", {"a": "b\tc", "empty": ""})),
-    "MacAddress": ("02:42:ac:11:00:02", {"either": (refused("mac"), told("State.Running", True))}),
+    "Labels": ({"a": "b\tc", "empty": ""}, told("Config.Labels", {"a": "b\tc", "empty": ""},
+                                                      "tests/cli/containers.bats: ps with filters")),
+    "MacAddress": ("02:42:ac:11:00:02", told(
+        "State.Running", True, "tests/network/clients.bats: Debian's docker 20.10")),
     "NetworkDisabled": (True, prints("ls /sys/class/net", "lo")),
-    "OnBuild": (["RUN x"], told("Config.OnBuild", ["RUN x"])),
-    "OpenStdin": (True, told("Config.OpenStdin", True)),
-    "Shell": (["/bin/x"], told("Config.Shell", ["/bin/x"])),
-    "StdinOnce": (True, told("Config.StdinOnce", True)),
+    "OnBuild": (["RUN x"], told("Config.OnBuild", ["RUN x"], "tests/python/test_host_config.py: test_what_a_commit_takes_along")),
+    "OpenStdin": (True, {"script": "read x; exit 5", "waits": None}),
+    "Shell": (["/bin/x"], told("Config.Shell", ["/bin/x"], "tests/python/test_host_config.py: test_what_a_commit_takes_along")),
+    "StdinOnce": (True, told("Config.StdinOnce", True, "tests/python/test_streams.py: test_stdin_until_half_close")),
     "StopSignal": ("SIGUSR1", {"stops": 7, "script": "trap 'exit 7' USR1; echo ready; while :; do sleep 0.05; done"}),
-    "StopTimeout": (1, told("Config.StopTimeout", 1)),
+    "StopTimeout": (0, {"stops at once": True, "script": "trap '' TERM; echo ready; while :; do sleep 0.05; done"}),
     "Tty": (True, prints("tty", "/dev/pts/0")),
     "User": ("65534:7", prints("id -u; id -g", "65534\r?\n7")),
     "Volumes": ({"/v": {}}, prints("grep -c ' /v ' /proc/mounts", "1")),
@@ -236,6 +246,24 @@ def check(engine, client, field, value, seen, host):
         pid = client.api.inspect_container(container.id)["State"]["Pid"]
         groups = pathlib.Path(f"/proc/{pid}/cgroup").read_text()
         assert f"/{engine.cgroup}/{seen['parent']}/{container.id}" in groups, groups
+    elif "bundle" in seen:
+        name, wanted = seen["bundle"]
+        config = json.loads(pathlib.Path(f"{engine.folder}/run/{container.id}/config.json").read_text())
+        assert wanted.items() <= config[name].items(), config[name]
+    elif "logless" in seen:
+        answer = client.api._get(client.api._url("/containers/{0}/logs", container.id), params={"stdout": 1})
+        assert "does not support reading" in answer.text, answer.text
+    elif "healthy" in seen:
+        eventually(lambda: client.api.inspect_container(container.id)["State"]["Health"]["Status"] == "healthy", "its health")
+    elif "waits" in seen:
+        assert client.api.inspect_container(container.id)["State"]["Running"]  # without it the end of file is there at once
+        time.sleep(0.2)
+        assert client.api.inspect_container(container.id)["State"]["Running"]
+    elif "stops at once" in seen:
+        eventually(lambda: b"ready" in container.logs(), "it ignores its signal")
+        begun = time.monotonic()
+        post(client, f"/containers/{container.id}/stop")
+        assert time.monotonic() - begun < 8  # and not the ten seconds that it is otherwise
     elif "gone" in seen:
         container.kill()
         eventually(lambda: not client.containers.list(all=True, filters={"id": container.id}), "it is removed")
@@ -259,6 +287,38 @@ def test_config(engine, client, field):
     check(engine, client, field, *CONFIG[field], False)
 
 
+def proofs():
+    for field, (_, seen) in {**HOST, **CONFIG}.items():
+        for part in (seen, *seen.get("either", ())):
+            if "proof" in part:
+                yield field, part["proof"]
+
+
+@pytest.mark.parametrize("field, proof", proofs())
+def test_proofs_are_there(field, proof):
+    """What is only told here is shown by a test that exists."""
+    if proof.startswith(NOTE):
+        assert len(proof) > len(NOTE) + 10
+        return
+    path, words = proof.split(": ", 1)
+    lines = pathlib.Path(f"{TOP}/{path}").read_text().splitlines()
+    assert any(re.match("@test |def test_", line) and words in line for line in lines), proof
+
+
+def test_what_a_commit_takes_along(client):
+    """Shell and OnBuild are said to whoever builds on the image that is made of the container; Shell to its probes, too."""
+    made = post(client, "/containers/create", {
+        "Image": "busybox", "Shell": ["/bin/sh", "-ec"], "OnBuild": ["RUN x"], "Cmd": ["sleep", "600"],
+        "Healthcheck": {"Test": ["CMD-SHELL", "false; true"], "Interval": 100000000, "Retries": 1},
+        "HostConfig": {"NetworkMode": "none"}})
+    image = client.containers.get(made["Id"]).commit("committed")
+    assert (image.attrs["Config"]["Shell"], image.attrs["Config"]["OnBuild"]) == (["/bin/sh", "-ec"], ["RUN x"])
+    post(client, f"/containers/{made['Id']}/start")
+    eventually(lambda: client.api.inspect_container(made["Id"])["State"]["Health"]["Status"] == "unhealthy", "its shell ends")
+    client.containers.get(made["Id"]).remove(force=True)
+    client.images.remove("committed")
+
+
 def test_none_is_missing():
     """The engine's own tables are of the API's description; each of their rows has one here."""
     source = pathlib.Path(f"{TOP}/src/spec/api.c").read_text()
@@ -267,14 +327,10 @@ def test_none_is_missing():
         text = text[:text.index("{0}")]
         names = set(re.findall(r'(?:\.name = |, )"([A-Z][A-Za-z]+)"', text))
         assert len(names) > 20 and names == set(rows), names ^ set(rows)
-    if DESCRIPTION:
-        import yaml
-        with open(DESCRIPTION) as file:
-            definitions = yaml.safe_load(file)["definitions"]
-        fields = set(definitions["Resources"]["properties"])
-        for part in definitions["HostConfig"]["allOf"]:
-            fields |= set(part.get("properties", {}))
-        assert fields <= set(HOST) and set(definitions["ContainerConfig"]["properties"]) <= set(CONFIG)
+    fields = set(SCHEMAS["Resources"]["properties"])
+    for part in SCHEMAS["HostConfig"]["allOf"]:
+        fields |= set(part.get("properties", {}))
+    assert fields <= set(HOST) and set(SCHEMAS["ContainerConfig"]["properties"]) <= set(CONFIG)
 
 
 @pytest.mark.parametrize("body, words", [
