@@ -222,11 +222,11 @@ static bool action_passes(const char *action, char *const *values)
 	return any(values, action, prefix);
 }
 
-// Filters on kinds of objects: by the id or its beginning, or by the name.
+// Filters on kinds of objects: by the beginning of the id or the name, as in Docker.
 static bool object_passes(const struct api_event *event, const char *type, char *const *values)
 {
 	return g_strcmp0(event->type, type) == 0 && event->actor &&
-	       (any(values, event->actor->id, true) || any(values, attribute(event, "name"), false));
+	       (any(values, event->actor->id, true) || any(values, attribute(event, "name"), true));
 }
 
 bool berth_engine__event_passes(const struct api_event *event, GHashTable *filters)

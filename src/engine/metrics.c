@@ -17,9 +17,34 @@
 #define STAT_RESIDENT 24
 
 static const double bounds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
-static const char *const actions[] = {
-	[BERTH_ACTION_CHANGES] = "changes", [BERTH_ACTION_COMMIT] = "commit", [BERTH_ACTION_CREATE] = "create",
-	[BERTH_ACTION_DELETE] = "delete",   [BERTH_ACTION_START] = "start",
+
+// One name of a metric, and what its label tells apart.
+struct family {
+	const char *name, *help, *label;
+};
+static const struct family containers = {"engine_daemon_container_actions_seconds",
+					 "The number of seconds it takes to process each container action", "action"},
+			   networks = {"engine_daemon_network_actions_seconds",
+				       "The number of seconds it takes to process each network action", "action"},
+			   host = {"engine_daemon_host_info_functions_seconds",
+				   "The number of seconds it takes to call functions gathering info about the host",
+				   "function"};
+static const struct action {
+	const struct family *family; // those of one stand together
+	const char *name;
+} actions[] = {
+	[BERTH_ACTION_CHANGES] = {&containers, "changes"},
+	[BERTH_ACTION_COMMIT] = {&containers, "commit"},
+	[BERTH_ACTION_CREATE] = {&containers, "create"},
+	[BERTH_ACTION_DELETE] = {&containers, "delete"},
+	[BERTH_ACTION_START] = {&containers, "start"},
+	[BERTH_ACTION_NETWORK_ALLOCATE] = {&networks, "allocate"},
+	[BERTH_ACTION_NETWORK_CONNECT] = {&networks, "connect"},
+	[BERTH_ACTION_NETWORK_RELEASE] = {&networks, "release"},
+	[BERTH_ACTION_OPERATING_SYSTEM] = {&host, "operating_system"},
+	[BERTH_ACTION_OS_VERSION] = {&host, "os_version"},
+	[BERTH_ACTION_SYSTEM_INFO] = {&host, "system_info"},
+	[BERTH_ACTION_SYSTEM_VERSION] = {&host, "system_version"},
 };
 
 struct histogram {
@@ -107,24 +132,27 @@ static void print_label(GString *out, const char *name, const char *value, bool 
 	g_string_append(out, last ? "\"" : "\",");
 }
 
-static void print_actions(struct berth_engine *engine, GString *out)
+static void print_histogram(const struct histogram *histogram, const struct action *action, GString *out)
 {
-	static const char name[] = "engine_daemon_container_actions_seconds";
+	const char *name = action->family->name, *label = action->family->label;
 	char text[G_ASCII_DTOSTR_BUF_SIZE];
 
-	describe(out, name, "histogram", "The number of seconds it takes to process each container action");
+	for (size_t i = 0; i < G_N_ELEMENTS(bounds); i++)
+		g_string_append_printf(out, "%s_bucket{%s=\"%s\",le=\"%s\"} %" PRIu64 "\n", name, label, action->name,
+				       g_ascii_formatd(text, sizeof text, "%g", bounds[i]), histogram->buckets[i]);
+	g_string_append_printf(out, "%s_bucket{%s=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, label, action->name,
+			       histogram->count);
+	g_string_append_printf(out, "%s_sum{%s=\"%s\"} %s\n", name, label, action->name,
+			       g_ascii_dtostr(text, sizeof text, histogram->sum));
+	g_string_append_printf(out, "%s_count{%s=\"%s\"} %" PRIu64 "\n", name, label, action->name, histogram->count);
+}
+
+static void print_actions(struct berth_engine *engine, GString *out)
+{
 	for (size_t i = 0; i < BERTH_ACTIONS; i++) {
-		const struct histogram *histogram = &engine->metrics->actions[i];
-		for (size_t j = 0; j < G_N_ELEMENTS(bounds); j++)
-			g_string_append_printf(out, "%s_bucket{action=\"%s\",le=\"%s\"} %" PRIu64 "\n", name,
-					       actions[i], g_ascii_formatd(text, sizeof text, "%g", bounds[j]),
-					       histogram->buckets[j]);
-		g_string_append_printf(out, "%s_bucket{action=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, actions[i],
-				       histogram->count);
-		g_string_append_printf(out, "%s_sum{action=\"%s\"} %s\n", name, actions[i],
-				       g_ascii_dtostr(text, sizeof text, histogram->sum));
-		g_string_append_printf(out, "%s_count{action=\"%s\"} %" PRIu64 "\n", name, actions[i],
-				       histogram->count);
+		if (i == 0 || actions[i].family != actions[i - 1].family)
+			describe(out, actions[i].family->name, "histogram", actions[i].family->help);
+		print_histogram(&engine->metrics->actions[i], &actions[i], out);
 	}
 }
 
@@ -209,6 +237,10 @@ void berth_engine_metrics(struct berth_engine *engine, GString *out)
 	print_actions(engine, out);
 	uint64_t checks = engine->metrics->health_checks, failures = engine->metrics->health_failures;
 	pthread_mutex_unlock(&engine->metrics->lock);
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(engine->database, NULL);
+	print_one(out, "engine_daemon_events_total", "counter", "The number of events logged",
+		  transaction ? (double) berth_events_put(transaction) : 0);
+	g_clear_pointer(&transaction, berth_transaction_free);
 	print_one(out, "engine_daemon_health_checks_failed_total", "counter",
 		  "The total number of failed health checks", (double) failures);
 	print_one(out, "engine_daemon_health_checks_total", "counter", "The total number of health checks",

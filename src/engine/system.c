@@ -62,8 +62,9 @@ static struct api_component *engine_component(const struct utsname *system)
 	return result;
 }
 
-struct api_version *berth_engine_version(G_GNUC_UNUSED struct berth_engine *engine, GError **error)
+struct api_version *berth_engine_version(struct berth_engine *engine, GError **error)
 {
+	int64_t began = g_get_monotonic_time();
 	struct utsname system;
 
 	if (uname(&system) < 0) {
@@ -85,6 +86,7 @@ struct api_version *berth_engine_version(G_GNUC_UNUSED struct berth_engine *engi
 	version->os = g_strdup("linux");
 	version->arch = g_strdup(architecture_of(system.machine));
 	version->kernel_version = g_strdup(system.release);
+	berth_engine__count_action(engine, BERTH_ACTION_SYSTEM_VERSION, began);
 	return version;
 }
 
@@ -127,18 +129,23 @@ static char *os_release_value(const char *text, const char *name)
 	return NULL;
 }
 
-static void describe_host(struct api_info *info)
+static char *ask_release(struct berth_engine *engine, enum berth_action action, const char *name, const char *otherwise)
 {
+	int64_t began = g_get_monotonic_time();
 	g_autofree char *release = berth_read_file_at(AT_FDCWD, "/etc/os-release", OS_RELEASE_LIMIT, NULL, NULL);
+	char *value = release ? os_release_value(release, name) : NULL;
+
+	berth_engine__count_action(engine, action, began);
+	return value ? value : g_strdup(otherwise);
+}
+
+static void describe_host(struct berth_engine *engine, struct api_info *info)
+{
 	struct utsname system;
 	struct sysinfo memory;
 
-	info->operating_system = release ? os_release_value(release, "PRETTY_NAME") : NULL;
-	info->os_version = release ? os_release_value(release, "VERSION_ID") : NULL;
-	if (!info->operating_system)
-		info->operating_system = g_strdup("Linux");
-	if (!info->os_version)
-		info->os_version = g_strdup("");
+	info->operating_system = ask_release(engine, BERTH_ACTION_OPERATING_SYSTEM, "PRETTY_NAME", "Linux");
+	info->os_version = ask_release(engine, BERTH_ACTION_OS_VERSION, "VERSION_ID", "");
 	uname(&system);
 	info->kernel_version = g_strdup(system.release);
 	info->architecture = g_strdup(system.machine);
@@ -228,16 +235,17 @@ static void describe_engine(struct berth_engine *engine, struct api_info *info)
 
 struct api_info *berth_engine_info(struct berth_engine *engine, GError **error)
 {
-	int64_t images = berth_images_count(engine->images, error);
+	int64_t began = g_get_monotonic_time(), images = berth_images_count(engine->images, error);
 
 	if (images < 0)
 		return NULL;
 	struct api_info *info = berth_document_new(&api_info_document);
 	info->images = images;
 	count_containers(engine, info);
-	describe_host(info);
+	describe_host(engine, info);
 	describe_limits(info);
 	describe_engine(engine, info);
 	describe_settings(engine, info);
+	berth_engine__count_action(engine, BERTH_ACTION_SYSTEM_INFO, began);
 	return info;
 }

@@ -56,5 +56,6 @@ static inline const char *berth_statement_text(sqlite3_stmt *statement, int inde
 struct berth_event_bounds {
 	int64_t count, age; // 0: the default; none
 	int64_t aged_at; // when old ones were dropped last
+	int64_t first, last; // ids of those that were put since the database was opened; 0: none was
 };
 struct berth_event_bounds *berth_transaction_bounds(struct berth_transaction *transaction);

@@ -198,7 +198,15 @@ struct berth_event_bounds *berth_transaction_bounds(struct berth_transaction *tr
 
 void berth_events_bound(struct berth_database *database, int64_t count, int64_t age)
 {
-	database->bounds = (struct berth_event_bounds){.count = count, .age = age};
+	database->bounds.count = count;
+	database->bounds.age = age;
+}
+
+int64_t berth_events_put(struct berth_transaction *transaction)
+{
+	const struct berth_event_bounds *bounds = &transaction->database->bounds;
+
+	return bounds->first ? bounds->last - bounds->first + 1 : 0;
 }
 
 void berth_database_free(struct berth_database *database)

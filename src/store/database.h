@@ -69,6 +69,8 @@ typedef bool berth_event_fn(void *data, int64_t id, const json_t *event);
 // How many of them are kept (0: BERTH_LIMIT_EVENTS), and for how long (nanoseconds; 0: no limit). Called before they
 // are used.
 void berth_events_bound(struct berth_database *database, int64_t count, int64_t age);
+// How many were put since the database was opened.
+int64_t berth_events_put(struct berth_transaction *transaction);
 // Those with since <= time (0: all) and id > after, oldest first. What exceeds the bounds is dropped by put: by age
 // once an hour.
 bool berth_event_each(struct berth_transaction *transaction, int64_t after, int64_t since, berth_event_fn *each,

@@ -231,6 +231,8 @@ bool berth_event_put(struct berth_transaction *transaction, int64_t time, const 
 			return false;
 		last = sqlite3_last_insert_rowid(sqlite3_db_handle(put));
 	}
+	bounds->first = bounds->first ? bounds->first : last;
+	bounds->last = last;
 	if (bounds->age > 0 && (bounds->aged_at == 0 || time - bounds->aged_at > AGE_EVERY)) {
 		bounds->aged_at = time;
 		if (!drop_events(transaction, BERTH_STATEMENT_EVENT_AGE, time - bounds->age, error))

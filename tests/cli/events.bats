@@ -86,6 +86,8 @@ container destroy"
 	id=$(berth inspect -f '{{.Id}}' box)
 	[ "$(told "$since" container=box event=create event=start)" = "$(printf 'container create\ncontainer start')" ]
 	[ "$(told "$since" "container=${id:0:12}" event=die)" = "container die" ]
+	[ "$(told "$since" container=bo event=die)" = "container die" ] # the beginning of a name, as Docker has it
+	[ -z "$(told "$since" container=ox event=die)" ]
 	[ "$(told "$since" label=colour event=die)" = "container die" ]
 	[ "$(told "$since" label=colour=blue)" = "" ]
 	[ "$(told "$since" image=busybox event=die | wc -l)" -eq 2 ]

@@ -7,7 +7,7 @@ load helpers
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	network_setup
+	network_setup --metrics-addr 127.0.0.1:9323
 	berth network create --ipv6 --subnet 10.90.1.0/24 --subnet fd90:1::/64 both >/dev/null
 	KEEP=both
 	export KEEP
@@ -187,4 +187,19 @@ same_sum() {
 	[ "$status" -eq 1 ]
 	[[ "$output" == *nosuchdriver* ]]
 	[ "$(berth network ls -q --filter type=custom | wc -l)" -eq 1 ]
+}
+
+metric() {
+	in_host curl -sS http://127.0.0.1:9323/metrics | sed -n "s/^engine_daemon_network_actions_seconds_count{action=\"$1\"} //p"
+}
+
+@test "metrics count what is allocated, connected and released" {
+	local before=("$(metric allocate)" "$(metric connect)" "$(metric release)")
+	launch one --network both
+	berth network connect bridge one
+	berth rm -f one >/dev/null
+	[ "$(metric allocate)" -eq $((before[0] + 1)) ]
+	[ "$(metric connect)" -eq $((before[1] + 1)) ]
+	released() { [ "$(metric release)" -eq $((before[2] + 1)) ]; }
+	eventually released
 }

@@ -253,6 +253,10 @@ def test_socket_activation(engine, tmp_path):
 def test_metrics(engine, client, run):
     port = free_port()
     restart(engine, "--metrics-addr", f":{port}")
+    begun = time.time()
+
+    def events():
+        return b"".join(client.events(since=begun, until=time.time())).count(b"\n")
     box = run("sleep 60", name="counted", healthcheck={"test": ["CMD", "false"], "interval": 50000000, "retries": 2})
     run("true", detach=False, remove=True)
     box.diff()
@@ -267,6 +271,7 @@ def test_metrics(engine, client, run):
             while data := http_socket.recv(65536):
                 answer += data
             return answer.decode().partition("\r\n\r\n")
+    told = events()
     head, _, text = get()
     assert "200 OK" in head and "text/plain; version=0.0.4" in head
     values, kinds = {}, {}
@@ -286,6 +291,11 @@ def test_metrics(engine, client, run):
     assert values["engine_daemon_health_checks_total"] >= values["engine_daemon_health_checks_failed_total"] >= 2
     for action in ("changes", "commit"):
         assert values[f'engine_daemon_container_actions_seconds_count{{action="{action}"}}'] == 1
+    assert 10 < told <= values["engine_daemon_events_total"] <= events()
+    for function in ("operating_system", "os_version", "system_info"):
+        assert values[f'engine_daemon_host_info_functions_seconds_count{{function="{function}"}}'] >= 1
+    for action in ("allocate", "connect", "release"):  # tests/network/traffic.bats sees them count
+        assert values[f'engine_daemon_network_actions_seconds_count{{action="{action}"}}'] == 0
     assert values["process_open_fds"] > 5 and values["process_resident_memory_bytes"] > 1 << 20
     assert abs(values["process_start_time_seconds"] - time.time()) < 120
     assert any(name.startswith("engine_daemon_engine_info{") for name in values)

@@ -263,11 +263,14 @@ bool berth_engine_network_connect(struct berth_engine *engine, const char *text,
 {
 	g_autoptr(berth_engine_network) network = berth_engine__network_find(engine, text, error);
 	struct berth_engine_container *container = network ? berth_engine__claim(engine, name, error) : NULL;
+	int64_t began = g_get_monotonic_time();
 
 	if (!container)
 		return false;
 	bool connected = connect_claimed(engine, container, network->record, settings, error);
 	berth_engine__release(container);
+	if (connected)
+		berth_engine__count_action(engine, BERTH_ACTION_NETWORK_CONNECT, began);
 	return connected;
 }
 

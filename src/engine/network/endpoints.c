@@ -132,11 +132,14 @@ static struct berth_run_network *make_run_patiently(struct berth_engine *engine,
 	uint64_t before = count_left(engine);
 	GError *failure = NULL;
 
+	int64_t began = g_get_monotonic_time();
 	struct berth_run_network *run = make_run(engine, container, &failure);
 	if (!run && is_taken(failure) && wait_for_leaving(engine, before)) {
 		g_clear_error(&failure);
 		run = make_run(engine, container, &failure);
 	}
+	if (run)
+		berth_engine__count_action(engine, BERTH_ACTION_NETWORK_ALLOCATE, began);
 	if (failure)
 		g_propagate_error(error, failure);
 	return run;
@@ -323,6 +326,7 @@ void berth_engine__network_give_back(struct berth_engine *engine, const struct b
 {
 	g_autoptr(berth_run_network) run = taken;
 	g_autoptr(GError) error = NULL;
+	int64_t began = g_get_monotonic_time();
 
 	if (!run)
 		return;
@@ -352,6 +356,7 @@ void berth_engine__network_give_back(struct berth_engine *engine, const struct b
 	engine->left++;
 	pthread_cond_broadcast(&engine->has_left);
 	pthread_mutex_unlock(&engine->lock);
+	berth_engine__count_action(engine, BERTH_ACTION_NETWORK_RELEASE, began);
 }
 
 void berth_engine__network_discard(struct berth_engine *engine, const char *id, int run_folder)
