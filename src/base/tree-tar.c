@@ -27,6 +27,7 @@ struct level {
 	GPtrArray *names; // each is its kind (d_type) and its name behind it
 	guint next;
 	gsize length; // of the path
+	GByteArray *pending; // header of a folder that is there only if something beneath it is; NULL: none
 };
 
 struct writing {
@@ -59,6 +60,7 @@ static void level_clear(gpointer data)
 
 	berth_fd_clear(&level->fd);
 	g_clear_pointer(&level->names, g_ptr_array_unref);
+	g_clear_pointer(&level->pending, g_byte_array_unref);
 }
 
 static bool fail(const struct writing *this, int errnum, const char *what, GError **error)
@@ -155,11 +157,22 @@ static GHashTable *read_xattrs(const struct writing *this, int fd)
 	return table;
 }
 
-// `fd` -1: without extended attributes.
-static bool put_header(struct writing *this, struct berth_tar_header *header, const struct stat *status, int fd,
-		       GError **error)
+// The folders that something is beneath.
+static bool put_pending(struct writing *this, GError **error)
 {
-	g_autoptr(GByteArray) blocks = g_byte_array_new();
+	for (guint i = 0; i < this->levels->len; i++) {
+		struct level *level = &g_array_index(this->levels, struct level, i);
+		g_autoptr(GByteArray) blocks = g_steal_pointer(&level->pending);
+		if (blocks && !put(this, blocks->data, blocks->len, error))
+			return false;
+	}
+	return true;
+}
+
+// `fd` -1: without extended attributes.
+static bool make_header(struct writing *this, struct berth_tar_header *header, const struct stat *status, int fd,
+			GByteArray *blocks, GError **error)
+{
 	g_autoptr(GHashTable) xattrs = fd < 0 || header->type == '1' ? NULL : read_xattrs(this, fd);
 
 	if (++this->entries > BERTH_LIMIT_ARCHIVE_ENTRIES)
@@ -169,14 +182,25 @@ static bool put_header(struct writing *this, struct berth_tar_header *header, co
 	header->uid = status->st_uid;
 	header->gid = status->st_gid;
 	header->mtime = status->st_mtim;
+	if (this->options->whole_seconds)
+		header->mtime.tv_nsec = 0;
 	header->xattrs = xattrs;
 	if (this->options->owner && !this->options->owner(this->options->data, &header->uid, &header->gid, error))
 		return false;
 	if (berth_tar_header_append(blocks, header, error))
-		return put(this, blocks->data, blocks->len, error);
+		return true;
 	g_autofree char *shown = g_utf8_make_valid(header->name, -1);
 	g_prefix_error(error, "%s: ", shown);
 	return false;
+}
+
+static bool put_header(struct writing *this, struct berth_tar_header *header, const struct stat *status, int fd,
+		       GError **error)
+{
+	g_autoptr(GByteArray) blocks = g_byte_array_new();
+
+	return make_header(this, header, status, fd, blocks, error) && put_pending(this, error) &&
+	       put(this, blocks->data, blocks->len, error);
 }
 
 static const char *earlier_name(struct writing *this, const struct stat *status)
@@ -218,31 +242,56 @@ static GPtrArray *list(const struct writing *this, int folder, GError **error)
 	return g_steal_pointer(&names);
 }
 
-// Takes the descriptor.
-static bool descend(struct writing *this, int fd, const struct stat *status, GError **error)
+// Takes the descriptor, and `pending`, the folder's header if it is not written yet.
+static bool descend(struct writing *this, int fd, const struct stat *status, GByteArray *pending, GError **error)
 {
-	struct level level = {fd, status->st_dev, NULL, 0, this->path->len};
+	struct level level = {fd, status->st_dev, NULL, 0, this->path->len, pending};
 
 	if (this->levels->len >= BERTH_LIMIT_ARCHIVE_DEPTH) {
-		close(fd);
+		level_clear(&level);
 		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED, "folders are nested deeper than %d",
 				       BERTH_LIMIT_ARCHIVE_DEPTH);
 	}
 	level.names = list(this, fd, error);
 	if (!level.names) {
-		close(fd);
+		level_clear(&level);
 		return false;
 	}
 	g_array_append_val(this->levels, level);
 	return true;
 }
 
-// Kinds of files that are opened.
-static bool put_opened(struct writing *this, int folder, const char *name, bool is_folder, GError **error)
+static const struct level *level_above(const struct writing *this)
 {
-	struct berth_tar_header header = {.type = is_folder ? '5' : '0', .name = this->path->str};
-	const struct level *above =
-		this->levels->len ? &g_array_index(this->levels, struct level, this->levels->len - 1) : NULL;
+	return this->levels->len ? &g_array_index(this->levels, struct level, this->levels->len - 1) : NULL;
+}
+
+// Takes the descriptor.
+static bool put_folder(struct writing *this, int fd, const struct stat *status, enum berth_tar_pick pick,
+		       GError **error)
+{
+	const struct level *above = level_above(this);
+	bool listed = above || this->options->name || this->options->dot;
+	bool enters = !above || status->st_dev == above->device ||
+		      (this->options->enters && this->options->enters(this->options->data, fd));
+	g_autofree char *shown = g_strconcat(!above && !this->options->name ? "." : this->path->str, "/", NULL);
+	struct berth_tar_header header = {.type = '5', .name = shown};
+	g_autoptr(GByteArray) pending = pick == BERTH_TAR_LOOK ? g_byte_array_new() : NULL;
+
+	bool done = !listed   ? true
+		    : pending ? make_header(this, &header, status, fd, pending, error)
+			      : put_header(this, &header, status, fd, error);
+	if (done && enters)
+		return descend(this, fd, status, g_steal_pointer(&pending), error);
+	close(fd);
+	return done;
+}
+
+// Kinds of files that are opened.
+static bool put_opened(struct writing *this, int folder, const char *name, bool is_folder, enum berth_tar_pick pick,
+		       GError **error)
+{
+	struct berth_tar_header header = {.type = '0', .name = this->path->str};
 	struct stat status;
 	berth_fd fd =
 		openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (is_folder ? O_DIRECTORY : 0));
@@ -251,15 +300,8 @@ static bool put_opened(struct writing *this, int folder, const char *name, bool 
 		return berth_is_gone(errno) || fail(this, errno, "open", error);
 	if (fstat(fd, &status) < 0)
 		return fail(this, errno, "stat", error);
-	if (is_folder) {
-		bool listed = above || this->options->name || this->options->dot;
-		bool enters = !above || status.st_dev == above->device ||
-			      (this->options->enters && this->options->enters(this->options->data, fd));
-		g_autofree char *shown = g_strconcat(!above && !this->options->name ? "." : this->path->str, "/", NULL);
-		header.name = shown;
-		return (!listed || put_header(this, &header, &status, fd, error)) &&
-		       (!enters || descend(this, berth_fd_steal(&fd), &status, error));
-	}
+	if (is_folder)
+		return put_folder(this, berth_fd_steal(&fd), &status, pick, error);
 	if (!S_ISREG(status.st_mode))
 		return true;
 	header.link = earlier_name(this, &status);
@@ -290,6 +332,13 @@ static bool put_special(struct writing *this, int folder, const char *name, cons
 	return put_header(this, &header, status, -1, error);
 }
 
+static enum berth_tar_pick pick_of(const struct writing *this, bool folder)
+{
+	if (!this->options->pick || !level_above(this))
+		return BERTH_TAR_TAKE;
+	return this->options->pick(this->options->data, this->path->str, folder);
+}
+
 static bool put_entry(struct writing *this, int folder, const char *name, unsigned char kind, GError **error)
 {
 	struct stat status;
@@ -297,12 +346,18 @@ static bool put_entry(struct writing *this, int folder, const char *name, unsign
 	if (this->path->len > BERTH_LIMIT_ARCHIVE_PATH)
 		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED, "a path is longer than %d bytes",
 				       BERTH_LIMIT_ARCHIVE_PATH);
+	enum berth_tar_pick pick = pick_of(this, kind == DT_DIR);
+	if (kind != DT_UNKNOWN && pick == BERTH_TAR_LEAVE)
+		return true;
 	if (kind == DT_DIR || kind == DT_REG)
-		return put_opened(this, folder, name, kind == DT_DIR, error);
+		return put_opened(this, folder, name, kind == DT_DIR, pick, error);
 	if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return berth_is_gone(errno) || fail(this, errno, "stat", error);
+	pick = pick_of(this, S_ISDIR(status.st_mode));
+	if (pick == BERTH_TAR_LEAVE)
+		return true;
 	if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode))
-		return put_opened(this, folder, name, S_ISDIR(status.st_mode), error);
+		return put_opened(this, folder, name, S_ISDIR(status.st_mode), pick, error);
 	return S_ISSOCK(status.st_mode) || put_special(this, folder, name, &status, error);
 }
 

@@ -10,6 +10,12 @@
 
 typedef bool berth_tar_write_fn(void *data, const void *bytes, size_t length); // false: nobody wants any more
 
+enum berth_tar_pick {
+	BERTH_TAR_TAKE,
+	BERTH_TAR_LEAVE, // with all beneath it
+	BERTH_TAR_LOOK, // a folder that is there only if something beneath it is taken
+};
+
 struct berth_tree_tar {
 	berth_tar_write_fn *write;
 	void *data; // of write and the functions below
@@ -21,8 +27,11 @@ struct berth_tree_tar {
 	bool (*owner)(void *data, uint32_t *uid, uint32_t *gid, GError **error);
 	// Whether to go on into a folder that lies on another file system than the one above. NULL: never.
 	bool (*enters)(void *data, int folder);
+	// Chooses by the name that the archive would have; not asked about the top. NULL: all is taken.
+	enum berth_tar_pick (*pick)(void *data, const char *name, bool folder);
 	const char *reserved; // beginning of names in the top folder that are left out; NULL: none
 	bool open_end; // more follows: the archive is not ended
+	bool whole_seconds; // times without fraction, which needs no extended headers
 	bool trusted; // extended attributes trusted.* are in it, too
 };
 

@@ -364,6 +364,10 @@ static bool send_call(struct berth_answer *answer, GError **error)
 		g_string_append(head, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
 	if (call->registry_auth)
 		g_string_append_printf(head, "X-Registry-Auth: %s\r\n", call->registry_auth);
+	if (call->registry_config)
+		g_string_append_printf(head, "X-Registry-Config: %s\r\n", call->registry_config);
+	if (call->build_parts)
+		g_string_append(head, "X-Berth-Build: 1\r\n");
 	if (call->body)
 		g_string_append(head, "Content-Type: application/json\r\n");
 	if (call->upload)
@@ -406,6 +410,7 @@ struct berth_answer *berth_client_begin(struct berth_client *client, const struc
 	answer->call.path = g_strdup(call->path);
 	answer->call.body = g_strdup(call->body);
 	answer->call.registry_auth = g_strdup(call->registry_auth);
+	answer->call.registry_config = g_strdup(call->registry_config);
 	if (send_call(answer, error))
 		return answer;
 	berth_answer_free(answer);
@@ -430,6 +435,7 @@ void berth_answer_free(struct berth_answer *answer)
 	g_free((char *) answer->call.path);
 	forget((char *) answer->call.body);
 	forget((char *) answer->call.registry_auth);
+	forget((char *) answer->call.registry_config);
 	g_free(answer->type);
 	g_free(answer->path_stat);
 	if (answer->line)
@@ -784,6 +790,21 @@ json_t *berth_answer_line(struct berth_answer *answer, GError **error)
 			return NULL;
 		g_string_append_len(answer->line, buffer, count);
 	}
+}
+
+ssize_t berth_answer_read_between(struct berth_answer *answer, void *data, size_t size, GError **error)
+{
+	if (!answer->line || answer->line->len == 0)
+		return berth_answer_read(answer, data, size, error);
+	size_t count = MIN(size, answer->line->len);
+	memcpy(data, answer->line->str, count);
+	g_string_erase(answer->line, 0, (gssize) count);
+	return (ssize_t) count;
+}
+
+bool berth_answer_has_line(const struct berth_answer *answer)
+{
+	return answer->over || (answer->line && memchr(answer->line->str, '\n', answer->line->len));
 }
 
 json_t *berth_client_json(struct berth_client *client, const char *method, const char *path, const char *body,

@@ -48,6 +48,8 @@ struct berth_call {
 	void *produce_data;
 	bool upgrade; // ask for a raw stream
 	const char *registry_auth; // of the header X-Registry-Auth, a secret; NULL: none
+	const char *registry_config; // of X-Registry-Config, a secret, too; NULL: none
+	bool build_parts; // the body is a build's with parts: X-Berth-Build
 };
 
 // Sends a request without waiting for its answer, so that several can be under way (each on a connection of its own).
@@ -72,6 +74,10 @@ ssize_t berth_answer_read(struct berth_answer *answer, void *data, size_t size, 
 json_t *berth_answer_json(struct berth_answer *answer, GError **error);
 // The next JSON object of a stream of lines; NULL without *error at its end.
 json_t *berth_answer_line(struct berth_answer *answer, GError **error);
+// What stands between two lines of such a stream: as berth_answer_read(). And whether the next line can be had without
+// waiting.
+ssize_t berth_answer_read_between(struct berth_answer *answer, void *data, size_t size, GError **error);
+bool berth_answer_has_line(const struct berth_answer *answer);
 // The descriptor to poll and, of a raw stream, to write to (borrowed), and whether bytes that were read ahead wait to
 // be taken without polling.
 int berth_answer_fd(const struct berth_answer *answer);

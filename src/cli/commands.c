@@ -35,6 +35,7 @@ static const struct berth_command_entry container_commands[] = {
 };
 
 static const struct berth_command_entry builder_commands[] = {
+	{"build", &berth_command_build, false},
 	{"prune", &berth_command_builder_prune, false},
 	{0},
 };
@@ -55,14 +56,23 @@ static const struct berth_command_entry context_commands[] = {
 };
 
 static const struct berth_command_entry image_commands[] = {
-	{"bootstrap", &berth_command_bootstrap, false}, {"history", &berth_command_history, false},
-	{"import", &berth_command_import, false},       {"inspect", &berth_command_image_inspect, false},
-	{"list", &berth_command_images, true},          {"load", &berth_command_load, false},
-	{"ls", &berth_command_images, false},           {"prune", &berth_command_image_prune, false},
-	{"pull", &berth_command_pull, false},           {"push", &berth_command_push, false},
-	{"remove", &berth_command_rmi, true},           {"rm", &berth_command_rmi, false},
-	{"save", &berth_command_save, false},           {"tag", &berth_command_tag, false},
-	{"tree", &berth_command_image_tree, false},     {0},
+	{"bootstrap", &berth_command_bootstrap, false},
+	{"build", &berth_command_build, false},
+	{"history", &berth_command_history, false},
+	{"import", &berth_command_import, false},
+	{"inspect", &berth_command_image_inspect, false},
+	{"list", &berth_command_images, true},
+	{"load", &berth_command_load, false},
+	{"ls", &berth_command_images, false},
+	{"prune", &berth_command_image_prune, false},
+	{"pull", &berth_command_pull, false},
+	{"push", &berth_command_push, false},
+	{"remove", &berth_command_rmi, true},
+	{"rm", &berth_command_rmi, false},
+	{"save", &berth_command_save, false},
+	{"tag", &berth_command_tag, false},
+	{"tree", &berth_command_image_tree, false},
+	{0},
 };
 
 static const struct berth_command_entry manifest_commands[] = {
@@ -140,6 +150,7 @@ static const struct berth_command system_group = {.summary = "Manage the engine"
 
 const struct berth_command_entry berth_commands[] = {
 	{"builder", &builder_group, false},
+	{"buildx", &builder_group, true},
 	{"checkpoint", &checkpoint_group, false},
 	{"container", &container_group, false},
 	{"context", &context_group, false},
@@ -150,6 +161,7 @@ const struct berth_command_entry berth_commands[] = {
 	{"system", &system_group, false},
 	{"volume", &volume_group, false},
 	{"attach", &berth_command_attach, false},
+	{"build", &berth_command_build, false},
 	{"commit", &berth_command_commit, false},
 	{"completion", &berth_command_completion, false},
 	{"cp", &berth_command_cp, false},

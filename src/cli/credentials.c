@@ -261,6 +261,54 @@ char *berth_registry_auth_of_key(const struct berth_cli *cli, const char *key)
 	return header;
 }
 
+static char *base64url(const char *text)
+{
+	char *encoded = g_base64_encode((const guchar *) text, strlen(text));
+
+	g_strdelimit(encoded, "+", '-');
+	return g_strdelimit(encoded, "/", '_');
+}
+
+static void add_login(const struct berth_cli *cli, const char *key, json_t *all)
+{
+	struct berth_login login = {0};
+	json_t *json;
+
+	if (json_object_get(all, key))
+		return;
+	if (berth_login_find(cli, key, &login, NULL) &&
+	    (login.username || login.identity_token || login.registry_token)) {
+		char *text = berth_login_document(key, &login);
+		json = json_loads(text, 0, NULL);
+		json_object_set_new(all, key, json);
+		berth_secret_free(text);
+	}
+	berth_login_clear(&login);
+}
+
+char *berth_registry_config(const struct berth_cli *cli)
+{
+	static const char *const members[] = {"auths", "credHelpers"};
+	const json_t *config = berth_config_get(cli);
+	BERTH_AUTO_JSON json_t *all = json_object();
+	const char *name;
+	json_t *value;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
+		json_object_foreach(json_object_get(config, members[i]), name, value)
+		{
+			g_autofree char *key = berth_login_key_of_server(name);
+			add_login(cli, key, all);
+		}
+	}
+	if (json_object_size(all) == 0)
+		return NULL;
+	char *text = berth_json_text(all);
+	char *header = base64url(text);
+	berth_secret_free(text);
+	return header;
+}
+
 char *berth_registry_auth(const struct berth_cli *cli, const char *image)
 {
 	g_autofree char *key = berth_login_key_of_image(image);

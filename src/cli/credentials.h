@@ -36,4 +36,7 @@ char *berth_login_document(const char *key, const struct berth_login *login);
 // told of on standard error, and the request goes without. Free it with berth_secret_free().
 char *berth_registry_auth(const struct berth_cli *cli, const char *image);
 char *berth_registry_auth_of_key(const struct berth_cli *cli, const char *key);
+// X-Registry-Config for a build, which may ask any registry: of all that is kept; NULL: nothing. Free it with
+// berth_secret_free().
+char *berth_registry_config(const struct berth_cli *cli);
 void berth_secret_free(char *secret);

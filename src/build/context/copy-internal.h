@@ -2,9 +2,9 @@
 // What finding (copy.c) hands to making (copy-make.c).
 #pragma once
 
+#include "base/ignore.h"
 #include "build/context/copy.h"
 #include "build/context/tree-internal.h"
-#include "build/dockerfile/ignore.h"
 
 // One file or folder that is copied.
 struct berth_build_piece {

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
-#include "build/dockerfile/pattern.h"
+#include "base/pattern.h"
 
 #include <fcntl.h>
 #include <string.h>

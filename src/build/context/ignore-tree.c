@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/ignore.h"
 #include "base/limits.h"
-#include "build/dockerfile/ignore.h"
 #include "image/tar.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/ignore.h"
 #include "base/limits.h"
-#include "build/dockerfile/ignore.h"
-#include "build/dockerfile/pattern.h"
+#include "base/pattern.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // filepath.Match: the pattern is checked first, then matched with one place to go back to, the last `*`.
-#include "build/dockerfile/pattern-internal.h"
+#include "base/pattern-internal.h"
 
 #include <glib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The patterns of .dockerignore. Each keeps the text before its first wildcard, so that most paths are judged by one
 // comparison.
-#include "build/dockerfile/ignore.h"
+#include "base/ignore.h"
 #include "base/limits.h"
-#include "build/dockerfile/pattern-internal.h"
+#include "base/pattern-internal.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 // The pieces of patterns, of which ignore.c makes its own.
 #pragma once
 
-#include "build/dockerfile/pattern.h"
+#include "base/pattern.h"
 
 #include <glib.h>
 

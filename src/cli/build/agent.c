@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/build/agent.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "cli/client.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+// The agent's protocol (draft-miller-ssh-agent): a length of four bytes, then a message whose first byte is its kind.
+#define MESSAGE_MAX (256 << 10)
+#define REQUEST_IDENTITIES 11
+#define SIGN_REQUEST 13
+#define REFUSAL "\0\0\0\1\5" // SSH_AGENT_FAILURE
+
+struct agent {
+	char *id, *socket;
+	pid_t pid; // of who offers it; 0: nobody yet
+};
+
+struct berth_build_agents {
+	GArray *agents; // of struct agent
+};
+
+static bool check_socket(const char *text, const char *path, GError **error)
+{
+	struct stat status;
+
+	if (stat(path, &status) < 0)
+		return berth_error_set_errno(error, errno, "--ssh %s: %s", text, path);
+	if (strlen(path) >= sizeof((struct sockaddr_un *) NULL)->sun_path)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "--ssh %s: the socket's path is too long", text);
+	return S_ISSOCK(status.st_mode) ||
+	       berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+			       "--ssh %s: %s is no socket; keys are given through an agent: eval $(ssh-agent); ssh-add "
+			       "%s; and then --ssh default",
+			       text, path, path);
+}
+
+struct berth_build_agents *berth_build_agents_new(char *const *given, GError **error)
+{
+	struct berth_build_agents *agents;
+
+	if (!given || !*given)
+		return NULL;
+	agents = g_new0(struct berth_build_agents, 1);
+	agents->agents = g_array_new(FALSE, TRUE, sizeof(struct agent));
+	for (; *given; given++) {
+		const char *equals = strchr(*given, '=');
+		const char *path = equals ? equals + 1 : g_getenv("SSH_AUTH_SOCK");
+		struct agent agent = {
+			.id = equals ? g_strndup(*given, (gsize) (equals - *given)) : g_strdup(*given),
+			.socket = g_strdup(path),
+		};
+		g_array_append_val(agents->agents, agent);
+		bool fine = path ? check_socket(*given, path, error)
+				 : berth_error_set(error, BERTH_ERROR_INVALID,
+						   "--ssh %s: no agent runs: SSH_AUTH_SOCK is not set", *given);
+		if (fine)
+			continue;
+		berth_build_agents_free(agents);
+		return NULL;
+	}
+	return agents;
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *) &address, sizeof address) < 0)
+		berth_fd_clear(&fd);
+	return fd;
+}
+
+static bool read_whole(struct berth_answer *answer, uint8_t *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t count = berth_answer_read(answer, bytes, size, NULL);
+		if (count <= 0)
+			return false;
+		bytes += count;
+		size -= (size_t) count;
+	}
+	return true;
+}
+
+static uint32_t length_of(const uint8_t *bytes)
+{
+	return (uint32_t) bytes[0] << 24 | (uint32_t) bytes[1] << 16 | (uint32_t) bytes[2] << 8 | bytes[3];
+}
+
+// One question of the step, and its answer.
+static bool exchange(struct berth_answer *answer, int agent, uint8_t *message)
+{
+	uint32_t length;
+
+	if (!read_whole(answer, message, 4) || (length = length_of(message)) == 0 || length > MESSAGE_MAX - 4 ||
+	    !read_whole(answer, message + 4, length))
+		return false;
+	if (message[4] != REQUEST_IDENTITIES && message[4] != SIGN_REQUEST)
+		return berth_write_all(berth_answer_fd(answer), REFUSAL, 5, "the engine", NULL);
+	if (!berth_write_all(agent, message, 4 + (size_t) length, "the agent", NULL) ||
+	    berth_read_full(agent, message, 4) != 4 || (length = length_of(message)) > MESSAGE_MAX - 4 ||
+	    berth_read_full(agent, message + 4, length) != (ssize_t) length)
+		return false;
+	return berth_write_all(berth_answer_fd(answer), message, 4 + (size_t) length, "the engine", NULL);
+}
+
+static void serve(struct berth_answer *answer, const char *path)
+{
+	g_autofree uint8_t *message = g_malloc(MESSAGE_MAX);
+	berth_fd agent = dial(path);
+
+	while (agent >= 0 && exchange(answer, agent, message))
+		;
+}
+
+// A connection that waits, and then another, until the engine does not want any more: the build is over.
+static void offer(struct berth_cli *cli, const struct agent *agent, const char *build)
+{
+	for (;;) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GString) path = berth_path_new("/build/%s/agent", build, false);
+		berth_path_add(path, "name", agent->id);
+		g_autoptr(berth_answer) answer = berth_client_call(
+			cli->client, &(struct berth_call){.method = "POST", .path = path->str, .upgrade = true},
+			&error);
+		if (!answer)
+			return;
+		struct pollfd fd = {berth_answer_fd(answer), POLLIN, 0};
+		while (!berth_answer_ready(answer) && poll(&fd, 1, -1) < 0 && errno == EINTR)
+			;
+		char byte;
+		if (!berth_answer_ready(answer) && recv(fd.fd, &byte, 1, MSG_PEEK) <= 0)
+			return;
+		if (fork() == 0) {
+			serve(answer, agent->socket);
+			_exit(0);
+		}
+	}
+}
+
+void berth_build_agents_start(struct berth_build_agents *agents, struct berth_cli *cli, const char *build)
+{
+	pid_t parent = getpid();
+
+	for (guint i = 0; i < agents->agents->len; i++) {
+		struct agent *agent = &g_array_index(agents->agents, struct agent, i);
+		fflush(NULL);
+		agent->pid = fork();
+		if (agent->pid != 0)
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		signal(SIGCHLD, SIG_IGN);
+		if (getppid() == parent)
+			offer(cli, agent, build);
+		_exit(0);
+	}
+}
+
+void berth_build_agents_free(struct berth_build_agents *agents)
+{
+	for (guint i = 0; agents && i < agents->agents->len; i++) {
+		struct agent *agent = &g_array_index(agents->agents, struct agent, i);
+		if (agent->pid > 0) {
+			kill(agent->pid, SIGTERM);
+			while (waitpid(agent->pid, NULL, 0) < 0 && errno == EINTR)
+				;
+		}
+		g_free(agent->id);
+		g_free(agent->socket);
+	}
+	if (agents) {
+		g_array_unref(agents->agents);
+		g_free(agents);
+	}
+}
