@@ -202,6 +202,7 @@ static bool is_wanted(const char *name)
 					     "content-length",
 					     "content-range",
 					     "location",
+					     "last-modified",
 					     "link",
 					     "range",
 					     "retry-after",

@@ -17,6 +17,7 @@ struct berth_build_tree {
 	GRecMutex lock;
 	struct berth_build_node *top;
 	GHashTable *inodes; // contents of files with several names, by "device:inode"; NULL: a context
+	int64_t entries; // that were read of a context
 	GBytes *text; // of its only file; NULL: it has a folder
 	bool context; // everything belongs to root, and can be linked into a layer
 };

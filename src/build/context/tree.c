@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/resolve.h"
 #include "base/root.h"
 #include "store/tree.h"
@@ -181,6 +182,16 @@ static struct berth_build_node *read_node(struct berth_build_tree *this, int fol
 	}
 	if (S_ISSOCK(status.st_mode))
 		return NULL;
+	if (this->context && ++this->entries > BERTH_LIMIT_CONTEXT_ENTRIES) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "the context has more than %d entries",
+				BERTH_LIMIT_CONTEXT_ENTRIES);
+		return NULL;
+	}
+	if (this->context && status.st_uid != geteuid() && // who made it lets it go
+	    fchownat(folder, name, geteuid(), getegid(), AT_SYMLINK_NOFOLLOW) < 0) {
+		berth_error_set_errno(error, errno, "take %s over", name);
+		return NULL;
+	}
 	g_autoptr(berth_build_node) node = berth_build_node_new(name, status.st_mode);
 	node->uid = this->context ? 0 : status.st_uid;
 	node->gid = this->context ? 0 : status.st_gid;

@@ -237,6 +237,7 @@ static bool add_special(struct unpacking *this, struct archive_entry *entry, str
 	if (S_ISLNK(node->mode)) {
 		if (!target || !*target)
 			return berth_error_set(error, BERTH_ERROR_INVALID, "a symbolic link without a target");
+		node->mode = S_IFLNK | 0777; // whatever the archive says
 		node->target = g_strdup(target);
 		if (symlinkat(target, this->fd, node->name) < 0)
 			return berth_error_set_errno(error, errno, "make the symbolic link");

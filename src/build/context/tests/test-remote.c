@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sources on other machines, which are this test's own servers on loopback: a web server, and git's daemon.
+#include "build/context/tests/fixture.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define SECRET "top secret"
+#define TRIES 200 // of 50 ms, for the daemon to listen
+
+struct scene {
+	struct fixture fixture;
+	struct MHD_Daemon *server, *other;
+	unsigned port, other_port;
+	GByteArray *archive;
+	char *authorization; // that came last
+	unsigned requests;
+};
+
+static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const void *data, size_t length,
+			     const char *name, const char *value)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(length, (void *) data, MHD_RESPMEM_MUST_COPY);
+
+	if (name)
+		MHD_add_response_header(response, name, value);
+	enum MHD_Result result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result serve(void *data, struct MHD_Connection *connection, const char *url,
+			     G_GNUC_UNUSED const char *method, G_GNUC_UNUSED const char *version,
+			     G_GNUC_UNUSED const char *upload, G_GNUC_UNUSED size_t *size, void **state)
+{
+	struct scene *scene = data;
+
+	if (!*state) { // the body has not come yet
+		*state = scene;
+		return MHD_YES;
+	}
+	scene->requests++;
+	g_free(scene->authorization);
+	scene->authorization = g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization"));
+	if (g_str_has_prefix(url, "/file"))
+		return reply(connection, 200, "hello", 5, "Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+	if (g_str_equal(url, "/Dockerfile"))
+		return reply(connection, 200, "FROM scratch\n", 13, NULL, NULL);
+	if (g_str_equal(url, "/binary"))
+		return reply(connection, 200, "a\0b", 3, NULL, NULL);
+	if (g_str_equal(url, "/archive"))
+		return reply(connection, 200, scene->archive->data, scene->archive->len, NULL, NULL);
+	if (g_str_equal(url, "/loop"))
+		return reply(connection, 302, "", 0, "Location", "/loop");
+	if (g_str_equal(url, "/here"))
+		return reply(connection, 302, "", 0, "Location", "/file");
+	if (g_str_equal(url, "/there")) {
+		g_autofree char *there = g_strdup_printf("http://127.0.0.1:%u/file", scene->other_port);
+		return reply(connection, 302, "", 0, "Location", there);
+	}
+	if (g_str_equal(url, "/elsewhere"))
+		return reply(connection, 302, "", 0, "Location", "file:///etc/passwd");
+	return reply(connection, 404, "", 0, NULL, NULL);
+}
+
+static struct MHD_Daemon *start_server(struct scene *scene, unsigned *ret_port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct MHD_Daemon *server = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, serve, scene,
+						     MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_END);
+
+	g_assert_nonnull(server);
+	*ret_port = MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT)->port;
+	return server;
+}
+
+static void set_up(struct scene *scene, gconstpointer data)
+{
+	fixture_set_up(&scene->fixture, data);
+	scene->fixture.tree = berth_build_tree_empty();
+	scene->server = start_server(scene, &scene->port);
+	scene->other = start_server(scene, &scene->other_port);
+	scene->archive = tarball_new();
+	tarball_add(scene->archive, &(struct tarball_entry){.name = "a", .content = "A"});
+	tarball_add(scene->archive, &(struct tarball_entry){.name = "b", .content = "B"});
+	tarball_add(scene->archive, &(struct tarball_entry){.name = ".dockerignore", .content = "b\n"});
+	tarball_end(scene->archive);
+	GByteArray *packed = tarball_compress(scene->archive, "gzip");
+	g_byte_array_unref(scene->archive);
+	scene->archive = packed;
+}
+
+static void tear_down(struct scene *scene, gconstpointer data)
+{
+	MHD_stop_daemon(scene->server);
+	MHD_stop_daemon(scene->other);
+	g_byte_array_unref(scene->archive);
+	g_free(scene->authorization);
+	fixture_tear_down(&scene->fixture, data);
+}
+
+static char *url_of(const struct scene *scene, const char *path)
+{
+	return g_strdup_printf("http://127.0.0.1:%u%s", scene->port, path);
+}
+
+// ADD of one source. NULL, or the error's message.
+static char *add(struct scene *scene, const char *source, const char *destination, const char *checksum, int unpack)
+{
+	struct berth_build_copy_source list[1];
+	struct berth_build_copy copy =
+		fixture_make_copy(&scene->fixture, (const char *const[]){source, NULL}, destination, list);
+
+	copy.add = true;
+	copy.checksum = checksum;
+	copy.unpack = unpack;
+	return fixture_copy(&scene->fixture, &copy);
+}
+
+#define assert_has(message, expected)                                                                                  \
+	do {                                                                                                           \
+		g_assert_nonnull(message);                                                                             \
+		if (!strstr(message, expected))                                                                        \
+			g_error("\"%s\" is not in: %s", expected, message);                                            \
+	} while (0)
+
+static void test_add(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	static const char digest[] = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+	g_autofree char *file = url_of(scene, "/file%20x?y#z"), *plain = url_of(scene, "/here"),
+			*archive = url_of(scene, "/archive");
+	struct stat status;
+
+	g_assert_cmpstr(add(scene, file, "/d/", NULL, -1), ==, NULL);
+	g_assert_cmpstr(add(scene, plain, "/e", digest, -1), ==, NULL);
+	g_assert_cmpstr(add(scene, archive, "/f/", NULL, 1), ==, NULL);
+	g_assert_cmpstr(add(scene, archive, "/g/", NULL, -1), ==, NULL);
+	g_assert_cmpint(fstatat(scene->fixture.root, "e", &status, 0), ==, 0);
+	g_assert_cmpint(status.st_mtim.tv_sec, ==, 784111777);
+	g_assert_cmpint(fstatat(scene->fixture.root, "g/archive", &status, 0), ==, 0);
+	g_assert_cmpint(status.st_size, ==, scene->archive->len);
+	g_assert_cmpint(status.st_mtim.tv_sec, ==, 0);
+	g_assert_cmpint(unlinkat(scene->fixture.root, "g/archive", 0), ==, 0);
+	fixture_assert_list(scene->fixture.root,
+			    "d 755 0:0\nd/file x 600 0:0 hello\ne 600 0:0 hello\nf 755 0:0\n"
+			    "f/.dockerignore 644 0:0 b\n\nf/a 644 0:0 A\nf/b 644 0:0 B\ng 755 0:0\n");
+}
+
+static void test_add_refused(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	static const struct {
+		const char *path, *checksum, *expected;
+	} cases[] = {
+		{"/none", NULL, "invalid response status 404"},
+		{"/loop", NULL, "it redirects more than 10 times"},
+		{"/elsewhere", NULL, "it redirects to what is no http(s) URL"},
+		{"/file", "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+		 "digest mismatch sha256:2cf24"},
+		{"/file", "md5:0", "checksum md5:0: it is no \"sha256:\""},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *url = url_of(scene, cases[i].path);
+		g_autofree char *message = add(scene, url, "/x", cases[i].checksum, -1);
+		assert_has(message, cases[i].expected);
+	}
+	fixture_assert_list(scene->fixture.root, "");
+}
+
+static void add_secret(struct scene *scene, const char *name, const char *value)
+{
+	GHashTable **secrets = &scene->fixture.options.credentials;
+
+	if (!*secrets)
+		*secrets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
+	g_hash_table_replace(*secrets, g_strdup(name), g_bytes_new_static(value, strlen(value)));
+}
+
+// CVE-2019-13509 and its like: what a host is told is told to no other.
+static void test_secrets(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	g_autofree char *here = url_of(scene, "/here"), *there = url_of(scene, "/there");
+	g_autofree char *name = g_strdup_printf("HTTP_AUTH_TOKEN_127.0.0.1:%u", scene->port);
+
+	add_secret(scene, name, SECRET "\n");
+	g_assert_cmpstr(add(scene, here, "/x", NULL, -1), ==, NULL);
+	g_assert_cmpstr(scene->authorization, ==, "Bearer " SECRET);
+	g_assert_cmpstr(add(scene, there, "/x", NULL, -1), ==, NULL);
+	g_assert_cmpstr(scene->authorization, ==, NULL);
+	g_hash_table_unref(scene->fixture.options.credentials);
+}
+
+static struct berth_build_tree *open_remote(struct scene *scene, const char *remote, GBytes **ret_dockerfile,
+					    GError **error)
+{
+	const struct berth_build_source source = {.tar = -1, .remote = remote};
+
+	return berth_build_tree_open(&source, &scene->fixture.options, ret_dockerfile, error);
+}
+
+static void test_context(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	g_autofree char *archive = url_of(scene, "/archive"), *text = url_of(scene, "/Dockerfile"),
+			*binary = url_of(scene, "/binary");
+	GError *error = NULL;
+	g_autoptr(GBytes) dockerfile = NULL;
+
+	scene->fixture.options.dockerfile = "Dockerfile";
+	g_autoptr(berth_build_tree) tree = open_remote(scene, archive, &dockerfile, &error);
+	g_assert_no_error(error);
+	g_assert_null(dockerfile);
+	fixture_assert_list(berth_build_tree_folder(tree), ".dockerignore 644 0:0 b\n\na 644 0:0 A\n");
+	g_autoptr(berth_build_tree) empty = open_remote(scene, text, &dockerfile, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(g_bytes_get_size(dockerfile), ==, 13);
+	g_assert_null(open_remote(scene, text, NULL, &error));
+	assert_has(error->message, "is no archive");
+	g_clear_error(&error);
+	g_clear_pointer(&dockerfile, g_bytes_unref);
+	g_assert_null(open_remote(scene, binary, &dockerfile, &error));
+	assert_has(error->message, "is neither an archive nor a Dockerfile");
+	g_clear_error(&error);
+	g_assert_null(open_remote(scene, "/etc", &dockerfile, &error));
+	assert_has(error->message, "unable to prepare context: /etc is no URL");
+	g_clear_error(&error);
+}
+
+// Repositories, and a daemon that serves them.
+struct garden {
+	char *path;
+	unsigned port;
+	pid_t daemon;
+};
+
+static void shell(const struct garden *garden, const char *script)
+{
+	const char *const arguments[] = {"/bin/sh", "-ec", script, NULL};
+	g_autofree char *errors = NULL;
+	g_auto(GStrv) environment = g_get_environ();
+	GError *error = NULL;
+	int status;
+
+	environment = g_environ_setenv(environment, "GIT_CONFIG_GLOBAL", "/dev/null", true);
+	environment = g_environ_setenv(environment, "GIT_CONFIG_COUNT", "2", true);
+	environment = g_environ_setenv(environment, "GIT_CONFIG_KEY_0", "protocol.file.allow", true);
+	environment = g_environ_setenv(environment, "GIT_CONFIG_VALUE_0", "always", true);
+	environment = g_environ_setenv(environment, "GIT_CONFIG_KEY_1", "init.defaultBranch", true);
+	environment = g_environ_setenv(environment, "GIT_CONFIG_VALUE_1", "main", true);
+	for (const char *const *name = (const char *const[]){"AUTHOR", "COMMITTER", NULL}; *name; name++) {
+		g_autofree char *who = g_strdup_printf("GIT_%s_NAME", *name);
+		g_autofree char *where = g_strdup_printf("GIT_%s_EMAIL", *name);
+		environment = g_environ_setenv(environment, who, "t", true);
+		environment = g_environ_setenv(environment, where, "t@localhost", true);
+	}
+	g_spawn_sync(garden->path, (char **) arguments, environment, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
+		     &errors, &status, &error);
+	g_assert_no_error(error);
+	if (status != 0)
+		g_error("%s: %s", script, errors);
+}
+
+static unsigned free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof address;
+	berth_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	g_assert_cmpint(bind(fd, (struct sockaddr *) &address, length), ==, 0);
+	g_assert_cmpint(getsockname(fd, (struct sockaddr *) &address, &length), ==, 0);
+	return ntohs(address.sin_port);
+}
+
+static bool answers(unsigned port)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t) port)};
+	berth_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return connect(fd, (struct sockaddr *) &address, sizeof address) == 0;
+}
+
+static void plant(struct garden *garden, struct scene *scene, const char *script)
+{
+	GError *error = NULL;
+
+	garden->path = g_build_filename(scene->fixture.path, "garden", NULL);
+	g_assert_cmpint(mkdir(garden->path, 0755), ==, 0);
+	shell(garden, script);
+	garden->port = free_port();
+	g_autofree char *port = g_strdup_printf("--port=%u", garden->port);
+	g_autofree char *base = g_strconcat("--base-path=", garden->path, NULL);
+	// The program itself, not git's way to it: that would leave it behind when it is killed.
+	const char *const arguments[] = {
+		"/usr/lib/git-core/git-daemon", "--listen=127.0.0.1", port, base, "--export-all", "--reuseaddr", NULL};
+	g_auto(GStrv) environment = g_get_environ();
+	environment = g_environ_setenv(environment, "GIT_CONFIG_COUNT", "1", true);
+	environment = g_environ_setenv(environment, "GIT_CONFIG_KEY_0", "safe.directory", true);
+	environment = g_environ_setenv(environment, "GIT_CONFIG_VALUE_0", "*", true);
+	g_spawn_async(NULL, (char **) arguments, environment,
+		      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
+		      &garden->daemon, &error);
+	g_assert_no_error(error);
+	for (int i = 0; !answers(garden->port) && i < TRIES; i++)
+		g_usleep(50000);
+}
+
+static void dig_over(struct garden *garden)
+{
+	kill(garden->daemon, SIGTERM);
+	waitpid(garden->daemon, NULL, 0);
+	g_free(garden->path);
+}
+
+static char *repository(const struct garden *garden, const char *rest)
+{
+	return g_strdup_printf("git://127.0.0.1:%u/%s", garden->port, rest);
+}
+
+static const char plain_script[] =
+	"git init -q r; cd r; mkdir d; echo one >f; echo run >d/x; chmod 755 d/x; ln -s ../f d/l; ln -s d s\n"
+	"ln -s / root; ln -s ../.. d/up; git add .; git commit -qm one; git tag v1; git tag -am two v2\n"
+	"git checkout -qb other; echo two >f; git commit -qam two; git checkout -q main; git rev-parse other "
+	">../commit";
+
+static void test_git(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	struct garden garden;
+	g_autofree char *commit = NULL;
+	GError *error = NULL;
+
+	plant(&garden, scene, plain_script);
+	g_autofree char *file = g_build_filename(garden.path, "commit", NULL);
+	g_assert_true(g_file_get_contents(file, &commit, NULL, NULL));
+	g_strchomp(commit);
+	g_autofree char *by_commit = g_strconcat("r#", commit, ":d", NULL);
+	g_autofree char *checked = g_strdup_printf("r?ref=other&checksum=%.7s&subdir=d", commit);
+	static const char all[] = "d 755 0:0\nd/l 777 0:0 -> ../f\nd/up 777 0:0 -> ../..\nd/x 755 0:0 run\n\n"
+				  "f 644 0:0 %s\n\nroot 777 0:0 -> /\ns 777 0:0 -> d\n";
+	static const char folder[] = "l 777 0:0 -> ../f\nup 777 0:0 -> ../..\nx 755 0:0 run\n\n";
+	g_autofree char *one = g_strdup_printf(all, "one"), *two = g_strdup_printf(all, "two");
+	const struct {
+		const char *rest, *expected;
+	} cases[] = {
+		{"r", one},       {"r#v1", one},           {"r#v2", one},
+		{"r#other", two}, {"r?branch=other", two}, {"r#refs/heads/other", two},
+		{"r#:d", folder}, {by_commit, folder},     {checked, folder},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *source = repository(&garden, cases[i].rest);
+		g_autoptr(berth_build_tree) tree = open_remote(scene, source, NULL, &error);
+		g_assert_no_error(error);
+		fixture_assert_list(berth_build_tree_folder(tree), cases[i].expected);
+		g_assert_cmpuint(strlen(berth_build_tree_commit(tree)), ==, 40);
+		g_autofree char *digest = berth_build_tree_digest(tree, "", &error);
+		g_assert_no_error(error);
+	}
+	g_autofree char *kept = repository(&garden, "r?keep-git-dir=1");
+	g_assert_cmpstr(add(scene, kept, "/k", NULL, -1), ==, NULL);
+	g_assert_cmpint(faccessat(scene->fixture.root, "k/.git/HEAD", F_OK, 0), ==, 0);
+	g_assert_cmpint(faccessat(scene->fixture.root, "k/.git/FETCH_HEAD", F_OK, 0), <, 0);
+	dig_over(&garden);
+}
+
+// GO-2022-1107, CVE-2026-33748, CVE-2026-44517: out of the clone by a folder that is a link; and what is not there.
+static void test_git_refused(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	static const char *const cases[][2] = {
+		{"r#:s", "is or contains a symbolic link"},
+		{"r#:root", "is or contains a symbolic link"},
+		{"r#:root/etc", "is or contains a symbolic link"},
+		{"r#:d/up/..", "would lead out of the repository"},
+		{"r#:f", "the repository has no subdirectory \"f\""},
+		{"r#:none", "the repository has no subdirectory \"none\""},
+		{"r#none", "repository does not contain ref none"},
+		{"r#0123456789012345678901234567890123456789", "git"},
+		{"r?ref=main&checksum=0000000", "expected checksum to match 0000000"},
+		{"none", "failed to load git repository"},
+	};
+	struct garden garden;
+
+	plant(&garden, scene, plain_script);
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		GError *error = NULL;
+		g_autofree char *source = repository(&garden, cases[i][0]);
+		g_assert_null(open_remote(scene, source, NULL, &error));
+		g_assert_nonnull(error);
+		assert_has(error->message, cases[i][1]);
+		g_error_free(error);
+	}
+	dig_over(&garden);
+}
+
+static void test_submodules(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	struct garden garden;
+	GError *error = NULL;
+
+	plant(&garden, scene,
+	      "git init -q inner; cd inner; echo in >i; git add .; git commit -qm i; cd ..\n"
+	      "git init -q outer; cd outer; git submodule --quiet add ../inner sub 2>&1; git commit -qm o");
+	g_autofree char *with = repository(&garden, "outer"), *without = repository(&garden, "outer?submodules=0");
+	g_autoptr(berth_build_tree) one = open_remote(scene, with, NULL, &error);
+	g_assert_no_error(error);
+	g_autofree char *list = fixture_list(berth_build_tree_folder(one));
+	g_assert_true(g_str_has_suffix(list, "sub 755 0:0\nsub/i 644 0:0 in\n\n"));
+	g_autoptr(berth_build_tree) other = open_remote(scene, without, NULL, &error);
+	g_assert_no_error(error);
+	g_autofree char *bare = fixture_list(berth_build_tree_folder(other));
+	g_assert_true(g_str_has_suffix(bare, "sub 755 0:0\n"));
+	dig_over(&garden);
+}
+
+// Submodules that would read files of this machine or run a program; hooks and filters that a repository brings.
+static void test_hostile(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	static const char *const names[] = {"file", "ext", "option"};
+	struct garden garden;
+
+	plant(&garden, scene,
+	      "git init -q secret; cd secret; echo S >s; git add .; git commit -qm s; id=$(git rev-parse HEAD)\n"
+	      "make() { git init -q ../$1; cd ../$1; printf '[submodule \"m\"]\\n\\tpath = m\\n\\turl = %s\\n' \"$2\" "
+	      ">.gitmodules; git add .gitmodules; git update-index --add --cacheinfo 160000,$id,m; git commit -qm h; "
+	      "}\n"
+	      "make file \"file://$PWD\"; make ext \"ext::sh -c touch% ${PWD%/*}/touched\"\n"
+	      "make option \"-u./payload\"");
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		GError *error = NULL;
+		g_autofree char *source = repository(&garden, names[i]);
+		g_autoptr(berth_build_tree) tree = open_remote(scene, source, NULL, &error);
+		g_assert_null(tree);
+		assert_has(error->message, "failed to load git repository");
+		g_error_free(error);
+	}
+	g_autofree char *touched = g_build_filename(garden.path, "touched", NULL);
+	g_assert_cmpint(access(touched, F_OK), <, 0);
+	dig_over(&garden);
+}
+
+// What git does, it does as nobody in particular, who sees none of what is root's.
+static void test_rights(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	g_autofree char *bin = g_build_filename(scene->fixture.path, "bin", NULL);
+	g_autofree char *program = g_build_filename(bin, "git", NULL), *before = g_strdup(g_getenv("PATH"));
+	GError *error = NULL;
+
+	if (geteuid() != 0) {
+		g_test_skip("only root can give rights up");
+		return;
+	}
+	g_assert_cmpint(chmod(scene->fixture.path, 0755), ==, 0); // as git's own folder is
+	g_assert_cmpint(mkdir(bin, 0755), ==, 0);
+	fixture_write(
+		AT_FDCWD, program,
+		"#!/bin/sh\nexec >&2; id -u; pwd; ls /proc/self/fd; cat /etc/shadow; set | grep -c SECRET; exit 1\n",
+		0755);
+	g_setenv("PATH", bin, true);
+	g_setenv("SECRET_OF_THE_ENGINE", "x", true);
+	g_assert_null(open_remote(scene, "git://127.0.0.1/x", NULL, &error));
+	g_setenv("PATH", before, true);
+	assert_has(error->message, "/etc/shadow: Permission denied");
+	g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+	g_assert_nonnull(strstr(lines[0], "git: 20")); // a number that nobody has
+	g_assert_true(g_str_has_suffix(error->message, "\n0"));
+	g_clear_error(&error);
+	g_setenv("PATH", "/nonexistent", true);
+	g_assert_null(open_remote(scene, "git://127.0.0.1/x", NULL, &error));
+	g_setenv("PATH", before, true);
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE);
+	assert_has(error->message, "git is not installed on this host");
+	g_error_free(error);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+#define ADD(name) g_test_add("/remote/" #name, struct scene, NULL, set_up, test_##name, tear_down)
+	ADD(add);
+	ADD(add_refused);
+	ADD(secrets);
+	ADD(context);
+	ADD(git);
+	ADD(git_refused);
+	ADD(submodules);
+	ADD(hostile);
+	ADD(rights);
+	return g_test_run();
+}
