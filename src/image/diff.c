@@ -26,6 +26,7 @@ struct diff {
 	char *parent; // of the last entry, and a descriptor of it; NULL and -1 at first
 	int parent_fd;
 	uint8_t *chunk;
+	int64_t bytes; // of files
 };
 
 // Paths are those of berth_tree_compare(): "/etc/x".
@@ -145,6 +146,8 @@ static bool put_entry(struct diff *this, const char *path, const struct stat *st
 		header.size = 0;
 		return put_header(this, &header, error);
 	}
+	if (S_ISREG(status->st_mode) || S_ISLNK(status->st_mode))
+		this->bytes += S_ISREG(status->st_mode) ? header.size : status->st_size;
 	g_autoptr(GHashTable) xattrs = berth_tree_xattrs(this->parent_fd, base_of(path), error);
 	if (!xattrs)
 		return false;
@@ -253,6 +256,8 @@ bool berth_layer_diff_trees(const struct berth_snapshot_trees *trees, const stru
 	this.chunk = g_malloc(CHUNK);
 	bool done = put_root(&this, trees->base, error) && berth_tree_compare(trees, put_change, &this, error) &&
 		    berth_layer_writer_zeros(writer, END, error) && berth_layer_writer_finish(writer, ret, error);
+	if (done)
+		ret->bytes = this.bytes;
 	g_hash_table_unref(this.links);
 	g_free(this.chunk);
 	g_free(this.parent);

@@ -26,6 +26,7 @@ struct berth_layer_diff {
 	char diff_id[BERTH_DIGEST_SIZE]; // of the archive
 	char digest[BERTH_DIGEST_SIZE]; // of what was written; the same without gzip
 	int64_t size; // of what was written
+	int64_t bytes; // of the files in it, as berth_snapshot_usage() counts them
 };
 
 // Writes to `fd` what snapshot `id`, which nobody changes meanwhile, changes against its parent. A name that would mean

@@ -15,3 +15,9 @@ void berth_tail_end(struct berth_tail *tail, const GError *failure);
 
 // `fd` (taken over) is the file, opened for reading; when it is -1, reading fails with `open_errno`.
 struct berth_ingest_reader *berth_ingest_reader_on(struct berth_tail *tail, int fd, int open_errno);
+
+// Makes written blobs visible, whose content the caller has synced. All are freed.
+bool berth_ingests_publish(struct berth_blobs *blobs, struct berth_ingest *const *ingests, size_t count,
+			   GError **error);
+// The folder that they are written in, borrowed.
+int berth_blobs_folder(const struct berth_blobs *blobs);

@@ -320,6 +320,49 @@ bool berth_ingest_commit(struct berth_ingest *ingest, const char *digest, int64_
 	return good;
 }
 
+static bool publish_synced(struct berth_ingest *ingest, GError **error)
+{
+	struct berth_blobs *blobs = ingest->blobs;
+	char digest[BERTH_DIGEST_SIZE];
+
+	if (ingest->failed)
+		return berth_error_set(error, BERTH_ERROR_INTERNAL, "the blob of %s: an earlier write failed",
+				       ingest->reference);
+	berth_hash_digest(g_steal_pointer(&ingest->hash), digest);
+	announce(blobs, digest);
+	if (berth_blob_exists(blobs, digest)) {
+		drop(ingest);
+		return true;
+	}
+	if (fchmod(ingest->fd, 0400) == 0 && renameat(blobs->ingests, ingest->name, blobs->folder, hex_of(digest)) == 0)
+		return true;
+	return berth_error_set_errno(error, errno, "rename the blob of %s", ingest->reference);
+}
+
+bool berth_ingests_publish(struct berth_blobs *blobs, struct berth_ingest *const *ingests, size_t count, GError **error)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!good) {
+			berth_ingest_abort(ingests[i], false);
+			continue;
+		}
+		good = publish_synced(ingests[i], error);
+		berth_tail_end(ingests[i]->tail, NULL);
+		if (!good)
+			drop(ingests[i]);
+		free_ingest(ingests[i]);
+	}
+	BERTH_FAILPOINT("blob.publish.renamed");
+	return good && (count == 0 || sync_folder(blobs, error));
+}
+
+int berth_blobs_folder(const struct berth_blobs *blobs)
+{
+	return blobs->ingests;
+}
+
 void berth_ingest_abort(struct berth_ingest *ingest, bool keep)
 {
 	if (!ingest)

@@ -7,6 +7,26 @@
 #include "store/store-internal.h"
 
 #define BERTH_SNAPSHOT_COPIED "copied"
+#define BERTH_SNAPSHOT_KIND "snapshot"
+
+// What the database keeps of one.
+struct berth_snapshot_record {
+	char *parent;
+	bool committed;
+	bool frozen; // not committed, but nobody writes in it any more
+};
+extern const struct berth_document berth_snapshot_record_document;
+BERTH_DOCUMENT_AUTOPTR(berth_snapshot_record, berth_snapshot_record_document)
+
+// The name of its folder, behind `prefix`.
+char *berth_snapshot__folder(const char *prefix, const char *id);
+struct berth_snapshot_record *berth_snapshot__get(struct berth_transaction *transaction, const char *id,
+						  GError **error);
+// The same where a missing one is no failure: *ret is NULL then.
+bool berth_snapshot__find(struct berth_transaction *transaction, const char *id, struct berth_snapshot_record **ret,
+			  GError **error);
+bool berth_snapshot__put(struct berth_transaction *transaction, const char *id,
+			 const struct berth_snapshot_record *record, GError **error);
 
 struct berth_snapshot_driver;
 

@@ -22,20 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#define KIND "snapshot"
-
-struct snapshot_record {
-	char *parent;
-	bool committed;
-};
-
-static const struct berth_field record_fields[] = {
-	BERTH_STRING(struct snapshot_record, parent, "parent", BERTH_OMIT_EMPTY),
-	BERTH_BOOL(struct snapshot_record, committed, "committed", 0),
-	{0},
-};
-static const struct berth_document record_document = {"snapshot", sizeof(struct snapshot_record), record_fields};
-BERTH_DOCUMENT_AUTOPTR(snapshot_record, record_document)
+#define KIND BERTH_SNAPSHOT_KIND
 
 static bool check_id(const char *id, GError **error)
 {
@@ -49,11 +36,6 @@ static bool check_id(const char *id, GError **error)
 			       BERTH_LIMIT_SNAPSHOT_ID);
 }
 
-static char *folder_of(const char *prefix, const char *id)
-{
-	return g_strdelimit(g_strconcat(prefix, id, NULL), ":", '-');
-}
-
 static int open_inner(int folder, const char *name, const char *id, GError **error)
 {
 	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -65,7 +47,7 @@ static int open_inner(int folder, const char *name, const char *id, GError **err
 
 static int open_folder(const struct berth_snapshots *snapshots, const char *id, GError **error)
 {
-	g_autofree char *name = folder_of("", id);
+	g_autofree char *name = berth_snapshot__folder("", id);
 
 	return open_inner(snapshots->folder, name, id, error);
 }
@@ -77,41 +59,11 @@ static int open_content(const struct berth_snapshots *snapshots, const char *id,
 	return folder < 0 ? -1 : open_inner(folder, "fs", id, error);
 }
 
-static struct snapshot_record *get(struct berth_transaction *transaction, const char *id, GError **error)
-{
-	json_t *json = berth_record_get(transaction, KIND, id, error);
-	struct snapshot_record *record = json ? berth_document_parse(&record_document, json, error) : NULL;
-
-	json_decref(json);
-	return record;
-}
-
-// The same where a missing one is no failure: *ret is NULL then.
-static bool find(struct berth_transaction *transaction, const char *id, struct snapshot_record **ret, GError **error)
-{
-	g_autoptr(GError) local = NULL;
-
-	*ret = get(transaction, id, &local);
-	if (*ret || g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
-		return true;
-	g_propagate_error(error, g_steal_pointer(&local));
-	return false;
-}
-
-static struct snapshot_record *look_up(struct berth_snapshots *snapshots, const char *id, GError **error)
+static struct berth_snapshot_record *look_up(struct berth_snapshots *snapshots, const char *id, GError **error)
 {
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
 
-	return transaction ? get(transaction, id, error) : NULL;
-}
-
-static bool put(struct berth_transaction *transaction, const char *id, const struct snapshot_record *record,
-		GError **error)
-{
-	struct berth_reference parent = {KIND, record->parent};
-
-	return berth_record_put_document(transaction, KIND, id, NULL, &record_document, record, &parent,
-					 record->parent ? 1 : 0, error);
+	return transaction ? berth_snapshot__get(transaction, id, error) : NULL;
 }
 
 static bool forget(struct berth_snapshots *snapshots, const char *id, GError **error)
@@ -182,20 +134,20 @@ void berth_snapshots_on_commit(struct berth_snapshots *snapshots, berth_commit_f
 static bool record_new(struct berth_snapshots *snapshots, const char *id, const char *parent, GError **error)
 {
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
-	g_autoptr(snapshot_record) there = NULL;
+	g_autoptr(berth_snapshot_record) there = NULL;
 
-	if (!transaction || !find(transaction, id, &there, error))
+	if (!transaction || !berth_snapshot__find(transaction, id, &there, error))
 		return false;
 	if (there)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s exists already", id);
-	g_autoptr(snapshot_record) above = parent ? get(transaction, parent, error) : NULL;
+	g_autoptr(berth_snapshot_record) above = parent ? berth_snapshot__get(transaction, parent, error) : NULL;
 	if (parent && !above)
 		return false;
-	if (above && !above->committed)
+	if (above && !above->committed && !above->frozen)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT,
 				       "snapshot %s cannot be the parent of %s: it is not committed", parent, id);
-	struct snapshot_record record = {(char *) parent, false};
-	return put(transaction, id, &record, error) && berth_transaction_commit(transaction, error);
+	struct berth_snapshot_record record = {.parent = (char *) parent};
+	return berth_snapshot__put(transaction, id, &record, error) && berth_transaction_commit(transaction, error);
 }
 
 static bool fill_folder(struct berth_snapshots *snapshots, const char *name, const char *id, const char *parent,
@@ -214,7 +166,7 @@ static bool fill_folder(struct berth_snapshots *snapshots, const char *name, con
 static bool make_folder(struct berth_snapshots *snapshots, const char *id, const char *parent,
 			berth_snapshot_limit_fn *limit, void *data, GError **error)
 {
-	g_autofree char *final = folder_of("", id), *temporary = folder_of(".new-", id);
+	g_autofree char *final = berth_snapshot__folder("", id), *temporary = berth_snapshot__folder(".new-", id);
 
 	if (fill_folder(snapshots, temporary, id, parent, limit, data, error)) {
 		BERTH_FAILPOINT("snapshot.prepare.filled");
@@ -280,16 +232,16 @@ static bool rename_with(struct berth_snapshots *snapshots, struct berth_transact
 static bool become_layer(struct berth_snapshots *snapshots, const char *id, const char *chain_id, bool *ret_exists,
 			 GError **error)
 {
-	g_autofree char *from = folder_of("", id), *to = folder_of("", chain_id);
+	g_autofree char *from = berth_snapshot__folder("", id), *to = berth_snapshot__folder("", chain_id);
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
 	if (!transaction)
 		return false;
-	g_autoptr(snapshot_record) record = get(transaction, id, error), there = NULL;
+	g_autoptr(berth_snapshot_record) record = berth_snapshot__get(transaction, id, error), there = NULL;
 	if (!record)
 		return false;
 	if (record->committed)
 		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s is committed already", id);
-	if (!find(transaction, chain_id, &there, error))
+	if (!berth_snapshot__find(transaction, chain_id, &there, error))
 		return false;
 	*ret_exists = there != NULL;
 	if (there && !there->committed)
@@ -298,7 +250,7 @@ static bool become_layer(struct berth_snapshots *snapshots, const char *id, cons
 	if (there)
 		return true;
 	record->committed = true;
-	return refuse_users(transaction, id, error) && put(transaction, chain_id, record, error) &&
+	return refuse_users(transaction, id, error) && berth_snapshot__put(transaction, chain_id, record, error) &&
 	       berth_record_remove(transaction, KIND, id, error) &&
 	       rename_with(snapshots, transaction, from, to, true, error);
 }
@@ -326,7 +278,7 @@ bool berth_snapshot_commit(struct berth_snapshots *snapshots, const char *id, co
 
 bool berth_snapshot_exists(struct berth_snapshots *snapshots, const char *id)
 {
-	g_autoptr(snapshot_record) record = look_up(snapshots, id, NULL);
+	g_autoptr(berth_snapshot_record) record = look_up(snapshots, id, NULL);
 
 	return record != NULL;
 }
@@ -352,14 +304,40 @@ bool berth_snapshot_mount(struct berth_snapshots *snapshots, const char *id, int
 	return berth_snapshot_mount_as(snapshots, id, NULL, ret_tree_fd, error);
 }
 
-static int mount_chain(struct berth_snapshots *snapshots, char *const *chain, bool writable,
-		       const struct berth_snapshot_owner *owner, GError **error)
+// The folders of a snapshot and of its parents, nearest first, in the folder `base`. Within one transaction: names
+// change in one, too (berth_store_settle()).
+static int *open_chain(struct berth_snapshots *snapshots, int base, const char *id, size_t *ret_count,
+		       bool *ret_writable, GError **error)
+{
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
+	g_autoptr(berth_snapshot_record) record = transaction ? berth_snapshot__get(transaction, id, error) : NULL;
+	g_auto(GStrv) chain = record ? berth_record_chain(transaction, KIND, id, error) : NULL;
+	size_t count = 0, length = chain ? g_strv_length(chain) : 0;
+
+	if (!chain)
+		return NULL;
+	int *layers = g_new(int, length);
+	for (; count < length; count++) {
+		g_autofree char *name = berth_snapshot__folder("", chain[count]);
+		if ((layers[count] = open_inner(base, name, chain[count], error)) < 0)
+			break;
+	}
+	*ret_count = count;
+	*ret_writable = !record->committed && !record->frozen;
+	if (count == length)
+		return layers;
+	close_all(layers, count);
+	return NULL;
+}
+
+static int mount_it(struct berth_snapshots *snapshots, const char *id, const struct berth_snapshot_owner *owner,
+		    GError **error)
 {
 	const struct berth_snapshot_driver *driver = snapshots->driver;
 	struct berth_snapshot_owner here = owner ? *owner : (struct berth_snapshot_owner){.folders = -1};
 	berth_fd mapped = -1;
-	size_t count = 0, length = g_strv_length((char **) chain);
-	int tree = -1;
+	bool writable;
+	size_t count;
 
 	if (owner && driver->in_mapped && here.folders < 0) {
 		mapped = here.folders = berth_snapshots_map(snapshots, owner->user_namespace, error);
@@ -367,14 +345,10 @@ static int mount_chain(struct berth_snapshots *snapshots, char *const *chain, bo
 			return -1;
 	}
 	int base = owner && driver->in_mapped ? here.folders : snapshots->folder;
-	int *layers = g_new(int, length);
-	for (; count < length; count++) {
-		g_autofree char *name = folder_of("", chain[count]);
-		if ((layers[count] = open_inner(base, name, chain[count], error)) < 0)
-			break;
-	}
-	if (count == length)
-		tree = driver->mount(layers, count, writable, owner ? &here : NULL, error);
+	int *layers = open_chain(snapshots, base, id, &count, &writable, error);
+	if (!layers)
+		return -1;
+	int tree = driver->mount(layers, count, writable, owner ? &here : NULL, error);
 	close_all(layers, count);
 	return tree;
 }
@@ -382,17 +356,7 @@ static int mount_chain(struct berth_snapshots *snapshots, char *const *chain, bo
 bool berth_snapshot_mount_as(struct berth_snapshots *snapshots, const char *id,
 			     const struct berth_snapshot_owner *owner, int *ret_tree_fd, GError **error)
 {
-	g_auto(GStrv) chain = NULL;
-	bool writable;
-	{
-		g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
-		g_autoptr(snapshot_record) record = transaction ? get(transaction, id, error) : NULL;
-		if (!record || !(chain = berth_record_chain(transaction, KIND, id, error)))
-			return false;
-		writable = !record->committed;
-	}
-
-	*ret_tree_fd = mount_chain(snapshots, chain, writable, owner, error);
+	*ret_tree_fd = mount_it(snapshots, id, owner, error);
 	if (*ret_tree_fd < 0)
 		g_prefix_error(error, "mount snapshot %s: ", id);
 	return *ret_tree_fd >= 0;
@@ -400,15 +364,28 @@ bool berth_snapshot_mount_as(struct berth_snapshots *snapshots, const char *id,
 
 int berth_snapshot_open_content(struct berth_snapshots *snapshots, const char *id, GError **error)
 {
-	g_autoptr(snapshot_record) record = look_up(snapshots, id, error);
+	g_autoptr(berth_snapshot_record) record = look_up(snapshots, id, error);
 
 	if (!record)
 		return -1;
-	if (record->committed) {
+	if (record->committed || record->frozen) {
 		berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s is committed: it cannot be written", id);
 		return -1;
 	}
 	return open_content(snapshots, id, error);
+}
+
+bool berth_snapshot_freeze(struct berth_snapshots *snapshots, const char *id, GError **error)
+{
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(snapshots->database, error);
+	g_autoptr(berth_snapshot_record) record = transaction ? berth_snapshot__get(transaction, id, error) : NULL;
+
+	if (!record)
+		return false;
+	if (record->committed)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "snapshot %s is committed already", id);
+	record->frozen = true;
+	return berth_snapshot__put(transaction, id, record, error) && berth_transaction_commit(transaction, error);
 }
 
 void berth_snapshot_trees_clear(struct berth_snapshot_trees *trees)
@@ -420,7 +397,7 @@ void berth_snapshot_trees_clear(struct berth_snapshot_trees *trees)
 bool berth_snapshot_trees_open(struct berth_snapshots *snapshots, const char *id, struct berth_snapshot_trees *ret,
 			       GError **error)
 {
-	g_autoptr(snapshot_record) record = look_up(snapshots, id, error);
+	g_autoptr(berth_snapshot_record) record = look_up(snapshots, id, error);
 	berth_fd folder = record ? open_folder(snapshots, id, error) : -1, base = -1;
 	berth_fd top = folder >= 0 ? open_inner(folder, "fs", id, error) : -1;
 	struct stat copied;
@@ -506,14 +483,14 @@ bool berth_snapshot_usage(struct berth_snapshots *snapshots, const char *id, str
 bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, berth_wanted_fn *wanted, void *data,
 			   char **ret_name, GError **error)
 {
-	g_autofree char *name = folder_of("", id), *prefix = NULL, *gone = NULL;
+	g_autofree char *name = berth_snapshot__folder("", id), *prefix = NULL, *gone = NULL;
 	g_autoptr(berth_transaction) transaction = NULL;
 
 	*ret_name = NULL;
 	if (!check_id(id, error) || !(transaction = berth_transaction_begin(snapshots->database, error)))
 		return false;
-	g_autoptr(snapshot_record) record = NULL;
-	if (!refuse_users(transaction, id, error) || !find(transaction, id, &record, error))
+	g_autoptr(berth_snapshot_record) record = NULL;
+	if (!refuse_users(transaction, id, error) || !berth_snapshot__find(transaction, id, &record, error))
 		return false;
 	if (!record)
 		return true;
@@ -521,7 +498,7 @@ bool berth_snapshot_detach(struct berth_snapshots *snapshots, const char *id, be
 		return true;
 	// The moment makes the name one of its own: the same id may come and go again while this one is deleted.
 	prefix = g_strdup_printf(".gone-%" G_GINT64_FORMAT "-", berth_moment_now());
-	gone = folder_of(prefix, id);
+	gone = berth_snapshot__folder(prefix, id);
 	if (!berth_record_remove(transaction, KIND, id, error) ||
 	    !rename_with(snapshots, transaction, name, gone, false, error))
 		return false;
@@ -554,7 +531,8 @@ struct each_call {
 static bool call_each(void *data, const char *id, const char *name, const json_t *document)
 {
 	struct each_call *call = data;
-	g_autoptr(snapshot_record) record = berth_document_parse(&record_document, document, call->error);
+	g_autoptr(berth_snapshot_record) record =
+		berth_document_parse(&berth_snapshot_record_document, document, call->error);
 
 	(void) name;
 	if (record)
@@ -575,7 +553,7 @@ bool berth_snapshots_each(struct berth_snapshots *snapshots, struct berth_transa
 static void note_folder(void *data, const char *id, const char *parent, bool committed)
 {
 	(void) parent, (void) committed;
-	g_hash_table_insert(data, folder_of("", id), g_strdup(id));
+	g_hash_table_insert(data, berth_snapshot__folder("", id), g_strdup(id));
 }
 
 // Removes the folders that have no record; what stays in `expected` are the records without a folder.

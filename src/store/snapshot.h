@@ -52,6 +52,9 @@ bool berth_snapshot_prepare_limited(struct berth_snapshots *snapshots, const cha
 // Makes it immutable under the id `chain_id`. If that exists already, this one is removed and that is success. Its
 // content is synced before.
 bool berth_snapshot_commit(struct berth_snapshots *snapshots, const char *id, const char *chain_id, GError **error);
+// Nobody writes in it any more, and it may be a parent: what it holds becomes a layer by berth_store_settle(), which
+// syncs many at once. Until then it is as an active one: after a crash it is gone.
+bool berth_snapshot_freeze(struct berth_snapshots *snapshots, const char *id, GError **error);
 bool berth_snapshot_exists(struct berth_snapshots *snapshots, const char *id);
 // Mounts it, detached: a descriptor for move_mount(2) and for openat2(2) beneath it. Writable if active, else
 // read-only. The mount goes when the last descriptor and the last namespace that has it do.

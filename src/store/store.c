@@ -81,6 +81,22 @@ static void note_active(void *data, const char *id, const char *parent, bool com
 		g_ptr_array_add(data, g_strdup(id));
 }
 
+static bool sweep_round(struct berth_store *store, GPtrArray *active, bool *ret_removed, GError **error)
+{
+	*ret_removed = false;
+	for (guint i = active->len; i > 0; i--) {
+		g_autoptr(GError) local = NULL;
+		if (berth_snapshot_remove(store->snapshots, active->pdata[i - 1], &local)) {
+			*ret_removed = true;
+			g_ptr_array_remove_index(active, i - 1);
+		} else if (!g_error_matches(local, BERTH_ERROR, BERTH_ERROR_CONFLICT)) {
+			g_propagate_error(error, g_steal_pointer(&local));
+			return false;
+		}
+	}
+	return true;
+}
+
 // Removes the writable snapshots that no record names: nobody can be working on them at start.
 static bool sweep_active(struct berth_store *store, GError **error)
 {
@@ -90,14 +106,10 @@ static bool sweep_active(struct berth_store *store, GError **error)
 		if (!transaction || !berth_snapshots_each(store->snapshots, transaction, note_active, active, error))
 			return false;
 	}
-	for (guint i = 0; i < active->len; i++) {
-		g_autoptr(GError) local = NULL;
-		if (berth_snapshot_remove(store->snapshots, active->pdata[i], &local) ||
-		    g_error_matches(local, BERTH_ERROR, BERTH_ERROR_CONFLICT))
-			continue;
-		g_propagate_error(error, g_steal_pointer(&local));
-		return false;
-	}
+	// Frozen ones may stand on each other: what has none on it any more goes in the next round.
+	for (bool removed = true; removed && active->len > 0;)
+		if (!sweep_round(store, active, &removed, error))
+			return false;
 	return true;
 }
 

@@ -38,3 +38,17 @@ struct berth_collected {
 // the parents of reachable snapshots. Active snapshots are reached by the records that refer to them. Runs beside
 // everything else.
 bool berth_store_collect(struct berth_store *store, struct berth_collected *ret, GError **error);
+
+// What becomes visible together, with one sync for all of it: written blobs, and frozen snapshots as layers.
+struct berth_settle_layer {
+	const char *id; // frozen
+	const char *parent; // the id of the layer below it, as it is from now on; NULL: none
+	const char *chain_id; // what it is called from now on
+	bool exists; // set: there was such a layer already. This one stays as it is, and is the caller's to remove
+};
+typedef bool berth_settle_fn(void *data, struct berth_transaction *transaction, GError **error);
+// Layers are in an order in which parents come first. Snapshots on one that gets its new name have that one as their
+// parent then. `also` (may be NULL) writes more records in the transaction. The ingests are freed in any case.
+bool berth_store_settle(struct berth_store *store, struct berth_ingest *const *ingests, size_t ingest_count,
+			struct berth_settle_layer *layers, size_t layer_count, berth_settle_fn *also, void *data,
+			GError **error);

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// A build from its request to its result: read, plan, do, bring out. What its steps came to lasts, however it ends.
+#include "build/solve/internal.h"
+
+#include "base/error.h"
+#include "base/failpoint.h"
+#include "base/fd.h"
+#include "base/moment.h"
+
+#include <string.h>
+
+static void free_plan(void *plan)
+{
+	berth_plan_free(plan);
+}
+
+static void free_step(void *data)
+{
+	struct berth_building_step *this = data;
+
+	berth_build_layer_unref(this->building->builder, this->layer);
+	g_ptr_array_unref(this->dependents);
+	g_array_unref(this->inputs);
+	g_free(this->digest);
+	g_free(this);
+}
+
+static bool begin(struct berth_building *building, GError **error)
+{
+	building->id = building->request->id ? g_strdup(building->request->id) : g_uuid_string_random();
+	building->work = -1;
+	building->started = berth_moment_now();
+	building->lease = berth_lease_new(building->builder->store);
+	building->plans = g_ptr_array_new_with_free_func(free_plan);
+	building->steps = g_ptr_array_new_with_free_func(free_step);
+	building->trees = g_new0(struct berth_build_tree *, building->request->source_count + 1);
+	building->threads = g_ptr_array_new_with_free_func(g_free);
+	building->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	pthread_mutex_init(&building->opening, NULL);
+	pthread_mutex_init(&building->telling, NULL);
+	pthread_mutex_init(&building->lock, NULL);
+	pthread_cond_init(&building->changed, NULL);
+	g_queue_init(&building->ready);
+	if (strchr(building->id, '/') || g_str_equal(building->id, ".") || g_str_equal(building->id, "..") ||
+	    !*building->id)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid id of a build: \"%s\"", building->id);
+	return berth_building_work(building, error) >= 0;
+}
+
+static void end(struct berth_building *building)
+{
+	g_queue_clear(&building->ready);
+	g_ptr_array_unref(building->steps);
+	g_ptr_array_unref(building->plans);
+	berth_building_sources_clear(building);
+	g_ptr_array_unref(building->threads);
+	g_hash_table_unref(building->used);
+	berth_dockerfile_free(building->file);
+	if (building->dockerfile_text)
+		g_bytes_unref(building->dockerfile_text);
+	berth_lease_release(building->lease);
+	pthread_cond_destroy(&building->changed);
+	pthread_mutex_destroy(&building->lock);
+	pthread_mutex_destroy(&building->telling);
+	pthread_mutex_destroy(&building->opening);
+	g_free(building->failed_step);
+	g_free(building->id);
+}
+
+static bool plan_one(struct berth_building *building, const char *platform, GError **error)
+{
+	const struct berth_plan_options options = {
+		.request = building->request,
+		.file = building->file,
+		.images = building->builder->images,
+		.host = building->builder->host,
+		.lease = building->lease,
+		.platform = platform,
+		.canceled = berth_building_canceled,
+		.canceled_data = building,
+	};
+	struct berth_plan *plan = berth_plan_new(&options, error);
+
+	if (plan)
+		g_ptr_array_add(building->plans, plan);
+	return plan != NULL;
+}
+
+static bool plan_all(struct berth_building *building, GError **error)
+{
+	char *const *platforms = building->request->platforms;
+
+	if (!platforms || !platforms[0])
+		return plan_one(building, NULL, error);
+	for (; *platforms; platforms++)
+		if (!plan_one(building, *platforms, error))
+			return false;
+	return true;
+}
+
+static bool bring_out(struct berth_building *building, struct berth_build_result *ret, GError **error)
+{
+	const struct berth_builder *builder = building->builder;
+	const struct berth_build_out out = {builder->store,    builder->images,    builder->host,
+					    building->request, building->listener, building->lease};
+	guint count = building->plans->len;
+	g_autofree struct berth_build_made *made = g_new0(struct berth_build_made, count);
+
+	for (guint i = 0; i < count; i++) {
+		berth_building_made(building->plans->pdata[i], &made[i]);
+		made[i].started = building->started;
+	}
+	bool good = berth_build_output_write(&out, made, count, ret, error);
+	for (guint i = 0; i < count; i++)
+		berth_build_made_clear(&made[i]);
+	return good;
+}
+
+static bool check_request(const struct berth_build_request *request, GError **error)
+{
+	if (request->call)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "--call=%s is not there in this version",
+				       request->call);
+	return berth_build_output_check(request, error);
+}
+
+static bool build(struct berth_building *building, struct berth_build_result *ret, GError **error)
+{
+	if (!check_request(building->request, error) || !berth_building_dockerfile(building, error) ||
+	    !plan_all(building, error))
+		return false;
+	bool good = berth_building_execute(building, error);
+	BERTH_FAILPOINT("build.executed");
+	GError *failure = NULL;
+	if (!berth_builder_settle(building->builder, &failure) ||
+	    !berth_build_cache_used(building, failure ? NULL : &failure)) {
+		if (good)
+			g_propagate_error(error, failure);
+		else
+			g_error_free(failure);
+		return false;
+	}
+	BERTH_FAILPOINT("build.settled");
+	if (!good)
+		return false;
+	unsigned vertex = berth_building_begin(building, "exporting to image");
+	good = berth_building_check(building, &failure) && bring_out(building, ret, &failure);
+	berth_building_end(building, vertex, failure);
+	if (!good)
+		g_propagate_error(error, failure);
+	return good;
+}
+
+bool berth_build(struct berth_builder *builder, const struct berth_build_request *request,
+		 const struct berth_build_listener *listener, struct berth_build_result *ret, GError **error)
+{
+	struct berth_building building = {.builder = builder, .request = request, .listener = listener};
+
+	*ret = (struct berth_build_result){NULL};
+	bool good = begin(&building, error) && build(&building, ret, error);
+	ret->failed_step = g_steal_pointer(&building.failed_step);
+	end(&building);
+	berth_builder_collect(builder);
+	return good;
+}
+
+void berth_build_result_clear(struct berth_build_result *result)
+{
+	g_free(result->image);
+	g_free(result->digest);
+	g_free(result->answer);
+	g_free(result->metadata);
+	g_free(result->failed_step);
+	*result = (struct berth_build_result){NULL};
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records of the build cache. A record refers to its layer's blob and snapshot, which keeps them.
+#include "build/solve/internal.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/moment.h"
+
+#define VERSION 1
+
+static const struct berth_field record_fields[] = {
+	BERTH_INT64(struct berth_cache_record, version, "version", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_cache_record, type, "type", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_cache_record, description, "description", 0),
+	BERTH_STRING(struct berth_cache_record, parent, "parent", BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct berth_cache_record, digest, "digest", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_cache_record, diff_id, "diffId", BERTH_REQUIRED),
+	BERTH_STRING(struct berth_cache_record, chain_id, "chainId", BERTH_REQUIRED),
+	BERTH_INT64(struct berth_cache_record, size, "size", 0),
+	BERTH_INT64(struct berth_cache_record, created, "created", 0),
+	BERTH_INT64(struct berth_cache_record, used, "used", 0),
+	BERTH_INT64(struct berth_cache_record, count, "count", 0),
+	{0},
+};
+const struct berth_document berth_cache_record_document = {"build cache record", sizeof(struct berth_cache_record),
+							   record_fields};
+
+static bool put(struct berth_transaction *transaction, const char *key, const struct berth_cache_record *record,
+		GError **error)
+{
+	const struct berth_reference references[] = {{BERTH_RECORD_BLOB, record->digest},
+						     {BERTH_RECORD_SNAPSHOT, record->chain_id}};
+
+	return berth_record_put_document(transaction, BERTH_RECORD_BUILD_CACHE, key, NULL, &berth_cache_record_document,
+					 record, references, G_N_ELEMENTS(references), error);
+}
+
+bool berth_build_cache_put(struct berth_transaction *transaction, const struct berth_build_layer *layer, GError **error)
+{
+	const struct berth_cache_record record = {
+		.version = VERSION,
+		.type = (char *) layer->type,
+		.description = layer->description,
+		.parent = layer->parent_key,
+		.digest = layer->digest,
+		.diff_id = layer->diff_id,
+		.chain_id = layer->chain_id,
+		.size = layer->size,
+		.created = layer->created,
+		.used = layer->created,
+		.count = 1,
+	};
+
+	return put(transaction, layer->key, &record, error);
+}
+
+static struct berth_cache_record *get(struct berth_builder *builder, const char *key, GError **error)
+{
+	g_autoptr(berth_transaction) transaction = berth_transaction_begin(berth_store_database(builder->store), error);
+	g_autoptr(GError) local = NULL;
+
+	if (!transaction)
+		return NULL;
+	BERTH_AUTO_JSON json_t *json = berth_record_get(transaction, BERTH_RECORD_BUILD_CACHE, key, &local);
+	if (json)
+		return berth_document_parse(&berth_cache_record_document, json, error);
+	if (!g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		g_propagate_error(error, g_steal_pointer(&local));
+	return NULL;
+}
+
+static struct berth_build_layer *find_fresh(struct berth_builder *builder, const char *key)
+{
+	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->naming);
+
+	return berth_build_layer_ref(g_hash_table_lookup(builder->fresh, key));
+}
+
+struct berth_build_layer *berth_build_cache_find(struct berth_building *building, struct berth_build_layer *below,
+						 const char *key, GError **error)
+{
+	struct berth_builder *builder = building->builder;
+	struct berth_build_layer *layer = find_fresh(builder, key);
+
+	if (layer)
+		return layer;
+	g_autoptr(berth_cache_record) record = get(builder, key, error);
+	if (!record)
+		return NULL;
+	// Leased first, then looked for: a collection that runs now either sees the lease or took it already.
+	berth_lease_add(building->lease, BERTH_RECORD_BLOB, record->digest);
+	berth_lease_add(building->lease, BERTH_RECORD_SNAPSHOT, record->chain_id);
+	g_autofree char *chain_id = berth_image_chain_id(below ? below->chain_id : NULL, record->diff_id);
+	if (!berth_blob_exists(berth_store_blobs(builder->store), record->digest) ||
+	    !g_str_equal(chain_id, record->chain_id) ||
+	    !berth_snapshot_exists(berth_store_snapshots(builder->store), record->chain_id))
+		return NULL;
+	const struct berth_image_layer from = {record->digest, record->diff_id, record->chain_id, record->size};
+	layer = berth_build_layer_new(below, &from);
+	layer->created = record->created;
+	layer->key = g_strdup(key);
+	return layer;
+}
+
+static bool count_one(struct berth_transaction *transaction, const char *key, GError **error)
+{
+	g_autoptr(GError) local = NULL;
+	BERTH_AUTO_JSON json_t *json = berth_record_get(transaction, BERTH_RECORD_BUILD_CACHE, key, &local);
+
+	if (!json && g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		return true;
+	g_autoptr(berth_cache_record) record =
+		json ? berth_document_parse(&berth_cache_record_document, json, &local) : NULL;
+	if (!record) {
+		g_propagate_error(error, g_steal_pointer(&local));
+		return false;
+	}
+	record->used = berth_moment_now();
+	record->count++;
+	return put(transaction, key, record, error);
+}
+
+bool berth_build_cache_used(struct berth_building *building, GError **error)
+{
+	GHashTableIter iter;
+	void *key;
+
+	if (g_hash_table_size(building->used) == 0)
+		return true;
+	g_autoptr(berth_transaction) transaction =
+		berth_transaction_begin(berth_store_database(building->builder->store), error);
+	if (!transaction)
+		return false;
+	g_hash_table_iter_init(&iter, building->used);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		if (!count_one(transaction, key, error))
+			return false;
+	return berth_transaction_commit(transaction, error);
+}

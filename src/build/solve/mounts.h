@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What RUN --mount asks for.
+#pragma once
+
+#include "build/solve/internal.h"
+
+struct berth_step_mounts {
+	struct berth_building_step *step;
+	GArray *list; // of struct berth_build_mount
+	GPtrArray *environment; // "K=V": of secrets and agents
+	// What they stand on.
+	GPtrArray *texts; // targets
+	GArray *descriptors;
+	GPtrArray *trees; // of struct berth_build_tree
+	GPtrArray *held; // names of cache mounts
+	GPtrArray *agents; // of struct berth_step_agent
+	GPtrArray *folders; // in the build's work folder, to be removed
+};
+
+// What of the mounts counts for the cache: what is asked for, and what is in bound files; no secret's value, nothing
+// that is in a cache mount.
+bool berth_step_mounts_key(struct berth_building_step *this, struct berth_build_key *key, GError **error);
+bool berth_step_mounts_open(struct berth_step_mounts *this, GError **error);
+void berth_step_mounts_close(struct berth_step_mounts *this); // whether opening succeeded or not
+
+// cache-mount.c. Takes hold of the folder named by `id` for as long as the step runs: *ret_name is what
+// berth_cache_mount_release() takes. Its content in the beginning: `tree` at `source` (NULL: empty). -1 on failure.
+int berth_cache_mount_hold(struct berth_building *building, const char *id, const struct berth_dockerfile_mount *mount,
+			   struct berth_build_tree *tree, char **ret_name, GError **error);
+void berth_cache_mount_release(struct berth_builder *builder, const char *name);
+
+// ssh.c. A socket in the work folder behind which the agent of the caller of the build is.
+struct berth_step_agent;
+struct berth_step_agent *berth_step_agent_new(struct berth_building *building, const char *id,
+					      const struct berth_dockerfile_mount *mount, int *ret_fd, GError **error);
+void berth_step_agent_free(void *agent);

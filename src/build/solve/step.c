@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// One step: its result is looked for in the cache, else it is done.
+#include "build/solve/internal.h"
+
+#include "base/error.h"
+#include "base/failpoint.h"
+
+#include <string.h>
+
+#define SCRATCH "scratch" // the state that is an empty root
+
+struct berth_build_layer *berth_building_layer_of(const struct berth_plan_step *step)
+{
+	const struct berth_building_step *this = step ? step->result : NULL;
+
+	return this ? this->layer : NULL;
+}
+
+// What has to be known of a step before it is done.
+struct doing {
+	struct berth_building_step *step;
+	struct berth_build_layer *below;
+	struct berth_build_copied *copied;
+	char *key;
+	bool link; // the layer does not depend on what is below it
+};
+
+static void clear(struct doing *this)
+{
+	if (this->copied)
+		berth_build_copied_free(this->copied);
+	g_free(this->key);
+}
+
+static bool add_tree(struct doing *this, struct berth_build_key *key, GError **error)
+{
+	struct berth_build_tree *tree =
+		berth_building_tree(this->step->building, this->step->step->source.context, error);
+	g_autofree char *digest = tree ? berth_build_tree_digest(tree, "", error) : NULL;
+
+	berth_build_key_add(key, "tree", digest);
+	return digest != NULL;
+}
+
+static bool add_step(struct doing *this, struct berth_build_key *key, GError **error)
+{
+	const struct berth_plan_step *step = this->step->step;
+
+	switch (step->kind) {
+	case BERTH_PLAN_RUN:
+		return berth_step_run_key(this->step, key, error);
+	case BERTH_PLAN_COPY:
+		if (!berth_step_copy_find(this->step, &this->copied, error))
+			return false;
+		berth_step_copy_key(this->step, this->copied, key);
+		return true;
+	case BERTH_PLAN_WORKDIR:
+		berth_build_key_add(key, "folder", step->target);
+		berth_build_key_add(key, "user", step->user);
+		return true;
+	case BERTH_PLAN_TREE:
+		return add_tree(this, key, error);
+	default:
+		return berth_error_set(error, BERTH_ERROR_INTERNAL, "an image is no step that is done");
+	}
+}
+
+static bool find_key(struct doing *this, GError **error)
+{
+	static const char *const kinds[] = {"base", "run", "copy", "workdir", "tree"};
+	const struct berth_plan_step *step = this->step->step;
+	g_autoptr(berth_build_key) key = berth_build_key_new(kinds[step->kind]);
+	int64_t epoch = this->step->plan->epoch;
+
+	berth_build_key_add(key, "platform", step->stage->platform);
+	if (!this->link)
+		berth_build_key_add(key, "state", this->below ? this->below->chain_id : SCRATCH);
+	if (epoch >= 0) {
+		g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, epoch);
+		berth_build_key_add(key, "epoch", text);
+	}
+	if (!add_step(this, key, error))
+		return false;
+	this->key = berth_build_key_end(key);
+	return true;
+}
+
+static bool do_it(struct doing *this, const char *snapshot, GError **error)
+{
+	switch (this->step->step->kind) {
+	case BERTH_PLAN_RUN:
+		return berth_step_run(this->step, snapshot, error);
+	case BERTH_PLAN_WORKDIR:
+		return berth_step_folder(this->step, snapshot, error);
+	default:
+		return berth_step_copy(this->step, this->copied, snapshot, error);
+	}
+}
+
+static bool execute(struct doing *this, GError **error)
+{
+	struct berth_building_step *step = this->step;
+	struct berth_building *building = step->building;
+	const struct berth_build_made_by by = {.key = this->key,
+					       .parent_key = this->below ? this->below->key : NULL,
+					       .description = step->step->text,
+					       .type = "regular",
+					       .epoch = step->plan->epoch};
+	g_autofree char *snapshot = berth_build_layer_prepare(building->builder, this->below, error);
+
+	if (!snapshot)
+		return false;
+	if (!do_it(this, snapshot, error)) {
+		if (!berth_step_keep(step, snapshot))
+			berth_snapshot_remove(berth_store_snapshots(building->builder->store), snapshot, NULL);
+		return false;
+	}
+	BERTH_FAILPOINT("build.step.done");
+	step->layer = berth_build_layer_finish(building, this->below, snapshot, &by, error);
+	return step->layer != NULL;
+}
+
+static bool look_up(struct doing *this, GError **error)
+{
+	struct berth_building_step *step = this->step;
+	struct berth_building *building = step->building;
+	g_autoptr(GError) local = NULL;
+
+	step->layer = berth_build_cache_find(building, this->below, this->key, &local);
+	if (!step->layer && local) {
+		g_propagate_error(error, g_steal_pointer(&local));
+		return false;
+	}
+	if (step->layer) {
+		BERTH_AUTO_UNLOCK locker = berth_lock(&building->lock);
+		g_hash_table_add(building->used, g_strdup(this->key));
+	}
+	return true;
+}
+
+// Looks, then waits for who does the same step now, then looks again.
+static bool obtain(struct doing *this, bool *ret_cached, GError **error)
+{
+	struct berth_building_step *step = this->step;
+	struct berth_building *building = step->building;
+	bool waited;
+
+	*ret_cached = true;
+	if (!step->step->no_cache && !look_up(this, error))
+		return false;
+	if (step->layer)
+		return true;
+	if (!berth_build_flight_begin(building, this->key, &waited, error))
+		return false;
+	// Who had it may have ended between our look and our turn: one more look, whether we waited or not.
+	bool good = step->step->no_cache || look_up(this, error);
+	*ret_cached = step->layer != NULL;
+	if (good && !step->layer)
+		good = execute(this, error);
+	berth_build_flight_end(building->builder, this->key);
+	return good;
+}
+
+static bool run_step(struct berth_building_step *this, bool *ret_cached, GError **error)
+{
+	struct doing doing = {.step = this,
+			      .below = berth_building_layer_of(this->step->parent),
+			      .link = berth_step_is_link(this->step)};
+
+	if (this->step->kind == BERTH_PLAN_BASE) {
+		this->layer = berth_build_layers_of(this->step->layers);
+		*ret_cached = true;
+		return true;
+	}
+	bool good = find_key(&doing, error) && obtain(&doing, ret_cached, error);
+	clear(&doing);
+	return good;
+}
+
+// Where in the Dockerfile it happened, as people look for it.
+static void add_place(struct berth_building_step *this, GError **error)
+{
+	const struct berth_building *building = this->building;
+	const struct berth_dockerfile_place place = {this->step->first_line, this->step->last_line, 0, 0};
+
+	if (place.first_line == 0 || !error || !*error || (*error)->code == BERTH_ERROR_CANCELED)
+		return;
+	g_autofree char *excerpt = berth_dockerfile_excerpt(building->file->source, building->file->source_size,
+							    building->dockerfile_name, &place);
+	char *message = g_strconcat((*error)->message, "\n", excerpt, NULL);
+	g_free((*error)->message);
+	(*error)->message = message;
+}
+
+bool berth_building_step_run(struct berth_building_step *this, GError **error)
+{
+	bool cached = false;
+	GError *failure = NULL;
+
+	if (!berth_building_check(this->building, error)) {
+		berth_building_tell_step(this, BERTH_BUILD_CANCELED, NULL);
+		return false;
+	}
+	berth_building_tell_step(this, BERTH_BUILD_STARTED, NULL);
+	if (run_step(this, &cached, &failure)) {
+		if (cached)
+			berth_building_tell_step(this, BERTH_BUILD_CACHED, NULL);
+		berth_building_tell_step(this, BERTH_BUILD_DONE, NULL);
+		return true;
+	}
+	if (failure->code == BERTH_ERROR_CANCELED)
+		berth_building_tell_step(this, BERTH_BUILD_CANCELED, NULL);
+	else
+		berth_building_tell_step(this, BERTH_BUILD_FAILED, failure->message);
+	add_place(this, &failure);
+	g_propagate_error(error, failure);
+	return false;
+}
