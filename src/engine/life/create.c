@@ -120,12 +120,18 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 	return g_steal_pointer(&record);
 }
 
-// Puts the container into the table, where it takes its name; nobody finds it until it is ready.
-static bool reserve(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
+// Puts the container into the table, where it takes its name; nobody finds it until it is ready. A name that was made up
+// may have been taken since: then another is.
+static bool reserve(struct berth_engine *engine, struct berth_engine_container *container, bool made_up, GError **error)
 {
 	pthread_mutex_lock(&engine->lock);
 	bool has_ids = berth_engine__users_take(engine, container, error);
 	bool added = has_ids && berth_engine__table_add(engine, container);
+	for (unsigned attempt = 1; has_ids && !added && made_up && attempt < NAME_ATTEMPTS; attempt++) {
+		g_free(container->record->name);
+		container->record->name = berth_container_name_make(attempt);
+		added = berth_engine__table_add(engine, container);
+	}
 	pthread_mutex_unlock(&engine->lock);
 	if (!has_ids)
 		return false;
@@ -213,7 +219,7 @@ static struct api_container_created *create_container(struct berth_engine *engin
 	if (top)
 		berth_lease_add(lease, "snapshot", top);
 	berth_lease_add(lease, "snapshot", container->id);
-	if (!reserve(engine, container, error))
+	if (!reserve(engine, container, !name || !*name, error))
 		return NULL;
 	bool prepared = make_parts(engine, record, top, error) && berth_engine__volumes_prepare(engine, record, error);
 	if (!prepared || !write_record(engine, container, error)) {
