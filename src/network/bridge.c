@@ -472,6 +472,27 @@ static bool set_port_rules(struct berth_networks *networks, const struct berth_n
 	return berth_firewall_port_set(networks->firewall, &port, error);
 }
 
+// The kernel gives each interface that has a carrier routes of IPv6 for multicasts and for its link, and walks all
+// routes when an interface comes or goes: it would be slower with every port there is. Nobody sends to a port by them.
+static void put_no_routes(struct berth_netlink *route, int index)
+{
+	static const struct {
+		uint8_t destination[16], length, table;
+	} routes[] = {{{0xff}, 8, RT_TABLE_LOCAL}, {{0xfe, 0x80}, 64, RT_TABLE_MAIN}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(routes); i++) {
+		struct rtmsg header = {.rtm_family = AF_INET6,
+				       .rtm_dst_len = routes[i].length,
+				       .rtm_table = routes[i].table,
+				       .rtm_scope = RT_SCOPE_NOWHERE};
+		berth_netlink_begin(route, RTM_DELROUTE, 0, &header, sizeof header);
+		berth_netlink_put(route, RTA_DST, routes[i].destination, sizeof routes[i].destination);
+		berth_netlink_put_u32(route, RTA_OIF, (uint32_t) index);
+		berth_netlink_forgive(route, ESRCH);
+		berth_netlink_forgive(route, EOPNOTSUPP); // no IPv6 here
+	}
+}
+
 static bool attach_port(struct berth_networks *networks, const struct pair *pair, struct berth_netlink *route,
 			GError **error)
 {
@@ -481,9 +502,13 @@ static bool attach_port(struct berth_networks *networks, const struct pair *pair
 	put_port(route, pair);
 	if (is_isolated(pair->network) || pair->known->hairpin)
 		put_port_flags(route, pair);
-	return berth_netlink_send(route, NULL, error) &&
-	       berth_links__settle(route, pair->endpoint->host_interface, error) &&
-	       berth_links__settle(route, pair->network->interface, error);
+	int index;
+	if (!berth_netlink_send(route, NULL, error) ||
+	    !berth_links__settle(route, pair->endpoint->host_interface, &index, error) ||
+	    !berth_links__settle(route, pair->network->interface, NULL, error))
+		return false;
+	put_no_routes(route, index);
+	return berth_netlink_send(route, NULL, error);
 }
 
 static bool attach_with(struct berth_networks *networks, const struct pair *pair, struct berth_sandbox *sandbox,
@@ -497,7 +522,7 @@ static bool attach_with(struct berth_networks *networks, const struct pair *pair
 	if (without && !berth_sandbox__with_ipv6_again(sandbox, made ? error : NULL))
 		return false;
 	if (made && attach_port(networks, pair, route, error) &&
-	    berth_links__settle(berth_sandbox_route(sandbox), pair->endpoint->interface, error))
+	    berth_links__settle(berth_sandbox_route(sandbox), pair->endpoint->interface, NULL, error))
 		return true;
 	g_prefix_error(error, "attach %s: ", pair->endpoint->interface);
 	return false;

@@ -96,9 +96,9 @@ bool berth_links__get(struct berth_netlink *route, const char *name, struct bert
 }
 
 // Since Linux 6.9 the kernel catches up when it is asked.
-bool berth_links__settle(struct berth_netlink *route, const char *name, GError **error)
+bool berth_links__settle(struct berth_netlink *route, const char *name, int *ret_index, GError **error)
 {
-	struct berth_link_state link;
+	struct berth_link_state link = {0};
 
 	for (int i = 0; i < SETTLE_TRIES; i++) {
 		if (!berth_links__get(route, name, &link, error))
@@ -109,6 +109,8 @@ bool berth_links__settle(struct berth_netlink *route, const char *name, GError *
 			break;
 		g_usleep(SETTLE_PAUSE);
 	}
+	if (ret_index)
+		*ret_index = link.index;
 	return true;
 }
 

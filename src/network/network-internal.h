@@ -101,7 +101,7 @@ void berth_links__put_route(struct berth_netlink *route, int index, const struct
 void berth_links__put_up(struct berth_netlink *route, int index);
 // Waits until an interface that has just got a carrier sends, which takes the kernel some work in the background: what
 // was sent earlier would be lost, and an ARP request is repeated after a second only.
-bool berth_links__settle(struct berth_netlink *route, const char *name, GError **error);
+bool berth_links__settle(struct berth_netlink *route, const char *name, int *ret_index, GError **error);
 // Begins RTM_NEWLINK of the interface of that name (create: NLM_F_CREATE | NLM_F_EXCL, change: 0).
 void berth_links__begin(struct berth_netlink *route, const char *name, uint16_t flags, unsigned up);
 void berth_links__put_kind(struct berth_netlink *route, const char *kind);
