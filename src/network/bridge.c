@@ -385,17 +385,19 @@ static void put_pair(struct berth_netlink *route, const struct pair *pair, int i
 	berth_netlink_nest_end(route, info);
 }
 
-// The host's end becomes a port. It has no IPv6 of its own: what comes in by it is the bridge's.
+// The host's end becomes a port. It has no address of IPv6: what comes in by it is the bridge's. The kernel looks at that
+// last in a message, when the interface is up already and has one; so it has a message of its own.
 static void put_port(struct berth_netlink *route, const struct pair *pair)
 {
-	berth_links__begin(route, pair->endpoint->host_interface, 0, IFF_UP);
-	berth_netlink_put_u32(route, IFLA_MASTER, (uint32_t) pair->known->index);
+	berth_links__begin(route, pair->endpoint->host_interface, 0, 0);
 	berth_netlink_put_text(route, IFLA_IFALIAS, pair->alias);
 	size_t families = berth_netlink_nest(route, IFLA_AF_SPEC);
 	size_t family = berth_netlink_nest(route, AF_INET6);
 	berth_netlink_put_u8(route, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	berth_netlink_nest_end(route, family);
 	berth_netlink_nest_end(route, families);
+	berth_links__begin(route, pair->endpoint->host_interface, 0, IFF_UP);
+	berth_netlink_put_u32(route, IFLA_MASTER, (uint32_t) pair->known->index);
 }
 
 // These need that it is a port already.

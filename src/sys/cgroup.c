@@ -147,16 +147,17 @@ void berth_cgroup_enable_controllers(int folder)
 		berth_cgroup_write_text(folder, "cgroup.subtree_control", *word);
 }
 
-// v1: a new cpuset has no processors and no memory nodes, and nothing can join it; it begins with its parent's.
-static bool inherit_cpuset(int parent, int child, bool made, GError **error)
+// v1: a new cpuset has no processors and no memory nodes, and nothing can join it; it begins with its parent's. One that
+// we made for others to be below tells the kernel to do so: when it is written, each of its siblings is looked at.
+static bool inherit_cpuset(int parent, int child, bool made_above, GError **error)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
 
 	for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *own = made ? NULL : berth_cgroup_read_text(child, files[i], error);
-		if (!made && !own)
+		g_autofree char *own = berth_cgroup_read_text(child, files[i], error);
+		if (!own)
 			return false;
-		if (own && *own)
+		if (*own)
 			continue;
 		g_autofree char *above = berth_cgroup_read_text(parent, files[i], error);
 		if (!above)
@@ -165,6 +166,8 @@ static bool inherit_cpuset(int parent, int child, bool made, GError **error)
 		if (errnum)
 			return berth_error_set_errno(error, errnum, "write \"%s\" to %s", above, files[i]);
 	}
+	if (made_above)
+		berth_cgroup_write_text(child, "cgroup.clone_children", "1");
 	return true;
 }
 
@@ -206,7 +209,7 @@ static int make_folders(const struct berth_cgroup_mount *mount, int root, char *
 			child = open_folder(parent, *component);
 		}
 		bool good = child >= 0 || berth_error_set_errno(error, errno, "open folder %s", *component);
-		good = good && (!cpuset || inherit_cpuset(parent, child, made, error));
+		good = good && (!cpuset || inherit_cpuset(parent, child, made && !leaf, error));
 		good = good && (!leaf || made || adopted || is_empty(child, error));
 		if (!good) {
 			if (leaf && made)
