@@ -55,6 +55,8 @@ class Networked:
             makers["podman"] = self.podman
         for name, make in makers.items():
             self.machines[name] = Machines(name)
+            os.mkdir(f"{work}/{name}-run")  # in memory, as /run is
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "run", f"{work}/{name}-run"], check=True)
             try:
                 command = make()
                 subprocess.run(command + ["import", tar, "busybox"], check=True, **QUIET)

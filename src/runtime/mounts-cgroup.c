@@ -4,7 +4,8 @@
 // On v2 that is one new mount in its cgroup namespace; without one it is a clone of the host's, since a new mount would
 // set the options of the host's anew, and in a user namespace it is read-only: groups may be delegated to whom the user
 // really is (CVE-2023-25809). On v1 a tmpfs holds a folder for each hierarchy: in a cgroup namespace with a new mount
-// of the hierarchy, without one with a clone of the container's own folder, or empty where it has none.
+// of the hierarchy, or with its like, the container's own folder bound; without one with a clone of that folder, or
+// empty where it has none.
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -25,6 +26,7 @@ struct tree {
 	char **controllers;
 	bool v2;
 	bool fresh; // in a cgroup namespace: mounted anew
+	char *own; // then: the container's folder on the host, which will be the namespace's root; NULL: another may be
 	int fd; // without a cgroup namespace: a clone of the container's folder; else -1
 };
 
@@ -34,6 +36,7 @@ static void tree_free(void *data)
 
 	berth_fd_clear(&tree->fd);
 	g_free(tree->name);
+	g_free(tree->own);
 	g_strfreev(tree->controllers);
 	g_free(tree);
 }
@@ -67,9 +70,12 @@ static bool add_tree(struct berth_setup *setup, struct berth_mount_step *step, c
 	tree->fd = -1;
 	g_ptr_array_add(step->cgroups, tree);
 	tree->fresh = own_namespace(setup);
-	if (tree->fresh)
-		return true;
 	g_autofree char *path = g_build_filename(mount->point, cgroup_path, NULL);
+	if (tree->fresh) {
+		if (setup->new_namespaces & CLONE_NEWCGROUP && !(setup->new_namespaces & CLONE_NEWUSER) && !tree->v2)
+			tree->own = g_steal_pointer(&path);
+		return true;
+	}
 	if (access(path, F_OK) < 0)
 		return true;
 	struct berth_mount_change change = {.propagation = MS_PRIVATE};
@@ -130,6 +136,20 @@ static bool mount_hierarchy(const struct tree *tree, uint64_t attributes, GError
 	return berth_mount_new_on(tree->name, "cgroup", "cgroup", (char *const *) options->pdata, attributes, error);
 }
 
+// What a new mount shows is the namespace's root, which is the container's folder. For a new one the kernel walks all
+// groups of the host, for this it does not.
+static bool bind_own(const struct tree *tree, uint64_t attributes)
+{
+	struct mount_attr change = {.attr_set = attributes, .propagation = MS_PRIVATE};
+
+	if (!tree->own || mount(tree->own, tree->name, NULL, MS_BIND, NULL) < 0)
+		return false;
+	if (mount_setattr(AT_FDCWD, tree->name, AT_SYMLINK_NOFOLLOW, &change, sizeof change) == 0)
+		return true;
+	umount2(tree->name, MNT_DETACH | UMOUNT_NOFOLLOW);
+	return false;
+}
+
 // In place of the container's own folder.
 static bool attach_clone(const struct tree *tree, uint64_t attributes, GError **error)
 {
@@ -148,7 +168,7 @@ static bool attach_hierarchy(const struct tree *tree, uint64_t attributes, GErro
 {
 	if (mkdir(tree->name, 0755) < 0)
 		return berth_error_set_errno(error, errno, "make folder %s", tree->name);
-	if (tree->fresh && !mount_hierarchy(tree, attributes, error))
+	if (tree->fresh && !bind_own(tree, attributes) && !mount_hierarchy(tree, attributes, error))
 		return false;
 	if (tree->fd >= 0 && !attach_clone(tree, attributes, error))
 		return false;

@@ -135,6 +135,19 @@ no_rule() {
 	from in_container one -- tcp $FAR4 7000
 }
 
+@test "a port on the host has neither addresses nor routes of IPv6" {
+	launch one --network both
+	launch two
+	local ports
+	ports=$(in_host ip -o link show type veth | awk -F '[ @:]+' '/ master / {print $2}')
+	[ "$(wc -l <<<"$ports")" -eq 2 ]
+	sleep 0.1 # an address is put to use in the background
+	for port in $ports; do
+		[ -z "$(in_host ip -6 addr show dev "$port"; in_host ip -6 route show table all dev "$port")" ]
+	done
+	inside one ping -qc 1 -W 2 "$(address6 one both)"
+}
+
 @test "claims of another's address are not heard: ARP, Ethernet, IP, neighbour discovery" {
 	answerer victim tcp 80 --network both
 	launch thief --network both --privileged
