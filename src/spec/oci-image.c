@@ -117,6 +117,7 @@ static const struct berth_field image_fields[] = {
 	BERTH_OBJECT(struct oci_image, config, "config", &oci_image_execution_document, BERTH_OMIT_EMPTY),
 	BERTH_OBJECT(struct oci_image, rootfs, "rootfs", &oci_rootfs_document, BERTH_REQUIRED),
 	BERTH_OBJECTS(struct oci_image, history, "history", &oci_history_document, BERTH_OMIT_EMPTY),
+	BERTH_JSON(struct oci_image, build_cache, "berth.buildcache.v1", BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document oci_image_document = {"image configuration", sizeof(struct oci_image), image_fields};

@@ -125,6 +125,7 @@ struct oci_image {
 	struct oci_image_execution *config;
 	struct oci_rootfs *rootfs;
 	GPtrArray *history; // of struct oci_history
+	json_t *build_cache; // Berth's extension: records of the build cache whose layers are the image's own
 };
 extern const struct berth_document oci_image_document;
 

@@ -12,6 +12,16 @@
 #define REFERENCE_DIGEST "vnd.docker.reference.digest"
 #define PREDICATE_TYPE "in-toto.io/predicate-type"
 
+struct berth_build_bundle *berth_build_bundle_new(void)
+{
+	struct berth_build_bundle *bundle = g_new0(struct berth_build_bundle, 1);
+
+	bundle->blobs = g_ptr_array_new_with_free_func((GDestroyNotify) oci_descriptor_free);
+	bundle->manifests = g_ptr_array_new_with_free_func((GDestroyNotify) oci_descriptor_free);
+	bundle->layers = g_ptr_array_new_with_free_func(g_free);
+	return bundle;
+}
+
 void berth_build_bundle_free(struct berth_build_bundle *bundle)
 {
 	if (!bundle)
@@ -230,10 +240,7 @@ struct berth_build_bundle *berth_build_bundle_make(const struct berth_build_out 
 						   const struct berth_build_made *made, size_t count,
 						   const struct berth_build_way *way, GError **error)
 {
-	g_autoptr(berth_build_bundle) bundle = g_new0(struct berth_build_bundle, 1);
+	g_autoptr(berth_build_bundle) bundle = berth_build_bundle_new();
 
-	bundle->blobs = g_ptr_array_new_with_free_func((GDestroyNotify) oci_descriptor_free);
-	bundle->manifests = g_ptr_array_new_with_free_func((GDestroyNotify) oci_descriptor_free);
-	bundle->layers = g_ptr_array_new_with_free_func(g_free);
 	return fill(out, bundle, made, count, way, error) ? g_steal_pointer(&bundle) : NULL;
 }

@@ -12,6 +12,7 @@ struct berth_build_way {
 	bool push, store; // to a registry; into this engine
 	bool compress; // plain layers by gzip
 	bool push_by_digest; // no name is given to it there
+	bool max; // of the cache: all records, not only the result's
 	char **names; // full
 	GHashTable *annotations; // of manifests
 	int fd;
@@ -28,6 +29,7 @@ struct berth_build_bundle {
 	char *config; // digest of the first platform's: the image's id
 	GPtrArray *layers; // of the first platform: digests, as they are in the manifest
 };
+struct berth_build_bundle *berth_build_bundle_new(void);
 void berth_build_bundle_free(struct berth_build_bundle *bundle);
 struct berth_build_bundle *berth_build_bundle_make(const struct berth_build_out *out,
 						   const struct berth_build_made *made, size_t count,
@@ -54,6 +56,10 @@ char *berth_build_statement_type(const char *statement);
 // sbom.c. The packages that a root has, as an SPDX document.
 json_t *berth_build_sbom(int root, const char *name, const char *created, GError **error);
 
+// A client of the repository that a name is in.
+struct berth_repository *berth_build_repository(const struct berth_build_out *out, const struct berth_image_name *name,
+						bool push);
+
 // The ways
 bool berth_build_write_layout(const struct berth_build_out *out, const struct berth_build_bundle *bundle,
 			      const struct berth_build_way *way, GError **error);
@@ -65,6 +71,8 @@ bool berth_build_push_bundle(const struct berth_build_out *out, const struct ber
 // squash.c. `made` with the layers above its base as one. The caller frees the configuration and layers.
 bool berth_build_squash(const struct berth_build_out *out, const struct berth_build_made *made,
 			struct oci_image **ret_image, GPtrArray **ret_layers, GError **error);
+
+void berth_build_warn(const struct berth_build_out *out, const char *text);
 
 // The root of a result, mounted: a descriptor. -1 with *error; of one without layers -1 without.
 int berth_build_root(const struct berth_build_out *out, const struct berth_build_made *made, GError **error);

@@ -141,7 +141,8 @@ bool berth_build_write_layout(const struct berth_build_out *out, const struct be
 
 	if (!write_text(way->fd, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", error) ||
 	    !write_index(way->fd, bundle, way->names, error) ||
-	    (bundle->manifests->len == 1 && !write_docker(way->fd, bundle, way->names, error)) ||
+	    (bundle->manifests->len == 1 && !g_str_equal(way->type, "cache") &&
+	     !write_docker(way->fd, bundle, way->names, error)) ||
 	    !write_header(way->fd, "blobs/", '5', 0, error) || !write_header(way->fd, "blobs/sha256/", '5', 0, error))
 		return false;
 	for (guint i = 0; i < digests->len; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All ways out of one build, in an order in which a failure leaves least behind: files first, then this engine's
 // images, then registries.
-#include "build/output/internal.h"
+#include "build/output/cache-internal.h"
 
 #include "base/error.h"
 #include "base/json.h"
@@ -30,11 +30,17 @@ static bool goes_to_files(const struct berth_build_way *way)
 	return g_str_equal(way->type, "local") || g_str_equal(way->type, "tar");
 }
 
+// Of --cache-to type=local: a layout for the client to unpack.
+static bool is_cache(const struct berth_build_way *way)
+{
+	return g_str_equal(way->type, "cache");
+}
+
 static bool check_way(const struct berth_build_request *request, const struct berth_build_way *way, GError **error)
 {
 	size_t platforms = request->platforms ? g_strv_length((char **) request->platforms) : 1;
 
-	if ((goes_to_archive(way) || goes_to_files(way)) && way->fd < 0)
+	if ((goes_to_archive(way) || goes_to_files(way) || is_cache(way)) && way->fd < 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "output type=%s: nobody takes what it writes",
 				       way->type);
 	if (way->store && platforms > 1)
@@ -56,7 +62,7 @@ bool berth_build_output_check(const struct berth_build_request *request, GError 
 		    !check_way(request, &way, error))
 			return false;
 	}
-	return true;
+	return berth_build_cache_check(request, error);
 }
 
 // Metadata
@@ -90,7 +96,7 @@ struct writing {
 	json_t *metadata;
 };
 
-static void warn(const struct berth_build_out *out, const char *text)
+void berth_build_warn(const struct berth_build_out *out, const char *text)
 {
 	const struct berth_build_event event = {
 		.kind = BERTH_BUILD_WARNING, .name = "", .text = text, .length = strlen(text)};
@@ -119,6 +125,13 @@ static bool write_archive(struct writing *this, const struct berth_build_way *wa
 	return true;
 }
 
+static bool write_cache(struct writing *this, const struct berth_build_way *way, GError **error)
+{
+	g_autoptr(berth_build_bundle) bundle = berth_build_cache_bundle(this->out, way->max, way->compress, error);
+
+	return bundle && berth_build_write_layout(this->out, bundle, way, error);
+}
+
 static bool store_image(struct writing *this, const struct berth_build_way *way, GError **error)
 {
 	const struct berth_image_add add = {.image = this->made->image,
@@ -131,7 +144,8 @@ static bool store_image(struct writing *this, const struct berth_build_way *way,
 	if (!id)
 		return false;
 	if (berth_build_wants_attestations(this->out->request) && !way->push)
-		warn(this->out, "attestations are not kept with the engine's images: push the image, or use type=oci");
+		berth_build_warn(this->out,
+				 "attestations are not kept with the engine's images: push the image, or use type=oci");
 	g_free(this->ret->image);
 	this->ret->image = id;
 	g_free(this->ret->digest);
@@ -182,6 +196,8 @@ static bool write_way(struct writing *this, enum stage stage, const struct berth
 {
 	switch (stage) {
 	case FILES:
+		if (is_cache(way))
+			return write_cache(this, way, error);
 		if (goes_to_files(way))
 			return berth_build_write_files(this->out, this->made, this->count, way->fd, error);
 		return !goes_to_archive(way) || write_archive(this, way, error);
@@ -203,7 +219,7 @@ static bool write_all(struct writing *this, GError **error)
 			    !check_way(request, &way, error) || !write_way(this, stage, &way, error))
 				return false;
 		}
-	return true;
+	return berth_build_cache_export(this->out, error);
 }
 
 static void free_layers(GPtrArray *layers)
@@ -214,29 +230,58 @@ static void free_layers(GPtrArray *layers)
 		g_ptr_array_unref(layers);
 }
 
+// What is to be written in place of what was made: the caller's, as is its memory.
+struct altered {
+	struct berth_build_made made;
+	struct oci_image *image;
+	GPtrArray *layers; // NULL: as they were
+};
+
+static void altered_clear(void *data)
+{
+	struct altered *altered = data;
+
+	oci_image_free(altered->image);
+	free_layers(altered->layers);
+}
+
+// The first platform's, squashed if that is asked for, and with the records of an inline cache.
+static bool alter(const struct berth_build_out *out, const struct berth_build_made *made, struct altered *ret,
+		  GError **error)
+{
+	*ret = (struct altered){.made = *made};
+	if (out->request->squash && made->layers->len > made->base_layers + 1) {
+		if (!berth_build_squash(out, made, &ret->image, &ret->layers, error))
+			return false;
+		ret->made.layers = ret->layers;
+	}
+	json_t *inlined = berth_build_cache_inline(out);
+	if (inlined && !ret->image)
+		ret->image = berth_document_copy(&oci_image_document, made->image);
+	if (inlined) {
+		json_decref(ret->image->build_cache);
+		ret->image->build_cache = inlined;
+	}
+	if (ret->image)
+		ret->made.image = ret->image;
+	return true;
+}
+
 bool berth_build_output_write(const struct berth_build_out *out, const struct berth_build_made *made, size_t made_count,
 			      struct berth_build_result *ret, GError **error)
 {
 	BERTH_AUTO_JSON json_t *metadata = json_object();
-	struct writing this = {out, made, made_count, ret, metadata};
-	g_autoptr(oci_image) image = NULL;
-	struct berth_build_made squashed;
-	GPtrArray *layers = NULL;
-	bool done = true;
+	g_autofree struct berth_build_made *all = g_memdup2(made, made_count * sizeof *made);
+	struct writing this = {out, all, made_count, ret, metadata};
+	__attribute__((cleanup(altered_clear))) struct altered first = {0};
 
 	set_text(metadata, "buildx.build.ref", out->request->id);
-	if (out->request->squash && made->layers->len > made->base_layers + 1) {
-		squashed = *made;
-		done = berth_build_squash(out, made, &image, &layers, error);
-		squashed.image = image;
-		squashed.layers = layers;
-		this.made = &squashed;
-	}
-	done = done && write_all(&this, error);
-	free_layers(layers);
-	if (done) {
-		g_free(ret->metadata);
-		ret->metadata = berth_json_text(metadata);
-	}
-	return done;
+	if (!alter(out, &made[0], &first, error))
+		return false;
+	all[0] = first.made;
+	if (!write_all(&this, error))
+		return false;
+	g_free(ret->metadata);
+	ret->metadata = berth_json_text(metadata);
+	return true;
 }

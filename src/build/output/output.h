@@ -30,6 +30,7 @@ struct berth_build_out {
 	const struct berth_build_request *request;
 	const struct berth_build_listener *listener; // may be NULL
 	struct berth_lease *lease; // what the layers are, and what is written
+	const GPtrArray *cache; // of struct berth_build_cache_entry (cache.h): the records behind the build; or NULL
 };
 
 // Checks what can be checked before anything is built: types, attributes, names. Errors name the output.

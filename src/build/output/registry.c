@@ -7,14 +7,15 @@
 
 #include <string.h>
 
-static struct berth_repository *open_repository(const struct berth_build_out *out, const struct berth_image_name *name)
+struct berth_repository *berth_build_repository(const struct berth_build_out *out, const struct berth_image_name *name,
+						bool push)
 {
 	GHashTable *all = out->request->credentials;
 	const struct berth_credentials *own = all ? g_hash_table_lookup(all, name->domain) : NULL;
 	const struct berth_repository_options options = {
 		.domain = name->domain,
 		.path = name->path,
-		.push = true,
+		.push = push,
 		.credentials = own,
 		.canceled = out->listener ? out->listener->canceled : NULL,
 		.data = out->listener ? out->listener->data : NULL,
@@ -51,7 +52,7 @@ bool berth_build_push_bundle(const struct berth_build_out *out, const struct ber
 
 	if (!berth_image_name_parse(text, &name, error))
 		return false;
-	g_autoptr(berth_repository) repository = open_repository(out, &name);
+	g_autoptr(berth_repository) repository = berth_build_repository(out, &name, true);
 	bool done = true;
 	for (guint i = 0; done && i < bundle->blobs->len; i++)
 		done = push_blob(out, repository, bundle->blobs->pdata[i], error);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const char *const types[] = {"image", "registry", "oci", "docker", "local", "tar", "cacheonly", NULL};
+static const char *const types[] = {"image", "registry", "oci", "docker", "local", "tar", "cacheonly", "cache", NULL};
 
 // Read where it is given, at the client, before it comes here.
 static const char *const elsewhere[] = {"dest", "type", NULL};
@@ -76,6 +76,11 @@ static bool read_one(const char *name, const char *value, struct berth_build_way
 			if (**one)
 				g_ptr_array_add(names, g_strdup(*one));
 		return true;
+	}
+	if (g_str_equal(name, "mode") && g_str_equal(way->type, "cache")) {
+		way->max = g_str_equal(value, "max");
+		return way->max || g_str_equal(value, "min") ||
+		       berth_error_set(error, BERTH_ERROR_INVALID, "mode=%s: is neither min nor max", value);
 	}
 	if (g_str_equal(name, "compression"))
 		return read_compression(value, way, error);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results of a build, made by hand, and all ways in which they go out.
+#include "build/output/cache.h"
 #include "build/output/internal.h"
 #include "image/tests/fixture.h"
 #include "image/tests/registry.h"
@@ -25,6 +26,8 @@ struct scene {
 	struct oci_image *image;
 	GPtrArray *layers;
 	GString *warnings;
+	GPtrArray *cache; // of struct berth_build_cache_entry: "key0" to "key2"
+	struct berth_build_tree *layout; // of a local cache
 };
 
 static struct berth_registries *registries_of(void *data)
@@ -54,6 +57,16 @@ static void add_layer(struct scene *scene, const struct tarball_entry *entries, 
 	scene->image->rootfs->diff_ids = g_renew(char *, scene->image->rootfs->diff_ids, last + 2);
 	scene->image->rootfs->diff_ids[last] = g_strdup(layer->diff_id);
 	scene->image->rootfs->diff_ids[last + 1] = NULL;
+	static const char *const keys[] = {NULL, "key0", "key1", "key2"};
+	struct berth_build_cache_entry *entry = g_new0(struct berth_build_cache_entry, 1);
+	*entry = (struct berth_build_cache_entry){.key = keys[last + 1],
+						  .parent = keys[last],
+						  .description = "RUN x",
+						  .type = "regular",
+						  .created = 7,
+						  .layer = layer,
+						  .in_result = last < 2};
+	g_ptr_array_add(scene->cache, entry);
 	struct oci_history *history = berth_document_new(&oci_history_document);
 	history->created_by = g_strdup_printf("step %u", last);
 	g_ptr_array_add(scene->image->history, history);
@@ -82,6 +95,8 @@ static void set_up(struct scene *scene, G_GNUC_UNUSED const void *data)
 	scene->lease = berth_lease_new(scene->fixture.store);
 	scene->layers = berth_objects_new();
 	scene->warnings = g_string_new(NULL);
+	scene->cache = g_ptr_array_new_with_free_func(g_free);
+	scene->layout = NULL;
 	scene->image = berth_document_new(&oci_image_document);
 	scene->image->created = g_strdup("2024-01-01T00:00:00Z");
 	scene->image->os = g_strdup("linux");
@@ -101,6 +116,9 @@ static void tear_down(struct scene *scene, G_GNUC_UNUSED const void *data)
 	g_ptr_array_unref(scene->layers);
 	oci_image_free(scene->image);
 	g_string_free(scene->warnings, TRUE);
+	g_ptr_array_unref(scene->cache);
+	if (scene->layout)
+		berth_build_tree_unref(scene->layout);
 	berth_lease_release(scene->lease);
 	berth_registries_free(scene->client);
 	registry_free(scene->registry);
@@ -135,6 +153,7 @@ static char *write_out(struct scene *scene, const struct berth_build_request *re
 		.request = request,
 		.listener = &listener,
 		.lease = scene->lease,
+		.cache = scene->cache,
 	};
 
 	memset(ret, 0, sizeof *ret);
@@ -363,6 +382,151 @@ static void test_registry(struct scene *scene, G_GNUC_UNUSED const void *data)
 	clear(&result);
 }
 
+// Another machine, which has nothing yet.
+struct elsewhere {
+	struct fixture fixture;
+	struct berth_lease *lease;
+	struct berth_build_imports *imports;
+	struct berth_build_out out;
+	struct berth_build_listener listener;
+};
+
+static struct berth_build_tree *open_layout(void *data, const char *name, G_GNUC_UNUSED GError **error)
+{
+	g_assert_cmpstr(name, ==, "cache:0");
+	return berth_build_tree_ref(((struct scene *) data)->layout);
+}
+
+static void begin_elsewhere(struct elsewhere *other, struct scene *scene, const struct berth_build_request *request)
+{
+	memset(other, 0, sizeof *other);
+	fixture_setup(&other->fixture, NULL);
+	other->lease = berth_lease_new(other->fixture.store);
+	other->listener = (struct berth_build_listener){.event = note_event, .data = scene};
+	other->out = (struct berth_build_out){.store = other->fixture.store,
+					      .images = other->fixture.images,
+					      .host = &scene->host,
+					      .request = request,
+					      .listener = &other->listener,
+					      .lease = other->lease};
+	other->imports = berth_build_imports_new(&other->out, open_layout, scene);
+}
+
+static void end_elsewhere(struct elsewhere *other)
+{
+	berth_build_imports_free(other->imports);
+	berth_lease_release(other->lease);
+	fixture_teardown(&other->fixture, NULL);
+}
+
+// The chain id of what is found, or "".
+static char *find(struct elsewhere *other, const char *key, const char *parent)
+{
+	const struct berth_build_cache_entry *entry = NULL;
+	g_autoptr(GError) error = NULL;
+	struct berth_image_layer *layer = berth_build_imports_find(other->imports, key, parent, &entry, &error);
+
+	g_assert_no_error(error);
+	if (!layer)
+		return g_strdup("");
+	g_assert_cmpstr(entry->description, ==, "RUN x");
+	g_assert_cmpint(entry->created, ==, 7);
+	char *chain = g_strdup(layer->chain_id);
+	berth_image_layer_free(layer);
+	return chain;
+}
+
+static const char *chain_of(const struct scene *scene, guint index)
+{
+	return ((const struct berth_image_layer *) scene->layers->pdata[index])->chain_id;
+}
+
+// Two layers are the result's, the third comes with mode=max only.
+static void check_imports(struct scene *scene, const char *from, bool max)
+{
+	char *const list[] = {(char *) from, NULL};
+	const struct berth_build_request request = {.cache_from = list};
+	struct elsewhere other;
+
+	begin_elsewhere(&other, scene, &request);
+	assert_text(find(&other, "key0", NULL), chain_of(scene, 0));
+	assert_text(find(&other, "key1", chain_of(scene, 0)), chain_of(scene, 1));
+	assert_text(find(&other, "key2", chain_of(scene, 1)), max ? chain_of(scene, 2) : "");
+	assert_text(find(&other, "unknown", NULL), "");
+	g_assert_cmpstr(scene->warnings->str, ==, "");
+	end_elsewhere(&other);
+}
+
+static void test_cache_registry(struct scene *scene, const void *mode)
+{
+	g_autofree char *to =
+		g_strdup_printf("type=registry,ref=%s/cache:1,mode=%s", scene->registry->host, (const char *) mode);
+	g_autofree char *from = g_strdup_printf("%s/cache:1", scene->registry->host);
+	char *const list[] = {to, NULL};
+	const struct berth_build_request request = {.cache_to = list};
+	struct berth_build_result result;
+
+	assert_text(write_out(scene, &request, &result), "");
+	check_imports(scene, from, g_str_equal(mode, "max"));
+	clear(&result);
+}
+
+static void test_cache_inline(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	g_autofree char *name = g_strconcat(scene->registry->host, "/built:1", NULL);
+	char *const tags[] = {name, NULL}, *const list[] = {(char *) "type=inline", NULL};
+	const struct berth_build_output output = {.type = "registry", .fd = -1};
+	const struct berth_build_request request = {
+		.tags = tags, .outputs = &output, .output_count = 1, .cache_to = list};
+	struct berth_build_result result;
+
+	assert_text(write_out(scene, &request, &result), "");
+	check_imports(scene, name, false);
+	clear(&result);
+}
+
+static void test_cache_local(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	berth_fd fd = memory();
+	g_autoptr(GHashTable) max = attribute("mode", "max");
+	const struct berth_build_output output = {.type = "cache", .fd = fd, .attributes = max};
+	const struct berth_build_request request = {.outputs = &output, .output_count = 1};
+	g_autofree char *work = g_dir_make_tmp("berth-layout-XXXXXX", NULL);
+	berth_fd folder = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct berth_build_tree_options options = {.work = folder};
+	struct berth_build_result result;
+	g_autoptr(GError) error = NULL;
+
+	assert_text(write_out(scene, &request, &result), "");
+	lseek(fd, 0, SEEK_SET);
+	const struct berth_build_source source = {.tar = fd};
+	scene->layout = berth_build_tree_open(&source, &options, NULL, &error);
+	g_assert_no_error(error);
+	check_imports(scene, "type=local,source=cache:0", true);
+	g_clear_pointer(&scene->layout, berth_build_tree_unref);
+	berth_remove_tree_at(AT_FDCWD, work, &error);
+	clear(&result);
+}
+
+// What is not there, or is no cache, is a warning.
+static void test_cache_missing(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	g_autofree char *from = g_strdup_printf("%s/nothing:1", scene->registry->host);
+	char *const list[] = {from, NULL};
+	const struct berth_build_request request = {.cache_from = list};
+	struct elsewhere other;
+	struct berth_build_result result;
+
+	begin_elsewhere(&other, scene, &request);
+	assert_text(find(&other, "key0", NULL), "");
+	g_assert_true(g_str_has_prefix(scene->warnings->str, "--cache-from "));
+	end_elsewhere(&other);
+	char *const bad[] = {(char *) "type=gha", NULL};
+	const struct berth_build_request refused = {.cache_from = bad};
+	assert_text(write_out(scene, &refused, &result),
+		    "--cache-from type=gha: type=gha is not supported: use registry, local or inline");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -378,6 +542,11 @@ int main(int argc, char **argv)
 		{"/output/local", test_files, "local"},
 		{"/output/tar", test_files, "tar"},
 		{"/output/attestations", test_attestations, NULL},
+		{"/output/cache/registry", test_cache_registry, "min"},
+		{"/output/cache/registry-max", test_cache_registry, "max"},
+		{"/output/cache/inline", test_cache_inline, NULL},
+		{"/output/cache/local", test_cache_local, NULL},
+		{"/output/cache/missing", test_cache_missing, NULL},
 		{"/output/squash", test_squash, NULL},
 		{"/output/registry", test_registry, NULL},
 	};
