@@ -385,8 +385,8 @@ static void put_pair(struct berth_netlink *route, const struct pair *pair, int i
 	berth_netlink_nest_end(route, info);
 }
 
-// The host's end becomes a port. It has no address of IPv6: what comes in by it is the bridge's. The kernel looks at that
-// last in a message, when the interface is up already and has one; so it has a message of its own.
+// The host's end becomes a port. It has no address of IPv6: what comes in by it is the bridge's. The kernel looks at
+// that last in a message, when the interface is up already and has one; so it has a message of its own.
 static void put_port(struct berth_netlink *route, const struct pair *pair)
 {
 	berth_links__begin(route, pair->endpoint->host_interface, 0, 0);

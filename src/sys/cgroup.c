@@ -147,8 +147,8 @@ void berth_cgroup_enable_controllers(int folder)
 		berth_cgroup_write_text(folder, "cgroup.subtree_control", *word);
 }
 
-// v1: a new cpuset has no processors and no memory nodes, and nothing can join it; it begins with its parent's. One that
-// we made for others to be below tells the kernel to do so: when it is written, each of its siblings is looked at.
+// v1: a new cpuset has no processors and no memory nodes, and nothing can join it; it begins with its parent's. One
+// that we made for others to be below tells the kernel to do so: when it is written, each of its siblings is looked at.
 static bool inherit_cpuset(int parent, int child, bool made_above, GError **error)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};

@@ -120,8 +120,8 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 	return g_steal_pointer(&record);
 }
 
-// Puts the container into the table, where it takes its name; nobody finds it until it is ready. A name that was made up
-// may have been taken since: then another is.
+// Puts the container into the table, where it takes its name; nobody finds it until it is ready. A name that was made
+// up may have been taken since: then another is.
 static bool reserve(struct berth_engine *engine, struct berth_engine_container *container, bool made_up, GError **error)
 {
 	pthread_mutex_lock(&engine->lock);
