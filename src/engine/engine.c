@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "engine/life/exec.h"
+#include "engine/life/users-standard.h"
 #include "engine/life/users-take.h"
 #include "engine/network/networks.h"
 #include "monitor/log.h"
@@ -273,6 +274,7 @@ void berth_engine_close(struct berth_engine *engine)
 	berth_supervisor_free(engine->supervisor);
 	g_clear_pointer(&engine->spare, berth_monitor_spare_free);
 	berth_engine__users_spare_free(engine);
+	berth_engine__users_probe_free(engine);
 	berth_engine__networks_close(engine);
 	g_hash_table_unref(engine->by_name);
 	berth_exec_table_free(engine->execs);

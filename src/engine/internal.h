@@ -88,6 +88,7 @@ struct berth_engine {
 	unsigned event_listeners;
 
 	struct berth_users_spare users_spare; // under `lock`
+	int users_probe; // atomic; a user namespace to try mounts with; 0: none yet
 	int run_maps; // atomic; whether the ids of what lies in exec_folder can be mapped: 1 yes, -1 no, 0 not known
 		      // yet
 	struct berth_workers *workers;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // /dev: the default devices and links of the specification, and linux.devices. Nodes are made beneath a descriptor of
-// their folder in the root; in a user namespace, where mknod is not allowed, the host's nodes are bound, cloned by the
-// creator. What is there already is used only if it is the device wanted.
+// their folder in the root; in a user namespace, where mknod is not allowed, nodes are bound: the host's, cloned by the
+// creator, or such that it makes (device-nodes.c). What is there already is used only if it is the device wanted.
 #include "runtime/setup.h"
 
 #include "base/error.h"
@@ -91,6 +91,26 @@ static bool is_device(int fd, const struct oci_device *device)
 	       (type == S_IFIFO || st.st_rdev == makedev((unsigned) device->major, (unsigned) device->minor));
 }
 
+// The host's node does for everybody's devices. Others have owners, whose ids mean something else in the container.
+static int open_tree_for(const struct berth_setup *setup, const struct oci_device *device, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	struct stat status;
+	berth_fd host = berth_mount_clone(AT_FDCWD, device->path, false, &problem);
+	bool right = host >= 0 && is_device(host, device);
+
+	if (right && fstat(host, &status) == 0 && (status.st_mode & 0666) == 0666)
+		return berth_fd_steal(&host);
+	g_clear_error(&problem);
+	int tree = berth_device_node_new(setup, device, node_type(device), &problem);
+	if (tree >= 0 || right)
+		return tree >= 0 ? tree : berth_fd_steal(&host);
+	berth_error_set(error, BERTH_ERROR_INVALID,
+			"device %s: the host's is not %s %d:%d, and in a user namespace none can be made: %s",
+			device->path, device->type, (int) device->major, (int) device->minor, problem->message);
+	return -1;
+}
+
 bool berth_devices_prepare(struct berth_setup *setup, GError **error)
 {
 	if (!((setup->new_namespaces | setup->joined_namespaces) & CLONE_NEWUSER))
@@ -99,17 +119,9 @@ bool berth_devices_prepare(struct berth_setup *setup, GError **error)
 	for (guint i = 0; i < devices->len; i++) {
 		const struct oci_device *device = devices->pdata[i];
 		int tree = -1;
-		if (node_type(device) != S_IFIFO) {
-			tree = berth_mount_clone(AT_FDCWD, device->path, false, error);
-			if (tree < 0)
-				return g_prefix_error(error, "device %s: ", device->path), false;
-		}
+		if (node_type(device) != S_IFIFO && (tree = open_tree_for(setup, device, error)) < 0)
+			return false;
 		g_array_append_val(setup->device_trees, tree);
-		if (tree >= 0 && !is_device(tree, device))
-			return berth_error_set(error, BERTH_ERROR_INVALID,
-					       "device %s: the host's is not %s %d:%d, and in a user namespace none "
-					       "can be made",
-					       device->path, device->type, (int) device->major, (int) device->minor);
 	}
 	return true;
 }

@@ -192,6 +192,11 @@ const char *berth_devices_path(const struct berth_setup *setup, guint index);
 // Opens the root's own /dev/null and makes sure that it is one.
 int berth_devices_open_null(const struct berth_setup *setup, int flags, GError **error);
 
+// device-nodes.c: by the creator, a detached mount of a node of that type (S_IFCHR, S_IFBLK) which belongs to the
+// container's ids. -1: it cannot be made.
+int berth_device_node_new(const struct berth_setup *setup, const struct oci_device *device, unsigned type,
+			  GError **error);
+
 // console.c: the process's terminal on /dev/console; sends its master to the creator.
 bool berth_console_make(struct berth_setup *setup, GError **error);
 // Only opens it and sends its master; `own_fds` as for berth_terminal_open().

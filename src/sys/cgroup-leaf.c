@@ -20,7 +20,12 @@ int berth_cgroup_leaf(const struct berth_cgroup *cgroup, const char *name)
 {
 	int parent = berth_cgroup_birth_fd(cgroup);
 
-	if (parent < 0 || (mkdirat(parent, name, 0755) < 0 && errno != EEXIST))
+	if (parent < 0)
+		return -1;
+	// Kernels with the fault that a group which was killed once kills whoever is born in it: an empty one is made
+	// anew.
+	unlinkat(parent, name, AT_REMOVEDIR);
+	if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
 		return -1;
 	return openat(parent, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }

@@ -226,7 +226,7 @@ assert lines[0] == "begin" and told and 0 <= came + sum(told) - 200002 <= len(to
 		sh -c 'echo one; while [ ! -e /go ]; do sleep 0.05; done; echo two; sleep 100' >/dev/null
 	eventually has_taken 1
 	engine_stop KILL
-	touch "/proc/$(pgrep -f "^sh -c echo one; while" | head -n 1)/root/go"
+	touch_in "$(pgrep -f "^sh -c echo one; while" | head -n 1)" go
 	eventually has_taken 2
 	engine_start --bridge none
 	[ "$(berth logs box)" = "$(printf 'one\ntwo')" ]

@@ -33,9 +33,26 @@ load helpers
 	[ "${lines[2]}" = "character special file 1:3" ]
 	[[ "$output" == *full* ]]
 	[ "${lines[-1]}" -ge 1 ]
-	configure '.linux.devices=[{"type":"c","path":"/dev/nothing","major":1,"minor":7}]'
+}
+
+@test "in a user namespace a device that is not everybody's on the host, or is not there, is the container's own" {
+	user_namespace
+	configure '.linux.devices=[{"type":"c","path":"/dev/nothing","major":1,"minor":7,"fileMode":416,"uid":3,"gid":4},
+		{"type":"c","path":"/dev/zero","major":1,"minor":7}]'
+	if [ "$(printf '6.15\n%s\n' "$(uname -r)" | sort -V | head -n 1)" != 6.15 ]; then
+		run -1 script true
+		[[ "$output" == *"device /dev/nothing: the host's is not c 1:7, and in a user namespace none can be made: "*"needs Linux 6.15"* ]]
+		return
+	fi
+	run -0 script 'stat -c "%F %t:%T %a %u:%g" /dev/nothing /dev/zero; echo x >/dev/nothing || echo full
+		grep -c " /dev/nothing " /proc/self/mountinfo; find / -xdev -name node'
+	[ "${lines[0]}" = "character special file 1:7 640 3:4" ]
+	[ "${lines[1]}" = "character special file 1:7 666 0:0" ]
+	[[ "$output" == *full* ]]
+	[ "${lines[-1]}" = 1 ]
+	configure '.linux.devices[0].uid=4000000'
 	run -1 script true
-	[[ "$output" == *"device /dev/nothing: "*"No such file or directory"* ]]
+	[[ "$output" == *"device /dev/nothing: the host's is not c 1:7, and in a user namespace none can be made"* ]]
 }
 
 @test "something else of a device's name is refused" {

@@ -32,6 +32,11 @@ passed() {
 	passed isolation
 }
 
+@test "containers in user namespaces of their own, on a kernel before 6.15" {
+	passed userns
+	grep -q "^ok 3 userns auto: volumes and binds are whose they are" "$RESULTS"
+}
+
 @test "a volume takes no more than its size" {
 	passed quota
 }

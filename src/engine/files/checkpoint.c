@@ -175,6 +175,12 @@ static bool create_claimed(struct berth_engine *engine, struct berth_engine_cont
 				       container->record->name);
 	if (container->record->config->tty)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "checkpoint not supported on containers with tty");
+	// CRIU reads the images as root of that namespace, to whom the folder is not open.
+	if (container->record->users)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "checkpoint not supported on containers in a user namespace of their own (%s): "
+				       "run it with --userns host",
+				       container->record->host_config->userns_mode);
 	berth_fd fd = open_folder(path, true, error);
 	if (fd < 0)
 		return false;

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/moment.h"
 #include "engine/life/join.h"
+#include "engine/life/users-standard.h"
 #include "engine/life/users-take.h"
 #include "engine/network/networks.h"
 #include "engine/plan/names.h"
@@ -73,6 +74,11 @@ static char *choose_name(struct berth_engine *engine, const char *wanted, GError
 	return NULL;
 }
 
+static bool names_users(const struct api_container_create *create)
+{
+	return create->host_config && create->host_config->userns_mode && *create->host_config->userns_mode;
+}
+
 // Everything that the container is, before anything is made.
 static struct berth_container_record *make_record(struct berth_engine *engine, const char *wanted_name,
 						  const struct api_container_create *create, char **ret_top,
@@ -110,6 +116,9 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 	if (!record || !berth_engine__endpoints_bind(engine, record, ret_warnings, error) ||
 	    !berth_engine__joins_bind(engine, record, error) || !berth_engine__secrets_bind(engine, record, error) ||
 	    !berth_engine__links_check(engine, record, error))
+		return NULL;
+	if (!names_users(create) && g_strcmp0(record->host_config->userns_mode, "auto") == 0 &&
+	    !berth_engine__users_standard(engine, record, ret_warnings, error))
 		return NULL;
 	GError *failure = NULL;
 	*ret_top = berth_images_top_snapshot(engine->images, image_id, &failure);

@@ -249,12 +249,15 @@ static void close_late(void *data, bool canceled)
 	close(GPOINTER_TO_INT(data));
 }
 
-// The kernel lets nobody wait who closes namespaces, but who closes a mount waits for a grace period.
+void berth_engine__close_late(struct berth_engine *engine, int mount)
+{
+	berth_workers_add(engine->workers, close_late, GINT_TO_POINTER(mount), SPARE_DELAY);
+}
+
 void berth_engine__users_clear(struct berth_engine_users *users)
 {
 	if (users->owner.folders >= 0)
-		berth_workers_add(users->engine->workers, close_late, GINT_TO_POINTER(users->owner.folders),
-				  SPARE_DELAY);
+		berth_engine__close_late(users->engine, users->owner.folders);
 	users->owner.folders = -1;
 	berth_fd_clear(&users->fd);
 	berth_fd_clear(&users->network_fd);

@@ -12,6 +12,8 @@ bool berth_engine__users_take(struct berth_engine *engine, struct berth_engine_c
 void berth_engine__users_spare_want(struct berth_engine *engine);
 void berth_engine__users_spare_free(struct berth_engine *engine);
 void berth_engine__users_ready_clear(struct berth_users_ready *ready);
+// Closes a detached mount in a while: who closes one waits for a grace period of the kernel's.
+void berth_engine__close_late(struct berth_engine *engine, int mount);
 
 // The user namespace of a run.
 struct berth_engine_users {

@@ -61,10 +61,9 @@ static bool check_mode(const char *mode, const char *what, const char *const *al
 	return berth_error_set(error, BERTH_ERROR_INVALID, "invalid %s mode: %s", what, mode);
 }
 
-// What a user namespace cannot go with: *ret_why stays NULL if there is nothing.
-static void find_users_conflict(const struct berth_plan *plan, enum berth_users_mode mode, const char **ret_why)
+// What a user namespace of its own cannot go with; NULL: there is nothing.
+static const char *find_users_conflict(const struct api_host_config *host)
 {
-	const struct api_host_config *host = plan->host;
 	const char *modes[] = {host->network_mode, host->pid_mode, host->ipc_mode};
 	static const char *const shared[] = {
 		"cannot share the host's network namespace when user namespaces are enabled",
@@ -73,15 +72,22 @@ static void find_users_conflict(const struct berth_plan *plan, enum berth_users_
 	};
 
 	if (host->privileged)
-		*ret_why = "privileged mode is incompatible with user namespaces. You must run the container in the "
-			   "host namespace when running privileged mode";
-	for (size_t i = 0; i < G_N_ELEMENTS(modes) && !*ret_why; i++) {
+		return "privileged mode is incompatible with user namespaces. You must run the container in the host "
+		       "namespace when running privileged mode";
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++)
 		if (modes[i] && g_str_equal(modes[i], "host"))
-			*ret_why = shared[i];
-		else if (modes[i] && g_str_has_prefix(modes[i], "container:") && mode != BERTH_USERS_JOIN)
-			*ret_why = "a container that joins namespaces of another one has to be in the same user "
-				   "namespace (--userns container:NAME)";
-	}
+			return shared[i];
+	return NULL;
+}
+
+static bool joins(const struct api_host_config *host)
+{
+	const char *modes[] = {host->network_mode, host->pid_mode, host->ipc_mode};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++)
+		if (modes[i] && g_str_has_prefix(modes[i], "container:"))
+			return true;
+	return false;
 }
 
 static bool decide_users(struct berth_plan *plan, GError **error)
@@ -100,12 +106,13 @@ static bool decide_users(struct berth_plan *plan, GError **error)
 	}
 	berth_users_wanted_clear(&wanted);
 	if (mode != BERTH_USERS_HOST)
-		find_users_conflict(plan, mode, &why);
+		why = find_users_conflict(host);
+	if (given && !why && mode != BERTH_USERS_HOST && mode != BERTH_USERS_JOIN && joins(host))
+		why = "a container that joins namespaces of another one has to be in the same user namespace "
+		      "(--userns container:NAME)";
 	if (why && given)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "%s (userns mode %s); use --userns host", why,
 				       host->userns_mode);
-	if (why)
-		berth_plan_warn(plan, "The container is in the host's user namespace: %s.", why);
 	if (!given && mode != BERTH_USERS_HOST)
 		set_text(&host->userns_mode, why ? "host" : standard);
 	return true;

@@ -1,0 +1,139 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What containers are used for works where the engine gives each a user namespace of its own (its setting `userns` is
+# auto), and what needs the host's is there.
+
+load ../helpers
+bats_require_minimum_version 1.5.0
+
+setup_file() { ENGINE_USERNS=auto engine_setup; }
+teardown_file() { engine_teardown; }
+teardown() {
+	remove_containers
+	berth volume prune -af >/dev/null
+}
+
+start() {
+	berth run -d --network none "$@" >/dev/null
+}
+
+try() {
+	berth run --rm --network none "$@"
+}
+
+pid_of() {
+	berth inspect -f '{{.State.Pid}}' "$1"
+}
+
+mode_of() {
+	berth inspect -f '{{.HostConfig.UsernsMode}}' "$1"
+}
+
+user_of() {
+	readlink "/proc/$(pid_of "$1")/ns/user"
+}
+
+# Whether this kernel maps the ids of a tmpfs (Linux 6.3), and lets a mount be made of a detached one (6.15).
+kernel_has() {
+	[ "$(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1)" = "$1" ]
+}
+
+@test "userns auto: an ordinary container has ids of its own, and its files have the ids that they are to have" {
+	start --name one busybox sleep 1000
+	start --name other busybox sleep 1000
+	[ "$(mode_of one)" = auto ]
+	[ "$(user_of one)" != "$(user_of other)" ]
+	[ "$(user_of one)" != "$(readlink /proc/self/ns/user)" ]
+	[ "$(awk '{ print $2 }' "/proc/$(pid_of one)/uid_map")" != "$(awk '{ print $2 }' "/proc/$(pid_of other)/uid_map")" ]
+	run -0 try busybox sh -ec 'touch /mine; chown 1000:1001 /mine; stat -c %u:%g / /mine /bin/busybox; rm /etc/group
+		echo x >/dev/null; head -c 4 /dev/urandom >/dev/null; test ! -w /proc/sysrq-trigger
+		test "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" = 0
+		ping -c 1 127.0.0.1 >/dev/null; su nobody -s /bin/sh -c "id -u"'
+	[ "$output" = $'0:0\n1000:1001\n0:0\n65534' ]
+	if kernel_has 6.3; then
+		try busybox sh -c 'echo 1.2.3.4 x >>/etc/hosts && test "$(stat -c %u /etc/hosts)" = 0'
+	fi
+}
+
+@test "userns auto: exec, cp, restart, kill of the engine, commit" {
+	start --name box busybox sh -c 'touch /own; chown 1000 /own; exec sleep 1000'
+	[ "$(berth exec box id -u)" = 0 ]
+	[ "$(berth exec -u 1000 box id -u)" = 1000 ]
+	touch "$BATS_TEST_TMPDIR/in"
+	berth cp "$BATS_TEST_TMPDIR/in" box:/in
+	[ "$(berth exec box stat -c %u /in)" = 0 ]
+	berth cp -a box:/own "$BATS_TEST_TMPDIR/out"
+	[ "$(stat -c %u "$BATS_TEST_TMPDIR/out")" = 1000 ]
+	engine_stop KILL
+	ENGINE_USERNS=auto engine_start
+	[ "$(berth exec box stat -c %u /own)" = 1000 ]
+	berth restart -t 0 box
+	[ "$(berth exec box stat -c %u /own /in)" = $'1000\n0' ]
+	berth commit box made >/dev/null
+	[ "$(try made stat -c %u /own)" = 1000 ]
+	[ "$(try --userns host made stat -c %u /own)" = 1000 ]
+	run -1 berth checkpoint create box one
+	[[ "$output" == *"not supported on containers in a user namespace of their own (auto): run it with --userns host"* ]]
+	berth rm -f box >/dev/null
+	berth rmi made >/dev/null
+}
+
+@test "userns auto: volumes and binds are whose they are, whatever the container that looks" {
+	mkdir "$BATS_TEST_TMPDIR/place"
+	local words=(-v shared:/v -v "$BATS_TEST_TMPDIR/place:/b" busybox)
+	try "${words[@]}" sh -c 'touch /v/root /b/root /v/user /b/user; chown 1000:1000 /v/user /b/user'
+	[ "$(stat -c %u "$BATS_TEST_TMPDIR/place/root" "$BATS_TEST_TMPDIR/place/user")" = $'0\n1000' ]
+	for mode in host auto; do
+		[ "$(try --userns $mode "${words[@]}" stat -c %u /v/root /v/user /b/root /b/user)" = $'0\n1000\n0\n1000' ]
+	done
+	try "${words[@]}" sh -c 'echo x >>/v/user; echo x >>/b/user'
+}
+
+@test "userns auto: who shares namespaces shares the user namespace" {
+	start --name donor --ipc shareable busybox sleep 1000
+	for option in --network --pid --ipc; do
+		run -0 berth run --rm "$option" container:donor busybox readlink /proc/self/ns/user
+		[ "$output" = "$(user_of donor)" ]
+	done
+	start --name joined --pid container:donor busybox sleep 1000
+	[ "$(mode_of joined)" = "container:$(berth inspect -f '{{.Id}}' donor)" ]
+	start --name third --pid container:joined --ipc container:donor busybox sleep 1000
+	[ "$(user_of third)" = "$(user_of donor)" ]
+	start --name plain --userns host busybox sleep 1000
+	start --name with-plain --pid container:plain busybox sleep 1000
+	[ "$(mode_of with-plain)" = host ]
+	run -125 berth run --rm --pid container:plain --network container:donor busybox true
+	[[ "$output" == *"the containers whose namespaces are to be shared are in different user namespaces"* ]]
+}
+
+@test "userns auto: what needs the host's user namespace is in it" {
+	run -0 try --privileged busybox cat /proc/self/uid_map
+	[[ "$output" =~ ^\ +0\ +0\ +4294967295$ ]]
+	for words in "--network host" "--pid host" "--ipc host" "--cap-add SYS_TIME" "--cap-add all"; do
+		# shellcheck disable=SC2086
+		run -0 berth run --rm $words busybox cat /proc/self/uid_map
+		[[ "$output" =~ ^\ +0\ +0\ +4294967295$ ]]
+	done
+	run -0 try --cap-add NET_ADMIN busybox sh -c 'ip link add d type dummy 2>/dev/null; cat /proc/self/uid_map'
+	[[ "$output" =~ \ 65536$ ]]
+	# A bind that cannot be mapped is a reason, too, which is told.
+	run -0 --separate-stderr try -v /proc/sys:/x:ro busybox cat /proc/self/uid_map
+	[[ "$output" =~ ^\ +0\ +0\ +4294967295$ ]]
+	[[ "$stderr" == *"The container is in the host's user namespace: the file system of /proc/sys, or one beneath it, does not map ids (--userns auto insists)."* ]]
+	run -125 try --userns auto -v /proc/sys:/x:ro busybox true
+	[[ "$output" == *"map the mount's ids"* ]]
+}
+
+@test "userns auto: devices are the container's" {
+	local node=$BATS_TEST_TMPDIR/node
+	mknod -m 600 "$node" c 1 7
+	if ! kernel_has 6.15; then
+		run -125 try --device "$node:/dev/renamed" busybox true
+		[[ "$output" == *"/dev/renamed"*"none can be made: a mount of a detached one (needs Linux 6.15)"* ]]
+		return
+	fi
+	run try --device "$node:/dev/renamed" busybox sh -c \
+		'stat -c "%t:%T %a %u" /dev/renamed; head -c 2 /dev/renamed | wc -c; echo x >/dev/renamed'
+	[[ "$output" == $'1:7 600 0\n2\n'*"No space left on device"* ]]
+	run ! try busybox mknod /x c 1 7
+}
