@@ -41,14 +41,18 @@ static char *if_there(const char *folder, const char *name)
 	return NULL;
 }
 
+const char *const berth_tls_variables[BERTH_TLS_FILES] = {"BERTH_TLSCACERT", "BERTH_TLSCERT", "BERTH_TLSKEY"};
+
 // By flags and environment.
 static void want_default(const struct berth_cli *cli, struct wanted *wanted)
 {
-	const char *const named[] = {cli->tls.authority, cli->tls.certificate, cli->tls.key};
+	const char *named[] = {cli->tls.authority, cli->tls.certificate, cli->tls.key};
 	const char *environment = g_getenv("DOCKER_CERT_PATH");
 	g_autofree char *own = berth_config_folder(cli);
 	const char *folder = environment && *environment ? environment : own;
 
+	for (size_t i = 0; i < BERTH_TLS_FILES; i++)
+		named[i] = named[i] ? named[i] : g_getenv(berth_tls_variables[i]);
 	wanted->verify = cli->tls.verify || is_set("DOCKER_TLS_VERIFY");
 	wanted->on = wanted->verify || cli->tls.on || is_set("DOCKER_TLS") || named[0] || named[1] || named[2];
 	for (size_t i = 0; i < BERTH_TLS_FILES && wanted->on; i++)

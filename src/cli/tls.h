@@ -6,5 +6,8 @@
 
 #include "cli/command.h"
 
+// Environment variables that stand for --tlscacert, --tlscert and --tlskey: how programs that `berth` starts get them.
+extern const char *const berth_tls_variables[];
+
 // Sets up cli->client, where TLS is wanted. INVALID: a file is missing; NOT_FOUND: the program is.
 bool berth_tls_connect(struct berth_cli *cli, GError **error);

@@ -14,7 +14,7 @@ import time
 import docker
 import pytest
 
-from conftest import BUILD, eventually
+from conftest import BUILD, TOP, eventually
 from test_daemon import free_port, info, reload
 
 
@@ -154,6 +154,18 @@ def test_berth_says_what_is_wrong(port, papers):
     assert refused.returncode == 1 and "ertificate" in refused.stderr and "over TLS" in refused.stderr
     needed = subprocess.run(["ldd", f"{BUILD}/berth"], capture_output=True, text=True, check=True).stdout
     assert "gnutls" not in needed and "libssl" not in needed
+
+
+def test_top_over_tls(port, papers, run):
+    """The live view is another program: what the flags say reaches it."""
+    run("sleep 1000", name="watched")
+    words = [f"{TOP}/tests/screen", f"{BUILD}/berth", "-H", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert",
+             f"{papers}/ca.pem", "--tlscert", f"{papers}/alice.pem", "--tlskey", f"{papers}/alice.key", "top"]
+    environment = {**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    environment.pop("DOCKER_CERT_PATH", None)
+    done = subprocess.run(words, input="expect watched\nsend q\nstatus 0\n", env=environment, capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert done.returncode == 0, done
 
 
 def test_docker_py_over_tls(port, papers, monkeypatch):

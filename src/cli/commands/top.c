@@ -4,8 +4,10 @@
 #include "base/fd.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/context.h"
 #include "cli/listing.h"
 #include "cli/style.h"
+#include "cli/tls.h"
 #include "spec/api.h"
 
 #include <errno.h>
@@ -26,12 +28,13 @@ static char *find_program(const char *self)
 }
 
 // berth-top, and the berth that it runs for shells, find the engine by the environment.
-static bool hand_over(const struct berth_cli *cli, GError **error)
+static void hand_over(const struct berth_cli *cli)
 {
-	if (cli->tls.authority || cli->tls.certificate || cli->tls.key)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "top without a container takes no --tlscacert, --tlscert and --tlskey: name the "
-				       "files' folder by DOCKER_CERT_PATH, or make a context");
+	const char *const files[BERTH_TLS_FILES] = {cli->tls.authority, cli->tls.certificate, cli->tls.key};
+
+	for (size_t i = 0; i < BERTH_TLS_FILES; i++)
+		if (files[i])
+			g_setenv(berth_tls_variables[i], files[i], TRUE);
 	if (cli->config && *cli->config)
 		g_setenv("DOCKER_CONFIG", cli->config, TRUE);
 	if (cli->tls.verify)
@@ -45,7 +48,6 @@ static bool hand_over(const struct berth_cli *cli, GError **error)
 		g_unsetenv("BERTH_HOST");
 		g_unsetenv("DOCKER_HOST");
 	}
-	return true;
 }
 
 static int watch(struct berth_cli *cli, GError **error)
@@ -62,8 +64,7 @@ static int watch(struct berth_cli *cli, GError **error)
 		berth_error_set_errno(error, errno, "looking for this program's file");
 		return 1;
 	}
-	if (!hand_over(cli, error))
-		return 1;
+	hand_over(cli);
 	g_autofree char *program = find_program(self);
 	const char *words[] = {"berth-top", "--program", self, berth_style_colour(cli) ? "--colours" : NULL, NULL};
 	execv(program, (char **) (uintptr_t) words);
