@@ -76,6 +76,21 @@ start() {
 	[ ! -e "$BATS_TEST_TMPDIR/cid2" ]
 }
 
+@test "--label-file: labels of files, before those of --label; what is wrong is named with file and line" {
+	printf '# a comment\n\n  one=1\nbare\ntwo=a b=c \n' >"$BATS_TEST_TMPDIR/labels"
+	printf 'two=later\n' >"$BATS_TEST_TMPDIR/more"
+	berth create --network none --name box --label-file "$BATS_TEST_TMPDIR/labels" --label-file "$BATS_TEST_TMPDIR/more" -l one=2 busybox >/dev/null
+	[ "$(berth inspect box | jq -c '.[0].Config.Labels')" = '{"bare":"","one":"2","two":"later"}' ]
+	[ "$(berth ps -aq --filter label=two=later | wc -l)" = 1 ]
+	printf 'fine=1\n=x\n' >"$BATS_TEST_TMPDIR/labels"
+	run start --label-file "$BATS_TEST_TMPDIR/labels" busybox true
+	[ "$status" -eq 125 ]
+	[[ "$output" == *"$BATS_TEST_TMPDIR/labels"* ]]
+	run start --label-file "$BATS_TEST_TMPDIR/none" busybox true
+	[ "$status" -eq 125 ]
+	[[ "$output" == *"$BATS_TEST_TMPDIR/none"*"o such file"* ]]
+}
+
 @test "create and start -a" {
 	id=$(berth create --network none --name made busybox sh -c 'echo made; exit 3')
 	[ "$(berth inspect -f '{{.State.Status}} {{.Id}}' made)" = "created $id" ]
