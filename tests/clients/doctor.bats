@@ -92,6 +92,24 @@ with() {
 	[[ "$output" == *"limited  no libnftables"*"libnftables1"* ]]
 }
 
+@test "programs that are not there, no systemd, no ranges of ids, no seccomp, no connection tracking, no CNI" {
+	: >"$FAKE/empty"
+	run with '[ ! -e /usr/sbin/criu ] || mount --bind $FAKE/empty /usr/sbin/criu
+		mount -t tmpfs none /run; mount --bind $FAKE/empty /etc/subuid; mount --bind $FAKE/empty /etc/subgid
+		mount -t tmpfs none /proc/sys/kernel/seccomp; mount -t tmpfs none /proc/sys/net; mount -t tmpfs none /sys/module
+		for folder in /lib/modules /usr/lib/cni /opt/cni/bin; do [ ! -d $folder ] || mount -t tmpfs none $folder; done
+		PATH=/nonexistent' -q
+	echo "$output"
+	[[ "$output" == *"limited  no criu"*"turns off: checkpoints"*"remedy: install Debian's package criu"* ]]
+	[[ "$output" == *"limited  no mmdebstrap"*"turns off: \`berth image bootstrap debian\`"* ]]
+	[[ "$output" == *"limited  no ssh"*"turns off: engines behind ssh://"* ]]
+	[[ "$output" == *"limited  systemd does not run here"*"turns off: cgroup driver systemd, socket activation"* ]]
+	[[ "$output" == *"limited  no subordinate ids for berth, containers or root"*"turns off: --userns auto takes ids of the standard range"* ]]
+	[[ "$output" == *"limited  no seccomp filters"*"turns off: containers may make every system call"* ]]
+	[[ "$output" == *"limited  no connection tracking"*"turns off: published ports and masquerading"* ]]
+	[[ "$output" == *"limited  no CNI plugins"*"turns off: networks of CNI"* ]]
+}
+
 @test "the data root" {
 	mkdir "$FAKE/lower" "$FAKE/upper" "$FAKE/work" "$FAKE/merged" "$FAKE/small"
 	run with 'mount -t tmpfs none $FAKE/upper; mkdir $FAKE/upper/u $FAKE/upper/w

@@ -50,6 +50,14 @@ passed() {
 	grep -q '^ok 1 the process is under its profile, and further ones are$' "$RESULTS"
 }
 
+@test "further programs in a container" {
+	passed exec
+}
+
+@test "health checks" {
+	passed health
+}
+
 @test "checkpoint and restore" {
 	passed checkpoint
 	grep -q '^ok 1 a container goes on from where it was, with its limits, exec and hooks$' "$RESULTS"
