@@ -183,8 +183,9 @@ static bool call_host(struct berth_building_step *this, struct berth_build_step 
 	if (failure)
 		return berth_error_set_errno(error, failure, "start a thread for the output");
 	bool good = host->run(host->data, wanted, berth_building_canceled, this->building, &code, error);
-	shutdown(output, SHUT_RDWR); // also where the host never began
-	shutdown(error_output, SHUT_RDWR);
+	// The other copies are the monitor's, which may still be writing what is left.
+	berth_fd_clear(&output);
+	berth_fd_clear(&error_output);
 	pthread_join(thread, NULL);
 	return good && check_exit(this->step, code, error);
 }
