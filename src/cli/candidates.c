@@ -106,7 +106,7 @@ static const char *text_of(const json_t *object, const char *key)
 // `after` is added to each name.
 static void add_containers(const struct berth_candidates *to, const char *statuses, const char *after)
 {
-	g_autoptr(GString) path = berth_path_new("/containers/json?all=1", NULL, false);
+	g_autoptr(GString) path = berth_path_new("/containers/json?all=1&brief=1", NULL, false);
 
 	berth_path_add(path, "filters", statuses);
 	BERTH_AUTO_JSON json_t *list = ask(to, path->str);

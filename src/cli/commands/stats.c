@@ -161,7 +161,8 @@ static struct api_stats *ask(struct berth_cli *cli, const char *container, GErro
 static char **list(struct berth_cli *cli, const struct options *options, GError **error)
 {
 	BERTH_AUTO_JSON json_t *containers = berth_client_json(
-		cli->client, "GET", options->all ? "/containers/json?all=1" : "/containers/json", NULL, error);
+		cli->client, "GET", options->all ? "/containers/json?all=1&brief=1" : "/containers/json?brief=1", NULL,
+		error);
 	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
 	const json_t *container;
 	size_t i;
