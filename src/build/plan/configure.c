@@ -161,6 +161,7 @@ static bool set_ports(struct berth_plan_stage *stage, INSTRUCTION *instruction, 
 	tidy(&stage->image->config->exposed_ports);
 	if (!good)
 		return false;
+	g_ptr_array_sort(shown, by_text);
 	g_ptr_array_add(shown, NULL);
 	g_autofree char *list = berth_plan__go_list((const char *const *) shown->pdata, false);
 	berth_plan__history(stage, g_strconcat("EXPOSE ", list, NULL), false);

@@ -73,12 +73,11 @@ static unsigned count_layered(const struct berth_dockerfile_instruction *instruc
 	return layered;
 }
 
-// A stage on another one has all that is known at its end, but its triggers.
+// A stage on another one has all that is known at its end; its triggers come due.
 static void inherit(struct berth_plan *plan, struct berth_plan_stage *stage, const struct berth_plan_stage *from)
 {
 	stage->image = berth_document_copy(&oci_image_document, from->image);
 	g_ptr_array_add(plan->images_made, stage->image);
-	g_clear_pointer(&stage->image->config->on_build, g_strfreev);
 	stage->last = from->last;
 	stage->platform = from->platform;
 	for (guint i = 0; i < from->environment->len; i++)
@@ -199,7 +198,7 @@ static bool begin_base(struct berth_plan *plan, struct berth_plan_stage *stage, 
 		if (!berth_plan__stage(plan, (unsigned) base, error))
 			return false;
 		inherit(plan, stage, &plan->stages[base]);
-		return true;
+		return parse_triggers(plan, stage, triggers, error);
 	}
 	stage->positions++;
 	if ((context = berth_plan__context(plan, name)) >= 0)
@@ -294,7 +293,10 @@ static bool find_target(struct berth_plan *plan, unsigned *ret, GError **error)
 	*ret = plan->file->stages_count - 1;
 	if (!name || !*name)
 		return true;
-	int found = berth_dockerfile_find_stage(plan->file, name, plan->file->stages_count);
+	// By its name alone: a number is none.
+	int found = strspn(name, "0123456789") == strlen(name)
+			    ? -1
+			    : berth_dockerfile_find_stage(plan->file, name, plan->file->stages_count);
 	if (found < 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "target stage \"%s\" could not be found", name);
 	*ret = (unsigned) found;

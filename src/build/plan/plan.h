@@ -48,7 +48,7 @@ struct berth_plan_step {
 	const GPtrArray *layers; // of struct berth_image_layer, lowest first
 	// RUN
 	const char *const *arguments, *const *environment; // environment: with arguments of the build
-	const char *script; // content of the file that is run as arguments[0]; NULL: none
+	const char *script, *script_name; // content and name of a file that is run, /dev/pipes/NAME; NULL: none
 	struct berth_plan_mount *mounts;
 	unsigned mount_count;
 	// RUN, COPY, WORKDIR

@@ -120,13 +120,15 @@ static bool add_run(struct berth_plan *plan, struct berth_plan_stage *stage, INS
 	if (instruction->run.script) {
 		const struct berth_dockerfile_heredoc *file = &instruction->heredocs[0];
 		g_autofree char *path = g_strconcat(PIPES, file->name, NULL);
-		words = g_new0(char *, 2);
-		words[0] = g_steal_pointer(&path);
+		const char *const file_words[] = {path, NULL};
+		const struct berth_dockerfile_command command = {true, file_words};
+		words = berth_plan__words(stage->image, &command);
 		step->script = file->text;
 	} else {
 		words = berth_plan__words(stage->image, &instruction->run.command);
 	}
 	step->arguments = own_list(plan, words);
+	step->script_name = step->script ? instruction->heredocs[0].name : NULL;
 	g_autoptr(GPtrArray) environment = g_ptr_array_new();
 	for (guint i = 0; i < stage->environment->len; i++)
 		g_ptr_array_add(environment, g_strdup(stage->environment->pdata[i]));

@@ -52,6 +52,8 @@ static void end(struct berth_building *building)
 	g_queue_clear(&building->ready);
 	g_ptr_array_unref(building->steps);
 	g_ptr_array_unref(building->plans);
+	if (building->imports)
+		berth_build_imports_free(building->imports);
 	berth_building_sources_clear(building);
 	g_ptr_array_unref(building->threads);
 	g_hash_table_unref(building->used);
@@ -98,11 +100,35 @@ static bool plan_all(struct berth_building *building, GError **error)
 	return true;
 }
 
-static bool bring_out(struct berth_building *building, struct berth_build_result *ret, GError **error)
+static struct berth_build_out out_of(const struct berth_building *building)
 {
 	const struct berth_builder *builder = building->builder;
-	const struct berth_build_out out = {builder->store,    builder->images,    builder->host,
-					    building->request, building->listener, building->lease};
+
+	return (struct berth_build_out){.store = builder->store,
+					.images = builder->images,
+					.host = builder->host,
+					.request = building->request,
+					.listener = building->listener,
+					.lease = building->lease};
+}
+
+static struct berth_build_tree *open_context(void *data, const char *name, GError **error)
+{
+	struct berth_building *building = data;
+
+	for (size_t i = 0; i < building->request->source_count; i++) {
+		if (g_strcmp0(building->request->sources[i].name, name) != 0)
+			continue;
+		struct berth_build_tree *tree = berth_building_tree(building, (int) i, error);
+		return tree ? berth_build_tree_ref(tree) : NULL;
+	}
+	berth_error_set(error, BERTH_ERROR_INVALID, "there is no context \"%s\" for the cache", name);
+	return NULL;
+}
+
+static bool bring_out(struct berth_building *building, struct berth_build_result *ret, GError **error)
+{
+	struct berth_build_out out = out_of(building);
 	guint count = building->plans->len;
 	g_autofree struct berth_build_made *made = g_new0(struct berth_build_made, count);
 
@@ -110,7 +136,10 @@ static bool bring_out(struct berth_building *building, struct berth_build_result
 		berth_building_made(building->plans->pdata[i], &made[i]);
 		made[i].started = building->started;
 	}
+	GPtrArray *entries = berth_building_entries(building);
+	out.cache = entries;
 	bool good = berth_build_output_write(&out, made, count, ret, error);
+	berth_building_entries_free(entries);
 	for (guint i = 0; i < count; i++)
 		berth_build_made_clear(&made[i]);
 	return good;
@@ -118,17 +147,21 @@ static bool bring_out(struct berth_building *building, struct berth_build_result
 
 static bool check_request(const struct berth_build_request *request, GError **error)
 {
-	if (request->call)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "--call=%s is not there in this version",
-				       request->call);
-	return berth_build_output_check(request, error);
+	return request->call || berth_build_output_check(request, error);
 }
 
 static bool build(struct berth_building *building, struct berth_build_result *ret, GError **error)
 {
-	if (!check_request(building->request, error) || !berth_building_dockerfile(building, error) ||
-	    !plan_all(building, error))
+	const struct berth_build_out out = out_of(building);
+
+	if (!check_request(building->request, error) || !berth_building_dockerfile(building, error))
 		return false;
+	if (building->request->call)
+		return berth_building_answer(building, &ret->answer, error);
+	if (!berth_building_lint(building, error) || !plan_all(building, error))
+		return false;
+	if (building->request->cache_from && building->request->cache_from[0])
+		building->imports = berth_build_imports_new(&out, open_context, building);
 	bool good = berth_building_execute(building, error);
 	BERTH_FAILPOINT("build.executed");
 	GError *failure = NULL;

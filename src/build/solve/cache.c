@@ -39,7 +39,7 @@ bool berth_build_cache_put(struct berth_transaction *transaction, const struct b
 {
 	const struct berth_cache_record record = {
 		.version = VERSION,
-		.type = (char *) layer->type,
+		.type = (char *) BERTH_BUILD_CACHE_TYPE,
 		.description = layer->description,
 		.parent = layer->parent_key,
 		.digest = layer->digest,
@@ -99,7 +99,34 @@ struct berth_build_layer *berth_build_cache_find(struct berth_building *building
 	layer = berth_build_layer_new(below, &from);
 	layer->created = record->created;
 	layer->key = g_strdup(key);
+	layer->parent_key = g_strdup(record->parent);
+	layer->description = g_strdup(record->description);
 	return layer;
+}
+
+struct berth_build_layer *berth_build_cache_import(struct berth_building *building, struct berth_build_layer *below,
+						   const char *key, GError **error)
+{
+	const struct berth_build_cache_entry *entry;
+
+	if (!building->imports)
+		return NULL;
+	g_autoptr(berth_image_layer) found =
+		berth_build_imports_find(building->imports, key, below ? below->chain_id : NULL, &entry, error);
+	if (!found)
+		return NULL;
+	struct berth_build_layer *layer = berth_build_layer_new(below, found);
+	layer->created = entry->created;
+	layer->key = g_strdup(key);
+	layer->parent_key = g_strdup(below ? below->key : NULL);
+	layer->description = g_strdup(entry->description);
+	g_autoptr(berth_transaction) transaction =
+		berth_transaction_begin(berth_store_database(building->builder->store), error);
+	if (transaction && berth_build_cache_put(transaction, layer, error) &&
+	    berth_transaction_commit(transaction, error))
+		return layer;
+	berth_build_layer_unref(building->builder, layer);
+	return NULL;
 }
 
 static bool count_one(struct berth_transaction *transaction, const char *key, GError **error)

@@ -172,3 +172,49 @@ void berth_build_made_clear(struct berth_build_made *made)
 	free_objects(made->layers, &berth_image_layer_document);
 	free_objects(made->materials, &berth_build_material_document);
 }
+
+static bool is_below(const struct berth_build_layer *top, const struct berth_build_layer *layer)
+{
+	while (top && top != layer)
+		top = top->below;
+	return top != NULL;
+}
+
+GPtrArray *berth_building_entries(struct berth_building *building)
+{
+	GPtrArray *entries = g_ptr_array_new();
+
+	for (guint i = 0; i < building->steps->len; i++) {
+		const struct berth_building_step *step = building->steps->pdata[i];
+		struct berth_build_layer *layer = step->layer;
+		if (!layer || !layer->key)
+			continue;
+		struct berth_image_layer *shown = berth_document_new(&berth_image_layer_document);
+		shown->digest = g_strdup(layer->digest);
+		shown->diff_id = g_strdup(layer->diff_id);
+		shown->chain_id = g_strdup(layer->chain_id);
+		shown->size = layer->size;
+		struct berth_build_cache_entry *entry = g_new(struct berth_build_cache_entry, 1);
+		*entry = (struct berth_build_cache_entry){
+			.key = layer->key,
+			.parent = layer->parent_key,
+			.description = layer->description,
+			.type = BERTH_BUILD_CACHE_TYPE,
+			.created = layer->created,
+			.layer = shown,
+			.in_result = is_below(berth_building_layer_of(step->plan->target->last), layer),
+		};
+		g_ptr_array_add(entries, entry);
+	}
+	return entries;
+}
+
+void berth_building_entries_free(GPtrArray *entries)
+{
+	for (guint i = 0; i < entries->len; i++) {
+		struct berth_build_cache_entry *entry = entries->pdata[i];
+		berth_document_free(&berth_image_layer_document, (void *) entry->layer);
+		g_free(entry);
+	}
+	g_ptr_array_unref(entries);
+}

@@ -7,7 +7,7 @@
 
 #include "base/lock.h"
 #include "build/context/copy.h"
-#include "build/output/output.h"
+#include "build/output/cache.h"
 #include "build/plan/plan.h"
 #include "image/images-internal.h"
 #include "image/layer-archive.h"
@@ -44,7 +44,6 @@ struct berth_build_layer {
 	int64_t size; // bytes of its files
 	int64_t created; // nanoseconds since 1970
 	char *key, *description, *parent_key; // of the cache; key NULL: of an image
-	const char *type; // of the cache's record
 	// Under `naming`:
 	char *snapshot; // its name now
 	char *leftover; // a snapshot that is to go with the last who uses it
@@ -64,7 +63,8 @@ struct berth_building {
 	GPtrArray *plans; // of struct berth_plan, one per platform
 	GPtrArray *steps; // of struct berth_building_step, of all plans
 	unsigned vertices; // told of so far
-	int work; // its folder, -1 until one is needed
+	struct berth_build_imports *imports; // what cache_from names; NULL: nothing
+	int work; // its folder
 	pthread_mutex_t opening; // of what follows
 	struct berth_build_tree **trees; // by request->sources; NULL: not opened yet
 	pthread_mutex_t telling;
@@ -115,7 +115,7 @@ char *berth_build_layer_prepare(struct berth_builder *builder, struct berth_buil
 // Mounts it, read-only.
 int berth_build_layer_mount(struct berth_builder *builder, struct berth_build_layer *layer, GError **error);
 struct berth_build_made_by {
-	const char *key, *parent_key, *description, *type;
+	const char *key, *parent_key, *description;
 	int64_t epoch; // times are not later than that, in seconds; -1: as they are
 };
 // What is in writable snapshot `id` becomes a layer on `below`. On failure the snapshot is removed.
@@ -138,6 +138,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_build_key, berth_build_key_free)
 
 // cache.c
 #define BERTH_RECORD_BUILD_CACHE "build-cache"
+#define BERTH_BUILD_CACHE_TYPE "regular" // of steps' records
 struct berth_cache_record {
 	int64_t version;
 	char *type, *description, *parent; // parent: its key
@@ -149,6 +150,9 @@ BERTH_DOCUMENT_AUTOPTR(berth_cache_record, berth_cache_record_document)
 // The layer under that key on `below`; NULL with no error: there is none.
 struct berth_build_layer *berth_build_cache_find(struct berth_building *building, struct berth_build_layer *below,
 						 const char *key, GError **error);
+// The same of what cache_from names: what is found becomes a record of the own cache.
+struct berth_build_layer *berth_build_cache_import(struct berth_building *building, struct berth_build_layer *below,
+						   const char *key, GError **error);
 bool berth_build_cache_put(struct berth_transaction *transaction, const struct berth_build_layer *layer,
 			   GError **error);
 // The build used these; counted once each.
@@ -197,6 +201,13 @@ void berth_building_sources_clear(struct berth_building *building);
 // image.c: a plan's target; berth_build_made_clear() clears it.
 void berth_building_made(struct berth_plan *plan, struct berth_build_made *ret);
 void berth_build_made_clear(struct berth_build_made *made);
+// Of struct berth_build_cache_entry: the records behind the build's steps. berth_building_entries_free() frees it.
+GPtrArray *berth_building_entries(struct berth_building *building);
+void berth_building_entries_free(GPtrArray *entries);
+
+// ask.c: warnings, told of as events; and answers about the Dockerfile instead of a build.
+bool berth_building_lint(struct berth_building *building, GError **error);
+bool berth_building_answer(struct berth_building *building, char **ret_answer, GError **error);
 
 // debug.c
 struct berth_failed_step {

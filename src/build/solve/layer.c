@@ -192,7 +192,6 @@ static struct berth_build_layer *new_layer(struct berth_build_layer *below, cons
 	layer->key = g_strdup(by->key);
 	layer->parent_key = g_strdup(by->parent_key);
 	layer->description = g_strdup(by->description);
-	layer->type = by->type;
 	layer->snapshot = g_strdup(id);
 	layer->archive = archive->ingest;
 	return layer;

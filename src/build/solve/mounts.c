@@ -295,14 +295,13 @@ static bool open_agent(struct berth_step_mounts *this, const struct berth_docker
 static bool open_script(struct berth_step_mounts *this, GError **error)
 {
 	const struct berth_plan_step *step = this->step->step;
-	g_autofree char *name = g_path_get_basename(step->arguments[0]);
 	g_autofree char *folder = g_uuid_string_random();
 	berth_fd fd = -1;
 
 	if (!make_inner(this->step->building->work, folder, &fd, error))
 		return false;
 	g_ptr_array_add(this->folders, g_strdup(folder));
-	if (!berth_write_file_at(fd, name, step->script, strlen(step->script), 0755, false, error))
+	if (!berth_write_file_at(fd, step->script_name, step->script, strlen(step->script), 0755, false, error))
 		return false;
 	struct berth_build_mount *mount = add(this, g_strdup(PIPES));
 	mount->tree = keep(this, berth_fd_steal(&fd));

@@ -60,7 +60,6 @@ static struct berth_build_tree *open_tree(struct berth_building *building, size_
 		return berth_build_tree_empty();
 	berth_building_tree_options(building, &options, &secrets);
 	options.dockerfile = index == 0 ? building->dockerfile_name : NULL;
-	options.ignore = true;
 	if ((options.work = berth_building_work(building, error)) < 0)
 		return NULL;
 	unsigned vertex = berth_building_begin(building, name);

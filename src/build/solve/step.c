@@ -104,7 +104,6 @@ static bool execute(struct doing *this, GError **error)
 	const struct berth_build_made_by by = {.key = this->key,
 					       .parent_key = this->below ? this->below->key : NULL,
 					       .description = step->step->text,
-					       .type = "regular",
 					       .epoch = step->plan->epoch};
 	g_autofree char *snapshot = berth_build_layer_prepare(building->builder, this->below, error);
 
@@ -138,6 +137,17 @@ static bool look_up(struct doing *this, GError **error)
 	return true;
 }
 
+static bool import(struct doing *this, GError **error)
+{
+	g_autoptr(GError) local = NULL;
+
+	this->step->layer = berth_build_cache_import(this->step->building, this->below, this->key, &local);
+	if (this->step->layer || !local)
+		return true;
+	g_propagate_error(error, g_steal_pointer(&local));
+	return false;
+}
+
 // Looks, then waits for who does the same step now, then looks again.
 static bool obtain(struct doing *this, bool *ret_cached, GError **error)
 {
@@ -154,6 +164,8 @@ static bool obtain(struct doing *this, bool *ret_cached, GError **error)
 		return false;
 	// Who had it may have ended between our look and our turn: one more look, whether we waited or not.
 	bool good = step->step->no_cache || look_up(this, error);
+	if (good && !step->layer && !step->step->no_cache)
+		good = import(this, error);
 	*ret_cached = step->layer != NULL;
 	if (good && !step->layer)
 		good = execute(this, error);

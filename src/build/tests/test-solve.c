@@ -98,7 +98,7 @@ static void test_config(BENCH *bench, gconstpointer data)
 	g_assert_cmpstr(ports, ==, "53/udp 80/tcp 8000/tcp 8001/tcp");
 	assert_text(bench_history(bench, 0),
 		    "ARG ONE=1\nENV abc=hello\nENV abc=bye def=hello\nENV ghi=bye\n"
-		    "CMD [\"/bin/sh\" \"-c\" \"echo x\"]\nLABEL a=b c d=e\nEXPOSE [80/tcp 53/udp 8000/tcp 8001/tcp]\n"
+		    "CMD [\"/bin/sh\" \"-c\" \"echo x\"]\nLABEL a=b c d=e\nEXPOSE [53/udp 80/tcp 8000/tcp 8001/tcp]\n"
 		    "VOLUME [/data]\nUSER 1000:1000\nWORKDIR /\nSTOPSIGNAL SIGTERM\nSHELL [/bin/bash -c]\n"
 		    "ENTRYPOINT [\"/bin/bash\" \"-c\" \"run it\"]\n"
 		    "HEALTHCHECK {Test:[CMD-SHELL true] Interval:1m30s Timeout:0s StartPeriod:0s StartInterval:0s "
