@@ -80,9 +80,7 @@ bool berth_dockerfile__copy(struct berth_dockerfile__parser *parser,
 				     instruction->kind == BERTH_DOCKERFILE_ADD ? add_flags : copy_flags,
 				     &instruction->copy, error))
 		return false;
-	if (!words[0])
-		return berth_error_set(error, BERTH_ERROR_INVALID, "%s requires at least two arguments", name);
-	if (!words[1])
+	if (!words[0] || !words[1])
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "%s requires at least two arguments, but only one was provided. Destination "
 				       "could not be determined",

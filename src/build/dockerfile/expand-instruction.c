@@ -35,6 +35,17 @@ static bool expand_list(const struct work *work, const char *const **list, GErro
 	return true;
 }
 
+static bool expand_volumes(const struct work *work, instruction *ret, GError **error)
+{
+	if (!expand_list(work, &ret->words, error))
+		return false;
+	for (const char *const *word = ret->words; *word; word++)
+		if (!**word)
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "VOLUME specified can not be an empty string");
+	return true;
+}
+
 // EXPOSE: a value may hold several words.
 static bool expand_words(const struct work *work, instruction *ret, GError **error)
 {
@@ -124,7 +135,7 @@ static bool expand_all(const struct work *work, instruction *ret, GError **error
 	case BERTH_DOCKERFILE_EXPOSE:
 		return expand_words(work, ret, error);
 	case BERTH_DOCKERFILE_VOLUME:
-		return expand_list(work, &ret->words, error);
+		return expand_volumes(work, ret, error);
 	case BERTH_DOCKERFILE_STOPSIGNAL:
 	case BERTH_DOCKERFILE_USER:
 	case BERTH_DOCKERFILE_WORKDIR:

@@ -30,7 +30,7 @@ static bool read_interval(struct berth_dockerfile__parser *parser, const char *n
 		g_prefix_error(error, "--%s: ", name);
 		return false;
 	}
-	if (*nanoseconds != 0 && *nanoseconds < LEAST)
+	if (*nanoseconds < LEAST)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "Interval \"%s\" cannot be less than 1ms", name);
 	parser->culprit = NULL;
 	return true;

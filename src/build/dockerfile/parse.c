@@ -168,6 +168,8 @@ static bool check_text(struct berth_dockerfile__parser *parser, GError **error)
 	if (parser->size > BERTH_LIMIT_DOCKERFILE)
 		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED, "the Dockerfile is larger than %d bytes",
 				       BERTH_LIMIT_DOCKERFILE);
+	if (parser->size == 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "the Dockerfile cannot be empty");
 	if (!zero)
 		return true;
 	for (const char *c = parser->text; c < zero; c++)

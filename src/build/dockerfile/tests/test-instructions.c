@@ -33,6 +33,7 @@ static const struct {
 	{"RUN --device=$a echo $a\n", "RUN shell [echo $a] device=value\n"},
 	{"USER ${a:?}${unset:?no}\n", NULL},
 	{"ENV a='x\n", NULL},
+	{"VOLUME /a $unset\n", NULL},
 	{"RUN --mount=type=$a,target=/x b\n", NULL},
 	{"RUN --mount=type=cache,target=/x,uid=$a b\n", NULL},
 };

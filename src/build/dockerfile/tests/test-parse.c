@@ -47,6 +47,7 @@ static const struct {
 	{FROM "CMD [ 'a' ]\n", FROM_DUMP "2-2 CMD shell [[ 'a' ]]\n"},
 	{FROM "CMD [\"a\\d\"]\n", FROM_DUMP "2-2 CMD shell [[\"a\\d\"]]\n"},
 	{FROM "CMD []\nCMD\n", FROM_DUMP "2-2 CMD exec\n3-3 CMD shell\n"},
+	{FROM "CMD [\"a\"] b\nCMD [\"a\",]\n", FROM_DUMP "2-2 CMD shell [[\"a\"] b]\n3-3 CMD shell [[\"a\",]]\n"},
 	{FROM "ENTRYPOINT [\"a\", \\\n \"b\"]\n", FROM_DUMP "2-3 ENTRYPOINT exec [a] [b]\n"},
 	{FROM "ENTRYPOINT a $b\n", FROM_DUMP "2-2 ENTRYPOINT shell [a $b]\n"},
 	{FROM "RUN [\"a\", \"\\u00e4\\\"\"]\n", FROM_DUMP "2-2 RUN exec [a] [ä\"]\n"},
@@ -130,7 +131,7 @@ static const struct {
 	unsigned line, column, width;
 	const char *message; // behind the line
 } wrong[] = {
-	{"", 0, 0, 0, "file with no instructions"},
+	{"", 0, 0, 0, "the Dockerfile cannot be empty"},
 	{"# only\n", 1, 0, 0, "file with no instructions"},
 	{"FORM a\n", 1, 0, 4, "unknown instruction: FORM (did you mean FROM?)"},
 	{FROM "CPOY a b\n", 2, 0, 4, "unknown instruction: CPOY (did you mean COPY?)"},
@@ -178,7 +179,9 @@ static const struct {
 	{FROM "RUN --mount=\"a a\n", 2, 13, 3, "invalid field 'a a' must be a key=value pair"},
 	{FROM "COPY a\n", 2, 0, 0,
 	 "COPY requires at least two arguments, but only one was provided. Destination could not be determined"},
-	{FROM "ADD\n", 2, 0, 0, "ADD requires at least two arguments"},
+	{FROM "ADD\n", 2, 0, 0,
+	 "ADD requires at least two arguments, but only one was provided. Destination could not be determined"},
+	{FROM "HEALTHCHECK --timeout=0s CMD a\n", 2, 22, 2, "Interval \"timeout\" cannot be less than 1ms"},
 	{FROM "COPY --checksum=sha256:0 a b\n", 2, 5, 19, "unknown flag: --checksum"},
 	{FROM "ADD --from=x a b\n", 2, 4, 8, "unknown flag: --from"},
 	{FROM "COPY --from=$x a b\n", 2, 12, 2,
