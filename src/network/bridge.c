@@ -361,6 +361,13 @@ struct pair {
 	uint32_t mtu;
 };
 
+// The kernel makes queues for each processor, each with folders in sysfs, and uses one of them.
+static void put_queues(struct berth_netlink *route)
+{
+	berth_netlink_put_u32(route, IFLA_NUM_TX_QUEUES, 1);
+	berth_netlink_put_u32(route, IFLA_NUM_RX_QUEUES, 1);
+}
+
 // The pair, made in the container's namespace under that index (0: the kernel's choice), and the peer on the host.
 static void put_pair(struct berth_netlink *route, const struct pair *pair, int index, int host)
 {
@@ -369,6 +376,7 @@ static void put_pair(struct berth_netlink *route, const struct pair *pair, int i
 	berth_netlink_begin(route, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
 	berth_netlink_put_text(route, IFLA_IFNAME, pair->endpoint->interface);
 	berth_netlink_put(route, IFLA_ADDRESS, pair->mac, sizeof pair->mac);
+	put_queues(route);
 	if (pair->mtu)
 		berth_netlink_put_u32(route, IFLA_MTU, pair->mtu);
 	size_t info = berth_netlink_nest(route, IFLA_LINKINFO);
@@ -378,6 +386,7 @@ static void put_pair(struct berth_netlink *route, const struct pair *pair, int i
 	berth_netlink_put_header(route, &peer, sizeof peer);
 	berth_netlink_put_text(route, IFLA_IFNAME, pair->endpoint->host_interface);
 	berth_netlink_put_u32(route, IFLA_NET_NS_FD, (uint32_t) host);
+	put_queues(route);
 	if (pair->mtu)
 		berth_netlink_put_u32(route, IFLA_MTU, pair->mtu);
 	berth_netlink_nest_end(route, other);
