@@ -204,15 +204,11 @@ bool berth_handle_container_rename(struct berth_request *request, GError **error
 
 bool berth_handle_container_resize(struct berth_request *request, GError **error)
 {
-	int64_t height = berth_request_integer(request, "h", 0), width = berth_request_integer(request, "w", 0);
+	unsigned width, height;
 
-	if (height < 0 || width < 0 || height > G_MAXUINT16 || width > G_MAXUINT16)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "a terminal of %" G_GINT64_FORMAT " rows and %" G_GINT64_FORMAT
-				       " columns: each must be 0 to 65535",
-				       height, width);
-	return berth_engine_container_resize(berth_request_engine(request), berth_request_argument(request),
-					     (unsigned) width, (unsigned) height, error) &&
+	return berth_request_size(request, &width, &height, error) &&
+	       berth_engine_container_resize(berth_request_engine(request), berth_request_argument(request), width,
+					     height, error) &&
 	       berth_reply_empty(request, 200);
 }
 

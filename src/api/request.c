@@ -119,6 +119,19 @@ int64_t berth_request_integer(const struct berth_request *request, const char *n
 	return text && *text ? g_ascii_strtoll(text, NULL, 10) : fallback;
 }
 
+bool berth_request_size(const struct berth_request *request, unsigned *ret_width, unsigned *ret_height, GError **error)
+{
+	int64_t height = berth_request_integer(request, "h", 0), width = berth_request_integer(request, "w", 0);
+
+	*ret_width = (unsigned) width;
+	*ret_height = (unsigned) height;
+	return (height >= 0 && width >= 0 && height <= G_MAXUINT16 && width <= G_MAXUINT16) ||
+	       berth_error_set(error, BERTH_ERROR_INVALID,
+			       "a terminal of %" G_GINT64_FORMAT " rows and %" G_GINT64_FORMAT
+			       " columns: each must be 0 to 65535",
+			       height, width);
+}
+
 int64_t berth_request_moment(const struct berth_request *request, const char *name)
 {
 	const char *text = berth_request_text(request, name);

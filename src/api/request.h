@@ -29,6 +29,8 @@ const char *berth_request_argument(const struct berth_request *request); // what
 // Parameters of the query. Their types were checked already; a parameter must stand in the route's table.
 const char *berth_request_text(const struct berth_request *request, const char *name); // NULL if it is not there
 bool berth_request_switch(const struct berth_request *request, const char *name, bool fallback);
+// A terminal's size by the parameters h and w.
+bool berth_request_size(const struct berth_request *request, unsigned *ret_width, unsigned *ret_height, GError **error);
 int64_t berth_request_integer(const struct berth_request *request, const char *name, int64_t fallback);
 int64_t berth_request_moment(const struct berth_request *request, const char *name); // nanoseconds; 0: not there
 char *const *berth_request_list(const struct berth_request *request, const char *name); // NULL if it is not there

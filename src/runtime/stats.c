@@ -187,53 +187,16 @@ static void read_pids(const struct berth_cgroup *cgroup, struct oci_stats *stats
 		stats->pids->limit = 0;
 }
 
-static void add_entry(GPtrArray *list, const char *device, const char *op, const char *value)
+static void add_block(void *data, const struct berth_cgroup_block *block)
 {
+	struct oci_stats_block_io *block_io = data;
 	struct oci_stats_block_entry *entry = berth_document_new(&oci_stats_block_entry_document);
-	char *end;
 
-	entry->major = g_ascii_strtoll(device, &end, 10);
-	entry->minor = *end == ':' ? g_ascii_strtoll(end + 1, NULL, 10) : 0;
-	entry->op = g_strdup(op);
-	entry->value = g_ascii_strtoull(value, NULL, 10);
-	g_ptr_array_add(list, entry);
-}
-
-// "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6"
-static void read_block_v2(const struct berth_cgroup *cgroup, struct oci_stats_block_io *block_io)
-{
-	static const struct {
-		const char *key, *op;
-		bool bytes;
-	} keys[] = {{"rbytes=", "Read", true}, {"wbytes=", "Write", true}, {"dbytes=", "Discard", true},
-		    {"rios=", "Read", false},  {"wios=", "Write", false},  {"dios=", "Discard", false}};
-	g_autofree char *text = berth_cgroup_peek(cgroup, "io", "io.stat");
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
-
-	for (char **line = lines; *line; line++) {
-		g_auto(GStrv) words = g_strsplit(*line, " ", -1);
-		for (char **word = words[0] ? words + 1 : words; *word; word++)
-			for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
-				if (g_str_has_prefix(*word, keys[i].key))
-					add_entry(keys[i].bytes ? block_io->service_bytes : block_io->serviced,
-						  words[0], keys[i].op, *word + strlen(keys[i].key));
-	}
-}
-
-// "8:0 Read 4096", and a last line "Total 4096"
-static void read_block_v1(const struct berth_cgroup *cgroup, const char *file, GPtrArray *list)
-{
-	g_autofree char *recursive = g_strconcat(file, "_recursive", NULL);
-	g_autofree char *text = berth_cgroup_peek(cgroup, "blkio", recursive);
-	if (!text)
-		text = berth_cgroup_peek(cgroup, "blkio", file);
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
-
-	for (char **line = lines; *line; line++) {
-		g_auto(GStrv) words = g_strsplit(*line, " ", -1);
-		if (g_strv_length(words) == 3)
-			add_entry(list, words[0], words[1], words[2]);
-	}
+	entry->major = (int64_t) block->major;
+	entry->minor = (int64_t) block->minor;
+	entry->op = g_strdup(block->op);
+	entry->value = block->value;
+	g_ptr_array_add(block->bytes ? block_io->service_bytes : block_io->serviced, entry);
 }
 
 static void read_block_io(const struct berth_cgroup *cgroup, struct oci_stats *stats)
@@ -243,13 +206,9 @@ static void read_block_io(const struct berth_cgroup *cgroup, struct oci_stats *s
 	stats->block_io = block_io;
 	block_io->service_bytes = berth_objects_new();
 	block_io->serviced = berth_objects_new();
-	if (is_v2(cgroup)) {
-		read_block_v2(cgroup, block_io);
+	berth_cgroup_block_each(cgroup, add_block, block_io);
+	if (is_v2(cgroup))
 		block_io->psi = pressure(cgroup, "io.pressure");
-	} else {
-		read_block_v1(cgroup, "blkio.throttle.io_service_bytes", block_io->service_bytes);
-		read_block_v1(cgroup, "blkio.throttle.io_serviced", block_io->serviced);
-	}
 }
 
 static void add_huge_pages(const struct berth_cgroup *cgroup, const char *size, struct oci_stats *stats)

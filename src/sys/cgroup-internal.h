@@ -85,3 +85,13 @@ bool berth_cgroup_reduce_devices(const struct berth_device_rule *rules, size_t c
 
 // The number after `key` in text of lines "key number"; 0 without it.
 uint64_t berth_cgroup_number(const char *text, const char *key);
+
+// What the group has read from and written to one device, one kind of operation: in bytes or in their number.
+struct berth_cgroup_block {
+	uint64_t major, minor;
+	const char *op; // "Read", "Write", "Discard"; of version 1 also "Sync", "Async", "Total"
+	bool bytes;
+	uint64_t value;
+};
+typedef void berth_cgroup_block_fn(void *data, const struct berth_cgroup_block *block);
+void berth_cgroup_block_each(const struct berth_cgroup *cgroup, berth_cgroup_block_fn *each, void *data);

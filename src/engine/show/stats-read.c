@@ -111,67 +111,32 @@ static void read_memory(const struct berth_cgroup *cgroup, struct api_stats_memo
 		memory->limit = total;
 }
 
-static void add_entry(GPtrArray *list, const char *device, const char *op, const char *value)
+struct blocks {
+	struct api_stats_block *block;
+	bool v2; // Docker tells of reading and writing alone there
+};
+
+static void add_block(void *data, const struct berth_cgroup_block *found)
 {
+	struct blocks *blocks = data;
+
+	if (blocks->v2 && g_str_equal(found->op, "Discard"))
+		return;
 	struct api_stats_block_entry *entry = berth_document_new(&api_stats_block_entry_document);
-	char *end;
-
-	entry->major = g_ascii_strtoull(device, &end, 10);
-	entry->minor = *end == ':' ? g_ascii_strtoull(end + 1, NULL, 10) : 0;
-	entry->op = g_ascii_strdown(op, -1);
-	entry->value = g_ascii_strtoull(value, NULL, 10);
-	g_ptr_array_add(list, entry);
-}
-
-// "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6"
-static void read_block_v2(const struct berth_cgroup *cgroup, struct api_stats_block *block)
-{
-	static const struct {
-		const char *key, *op;
-		bool bytes;
-	} keys[] = {{"rbytes=", "read", true},
-		    {"wbytes=", "write", true},
-		    {"rios=", "read", false},
-		    {"wios=", "write", false}};
-	g_autofree char *text = berth_cgroup_peek(cgroup, "io", "io.stat");
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
-
-	for (char **line = lines; *line; line++) {
-		g_auto(GStrv) words = g_strsplit(*line, " ", -1);
-		for (char **word = words[0] ? words + 1 : words; *word; word++)
-			for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
-				if (g_str_has_prefix(*word, keys[i].key))
-					add_entry(keys[i].bytes ? block->service_bytes : block->serviced, words[0],
-						  keys[i].op, *word + strlen(keys[i].key));
-	}
-}
-
-// "8:0 Read 4096", and a last line "Total 4096"
-static void read_block_v1(const struct berth_cgroup *cgroup, const char *file, GPtrArray *list)
-{
-	g_autofree char *recursive = g_strconcat(file, "_recursive", NULL);
-	g_autofree char *text = berth_cgroup_peek(cgroup, "blkio", recursive);
-
-	if (!text)
-		text = berth_cgroup_peek(cgroup, "blkio", file);
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
-	for (char **line = lines; *line; line++) {
-		g_auto(GStrv) words = g_strsplit(*line, " ", -1);
-		if (g_strv_length(words) == 3)
-			add_entry(list, words[0], words[1], words[2]);
-	}
+	entry->major = found->major;
+	entry->minor = found->minor;
+	entry->op = g_ascii_strdown(found->op, -1);
+	entry->value = found->value;
+	g_ptr_array_add(found->bytes ? blocks->block->service_bytes : blocks->block->serviced, entry);
 }
 
 static void read_block(const struct berth_cgroup *cgroup, struct api_stats_block *block)
 {
+	struct blocks blocks = {block, is_v2(cgroup)};
+
 	block->service_bytes = berth_objects_new();
 	block->serviced = berth_objects_new();
-	if (is_v2(cgroup)) {
-		read_block_v2(cgroup, block);
-	} else {
-		read_block_v1(cgroup, "blkio.throttle.io_service_bytes", block->service_bytes);
-		read_block_v1(cgroup, "blkio.throttle.io_serviced", block->serviced);
-	}
+	berth_cgroup_block_each(cgroup, add_block, &blocks);
 }
 
 void berth_stats_read_group(const struct berth_cgroup *cgroup, struct api_stats *stats)
