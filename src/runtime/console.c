@@ -79,6 +79,24 @@ static bool redirect(int from, int to, GError **error)
 	return true;
 }
 
+void berth_stdio_give(const struct berth_setup *setup, const GPtrArray *uid_mappings)
+{
+	const struct oci_process *process = setup->config->process;
+	const struct berth_stdio *stdio = setup->create->stdio;
+	const int fds[3] = {stdio->in, stdio->out, stdio->err};
+	int64_t uid = process && process->user ? process->user->uid : 0;
+	struct stat st;
+
+	if (uid_mappings && uid_mappings->len)
+		uid = berth_identity_host_id(uid_mappings, uid);
+	if (uid <= 0 || setup->unprivileged || process->terminal)
+		return;
+	for (int i = 0; i < 3; i++)
+		if (fds[i] >= 0 && fstat(fds[i], &st) == 0 && S_ISFIFO(st.st_mode) && st.st_uid != uid &&
+		    fchown(fds[i], (uid_t) uid, (gid_t) -1) < 0)
+			return; // one that is not the creator's, either
+}
+
 bool berth_stdio_set(struct berth_setup *setup, GError **error)
 {
 	int from[3] = {setup->stdio[0], setup->stdio[1], setup->stdio[2]};

@@ -21,6 +21,8 @@ static const struct berth_field record_fields[] = {
 	BERTH_BOOL(struct berth_exec_record, no_new_keyring, "noNewKeyring", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(struct berth_exec_record, filter, "filter", BERTH_OMIT_EMPTY),
 	BERTH_UINT64(struct berth_exec_record, filter_flags, "filterFlags", BERTH_OMIT_EMPTY),
+	BERTH_OBJECTS(struct berth_exec_record, uid_mappings, "uidMappings", &oci_id_mapping_document,
+		      BERTH_OMIT_EMPTY),
 	{0},
 };
 const struct berth_document berth_exec_record_document = {BERTH_STATE_EXEC, sizeof(struct berth_exec_record),
@@ -39,6 +41,7 @@ char *berth_exec_record_text(const struct berth_setup *setup)
 		.no_new_keyring = setup->create->no_new_keyring,
 		.filter = setup->seccomp != NULL,
 		.filter_flags = setup->seccomp_flags,
+		.uid_mappings = setup->section->uid_mappings,
 	};
 
 	return berth_document_print_text(&berth_exec_record_document, &record, 0);

@@ -14,6 +14,7 @@ struct berth_exec_record {
 	bool no_new_keyring;
 	bool filter; // there is a seccomp.bpf
 	uint64_t filter_flags; // of seccomp(2)
+	GPtrArray *uid_mappings; // of struct oci_id_mapping: its user namespace's; NULL: it has none of its own
 };
 extern const struct berth_document berth_exec_record_document;
 BERTH_DOCUMENT_AUTOPTR(berth_exec_record, berth_exec_record_document)

@@ -146,6 +146,7 @@ static bool prepare(struct exec *exec, const struct berth_exec *wanted, GError *
 	setup->target_pid = (pid_t) container->record->pid;
 	if (getauxval(AT_EUID) != 0 && !berth_namespaces_ask(setup, container->folder, error))
 		return g_prefix_error(error, "container %s: ", setup->id), false;
+	berth_stdio_give(setup, exec->record->uid_mappings);
 	return prepare_groups(exec, wanted->cgroups, wanted->apart, error) && berth_kernel_prepare(setup, error) &&
 	       berth_identity_prepare(setup, error);
 }

@@ -30,6 +30,7 @@ bool berth_prepare(struct berth_setup *setup, GError **error)
 	if (setup->config->hooks &&
 	    !berth_hooks_open_streams(setup->config->annotations, setup->create->bundle, &setup->hook_streams, error))
 		return false;
+	berth_stdio_give(setup, setup->section->uid_mappings);
 	if (!berth_kernel_prepare(setup, error) || !berth_identity_prepare(setup, error))
 		return false;
 	if (berth_rootfs_prepare(setup, &problem))

@@ -203,6 +203,9 @@ bool berth_console_make(struct berth_setup *setup, GError **error);
 bool berth_console_open(struct berth_setup *setup, int own_fds, GError **error);
 bool berth_console_take(const struct berth_setup *setup, GError **error); // as the session's controlling terminal
 bool berth_stdio_set(struct berth_setup *setup, GError **error);
+// By the creator: pipes among the standard streams become those of the process's user (or of whom the map says that it
+// is on the host), who could not open /dev/stdout and the like else.
+void berth_stdio_give(const struct berth_setup *setup, const GPtrArray *uid_mappings);
 
 // kernel.c: sysctl, host name, LSM labels: what goes through procfs.
 bool berth_kernel_has_lsm(const char *name); // "apparmor", "selinux": it is enabled

@@ -81,19 +81,19 @@ network_of() {
 
 @test "the waiting monitor has a network namespace ready, which the container gets if it wants its own" {
 	before=$(spares)
-	berth run --rm --network none busybox true
+	berth run --rm --userns host --network none busybox true
 	eventually new_spare "$before"
 	spare=$(new_spare "$before")
 	eventually networks "$spare"
 	made=$(networks "$spare")
 	host=$(readlink /proc/self/ns/net)
 	[ "$made" != "$host" ]
-	berth run -d --name own --network none busybox sleep 1000
+	berth run -d --name own --userns host --network none busybox sleep 1000
 	[ "$(network_of own)" = "$made" ]
 	[ "$(readlink "/proc/$spare/ns/net")" = "$host" ]
 	run networks "$spare"
 	[ "$status" -ne 0 ]
-	[ "$(berth run --rm --network none busybox ls /sys/class/net)" = lo ]
+	[ "$(berth run --rm --userns host --network none busybox ls /sys/class/net)" = lo ]
 	eventually new_spare "$before"
 	spare=$(new_spare "$before")
 	eventually networks "$spare"

@@ -137,3 +137,16 @@ kernel_has() {
 	[[ "$output" == $'1:7 600 0\n2\n'*"No space left on device"* ]]
 	run ! try busybox mknod /x c 1 7
 }
+
+@test "the process's user opens its standard streams by their names, with and without a user namespace" {
+	for mode in host auto; do
+		for user in 0 1000; do
+			run -0 --separate-stderr try -i --userns $mode -u $user busybox sh -c 'cat /dev/stdin; echo out >/dev/stdout; echo err >/dev/stderr' <<<in
+			[ "$output" = $'in\nout' ]
+			[ "$stderr" = err ]
+		done
+		start --name "box-$mode" --userns $mode busybox sleep 1000
+		run -0 --separate-stderr berth exec -u 7 "box-$mode" sh -c 'echo out >/dev/stdout; echo err >/dev/stderr'
+		[ "$output $stderr" = "out err" ]
+	done
+}
