@@ -100,10 +100,10 @@ bool berth_build_tree_ignore(struct berth_build_tree *tree, const char *dockerfi
 	if (berth_ignore_is_empty(ignore))
 		return true;
 	GBytes *kept = berth_build_tree_read(tree, dockerfile, BERTH_LIMIT_DOCKERFILE, NULL);
-	if (kept) {
-		tree->kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
+	tree->kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
+	if (kept)
 		g_hash_table_insert(tree->kept, g_strdup(dockerfile), kept);
-	}
+	g_hash_table_insert(tree->kept, g_strdup(path), g_bytes_ref(bytes)); // for what is said of sources
 	if (all)
 		return thin_out(tree, tree->top, "", ignore, &left, error);
 	return remove_sent(tree, path, ignore, error) && remove_sent(tree, dockerfile, ignore, error);

@@ -3,6 +3,7 @@
 #include "build/solve/internal.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "build/dockerfile/call.h"
 
 #include <string.h>
@@ -34,13 +35,35 @@ static const char *const *environment(void *data, const char *name)
 	return this->image && this->image->config ? (const char *const *) this->image->config->env : NULL;
 }
 
+// What the context leaves out, if there is one that was sent; a build does not wait for it. What is wrong with it is
+// said where it is applied.
+static berth_ignore *ignored(struct berth_building *building)
+{
+	const struct berth_build_request *request = building->request;
+	bool sent = request->source_count > 0 && request->sources[0].tar >= 0;
+	struct berth_build_tree *tree = sent && request->call ? berth_building_tree(building, 0, NULL)
+					: sent                ? building->trees[0]
+							      : NULL;
+	g_autofree char *own = g_strconcat(building->dockerfile_name, ".dockerignore", NULL);
+	const char *const names[] = {own, ".dockerignore"};
+	g_autoptr(GBytes) text = NULL;
+	gsize size;
+
+	for (size_t i = 0; tree && !text && i < G_N_ELEMENTS(names); i++)
+		text = berth_build_tree_read(tree, names[i], BERTH_LIMIT_IGNORE_FILE, NULL);
+	const char *bytes = text ? g_bytes_get_data(text, &size) : NULL;
+	return bytes ? berth_ignore_parse(bytes, size, NULL) : NULL;
+}
+
 static berth_dockerfile_lint *look(struct berth_building *building, GError **error)
 {
 	struct asking asking = {building, NULL};
+	g_autoptr(berth_ignore) ignore = ignored(building);
 	const struct berth_dockerfile_lint_options options = {
 		.check = argument(building, CHECK_ARGUMENT),
 		.argument = argument,
 		.argument_data = building,
+		.ignore = ignore,
 		.environment = environment,
 		.environment_data = &asking,
 	};
