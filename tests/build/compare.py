@@ -27,7 +27,7 @@ class Result:
 
 
 def flow(value):
-    return yaml.safe_dump(value, default_flow_style=True, width=10000, sort_keys=False).replace("\n...", "").strip()
+    return yaml.safe_dump(value, default_flow_style=True, width=10000).replace("\n...", "").strip()
 
 
 def literal(key, text):

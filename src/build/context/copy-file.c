@@ -23,6 +23,15 @@ static mode_t mode_of(const struct berth_build_making *this, const struct berth_
 	return this->copied->chmod ? berth_build_mode_apply(this->copied->chmod, node->mode) : node->mode & PERMISSIONS;
 }
 
+// Whether what was made as root's, in `place`, has to be given to someone.
+static bool owner_of(const struct berth_build_making *this, const struct berth_build_place *place,
+		     const struct berth_build_node *node, uid_t *ret_uid, gid_t *ret_gid)
+{
+	*ret_uid = this->copied->owned ? this->copied->uid : node->uid;
+	*ret_gid = this->copied->owned ? this->copied->gid : node->gid;
+	return *ret_uid || *ret_gid || place->group;
+}
+
 static struct timespec time_of(const struct berth_build_making *this, const struct berth_build_node *node)
 {
 	if (this->copied->epoch >= 0 && node->mtime.tv_sec >= this->copied->epoch)
@@ -174,6 +183,8 @@ static bool make_regular(struct berth_build_making *this, struct berth_build_pla
 {
 	struct timespec time = time_of(this, node);
 	const struct timespec times[2] = {time, time};
+	uid_t uid;
+	gid_t gid;
 	berth_fd fd = openat(place->write, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
@@ -182,8 +193,7 @@ static bool make_regular(struct berth_build_making *this, struct berth_build_pla
 		g_prefix_error(error, "copy %s: ", name);
 		return false;
 	}
-	if ((this->copied->uid || this->copied->gid || place->group) &&
-	    fchown(fd, this->copied->uid, this->copied->gid) < 0)
+	if (owner_of(this, place, node, &uid, &gid) && fchown(fd, uid, gid) < 0)
 		return berth_error_set_errno(error, errno, "set the owner of %s", name);
 	if (place->acl)
 		fremovexattr(fd, ACL_ACCESS);
@@ -199,13 +209,14 @@ static bool make_special(struct berth_build_making *this, struct berth_build_pla
 {
 	struct timespec time = time_of(this, node);
 	const struct timespec times[2] = {time, time};
+	uid_t uid;
+	gid_t gid;
 	int result = node->target ? symlinkat(node->target, place->write, name)
 				  : mknodat(place->write, name, (node->mode & S_IFMT) | 0600, node->device);
 
 	if (result < 0)
 		return berth_error_set_errno(error, errno, "make %s", name);
-	if ((this->copied->uid || this->copied->gid || place->group) &&
-	    fchownat(place->write, name, this->copied->uid, this->copied->gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (owner_of(this, place, node, &uid, &gid) && fchownat(place->write, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return berth_error_set_errno(error, errno, "set the owner of %s", name);
 	// Nobody else is in the snapshot: what was made is still what `name` is.
 	if (!node->target && fchmodat(place->write, name, mode_of(this, node), 0) < 0)
@@ -249,13 +260,14 @@ bool berth_build_make_attributes(struct berth_build_making *this, struct berth_b
 				 const struct berth_build_node *node, GError **error)
 {
 	int fd = place->write;
+	uid_t uid;
+	gid_t gid;
 
 	if (place->made && place->acl) {
 		fremovexattr(fd, ACL_ACCESS);
 		fremovexattr(fd, ACL_DEFAULT);
 	}
-	if ((!place->made || this->copied->uid || this->copied->gid || place->group) &&
-	    fchown(fd, this->copied->uid, this->copied->gid) < 0)
+	if ((owner_of(this, place, node, &uid, &gid) || !place->made) && fchown(fd, uid, gid) < 0)
 		return berth_error_set_errno(error, errno, "set the owner of the folder %s", node->name);
 	if (!set_xattrs(node, fd, NULL, error))
 		return false;

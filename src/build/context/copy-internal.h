@@ -19,6 +19,7 @@ struct berth_build_piece {
 struct berth_build_copied {
 	GPtrArray *pieces; // struct berth_build_piece
 	char *destination; // absolute; a folder is meant if it ends with "/"
+	bool owned; // --chown was given; otherwise owners are those of the tree (in a context: root)
 	uint32_t uid, gid;
 	char *chmod; // NULL: as it is
 	berth_ignore *exclude; // NULL: none

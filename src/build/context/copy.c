@@ -426,8 +426,8 @@ static bool compute_digest(struct finding *this, GError **error)
 {
 	struct berth_build_copied *copied = this->copied;
 	g_autoptr(berth_hash) hash = berth_hash_new();
-	g_autofree char *head = g_strdup_printf("copy 1 %u:%u %d %" G_GINT64_FORMAT, copied->uid, copied->gid,
-						this->copy->link, copied->epoch);
+	g_autofree char *head = g_strdup_printf("copy 1 %d %u:%u %d %" G_GINT64_FORMAT, copied->owned, copied->uid,
+						copied->gid, this->copy->link, copied->epoch);
 
 	hash_text(hash, head);
 	hash_text(hash, copied->destination);
@@ -462,6 +462,7 @@ static bool find(struct finding *this, int root, GError **error)
 
 	if (!berth_build_owner(root, copy->chown, &copied->uid, &copied->gid, error))
 		return false;
+	copied->owned = copy->chown && *copy->chown;
 	if (copy->chmod && *copy->chmod && !berth_build_mode_check(copy->chmod, error))
 		return false;
 	copied->chmod = copy->chmod && *copy->chmod ? g_strdup(copy->chmod) : NULL;

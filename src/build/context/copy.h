@@ -17,7 +17,7 @@ struct berth_build_copy {
 	size_t source_count;
 	const char *destination; // as the Dockerfile has it, expanded
 	const char *folder; // WORKDIR
-	const char *chown, *chmod; // as given, expanded; NULL: 0:0, as it is
+	const char *chown, *chmod; // as given, expanded; NULL: as it is (in a context: root's)
 	bool link, parents, keep_git_dir;
 	int unpack; // -1: as the instruction has it by itself
 	const char *checksum; // NULL: none
