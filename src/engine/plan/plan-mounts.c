@@ -3,7 +3,7 @@
 // or an image writes reaches the kernel unread. No destination lies in /proc, where a mount would lie to the
 // container's own processes about masks and labels (CVE-2015-3631, CVE-2019-16884); every destination is absolute and
 // without "..", and is resolved inside the root only, by the runtime.
-#include "engine/plan/plan-internal.h"
+#include "engine/plan/plan-mounts.h"
 
 #include "base/error.h"
 #include "base/limits.h"
@@ -17,7 +17,7 @@
 static const char *const allowed_in_proc[] = {"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",
 					      "/proc/stat",    "/proc/swaps",     "/proc/uptime",
 					      "/proc/loadavg", "/proc/slabinfo",  NULL};
-static const char *const propagations[] = {"private", "rprivate", "shared", "rshared", "slave", "rslave", NULL};
+const char *const berth_plan__propagations[] = {"private", "rprivate", "shared", "rshared", "slave", "rslave", NULL};
 
 static bool has_destination(const struct berth_plan *plan, const char *path)
 {
@@ -53,8 +53,8 @@ static char *check_destination(const char *path, GError **error)
 }
 
 // Adds a mount of this type there; the caller fills it in.
-static struct berth_container_mount *add(struct berth_plan *plan, const char *type, const char *destination,
-					 GError **error)
+struct berth_container_mount *berth_plan__mount_add(struct berth_plan *plan, const char *type, const char *destination,
+						    GError **error)
 {
 	g_autofree char *clean = check_destination(destination, error);
 
@@ -80,8 +80,8 @@ static struct berth_container_mount *add(struct berth_plan *plan, const char *ty
 }
 
 // Read-only goes down to the mounts beneath, unless that was asked not to be.
-static void set_bind_options(struct berth_container_mount *mount, const char *propagation, bool recursive,
-			     bool read_only_recursive)
+void berth_plan__mount_bind_options(struct berth_container_mount *mount, const char *propagation, bool recursive,
+				    bool read_only_recursive)
 {
 	g_autoptr(GStrvBuilder) options = g_strv_builder_new();
 
@@ -97,10 +97,10 @@ static void set_bind_options(struct berth_container_mount *mount, const char *pr
 
 // A volume, which is made with the container if it is not there. One without a name gets one from what it is for, so
 // that planning again gives the same.
-static struct berth_container_mount *add_volume(struct berth_plan *plan, const char *name, const char *destination,
-						bool read_only, GError **error)
+struct berth_container_mount *berth_plan__mount_volume(struct berth_plan *plan, const char *name,
+						       const char *destination, bool read_only, GError **error)
 {
-	struct berth_container_mount *mount = add(plan, "volume", destination, error);
+	struct berth_container_mount *mount = berth_plan__mount_add(plan, "volume", destination, error);
 
 	if (!mount)
 		return NULL;
@@ -117,7 +117,7 @@ static struct berth_container_mount *add_volume(struct berth_plan *plan, const c
 	// Empty: whichever has it, and local if it is to be made.
 	mount->driver = g_strdup(driver ? driver : "");
 	mount->writable = !read_only;
-	set_bind_options(mount, "rprivate", true, true);
+	berth_plan__mount_bind_options(mount, "rprivate", true, true);
 	g_clear_pointer(&mount->propagation, g_free);
 	mount->propagation = g_strdup("");
 	return mount;
@@ -137,7 +137,7 @@ static bool parse_mode(const char *text, struct bind_mode *mode, GError **error)
 
 	*mode = (struct bind_mode){0};
 	for (char **word = words; *word; word++) {
-		const char *const *known = propagations;
+		const char *const *known = berth_plan__propagations;
 		while (*known && !g_str_equal(*known, *word))
 			known++;
 		if (*known) {
@@ -178,7 +178,7 @@ static bool add_bind_source(struct berth_plan *plan, const char *source, const c
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "invalid mount config for type \"bind\": field VolumeOptions must not be "
 				       "specified");
-	struct berth_container_mount *mount = add(plan, "bind", destination, error);
+	struct berth_container_mount *mount = berth_plan__mount_add(plan, "bind", destination, error);
 	if (!mount)
 		return false;
 	mount->source = g_canonicalize_filename(source, "/");
@@ -186,7 +186,7 @@ static bool add_bind_source(struct berth_plan *plan, const char *source, const c
 	mount->make_source = true;
 	g_free(mount->mode);
 	mount->mode = g_strdup(text);
-	set_bind_options(mount, mode->propagation ? mode->propagation : "rprivate", true, true);
+	berth_plan__mount_bind_options(mount, mode->propagation ? mode->propagation : "rprivate", true, true);
 	return true;
 }
 
@@ -197,7 +197,7 @@ static bool add_bind_volume(struct berth_plan *plan, const char *name, const cha
 		return g_prefix_error(error, "create %s: ", name), false;
 	if (mode->propagation)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid mode: %s: propagation is of binds", text);
-	struct berth_container_mount *mount = add_volume(plan, name, destination, mode->read_only, error);
+	struct berth_container_mount *mount = berth_plan__mount_volume(plan, name, destination, mode->read_only, error);
 	if (!mount)
 		return false;
 	mount->no_copy = mode->no_copy;
@@ -219,7 +219,7 @@ static bool parse_bind(struct berth_plan *plan, const char *bind, GError **error
 	if ((count == 3 && !parse_mode(text, &mode, error)) || !check_label(plan, mode.label, bind, error))
 		return false;
 	if (count == 1)
-		return add_volume(plan, NULL, parts[0], false, error) != NULL;
+		return berth_plan__mount_volume(plan, NULL, parts[0], false, error) != NULL;
 	if (*parts[0] != '/')
 		return add_bind_volume(plan, parts[0], parts[1], text, &mode, error);
 	return add_bind_source(plan, parts[0], parts[1], text, &mode, error);
@@ -269,8 +269,8 @@ static bool is_tmpfs_option(const char *option)
 	return g_str_equal(name, "mpol") && *value && strspn(value, memory_policy) == strlen(value);
 }
 
-static bool add_tmpfs_option(struct berth_container_mount *mount, GStrvBuilder *options, const char *option,
-			     GError **error)
+bool berth_plan__tmpfs_option(struct berth_container_mount *mount, GStrvBuilder *options, const char *option,
+			      GError **error)
 {
 	if (!is_tmpfs_option(option))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid tmpfs option \"%s\"", option);
@@ -280,7 +280,7 @@ static bool add_tmpfs_option(struct berth_container_mount *mount, GStrvBuilder *
 	return true;
 }
 
-static GStrvBuilder *tmpfs_defaults(void)
+GStrvBuilder *berth_plan__tmpfs_defaults(void)
 {
 	GStrvBuilder *options = g_strv_builder_new();
 
@@ -292,15 +292,15 @@ static GStrvBuilder *tmpfs_defaults(void)
 
 static bool add_tmpfs(struct berth_plan *plan, const char *destination, const char *text, GError **error)
 {
-	struct berth_container_mount *mount = add(plan, "tmpfs", destination, error);
-	g_autoptr(GStrvBuilder) options = tmpfs_defaults();
+	struct berth_container_mount *mount = berth_plan__mount_add(plan, "tmpfs", destination, error);
+	g_autoptr(GStrvBuilder) options = berth_plan__tmpfs_defaults();
 	g_auto(GStrv) words = g_strsplit(text, ",", 0);
 
 	if (!mount)
 		return false;
 	mount->listed = false;
 	for (char **word = words; *word; word++)
-		if (**word && !add_tmpfs_option(mount, options, *word, error))
+		if (**word && !berth_plan__tmpfs_option(mount, options, *word, error))
 			return false;
 	mount->options = g_strv_builder_end(options);
 	return true;
@@ -322,265 +322,13 @@ static bool add_tmpfs_map(struct berth_plan *plan, GError **error)
 		added = add_tmpfs(plan, item->data, g_hash_table_lookup(plan->host->tmpfs, item->data), error);
 	return added;
 }
-
-static bool extra_field(const char *name, GError **error)
-{
-	return berth_error_set(error, BERTH_ERROR_INVALID, "field %s must not be specified", name);
-}
-
-static bool check_owner(int64_t id, const char *field, GError **error)
-{
-	return id == BERTH_UNSET || (id >= 0 && id < G_MAXUINT32) ||
-	       berth_error_set(error, BERTH_ERROR_INVALID, "field %s: %" G_GINT64_FORMAT " is no id", field, id);
-}
-
-// Whose the files are, as the container sees them: the mount maps ids, and nothing of the files changes.
-static bool set_owner(struct berth_container_mount *mount, const struct api_mount *wanted, GError **error)
-{
-	if (!check_owner(wanted->uid, "UID", error) || !check_owner(wanted->gid, "GID", error))
-		return false;
-	mount->uid = wanted->uid;
-	mount->gid = wanted->gid;
-	return true;
-}
-
-static bool add_mount_bind(struct berth_plan *plan, const struct api_mount *wanted, GError **error)
-{
-	static const struct api_bind_options nothing = {0};
-	const struct api_bind_options *options = wanted->bind_options ? wanted->bind_options : &nothing;
-	const char *propagation = options->propagation && *options->propagation ? options->propagation : "rprivate";
-
-	if (wanted->volume_options)
-		return extra_field("VolumeOptions", error);
-	if (wanted->tmpfs_options)
-		return extra_field("TmpfsOptions", error);
-	if (wanted->image_options)
-		return extra_field("ImageOptions", error);
-	if (!wanted->source || !*wanted->source)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "field Source must not be empty");
-	if (*wanted->source != '/')
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "invalid mount path: '%s' mount path must be absolute", wanted->source);
-	if (!g_strv_contains(propagations, propagation))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid propagation mode: %s", propagation);
-	if (options->read_only_force_recursive && (options->read_only_non_recursive || options->non_recursive ||
-						   !wanted->read_only || !g_str_equal(propagation, "rprivate")))
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "ReadOnlyForceRecursive needs ReadOnly, a recursive bind and the propagation "
-				       "rprivate, and excludes ReadOnlyNonRecursive");
-	if (options->read_only_non_recursive && !wanted->read_only)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "ReadOnlyNonRecursive needs ReadOnly");
-	if (!options->create_mountpoint && access(wanted->source, F_OK) < 0)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "bind source path does not exist: %s",
-				       wanted->source);
-	struct berth_container_mount *mount = add(plan, "bind", wanted->target, error);
-	if (!mount)
-		return false;
-	mount->source = g_canonicalize_filename(wanted->source, "/");
-	mount->writable = !wanted->read_only;
-	mount->make_source = options->create_mountpoint;
-	set_bind_options(mount, propagation, !options->non_recursive, !options->read_only_non_recursive);
-	return set_owner(mount, wanted, error);
-}
-
-// VolumeOptions.DriverConfig: {"Name": "local", "Options": {"type": "tmpfs"}}
-static bool set_driver(struct berth_container_mount *mount, const json_t *config, GError **error)
-{
-	const char *name = json_string_value(json_object_get(config, "Name")), *key;
-	json_t *options = json_object_get(config, "Options"), *value;
-
-	if (name && *name) {
-		g_free(mount->driver);
-		mount->driver = g_strdup(name);
-	}
-	if (!json_object_size(options))
-		return true;
-	mount->driver_options = berth_map_new();
-	json_object_foreach(options, key, value)
-	{
-		if (!json_is_string(value))
-			return berth_error_set(error, BERTH_ERROR_INVALID,
-					       "VolumeOptions.DriverConfig.Options.%s: expected a string", key);
-		g_hash_table_insert(mount->driver_options, g_strdup(key), g_strdup(json_string_value(value)));
-	}
-	return true;
-}
-
-static void set_labels(struct berth_container_mount *mount, GHashTable *labels)
-{
-	GHashTableIter iter;
-	void *key, *value;
-
-	if (!labels || !g_hash_table_size(labels))
-		return;
-	mount->labels = berth_map_new();
-	g_hash_table_iter_init(&iter, labels);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(mount->labels, g_strdup(key), g_strdup(value));
-}
-
-// Beneath the volume or image: that it stays there is seen to when it is opened.
-static bool set_subpath(struct berth_container_mount *mount, const char *subpath, GError **error)
-{
-	if (!subpath || !*subpath)
-		return true;
-	g_auto(GStrv) parts = g_strsplit(subpath, "/", 0);
-	if (*subpath == '/' || g_strv_contains((const char *const *) parts, ".."))
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "subpath %s: must be a relative path within the volume", subpath);
-	if (strlen(subpath) >= PATH_MAX || !berth_plan_is_plain(subpath))
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "subpath: is longer than %d bytes or has control characters", PATH_MAX - 1);
-	mount->subpath = g_strdup(subpath);
-	return true;
-}
-
-static bool add_mount_volume(struct berth_plan *plan, const struct api_mount *wanted, GError **error)
-{
-	static const struct api_volume_options nothing = {0};
-	const struct api_volume_options *options = wanted->volume_options ? wanted->volume_options : &nothing;
-
-	if (wanted->bind_options)
-		return extra_field("BindOptions", error);
-	if (wanted->tmpfs_options)
-		return extra_field("TmpfsOptions", error);
-	if (wanted->image_options)
-		return extra_field("ImageOptions", error);
-	if (wanted->source && *wanted->source && !berth_volume_name_check(wanted->source, error))
-		return g_prefix_error(error, "create %s: ", wanted->source), false;
-	struct berth_container_mount *mount =
-		add_volume(plan, wanted->source, wanted->target, wanted->read_only, error);
-	if (!mount)
-		return false;
-	mount->no_copy = options->no_copy;
-	g_free(mount->mode);
-	mount->mode = g_strdup("z"); // as Docker shows it
-	g_free(mount->driver);
-	mount->driver = g_strdup("");
-	set_labels(mount, options->labels);
-	return set_driver(mount, options->driver_config, error) && set_subpath(mount, options->subpath, error) &&
-	       set_owner(mount, wanted, error);
-}
-
-// What an image has, to be read.
-static bool add_mount_image(struct berth_plan *plan, const struct api_mount *wanted, GError **error)
-{
-	if (wanted->bind_options)
-		return extra_field("BindOptions", error);
-	if (wanted->volume_options)
-		return extra_field("VolumeOptions", error);
-	if (wanted->tmpfs_options)
-		return extra_field("TmpfsOptions", error);
-	if (wanted->uid != BERTH_UNSET || wanted->gid != BERTH_UNSET)
-		return extra_field(wanted->uid != BERTH_UNSET ? "UID" : "GID", error);
-	if (!wanted->source || !*wanted->source)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "field Source must not be empty");
-	struct berth_container_mount *mount = add(plan, "image", wanted->target, error);
-	if (!mount)
-		return false;
-	mount->source = g_strdup(wanted->source);
-	mount->writable = false;
-	set_bind_options(mount, "rprivate", true, true);
-	g_clear_pointer(&mount->propagation, g_free);
-	mount->propagation = g_strdup("");
-	return set_subpath(mount, wanted->image_options ? wanted->image_options->subpath : NULL, error);
-}
-
-// [["exec"], ["uid", "1000"]]
-static bool add_tmpfs_pairs(struct berth_container_mount *mount, GStrvBuilder *options, const json_t *pairs,
-			    GError **error)
-{
-	for (size_t i = 0; i < json_array_size(pairs); i++) {
-		const json_t *pair = json_array_get(pairs, i);
-		const char *name = json_string_value(json_array_get(pair, 0));
-		const char *value = json_string_value(json_array_get(pair, 1));
-		size_t length = json_array_size(pair);
-		if (!name || length > 2 || (length == 2 && !value))
-			return berth_error_set(error, BERTH_ERROR_INVALID,
-					       "TmpfsOptions.Options[%zu]: is not [name] or [name, value]", i);
-		g_autofree char *option = value ? g_strconcat(name, "=", value, NULL) : g_strdup(name);
-		if (!add_tmpfs_option(mount, options, option, error))
-			return false;
-	}
-	return true;
-}
-
-static bool add_mount_tmpfs(struct berth_plan *plan, const struct api_mount *wanted, GError **error)
-{
-	const struct api_tmpfs_options *tmpfs = wanted->tmpfs_options;
-	g_autoptr(GStrvBuilder) options = tmpfs_defaults();
-
-	if (wanted->bind_options)
-		return extra_field("BindOptions", error);
-	if (wanted->volume_options)
-		return extra_field("VolumeOptions", error);
-	if (wanted->image_options)
-		return extra_field("ImageOptions", error);
-	if (wanted->uid != BERTH_UNSET || wanted->gid != BERTH_UNSET)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "UID and GID are of binds and volumes: a tmpfs has the options uid= and gid=");
-	if (wanted->source && *wanted->source)
-		return extra_field("Source", error);
-	if (tmpfs && (tmpfs->size_bytes < 0 || tmpfs->mode < 0 || tmpfs->mode > 07777))
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "TmpfsOptions: the size must not be negative, the mode 0 to 07777");
-	struct berth_container_mount *mount = add(plan, "tmpfs", wanted->target, error);
-	if (!mount || (tmpfs && !add_tmpfs_pairs(mount, options, tmpfs->options, error)))
-		return false;
-	if (wanted->read_only)
-		g_strv_builder_add(options, "ro");
-	mount->writable = mount->writable && !wanted->read_only;
-	g_autofree char *size = tmpfs ? g_strdup_printf("size=%" G_GINT64_FORMAT, tmpfs->size_bytes) : NULL;
-	g_autofree char *mode = tmpfs ? g_strdup_printf("mode=%o", (unsigned) tmpfs->mode) : NULL;
-	if (tmpfs && tmpfs->size_bytes)
-		g_strv_builder_add(options, size);
-	if (tmpfs && tmpfs->mode)
-		g_strv_builder_add(options, mode);
-	mount->options = g_strv_builder_end(options);
-	return true;
-}
-
-static bool add_mount(struct berth_plan *plan, const struct api_mount *wanted, GError **error)
-{
-	static const char *const later[] = {"npipe", "cluster", NULL};
-	const char *type = wanted->type ? wanted->type : "";
-
-	if (!wanted->target || !*wanted->target)
-		return berth_error_set(error, BERTH_ERROR_INVALID, "field Target must not be empty");
-	if (g_str_equal(type, "bind"))
-		return add_mount_bind(plan, wanted, error);
-	if (g_str_equal(type, "volume"))
-		return add_mount_volume(plan, wanted, error);
-	if (g_str_equal(type, "tmpfs"))
-		return add_mount_tmpfs(plan, wanted, error);
-	if (g_str_equal(type, "image"))
-		return add_mount_image(plan, wanted, error);
-	if (g_strv_contains(later, type))
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "mounts of this type are not in this version");
-	return berth_error_set(error, BERTH_ERROR_INVALID, "mount type unknown");
-}
-
-static bool add_mounts(struct berth_plan *plan, GError **error)
-{
-	const GPtrArray *mounts = plan->host->mounts;
-
-	for (guint i = 0; mounts && i < mounts->len; i++) {
-		const struct api_mount *mount = mounts->pdata[i];
-		if (!add_mount(plan, mount, error))
-			return g_prefix_error(error,
-					      "invalid mount config for type \"%s\": ", mount->type ? mount->type : ""),
-			       false;
-	}
-	return true;
-}
-
 // Volumes of the configuration, the image's too: where nothing else is mounted.
 static bool add_volumes(struct berth_plan *plan, GError **error)
 {
 	for (char **volume = plan->config->volumes; volume && *volume; volume++) {
 		g_autofree char *clean = check_destination(*volume, error);
-		if (!clean || (!has_destination(plan, clean) && !add_volume(plan, NULL, clean, false, error)))
+		if (!clean ||
+		    (!has_destination(plan, clean) && !berth_plan__mount_volume(plan, NULL, clean, false, error)))
 			return g_prefix_error(error, "volume '%s': ", *volume), false;
 	}
 	return true;
@@ -604,6 +352,6 @@ static bool add_from(struct berth_plan *plan, GError **error)
 
 bool berth_plan_mounts(struct berth_plan *plan, GError **error)
 {
-	return add_binds(plan, error) && add_mounts(plan, error) && add_tmpfs_map(plan, error) &&
+	return add_binds(plan, error) && berth_plan__mount_objects(plan, error) && add_tmpfs_map(plan, error) &&
 	       add_from(plan, error) && add_volumes(plan, error);
 }
