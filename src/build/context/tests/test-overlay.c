@@ -159,7 +159,7 @@ static void test_heritage(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 					  "set/t 600 0:0\nset/t/u 600 0:0 U\n");
 }
 
-// Of another root: files are copied, and are as they were there but for their owner.
+// Of another root: files are copied, and are as they were there.
 static void test_from(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 {
 	g_autofree char *path = g_build_filename(scene->fixture.path, "stage", NULL);
@@ -193,9 +193,9 @@ static void test_from(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 	g_assert_cmpint(ftruncate(copied, 0), ==, 0);
 	g_assert_cmpint(fstatat(scene->upper, "s/null", &one, 0), ==, 0);
 	g_assert_cmpuint(one.st_rdev, ==, makedev(1, 3));
-	fixture_assert_list(scene->upper, "s 755 0:0\ns/bin 755 0:0\ns/bin/tool 4755 0:0 tool\ns/fifo 600 0:0\n"
+	fixture_assert_list(scene->upper, "s 755 0:0\ns/bin 755 0:0\ns/bin/tool 4755 9:9 tool\ns/fifo 600 0:0\n"
 					  "s/lib 755 0:0\ns/lib/big 644 0:0\ns/lib/large 644 0:0\ns/null 644 0:0\n"
-					  "s/tool 4755 0:0 tool\n");
+					  "s/tool 4755 9:9 tool\n");
 }
 
 // --link: the destination's links are none, for nothing lies beneath.
