@@ -36,6 +36,9 @@ static const struct berth_command_entry container_commands[] = {
 
 static const struct berth_command_entry builder_commands[] = {
 	{"build", &berth_command_build, false},
+	{"du", &berth_command_builder_du, false},
+	{"inspect", &berth_command_builder_inspect, false},
+	{"ls", &berth_command_builder_ls, false},
 	{"prune", &berth_command_builder_prune, false},
 	{0},
 };

@@ -4,7 +4,8 @@
 
 #include "cli/command.h"
 
-extern const struct berth_command berth_command_build, berth_command_builder_prune, berth_command_context_create,
+extern const struct berth_command berth_command_build, berth_command_builder_du, berth_command_builder_inspect,
+	berth_command_builder_ls, berth_command_builder_prune, berth_command_context_create,
 	berth_command_context_export, berth_command_context_import, berth_command_context_inspect,
 	berth_command_context_ls, berth_command_context_rm, berth_command_context_show, berth_command_context_update,
 	berth_command_context_use, berth_command_dial_stdio, berth_command_doctor;

@@ -18,7 +18,7 @@
 #define CONTAINERS                                                                                                     \
 	"{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}"
 #define VOLUMES "{{.Name}}\t{{.Links}}\t{{.Size}}"
-#define CACHE "CACHE ID\tCACHE TYPE\tSIZE\tCREATED\tLAST USED\tUSAGE\tSHARED\n"
+#define CACHE "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}"
 
 struct options {
 	char *format;
@@ -118,13 +118,27 @@ static struct total sum_volumes(const json_t *usage)
 	return total;
 }
 
+// What images have of it stays when the cache goes.
+static struct total sum_cache(const json_t *usage)
+{
+	const json_t *records = json_object_get(usage, "BuildCache"), *record;
+	struct total total = {"Build Cache", json_array_size(records), 0, 0, 0};
+	size_t i;
+
+	json_array_foreach(records, i, record)
+	{
+		bool in_use = json_is_true(json_object_get(record, "InUse"));
+		bool shared = json_is_true(json_object_get(record, "Shared"));
+		total.size += number(record, "Size");
+		total.reclaimable += in_use || shared ? 0 : number(record, "Size");
+		total.active += in_use;
+	}
+	return total;
+}
+
 static bool print_totals(const json_t *usage, const char *format, GError **error)
 {
-	const json_t *cache = json_object_get(usage, "BuildCache");
-	const struct total totals[] = {sum_images(usage),
-				       sum_containers(usage),
-				       sum_volumes(usage),
-				       {"Build Cache", json_array_size(cache), 0, 0, 0}};
+	const struct total totals[] = {sum_images(usage), sum_containers(usage), sum_volumes(usage), sum_cache(usage)};
 	BERTH_AUTO_JSON json_t *rows = json_array();
 
 	for (size_t i = 0; i < G_N_ELEMENTS(totals); i++)
@@ -148,7 +162,7 @@ static json_t *visible(const struct berth_listing *of, const json_t *rows)
 	return shown;
 }
 
-static bool print_lists(json_t *const rows[3], GError **error)
+static bool print_lists(json_t *const rows[4], int64_t cache_size, GError **error)
 {
 	printf("Images space usage:\n\n");
 	if (!berth_listing_print(&berth_image_listing, NULL, IMAGES, rows[0], error))
@@ -159,10 +173,9 @@ static bool print_lists(json_t *const rows[3], GError **error)
 	printf("\nLocal Volumes space usage:\n\n");
 	if (!berth_listing_print(&berth_volume_listing, NULL, VOLUMES, rows[2], error))
 		return false;
-	g_autoptr(GString) cache = g_string_new(NULL);
-	berth_columns_align(CACHE, 0, cache);
-	printf("\nBuild cache usage: 0B\n\n%s", cache->str); // nothing is built here
-	return true;
+	g_autofree char *size = berth_size_format(cache_size, false);
+	printf("\nBuild cache usage: %s\n\n", size);
+	return berth_listing_print(&berth_build_cache_listing, NULL, CACHE, rows[3], error);
 }
 
 static bool print_verbose(const json_t *usage, const char *format, GError **error)
@@ -173,15 +186,16 @@ static bool print_verbose(const json_t *usage, const char *format, GError **erro
 	BERTH_AUTO_JSON json_t *containers =
 		images ? berth_container_rows(json_object_get(usage, "Containers"), &manner, error) : NULL;
 	BERTH_AUTO_JSON json_t *volumes = berth_volume_rows(json_object_get(usage, "Volumes"));
+	BERTH_AUTO_JSON json_t *cache = berth_build_cache_rows(json_object_get(usage, "BuildCache"), formatted);
 
 	if (!containers)
 		return false;
 	if (!formatted)
-		return print_lists((json_t *const[]){images, containers, volumes}, error);
-	BERTH_AUTO_JSON json_t *all =
-		json_pack("{s:o, s:o, s:o, s:[]}", "Images", visible(&berth_image_listing, images), "Containers",
-			  visible(&berth_container_listing, containers), "Volumes",
-			  visible(&berth_volume_listing, volumes), "BuildCache");
+		return print_lists((json_t *const[]){images, containers, volumes, cache}, sum_cache(usage).size, error);
+	BERTH_AUTO_JSON json_t *all = json_pack("{s:o, s:o, s:o, s:o}", "Images", visible(&berth_image_listing, images),
+						"Containers", visible(&berth_container_listing, containers), "Volumes",
+						visible(&berth_volume_listing, volumes), "BuildCache",
+						visible(&berth_build_cache_listing, cache));
 	return berth_object_print(format, all, true, error);
 }
 

@@ -49,7 +49,7 @@ static const struct berth_flag system_flags[] = {
 struct builder_options {
 	bool all, force;
 	char **filters;
-	int64_t keep;
+	int64_t keep, reserved, max_used, min_free;
 };
 #undef AT
 #define AT(member) offsetof(struct builder_options, member)
@@ -58,6 +58,11 @@ static const struct berth_flag builder_flags[] = {
 	{"filter", 0, BERTH_FLAG_LIST, AT(filters), "filter", "Provide filter values (e.g. \"until=24h\")"},
 	{"force", 'f', BERTH_FLAG_SWITCH, AT(force), NULL, "Do not prompt for confirmation"},
 	{"keep-storage", 0, BERTH_FLAG_BYTES, AT(keep), NULL, "Amount of disk space to keep for cache"},
+	{"max-used-space", 0, BERTH_FLAG_BYTES, AT(max_used), NULL,
+	 "Maximum amount of disk space allowed to keep for cache"},
+	{"min-free-space", 0, BERTH_FLAG_BYTES, AT(min_free), NULL, "Target amount of free disk space after pruning"},
+	{"reserved-space", 0, BERTH_FLAG_BYTES, AT(reserved), NULL,
+	 "Amount of disk space always allowed to keep for cache"},
 	{0},
 };
 #undef AT
@@ -162,6 +167,12 @@ static bool prune_builds(struct berth_cli *cli, const struct builder_options *op
 	berth_path_add_switch(path, "all", options->all);
 	if (options->keep > 0)
 		berth_path_add_integer(path, "keep-storage", options->keep);
+	if (options->reserved > 0)
+		berth_path_add_integer(path, "reserved-space", options->reserved);
+	if (options->max_used > 0)
+		berth_path_add_integer(path, "max-used-space", options->max_used);
+	if (options->min_free > 0)
+		berth_path_add_integer(path, "min-free-space", options->min_free);
 	if (!berth_path_add_filters(path, options->filters, error))
 		return false;
 	BERTH_AUTO_JSON json_t *report = berth_client_json(cli->client, "POST", path->str, NULL, error);

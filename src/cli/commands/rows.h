@@ -17,3 +17,7 @@ struct berth_row_manner {
 json_t *berth_container_rows(const json_t *containers, const struct berth_row_manner *manner, GError **error);
 json_t *berth_image_rows(const json_t *images, const struct berth_row_manner *manner, GError **error);
 json_t *berth_volume_rows(const json_t *volumes);
+
+// builder.c. `whole`: ids are not cut.
+extern const struct berth_listing berth_build_cache_listing;
+json_t *berth_build_cache_rows(const json_t *records, bool whole);
