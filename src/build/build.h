@@ -64,7 +64,7 @@ struct berth_build_request {
 	const struct api_host_config *limits; // of RUN: memory, cpu, shm_size, ulimits, extra_hosts, cgroup_parent
 	bool allow_insecure, allow_host_network, allow_devices; // entitlements, --allow
 	const char *provenance, *sbom; // "", "mode=max" …; NULL: none
-	const char *call; // NULL: build; "check", "outline", "targets": only answer
+	const char *call; // NULL: build; "check", "outline", "targets": only answer; ",format=json" behind it: as JSON
 	bool keep_failed; // --debug-on-failure: result->failed_step can be entered
 	GHashTable *credentials; // of registries: host to struct berth_credentials
 	void *data; // of `agent`
@@ -109,7 +109,7 @@ struct berth_build_listener {
 struct berth_build_result {
 	char *image; // id; NULL: none was asked for
 	char *digest; // of its manifest or index
-	char *answer; // of `call`: JSON
+	char *answer; // of `call`: text for people, or JSON
 	char *metadata; // JSON: what --metadata-file shows
 	char *failed_step; // snapshot of the step that failed, which berth_build_debug() enters; NULL: none
 };

@@ -82,7 +82,7 @@ const struct berth_flag berth_build_flags[] = {
 
 bool berth_build_check(const struct berth_build_options *options, GError **error)
 {
-	static const char *const calls[] = {"build", "check", "lint", "outline", "targets", NULL};
+	static const char *const calls[] = {"build", "check", "outline", "targets", NULL};
 	g_auto(GStrv) call = g_strsplit(options->call, ",", 2);
 
 	if (!call[0] || !g_strv_contains(calls, call[0]))
@@ -379,7 +379,7 @@ static void add_switch(GString *path, const char *name, bool value)
 bool berth_build_query(const struct berth_build_options *options, const GPtrArray *sinks, char *const *proxies,
 		       GString *path, GError **error)
 {
-	g_auto(GStrv) call = g_strsplit(options->check ? "check" : options->call, ",", 2);
+	const char *call = options->check ? "check" : options->call;
 	g_auto(GStrv) filters = options->no_cache_filter ? berth_split_values(options->no_cache_filter) : NULL;
 	g_autofree char *outputs = sinks->len > 0 ? sinks_json(sinks) : NULL;
 
@@ -399,8 +399,8 @@ bool berth_build_query(const struct berth_build_options *options, const GPtrArra
 	add_switch(path, "pull", options->pull);
 	add_switch(path, "squash", options->squash);
 	berth_path_add(path, "outputs", outputs);
-	if (strcmp(call[0], "build") != 0)
-		berth_path_add(path, "call", strcmp(call[0], "lint") == 0 ? "check" : call[0]);
+	if (!g_str_has_prefix(call, "build"))
+		berth_path_add(path, "call", call);
 	add_maps(options, proxies, path);
 	add_limits(options, path);
 	return add_ulimits(options, path, error) && add_attestations(options, path, error);

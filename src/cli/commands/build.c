@@ -202,20 +202,22 @@ static bool write_file(const char *path, const char *text, GError **error)
 	       (!text && berth_error_set(error, BERTH_ERROR_INVALID, "%s: the build has no such result", path));
 }
 
-static bool print_answer(const struct build *this, GError **error)
+// What was asked instead of building. Status 1 if a check found something.
+static int print_answer(const struct build *this, GError **error)
 {
-	g_autofree char *name = g_strdup(this->options->check ? "check" : this->options->call);
+	const char *call = this->options->check ? "check" : this->options->call, *answer = this->result->answer;
 
-	name[strcspn(name, ",")] = '\0';
-	if (strcmp(name, "check") == 0 || strcmp(name, "lint") == 0) {
-		if (berth_build_view_warnings(this->view) == 0)
-			puts("Check complete, no warnings found.");
-		return true;
+	if (!answer) {
+		berth_error_set(error, BERTH_ERROR_INTERNAL, "the engine answered nothing to --call=%s", call);
+		return 1;
 	}
-	if (!this->result->answer)
-		return berth_error_set(error, BERTH_ERROR_INTERNAL, "the engine answered nothing to --call=%s", name);
-	puts(this->result->answer);
-	return true;
+	printf("%s%s", answer, g_str_has_suffix(answer, "\n") ? "" : "\n");
+	if (!g_str_has_prefix(call, "check"))
+		return 0;
+	BERTH_AUTO_JSON json_t *json = *answer == '{' ? json_loads(answer, 0, NULL) : NULL;
+	bool clean = json ? json_array_size(json_object_get(json, "warnings")) == 0
+			  : g_str_has_prefix(answer, "Check complete, no warnings found.");
+	return clean ? 0 : 1;
 }
 
 static int conclude(struct build *this, GError **error)
@@ -224,7 +226,7 @@ static int conclude(struct build *this, GError **error)
 	const struct api_build_event *result = this->result;
 
 	if (asked)
-		return print_answer(this, error) && berth_build_view_warnings(this->view) == 0 ? 0 : 1;
+		return print_answer(this, error);
 	if (!write_file(this->options->iidfile, result->image, error) ||
 	    !write_file(this->options->metadata_file, result->metadata ? result->metadata : "{}", error))
 		return 1;

@@ -1,0 +1,210 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# `build`: contexts, what is seen, outputs, exit codes. RUN has no network here.
+
+load ../helpers
+setup_file() { engine_setup; }
+teardown_file() { engine_teardown; }
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+teardown() { remove_containers; }
+
+# A Dockerfile of these lines in ./$1.
+dockerfile() {
+	mkdir -p "$1"
+	printf '%s\n' "${@:2}" >"$1/Dockerfile"
+}
+build() { berth build --network none "$@"; }
+
+@test "a folder becomes an image; plain lines on standard error, nothing on standard output" {
+	dockerfile ctx 'FROM busybox' 'ARG A=0' 'COPY file /there' 'RUN echo "A is $A"; cat /there' 'ENTRYPOINT ["cat", "/there"]'
+	echo hello >ctx/file
+	build -t one:1 -t two --build-arg A=7 --label who=me --iidfile id --metadata-file meta ctx >out 2>err
+	[ ! -s out ]
+	grep -Eq '^#[0-9]+ \[[0-9]/[0-9]\] RUN echo' err
+	grep -Eq '^#[0-9]+ [0-9]+\.[0-9]{3} A is 7$' err
+	grep -Eq '^#[0-9]+ DONE [0-9.]+s$' err
+	[ "$(berth run --rm --network none one:1)" = hello ]
+	[ "$(berth image inspect -f '{{.Id}}' two)" = "$(cat id)" ]
+	[ "$(berth image inspect -f '{{.Config.Labels.who}}' two)" = me ]
+	jq -e . meta
+	build -t one:1 --build-arg A=7 --label who=me ctx 2>err
+	grep -Eq '^#[0-9]+ CACHED$' err
+}
+
+@test "quiet prints the id alone; the aliases are the same command" {
+	dockerfile ctx 'FROM busybox' 'LABEL a=b'
+	id=$(build -q ctx)
+	[[ "$id" =~ ^sha256:[0-9a-f]{64}$ ]]
+	for command in 'image build' 'builder build' 'buildx build'; do
+		[ "$(berth $command --progress quiet ctx)" = "$id" ]
+	done
+}
+
+@test "Dockerfile on standard input, an archive there, and one outside of the context" {
+	[[ "$(printf 'FROM busybox\nRUN true\n' | build -q -)" == sha256:* ]]
+	dockerfile ctx 'FROM busybox' 'COPY file /x' 'CMD cat /x'
+	echo packed >ctx/file
+	tar -cz -C ctx . | build -q -t packed -
+	[ "$(berth run --rm --network none packed)" = packed ]
+	printf 'FROM busybox\nCOPY file /y\nCMD cat /y\n' >other
+	build -q -t other -f other ctx
+	[ "$(berth run --rm --network none other)" = packed ]
+	printf 'FROM busybox\nCOPY file /z\nCMD cat /z\n' | build -q -t input -f - ctx
+	[ "$(berth run --rm --network none input)" = packed ]
+}
+
+@test ".dockerignore is applied before anything is sent; links and modes stay" {
+	dockerfile ctx 'FROM busybox' 'COPY . /c' 'CMD cd /c && find . | sort && readlink out && stat -c %a tool'
+	mkdir -p ctx/a/b
+	touch ctx/a/no ctx/a/b/keep ctx/a/b/no ctx/tool
+	chmod 751 ctx/tool
+	ln -s /etc/passwd ctx/out
+	printf '# all but one\na/**\n!a/b/keep\nDockerfile\n.dockerignore\n' >ctx/.dockerignore
+	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("ctx/socket")'
+	build -q -t ignored ctx
+	run berth run --rm --network none ignored
+	[ "$output" = $'.\n./a\n./a/b\n./a/b/keep\n./out\n./tool\n/etc/passwd\n751' ]
+}
+
+@test "named contexts, secrets and targets" {
+	dockerfile ctx 'FROM busybox AS first' 'COPY --from=libs one /one' 'RUN --mount=type=secret,id=token cat /run/secrets/token | tr a-z A-Z >/two' 'FROM first' 'RUN exit 3'
+	mkdir libs
+	echo lib >libs/one
+	SECRET=abc build -q -t staged --target first --build-context libs=libs --secret id=token,env=SECRET ctx
+	[ "$(berth run --rm --network none staged cat /one /two)" = $'lib\nABC' ]
+	! berth history --no-trunc staged | grep -q abc
+	run build --secret id=token,env=NOT_THERE ctx
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"the environment has no variable NOT_THERE"* ]]
+	run build --build-context libs=nothere ctx
+	[[ "$output" == *"failed to find context path nothere"* ]]
+}
+
+@test "a step that fails shows its log, its lines and its exit code" {
+	dockerfile ctx 'FROM busybox' 'RUN echo before; exit 3' 'RUN echo never'
+	run build -t failed ctx
+	[ "$status" -eq 1 ]
+	[[ "$output" == *" before"* ]]
+	[[ "$output" == *'------'* ]]
+	[[ "$output" == *'2 | >>> RUN echo before; exit 3'* ]]
+	[[ "$output" == *'ERROR: failed to build: '*'did not complete successfully: exit code: 3'* ]]
+	[[ "$output" != *"never"$'\n'*"DONE"* ]]
+	[ -z "$(berth images -q failed)" ]
+	run build -q ctx
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"exit code: 3"* ]]
+}
+
+@test "what is wrong is told before anything runs" {
+	run build nothere
+	[ "$status" -eq 1 ]
+	[[ "$output" == *'path "nothere" not found'* ]]
+	mkdir empty
+	run build empty
+	[[ "$output" == *"failed to read dockerfile: "*"empty/Dockerfile"* ]]
+	dockerfile ctx 'FROM busybox' 'RUNN true'
+	run build ctx
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"unknown instruction: RUNN"* ]]
+	dockerfile fine 'FROM busybox'
+	run build -t UPPER fine
+	[[ "$output" == *"invalid reference format"* ]]
+	run build --progress funny fine
+	[[ "$output" == *"invalid progress mode funny"* ]]
+	run build --isolation hyperv fine
+	[[ "$output" == *"isolation hyperv"* ]]
+	run build -o type=magic fine
+	[[ "$output" == *'unknown type "magic"'* ]]
+	run build --ssh default=/nothere fine
+	[[ "$output" == *"/nothere"* ]]
+	run build --call dance fine
+	[[ "$output" == *"--call"* ]]
+}
+
+@test "outputs: a folder, archives, standard output" {
+	dockerfile ctx 'FROM scratch' 'COPY file /deep/file'
+	echo content >ctx/file
+	build -q -o folder ctx
+	[ "$(cat folder/deep/file)" = content ]
+	[ "$(build -q -o - ctx | tar -xO deep/file)" = content ]
+	build -q -o type=tar,dest=out.tar ctx
+	tar -tf out.tar | grep -qx 'deep/file'
+	build -q -o type=oci,dest=out.oci ctx
+	tar -tf out.oci | grep -qx index.json
+	[ "$(ls)" = $'ctx\nfolder\nout.oci\nout.tar' ]
+	dockerfile bad 'FROM scratch' 'COPY nothere /'
+	run build -o type=tar,dest=bad.tar bad
+	[ "$status" -eq 1 ]
+	[ -z "$(ls bad.tar* 2>/dev/null)" ]
+}
+
+@test "progress as lines of JSON" {
+	dockerfile ctx 'FROM busybox' 'RUN echo json'
+	build --no-cache --progress rawjson ctx 2>lines
+	jq -e . lines >/dev/null
+	[ "$(jq -r '.logs[]?.data' lines | base64 -d)" = json ]
+	[ -n "$(jq -r '.vertexes[]? | select(.completed) | .name | select(test("RUN echo json"))' lines)" ]
+}
+
+@test "progress on a terminal is never higher than it" {
+	dockerfile ctx 'FROM busybox' 'RUN for i in 1 2 3 4 5 6 7 8 9; do echo line $i; sleep 0.05; done'
+	python3 - "$BERTH_BUILD/berth" build --network none --no-cache ctx >screen <<-'END'
+		import fcntl, os, pty, struct, sys, termios
+		child, terminal = pty.fork()
+		if child == 0:
+		    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 7, 50, 0, 0))
+		    os.environ["TERM"] = "xterm"
+		    os.execv(sys.argv[1], ["berth"] + sys.argv[2:])
+		data = b""
+		try:
+		    while part := os.read(terminal, 65536):
+		        data += part
+		except OSError:
+		    pass
+		*frames, last = data.decode().split("\x1b[J")
+		assert max(frame.count("\n") for frame in frames) <= 6, frames
+		assert any("# line" in frame for frame in frames), frames
+		assert "FINISHED" in last, last
+		assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+	END
+}
+
+@test "--check tells what could be better" {
+	dockerfile ctx 'FROM busybox' 'CMD echo shell'
+	run build --check ctx
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"JSONArgsRecommended"*"(line 2)"* ]]
+	dockerfile fine 'FROM busybox' 'CMD ["echo"]'
+	run build --check fine
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"Check complete, no warnings found."* ]]
+}
+
+@test "a client that leaves ends its build" {
+	dockerfile ctx 'FROM busybox' 'RUN sleep 7373'
+	"$BERTH_BUILD/berth" build --network none ctx >client.log 2>&1 3>&- 4>&- &
+	client=$!
+	eventually pgrep -f '[s]leep 7373'
+	kill "$client"
+	eventually bash -c '! pgrep -f "[s]leep 7373"'
+}
+
+@test "the cache is listed, counted and pruned" {
+	dockerfile ctx 'FROM busybox' 'RUN head -c 300000 /dev/zero >/big'
+	build -q ctx
+	run berth builder du
+	[[ "${lines[0]}" =~ ^CACHE\ ID\ +CACHE\ TYPE ]]
+	[[ "$output" == *"Total:"* ]]
+	berth builder du --format json | jq -e .ID
+	[ "$(berth system df --format '{{.Type}} {{.TotalCount}}' | sed -n 's/^Build Cache //p')" -gt 0 ]
+	berth system df -v | grep -q '^Build cache usage'
+	[[ "$(berth builder ls)" == *default* ]]
+	[[ "$(berth builder inspect)" == *Platforms* ]]
+	run berth builder inspect other
+	[ "$status" -eq 1 ]
+	run berth builder prune -af
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"Total:"* ]]
+	[ "$(berth builder du --format '{{.ID}}' | wc -l)" = 0 ]
+	berth events --since 60s --until 0s --filter type=builder | grep -q prune
+}
