@@ -8,11 +8,13 @@
 
 #define SHORT_ID 12 // digits
 
+// An instruction. Those that change no files are no vertex of the build.
 struct step {
-	unsigned vertex;
 	char *text, *digest, *image;
+	int line; // its first
 	GString *log; // that waits
 	bool cut; // it was too much
+	bool vertex; // there is one; else it is done when its turn comes
 	bool started, cached, ended;
 	bool announced; // the stream has its headline
 };
@@ -31,14 +33,7 @@ static void step_free(void *data)
 void berth_build_docker__free(struct berth_build_stream *stream)
 {
 	g_clear_pointer(&stream->steps, g_ptr_array_unref);
-}
-
-// "[build 2/5] RUN make" -> "RUN make"
-static char *instruction_of(const char *name)
-{
-	const char *end = name && *name == '[' ? strstr(name, "] ") : NULL;
-
-	return g_strdup(end ? end + 2 : name ? name : "");
+	g_clear_pointer(&stream->vertices, g_hash_table_unref);
 }
 
 static char *short_id(const char *id)
@@ -50,7 +45,7 @@ static char *short_id(const char *id)
 
 static bool is_step(const struct step *step, const char *word)
 {
-	return g_str_has_prefix(step->text, word);
+	return g_ascii_strncasecmp(step->text, word, strlen(word)) == 0;
 }
 
 static void say_log(struct berth_build_stream *stream, const char *text, size_t length)
@@ -90,7 +85,7 @@ static void advance(struct berth_build_stream *stream)
 {
 	while (stream->steps && stream->current < stream->steps->len) {
 		struct step *step = stream->steps->pdata[stream->current];
-		if (!step->started && !step->ended)
+		if (step->vertex && !step->started && !step->ended)
 			return;
 		announce(stream, step);
 		if (step->log->len > 0)
@@ -100,35 +95,39 @@ static void advance(struct berth_build_stream *stream)
 			berth_build_stream__say(stream, "[what it printed beyond %d bytes is left out]\n",
 						BERTH_LIMIT_BUILD_STEP_LOG);
 		step->cut = false;
-		if (!step->ended)
+		if (step->vertex && !step->ended)
 			return;
 		conclude(stream, step);
 		stream->current++;
 	}
 }
 
-static struct step *find(const struct berth_build_stream *stream, unsigned vertex)
-{
-	for (guint i = 0; stream->steps && i < stream->steps->len; i++) {
-		struct step *step = stream->steps->pdata[i];
-		if (step->vertex == vertex)
-			return step;
-	}
-	return NULL;
-}
-
 static void add_step(struct berth_build_stream *stream, const struct berth_build_event *event)
 {
-	if (!event->stage || !*event->stage) // of the builder itself
-		return;
 	struct step *step = g_new0(struct step, 1);
-	step->vertex = event->vertex;
-	step->text = instruction_of(event->name);
-	step->digest = g_strdup(event->digest);
+
+	step->text = g_strndup(event->text, event->length);
+	step->line = event->line;
 	step->log = g_string_new(NULL);
 	if (!stream->steps)
 		stream->steps = g_ptr_array_new_with_free_func(step_free);
 	g_ptr_array_add(stream->steps, step);
+}
+
+// The step that a vertex is of, by its line; of several platforms they are the same.
+static void add_vertex(struct berth_build_stream *stream, const struct berth_build_event *event)
+{
+	if (!stream->vertices)
+		stream->vertices = g_hash_table_new(NULL, NULL);
+	for (guint i = 0; event->line > 0 && stream->steps && i < stream->steps->len; i++) {
+		struct step *step = stream->steps->pdata[i];
+		if (step->line != event->line)
+			continue;
+		step->vertex = true;
+		g_free(step->digest);
+		step->digest = g_strdup(event->digest);
+		g_hash_table_insert(stream->vertices, GUINT_TO_POINTER(event->vertex), step);
+	}
 }
 
 static void add_log(struct step *step, const struct berth_build_event *event)
@@ -141,12 +140,14 @@ static void add_log(struct step *step, const struct berth_build_event *event)
 
 void berth_build_docker__event(struct berth_build_stream *stream, const struct berth_build_event *event)
 {
-	if (event->kind == BERTH_BUILD_PLANNED) {
+	if (event->kind == BERTH_BUILD_INSTRUCTION)
 		add_step(stream, event);
-		return;
-	}
-	struct step *step = find(stream, event->vertex);
-	if (!step || event->kind == BERTH_BUILD_WARNING)
+	if (event->kind == BERTH_BUILD_PLANNED)
+		add_vertex(stream, event);
+	struct step *step =
+		stream->vertices ? g_hash_table_lookup(stream->vertices, GUINT_TO_POINTER(event->vertex)) : NULL;
+	if (!step || event->kind == BERTH_BUILD_INSTRUCTION || event->kind == BERTH_BUILD_PLANNED ||
+	    event->kind == BERTH_BUILD_WARNING)
 		return;
 	if (event->image) {
 		g_free(step->image);
@@ -165,6 +166,8 @@ void berth_build_docker__end(struct berth_build_stream *stream, const struct ber
 {
 	g_autofree char *id = short_id(result->image);
 
+	if (stream->manner == BERTH_BUILD_DOCKER)
+		advance(stream);
 	if (!result->image)
 		return;
 	if (stream->manner == BERTH_BUILD_QUIET) {

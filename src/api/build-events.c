@@ -19,9 +19,16 @@ struct output {
 };
 
 static const char *const kinds[] = {
-	[BERTH_BUILD_PLANNED] = "planned", [BERTH_BUILD_STARTED] = "started",   [BERTH_BUILD_LOG] = "log",
-	[BERTH_BUILD_STATUS] = "status",   [BERTH_BUILD_CACHED] = "cached",     [BERTH_BUILD_DONE] = "done",
-	[BERTH_BUILD_FAILED] = "failed",   [BERTH_BUILD_CANCELED] = "canceled", [BERTH_BUILD_WARNING] = "warning",
+	[BERTH_BUILD_INSTRUCTION] = "instruction",
+	[BERTH_BUILD_PLANNED] = "planned",
+	[BERTH_BUILD_STARTED] = "started",
+	[BERTH_BUILD_LOG] = "log",
+	[BERTH_BUILD_STATUS] = "status",
+	[BERTH_BUILD_CACHED] = "cached",
+	[BERTH_BUILD_DONE] = "done",
+	[BERTH_BUILD_FAILED] = "failed",
+	[BERTH_BUILD_CANCELED] = "canceled",
+	[BERTH_BUILD_WARNING] = "warning",
 };
 
 static void put_line(struct berth_build_stream *stream, const struct api_build_event *line)
@@ -51,7 +58,7 @@ void berth_build_events__event(struct berth_build_stream *stream, const struct b
 					     : g_utf8_make_valid(event->text, -1);
 	struct api_build_event line = {
 		.kind = TEXT(kinds[event->kind]),
-		.vertex = event->vertex,
+		.vertex = event->kind == BERTH_BUILD_INSTRUCTION ? BERTH_UNSET : event->vertex,
 		.name = TEXT(event->name),
 		.digest = TEXT(event->digest),
 		.stage = TEXT(event->stage),

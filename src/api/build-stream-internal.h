@@ -15,6 +15,7 @@ struct berth_build_stream {
 	bool cut; // it was too much
 	// Docker's
 	GPtrArray *steps; // of struct step (build-docker.c)
+	GHashTable *vertices; // struct step by their vertices
 	guint current;
 	// Events
 	GPtrArray *outputs; // of struct output (build-events.c)

@@ -73,6 +73,8 @@ struct berth_build_request {
 // What is told while it builds. `vertex` numbers the steps from 0 in the order of the plan; all that is borrowed lives
 // for the call. Called from any thread, one call at a time.
 enum berth_build_event_kind {
+	BERTH_BUILD_INSTRUCTION, // of a stage that is built: text, stage, line; all of them before the plan; of no
+				 // vertex
 	BERTH_BUILD_PLANNED, // a step of the plan: name, stage, line; all of them before anything runs
 	BERTH_BUILD_STARTED,
 	BERTH_BUILD_LOG, // what it printed: stream 1 or 2, text of `length` bytes

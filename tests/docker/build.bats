@@ -33,7 +33,7 @@ build() { DOCKER_BUILDKIT=0 docker build --network none "$@" 2>/dev/null; }
 @test "Dockerfile on standard input, another one, limits, a target, iidfile" {
 	[[ "$(printf 'FROM busybox\nRUN true\n' | build -)" == *"Successfully built"* ]]
 	mkdir ctx
-	printf 'FROM busybox AS one\nRUN grep -q " there$" /etc/hosts\nFROM one\nRUN false\n' >ctx/Other
+	printf 'FROM busybox AS one\nRUN grep -q "there$" /etc/hosts\nFROM one\nRUN false\n' >ctx/Other
 	build -q -f ctx/Other --target one --add-host there:192.0.2.7 --memory 64m --cpu-shares 100 --shm-size 1m \
 		--ulimit nofile=100:200 --iidfile id ctx
 	[[ "$(cat id)" == sha256:* ]]

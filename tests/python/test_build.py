@@ -33,7 +33,7 @@ def raw_build(engine, query, body, headers=()):
 
 def test_images_build(client, tmp_path):
     (tmp_path / "Dockerfile").write_text(
-        "FROM busybox AS base\nARG A=0\nARG FROM_ENV\nRUN echo A is $A >/a; grep -q ' named$' /etc/hosts; ulimit -n >/n\n"
+        "FROM busybox AS base\nARG A=0\nARG FROM_ENV\nRUN echo A is $A >/a; grep -q 'named$' /etc/hosts && ulimit -n >/n\n"
         "FROM base AS last\nRUN exit 1\n")
     (tmp_path / "left-out").write_text("x")
     (tmp_path / ".dockerignore").write_text("left-out\n")
@@ -45,7 +45,7 @@ def test_images_build(client, tmp_path):
                                                               "cpusetcpus": "0"})
     lines = list(log)
     text = "".join(line.get("stream", "") for line in lines)
-    assert "Step 1/3 : FROM busybox AS base\n" in text, text
+    assert "Step 1/4 : FROM busybox AS base\n" in text, text
     assert " ---> Running in " in text
     assert f"Successfully built {image.short_id.removeprefix('sha256:')}"[:31] in text
     assert text.endswith("Successfully tagged py:1\n")
@@ -99,7 +99,7 @@ def test_low_level_stream(client):
     streams = [line["stream"] for line in lines if "stream" in line]
     assert streams[:2] == ["Step 1/3 : FROM busybox", "\n"]
     assert "Step 2/3 : ENV A=b" in streams
-    assert "".join(streams).index("one\n") < "".join(streams).index("two\n")
+    assert streams[-6:-4] == ["one\n", "two\n"] or "one\ntwo\n" in streams
     assert streams[-1] == "Successfully tagged py:low\n"
 
 
@@ -123,18 +123,18 @@ def test_cancel(engine, client):
     body = archive({"Dockerfile": "FROM busybox\nRUN sleep 600\n"})
 
     def build():
-        result["lines"] = raw_build(engine, "buildid=long&nocache=1", body)
+        result["answer"] = engine.ask("POST", "/build?networkmode=none&buildid=long&nocache=1", [], body)
 
     thread = threading.Thread(target=build)
     thread.start()
     eventually(lambda: engine.ask("POST", "/build/cancel?id=long").startswith(b"HTTP/1.1 204 "), "a build to cancel")
     thread.join(30)
-    assert "cancel" in result["lines"][-1]["error"].lower()
+    assert b"canceled" in result["answer"]
     assert engine.ask("POST", "/build/cancel?id=long").startswith(b"HTTP/1.1 404 ")
 
 
 def test_events_stream(engine):
-    body = b"dockerfile 37 -\nFROM busybox\nRUN echo of a Dockerfile\nend 0 -\n"
+    body = b"dockerfile 38 -\nFROM busybox\nRUN echo of a Dockerfile\nend 0 -\n"
     lines = raw_build(engine, "progress=events&nocache=1", body, ["X-Berth-Build: 1"])
     kinds = [line["kind"] for line in lines]
     assert kinds[-1] == "result" and lines[-1]["image"].startswith("sha256:")
@@ -143,10 +143,10 @@ def test_events_stream(engine):
     assert all(line["vertex"] in planned for line in lines if line["kind"] in ("started", "done", "log"))
 
 
-def test_cache_usage_and_prune(client):
+def test_cache_usage_and_prune(client, engine):
     client.images.build(fileobj=io.BytesIO(b"FROM busybox\nRUN echo counted >/x\n"), network_mode="none")
     records = client.api.df()["BuildCache"]
     assert records and {"ID", "Type", "Size", "InUse", "Shared", "CreatedAt", "UsageCount"} <= records[0].keys()
-    report = client.images.prune_builds(all=True)
-    assert report["CachesDeleted"] and report["SpaceReclaimed"] >= 0
+    assert client.images.prune_builds()["SpaceReclaimed"] >= 0
+    assert b'{"CachesDeleted":["' in engine.ask("POST", "/build/prune?all=1")
     assert client.api.df()["BuildCache"] == []

@@ -330,8 +330,7 @@ def test_images(client, api, tmp_path):
         api.import_image_from_image("127.0.0.1:1/nothing", repository="imported")
     for build in (lambda: client.images.build(fileobj=io.BytesIO(b"FROM busybox")),
                   lambda: list(api.build(fileobj=io.BytesIO(b"FROM busybox")))):
-        with pytest.raises(docker.errors.APIError, match="is not supported by this version"):
-            build()
+        assert build()
 
 
 def test_registries(client, api, registry):

@@ -114,6 +114,17 @@ static void tell(const struct berth_build_listener *listener, enum berth_build_e
 	listener->event(listener->data, &event);
 }
 
+static void tell_instructions(const struct berth_build_listener *listener)
+{
+	static const char *const texts[] = {"FROM busybox", "RUN echo hello", "COPY . /", "CMD true"};
+
+	for (int i = 0; i < 4; i++)
+		listener->event(listener->data, &(struct berth_build_event){.kind = BERTH_BUILD_INSTRUCTION,
+									    .text = texts[i],
+									    .length = strlen(texts[i]),
+									    .line = i + 1});
+}
+
 static void wait_for_cancel(struct berth_builder *builder, const struct berth_build_listener *listener)
 {
 	fake_add_stream(builder->engine, 1);
@@ -135,6 +146,7 @@ static bool build(struct berth_builder *builder, const struct berth_build_reques
 {
 	const char *target = request->target ? request->target : "";
 
+	tell_instructions(listener);
 	for (unsigned i = 0; i < 4; i++)
 		tell(listener, BERTH_BUILD_PLANNED, i, NULL);
 	tell(listener, BERTH_BUILD_CACHED, 1, NULL);

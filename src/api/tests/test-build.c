@@ -128,16 +128,17 @@ static void test_docker_stream(struct fixture *fixture, G_GNUC_UNUSED const void
 
 	check_has(answer, "HTTP/1.1 200");
 	const char *start = strstr(answer, "{\"stream\":\"Step");
-	static const char wanted[] = "{\"stream\":\"Step 1/3 : FROM busybox\"}\r\n{\"stream\":\"\\n\"}\r\n"
+	static const char wanted[] = "{\"stream\":\"Step 1/4 : FROM busybox\"}\r\n{\"stream\":\"\\n\"}\r\n"
 				     "{\"stream\":\" ---> " DIGEST12 "\\n\"}\r\n"
-				     "{\"stream\":\"Step 2/3 : RUN echo hello\"}\r\n{\"stream\":\"\\n\"}\r\n"
+				     "{\"stream\":\"Step 2/4 : RUN echo hello\"}\r\n{\"stream\":\"\\n\"}\r\n"
 				     "{\"stream\":\" ---> Running in " DIGEST12 "\\n\"}\r\n"
 				     "{\"stream\":\"hello\\n\"}\r\n"
 				     "{\"stream\":\" ---> Removed intermediate container " DIGEST12 "\\n\"}\r\n"
 				     "{\"stream\":\" ---> " DIGEST12 "\\n\"}\r\n"
-				     "{\"stream\":\"Step 3/3 : COPY . /\"}\r\n{\"stream\":\"\\n\"}\r\n"
+				     "{\"stream\":\"Step 3/4 : COPY . /\"}\r\n{\"stream\":\"\\n\"}\r\n"
 				     "{\"stream\":\"later\\n\"}\r\n"
 				     "{\"stream\":\" ---> " DIGEST12 "\\n\"}\r\n"
+				     "{\"stream\":\"Step 4/4 : CMD true\"}\r\n{\"stream\":\"\\n\"}\r\n"
 				     "{\"aux\":{\"ID\":\"sha256:" ID12 ID12 ID12 ID12 ID12 "1111\"}}\r\n"
 				     "{\"stream\":\"Successfully built " ID12 "\\n\"}\r\n"
 				     "{\"stream\":\"Successfully tagged x:latest\\n\"}\r\n"
@@ -305,7 +306,7 @@ static void test_agent(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	g_autoptr(GString) text = g_string_new(NULL), agent_text = g_string_new(NULL);
 	berth_fd fd = send_request(fixture, "POST", "/build?target=agent&buildid=b2", "Connection: close\r\n", "tar");
 
-	read_until(fd, text, "Step 2/3"); // it has begun
+	read_until(fd, text, "Step 2/4"); // it has begun
 	berth_fd agent = send_request(fixture, "POST", "/build/b2/agent?name=default",
 				      "Connection: Upgrade\r\nUpgrade: tcp\r\n", "");
 	read_until(agent, agent_text, "ping");

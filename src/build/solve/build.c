@@ -162,6 +162,7 @@ static bool build(struct berth_building *building, struct berth_build_result *re
 		return false;
 	if (building->request->cache_from && building->request->cache_from[0])
 		building->imports = berth_build_imports_new(&out, open_context, building);
+	berth_building_tell_instructions(building, building->plans->pdata[0]);
 	bool good = berth_building_execute(building, error);
 	BERTH_FAILPOINT("build.executed");
 	GError *failure = NULL;

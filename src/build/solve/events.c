@@ -54,6 +54,41 @@ static void tell_of(struct berth_building *building, unsigned vertex, const char
 	berth_building_tell(building, &event);
 }
 
+static void tell_instruction(struct berth_building *building, const char *stage, const char *text, unsigned first_line,
+			     unsigned last_line)
+{
+	struct berth_build_event event = {
+		.kind = BERTH_BUILD_INSTRUCTION,
+		.stage = stage,
+		.text = text,
+		.length = strlen(text),
+		.line = (int) first_line,
+		.last_line = (int) last_line,
+	};
+
+	berth_building_tell(building, &event);
+}
+
+static void tell_stage(struct berth_building *building, const struct berth_plan_stage *stage)
+{
+	const struct berth_dockerfile_stage *source = stage->source;
+
+	tell_instruction(building, stage->name, source->text, source->first_line, source->last_line);
+	for (unsigned i = 0; i < source->count; i++)
+		tell_instruction(building, stage->name, source->instructions[i].text,
+				 source->instructions[i].first_line, source->instructions[i].last_line);
+}
+
+void berth_building_tell_instructions(struct berth_building *building, const struct berth_plan *plan)
+{
+	for (unsigned i = 0; i < plan->file->arguments_count; i++)
+		tell_instruction(building, "", plan->file->arguments[i].text, plan->file->arguments[i].first_line,
+				 plan->file->arguments[i].last_line);
+	for (unsigned i = 0; i < plan->file->stages_count; i++)
+		if (plan->stages[i].planned)
+			tell_stage(building, &plan->stages[i]);
+}
+
 unsigned berth_building_begin(struct berth_building *building, const char *name)
 {
 	unsigned vertex = building->vertices++;

@@ -100,6 +100,8 @@ void berth_building_plan_step(struct berth_building_step *this);
 // A vertex that is no step of the plan ("exporting to image"); its number.
 unsigned berth_building_begin(struct berth_building *building, const char *name);
 void berth_building_end(struct berth_building *building, unsigned vertex, const GError *failure);
+// The instructions of the plan's stages, also those that are no steps.
+void berth_building_tell_instructions(struct berth_building *building, const struct berth_plan *plan);
 bool berth_building_canceled(void *building);
 bool berth_building_check(struct berth_building *building, GError **error); // CANCELED
 

@@ -59,13 +59,19 @@ static int64_t real_now(G_GNUC_UNUSED void *data)
 	return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+// It answers only: nothing is built.
+static bool is_question(const struct berth_build_options *options)
+{
+	return options->check || !g_str_has_prefix(options->call, "build");
+}
+
 static bool find_look(const struct berth_build_options *options, enum berth_build_look *ret, GError **error)
 {
 	const char *word = options->progress ? options->progress : g_getenv("BUILDKIT_PROGRESS");
 	const char *kind = g_getenv("TERM");
 	bool terminal = isatty(STDERR_FILENO) && !(kind && strcmp(kind, "dumb") == 0);
 
-	if (options->quiet)
+	if (options->quiet || is_question(options))
 		*ret = BERTH_BUILD_NOTHING;
 	else if (!word || !*word || strcmp(word, "auto") == 0)
 		*ret = terminal ? BERTH_BUILD_LIVE : BERTH_BUILD_PLAIN;
@@ -222,10 +228,9 @@ static int print_answer(const struct build *this, GError **error)
 
 static int conclude(struct build *this, GError **error)
 {
-	bool asked = this->options->check || !g_str_has_prefix(this->options->call, "build");
 	const struct api_build_event *result = this->result;
 
-	if (asked)
+	if (is_question(this->options))
 		return print_answer(this, error);
 	if (!write_file(this->options->iidfile, result->image, error) ||
 	    !write_file(this->options->metadata_file, result->metadata ? result->metadata : "{}", error))
