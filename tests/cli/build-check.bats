@@ -49,3 +49,13 @@ setup() {
 	[[ $output == *"unknown instruction: CPOY (did you mean COPY?)"* ]]
 	[[ $output == *"Dockerfile:3"*"   3 | >>> CPOY file /"*"^^^^"* ]]
 }
+
+@test "another frontend is refused, Docker's own is this one" {
+	printf '# syntax=docker/dockerfile:1.7\nFROM scratch\nLABEL a=b\n' >context/Dockerfile
+	berth build -q --build-arg BUILDKIT_SYNTAX=docker/dockerfile:1 context
+	run -1 berth build -q --build-arg BUILDKIT_SYNTAX=other/frontend context
+	[[ $output == *"syntax=other/frontend: frontends are not run"* ]]
+	printf '# syntax=other/frontend\nFROM scratch\n' >context/Dockerfile
+	run -1 berth build -q context
+	[[ $output == *"syntax=other/frontend: frontends are not run"*"Dockerfile:1"* ]]
+}

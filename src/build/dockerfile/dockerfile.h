@@ -212,6 +212,11 @@ typedef struct berth_dockerfile berth_dockerfile;
 berth_dockerfile *berth_dockerfile_parse(const char *text, size_t size, struct berth_dockerfile_place *ret_place,
 					 GError **error);
 
+// Whether what `# syntax=` (or the build argument BUILDKIT_SYNTAX) names is this language: docker/dockerfile in any
+// version and from any place, or "dockerfile.v0". Other frontends are images with programs, which nobody runs here:
+// NOT_IMPLEMENTED.
+bool berth_dockerfile_syntax_check(const char *value, GError **error);
+
 // Parses one trigger of a base image's configuration ("OnBuild"): a file without stages, whose `arguments` are the
 // instructions, whatever their kind.
 berth_dockerfile *berth_dockerfile_parse_trigger(const char *text, GError **error);

@@ -51,6 +51,22 @@ static bool is_comment(struct line line)
 	return line.length > 0 && *line.text == '#';
 }
 
+bool berth_dockerfile_syntax_check(const char *value, GError **error)
+{
+	static const char *const names[] = {"dockerfile", "dockerfile-upstream", "dockerfile.v0", NULL};
+	g_autofree char *image = g_strndup(value, strcspn(value, BERTH_DOCKERFILE_BLANKS "@"));
+	const char *slash = strrchr(image, '/');
+	g_autofree char *name = g_strdup(slash ? slash + 1 : image);
+
+	name[strcspn(name, ":")] = 0;
+	if (g_strv_contains(names, name))
+		return true;
+	return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+			       "syntax=%s: frontends are not run, Dockerfiles are read by the engine itself; use "
+			       "docker/dockerfile or no syntax at all",
+			       value);
+}
+
 // `# name = value`, of a line without blanks in front. 1: a directive, 0: none, and so no further one, -1: a wrong one.
 static int read_directive(struct berth_dockerfile__parser *parser, const struct line *line, GError **error)
 {
@@ -88,6 +104,10 @@ static int read_directive(struct berth_dockerfile__parser *parser, const struct 
 		}
 		parser->escape = *value;
 	}
+	parser->culprit = berth_dockerfile__keep_part(parser->memory, value, strlen(value));
+	if (g_str_equal(lower, "syntax") && !berth_dockerfile_syntax_check(value, error))
+		return -1;
+	parser->culprit = NULL;
 	struct berth_dockerfile_directive directive = {
 		berth_dockerfile__keep_part(parser->memory, lower, strlen(lower)),
 		berth_dockerfile__keep_part(parser->memory, value, strlen(value)), parser->line};

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define CHECK_ARGUMENT "BUILDKIT_DOCKERFILE_CHECK"
+#define SYNTAX_ARGUMENT "BUILDKIT_SYNTAX"
 
 static const char *argument(void *data, const char *name)
 {
@@ -58,6 +59,9 @@ static berth_ignore *ignored(struct berth_building *building)
 static berth_dockerfile_lint *look(struct berth_building *building, GError **error)
 {
 	struct asking asking = {building, NULL};
+	const char *syntax = argument(building, SYNTAX_ARGUMENT);
+	if (syntax && !berth_dockerfile_syntax_check(syntax, error))
+		return NULL;
 	g_autoptr(berth_ignore) ignore = ignored(building);
 	const struct berth_dockerfile_lint_options options = {
 		.check = argument(building, CHECK_ARGUMENT),

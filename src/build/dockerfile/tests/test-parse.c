@@ -150,7 +150,8 @@ static const struct {
 	 "invalid name for build stage: \"b/c\", name can't start with a number or contain symbols"},
 	{"FROM --plattform=x a\n", 1, 5, 13, "unknown flag: --plattform (did you mean platform?)"},
 	{"# escape=x\nFROM a\n", 1, 9, 1, "invalid escape token 'x' does not match ` or \\"},
-	{"# syntax=a\n# syntax=b\nFROM a\n", 2, 0, 0, "only one syntax parser directive can be used"},
+	{"# syntax=docker/dockerfile\n# syntax=docker/dockerfile\nFROM a\n", 2, 0, 0,
+	 "only one syntax parser directive can be used"},
 	{FROM "RUN\n", 2, 0, 0, "RUN requires at least one argument"},
 	{FROM "RUN [\"a\", 1]\n", 2, 0, 0, "when using JSON array syntax, arrays must be comprised of strings only"},
 	{FROM "RUN --mont=type=cache,target=/x a\n", 2, 4, 27, "unknown flag: --mont (did you mean mount?)"},
@@ -244,6 +245,27 @@ static void test_errors(void)
 	}
 }
 
+static void test_syntax(void)
+{
+	static const char *const good[] = {"docker/dockerfile:1",
+					   "docker/dockerfile",
+					   "docker.io/docker/dockerfile:1.7-labs",
+					   "mirror:5000/docker/dockerfile@sha256:00",
+					   "docker/dockerfile-upstream:master",
+					   "dockerfile.v0"};
+	static const char *const bad[] = {"other/frontend:1", "docker/dockerfile/x", "x/mydockerfile"};
+	static const char text[] = "#syntax=other/frontend\nFROM a\n";
+	g_autoptr(GError) error = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
+		g_assert_true(berth_dockerfile_syntax_check(good[i], NULL));
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+		g_assert_false(berth_dockerfile_syntax_check(bad[i], NULL));
+	g_assert_null(berth_dockerfile_parse(text, strlen(text), NULL, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_IMPLEMENTED);
+	g_assert_true(g_str_has_prefix(error->message, "dockerfile parse error on line 1: syntax=other/frontend: "));
+}
+
 static void test_nul(void)
 {
 	static const char text[] = "FROM a\nRUN \0\n";
@@ -293,8 +315,9 @@ static void test_limits(void)
 
 static void test_source(void)
 {
-	static const char text[] = "# syntax=x\n# check=skip=all\nARG a\nFROM a\nRUN a \\\n\n  # b\n c\n"
-				   "COPY <<E /\nx\nE\n\n";
+	static const char text[] =
+		"# syntax=docker/dockerfile:1\n# check=skip=all\nARG a\nFROM a\nRUN a \\\n\n  # b\n c\n"
+		"COPY <<E /\nx\nE\n\n";
 	g_autoptr(berth_dockerfile) file = berth_dockerfile_parse(text, strlen(text), NULL, NULL);
 
 	g_assert_cmpuint(file->directives_count, ==, 2);
@@ -371,6 +394,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/parse/cases", test_parse);
 	g_test_add_func("/parse/errors", test_errors);
+	g_test_add_func("/parse/syntax", test_syntax);
 	g_test_add_func("/parse/nul", test_nul);
 	g_test_add_func("/parse/limits", test_limits);
 	g_test_add_func("/parse/source", test_source);
