@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sources on other machines, which are this test's own servers on loopback: a web server, and git's daemon.
 #include "build/context/tests/fixture.h"
+#include "build/context/tests/garden.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -15,7 +16,6 @@
 #include <sys/wait.h>
 
 #define SECRET "top secret"
-#define TRIES 200 // of 50 ms, for the daemon to listen
 
 struct scene {
 	struct fixture fixture;
@@ -234,110 +234,13 @@ static void test_context(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 	g_clear_error(&error);
 }
 
-// Repositories, and a daemon that serves them.
-struct garden {
-	char *path;
-	unsigned port;
-	pid_t daemon;
-};
-
-static void shell(const struct garden *garden, const char *script)
-{
-	const char *const arguments[] = {"/bin/sh", "-ec", script, NULL};
-	g_autofree char *errors = NULL;
-	g_auto(GStrv) environment = g_get_environ();
-	GError *error = NULL;
-	int status;
-
-	environment = g_environ_setenv(environment, "GIT_CONFIG_GLOBAL", "/dev/null", true);
-	environment = g_environ_setenv(environment, "GIT_CONFIG_COUNT", "2", true);
-	environment = g_environ_setenv(environment, "GIT_CONFIG_KEY_0", "protocol.file.allow", true);
-	environment = g_environ_setenv(environment, "GIT_CONFIG_VALUE_0", "always", true);
-	environment = g_environ_setenv(environment, "GIT_CONFIG_KEY_1", "init.defaultBranch", true);
-	environment = g_environ_setenv(environment, "GIT_CONFIG_VALUE_1", "main", true);
-	for (const char *const *name = (const char *const[]){"AUTHOR", "COMMITTER", NULL}; *name; name++) {
-		g_autofree char *who = g_strdup_printf("GIT_%s_NAME", *name);
-		g_autofree char *where = g_strdup_printf("GIT_%s_EMAIL", *name);
-		environment = g_environ_setenv(environment, who, "t", true);
-		environment = g_environ_setenv(environment, where, "t@localhost", true);
-	}
-	g_spawn_sync(garden->path, (char **) arguments, environment, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
-		     &errors, &status, &error);
-	g_assert_no_error(error);
-	if (status != 0)
-		g_error("%s: %s", script, errors);
-}
-
-static unsigned free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof address;
-	berth_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	g_assert_cmpint(bind(fd, (struct sockaddr *) &address, length), ==, 0);
-	g_assert_cmpint(getsockname(fd, (struct sockaddr *) &address, &length), ==, 0);
-	return ntohs(address.sin_port);
-}
-
-static bool answers(unsigned port)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t) port)};
-	berth_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	return connect(fd, (struct sockaddr *) &address, sizeof address) == 0;
-}
-
-static void plant(struct garden *garden, struct scene *scene, const char *script)
-{
-	GError *error = NULL;
-
-	garden->path = g_build_filename(scene->fixture.path, "garden", NULL);
-	g_assert_cmpint(mkdir(garden->path, 0755), ==, 0);
-	shell(garden, script);
-	garden->port = free_port();
-	g_autofree char *port = g_strdup_printf("--port=%u", garden->port);
-	g_autofree char *base = g_strconcat("--base-path=", garden->path, NULL);
-	// The program itself, not git's way to it: that would leave it behind when it is killed.
-	const char *const arguments[] = {
-		"/usr/lib/git-core/git-daemon", "--listen=127.0.0.1", port, base, "--export-all", "--reuseaddr", NULL};
-	g_auto(GStrv) environment = g_get_environ();
-	environment = g_environ_setenv(environment, "GIT_CONFIG_COUNT", "1", true);
-	environment = g_environ_setenv(environment, "GIT_CONFIG_KEY_0", "safe.directory", true);
-	environment = g_environ_setenv(environment, "GIT_CONFIG_VALUE_0", "*", true);
-	g_spawn_async(NULL, (char **) arguments, environment,
-		      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
-		      &garden->daemon, &error);
-	g_assert_no_error(error);
-	for (int i = 0; !answers(garden->port) && i < TRIES; i++)
-		g_usleep(50000);
-}
-
-static void dig_over(struct garden *garden)
-{
-	kill(garden->daemon, SIGTERM);
-	waitpid(garden->daemon, NULL, 0);
-	g_free(garden->path);
-}
-
-static char *repository(const struct garden *garden, const char *rest)
-{
-	return g_strdup_printf("git://127.0.0.1:%u/%s", garden->port, rest);
-}
-
-static const char plain_script[] =
-	"git init -q r; cd r; mkdir d; echo one >f; echo run >d/x; chmod 755 d/x; ln -s ../f d/l; ln -s d s\n"
-	"ln -s / root; ln -s ../.. d/up; git add .; git commit -qm one; git tag v1; git tag -am two v2\n"
-	"git checkout -qb other; echo two >f; git commit -qam two; git checkout -q main; git rev-parse other "
-	">../commit";
-
 static void test_git(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 {
 	struct garden garden;
 	g_autofree char *commit = NULL;
 	GError *error = NULL;
 
-	plant(&garden, scene, plain_script);
+	garden_plant(&garden, scene->fixture.path, garden_plain);
 	g_autofree char *file = g_build_filename(garden.path, "commit", NULL);
 	g_assert_true(g_file_get_contents(file, &commit, NULL, NULL));
 	g_strchomp(commit);
@@ -355,7 +258,7 @@ static void test_git(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 		{"r#:d", folder}, {by_commit, folder},     {checked, folder},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		g_autofree char *source = repository(&garden, cases[i].rest);
+		g_autofree char *source = garden_repository(&garden, cases[i].rest);
 		g_autoptr(berth_build_tree) tree = open_remote(scene, source, NULL, &error);
 		g_assert_no_error(error);
 		fixture_assert_list(berth_build_tree_folder(tree), cases[i].expected);
@@ -363,40 +266,11 @@ static void test_git(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 		g_autofree char *digest = berth_build_tree_digest(tree, "", &error);
 		g_assert_no_error(error);
 	}
-	g_autofree char *kept = repository(&garden, "r?keep-git-dir=1");
+	g_autofree char *kept = garden_repository(&garden, "r?keep-git-dir=1");
 	g_assert_cmpstr(add(scene, kept, "/k", NULL, -1), ==, NULL);
 	g_assert_cmpint(faccessat(scene->fixture.root, "k/.git/HEAD", F_OK, 0), ==, 0);
 	g_assert_cmpint(faccessat(scene->fixture.root, "k/.git/FETCH_HEAD", F_OK, 0), <, 0);
-	dig_over(&garden);
-}
-
-// GO-2022-1107, CVE-2026-33748, CVE-2026-44517: out of the clone by a folder that is a link; and what is not there.
-static void test_git_refused(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
-{
-	static const char *const cases[][2] = {
-		{"r#:s", "is or contains a symbolic link"},
-		{"r#:root", "is or contains a symbolic link"},
-		{"r#:root/etc", "is or contains a symbolic link"},
-		{"r#:d/up/..", "would lead out of the repository"},
-		{"r#:f", "the repository has no subdirectory \"f\""},
-		{"r#:none", "the repository has no subdirectory \"none\""},
-		{"r#none", "repository does not contain ref none"},
-		{"r#0123456789012345678901234567890123456789", "git"},
-		{"r?ref=main&checksum=0000000", "expected checksum to match 0000000"},
-		{"none", "failed to load git repository"},
-	};
-	struct garden garden;
-
-	plant(&garden, scene, plain_script);
-	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		GError *error = NULL;
-		g_autofree char *source = repository(&garden, cases[i][0]);
-		g_assert_null(open_remote(scene, source, NULL, &error));
-		g_assert_nonnull(error);
-		assert_has(error->message, cases[i][1]);
-		g_error_free(error);
-	}
-	dig_over(&garden);
+	garden_dig_over(&garden);
 }
 
 static void test_submodules(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
@@ -404,10 +278,11 @@ static void test_submodules(struct scene *scene, G_GNUC_UNUSED gconstpointer dat
 	struct garden garden;
 	GError *error = NULL;
 
-	plant(&garden, scene,
-	      "git init -q inner; cd inner; echo in >i; git add .; git commit -qm i; cd ..\n"
-	      "git init -q outer; cd outer; git submodule --quiet add ../inner sub 2>&1; git commit -qm o");
-	g_autofree char *with = repository(&garden, "outer"), *without = repository(&garden, "outer?submodules=0");
+	garden_plant(&garden, scene->fixture.path,
+		     "git init -q inner; cd inner; echo in >i; git add .; git commit -qm i; cd ..\n"
+		     "git init -q outer; cd outer; git submodule --quiet add ../inner sub 2>&1; git commit -qm o");
+	g_autofree char *with = garden_repository(&garden, "outer"),
+			*without = garden_repository(&garden, "outer?submodules=0");
 	g_autoptr(berth_build_tree) one = open_remote(scene, with, NULL, &error);
 	g_assert_no_error(error);
 	g_autofree char *list = fixture_list(berth_build_tree_folder(one));
@@ -416,67 +291,7 @@ static void test_submodules(struct scene *scene, G_GNUC_UNUSED gconstpointer dat
 	g_assert_no_error(error);
 	g_autofree char *bare = fixture_list(berth_build_tree_folder(other));
 	g_assert_true(g_str_has_suffix(bare, "sub 755 0:0\n"));
-	dig_over(&garden);
-}
-
-// Submodules that would read files of this machine or run a program; hooks and filters that a repository brings.
-static void test_hostile(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
-{
-	static const char *const names[] = {"file", "ext", "option"};
-	struct garden garden;
-
-	plant(&garden, scene,
-	      "git init -q secret; cd secret; echo S >s; git add .; git commit -qm s; id=$(git rev-parse HEAD)\n"
-	      "make() { git init -q ../$1; cd ../$1; printf '[submodule \"m\"]\\n\\tpath = m\\n\\turl = %s\\n' \"$2\" "
-	      ">.gitmodules; git add .gitmodules; git update-index --add --cacheinfo 160000,$id,m; git commit -qm h; "
-	      "}\n"
-	      "make file \"file://$PWD\"; make ext \"ext::sh -c touch% ${PWD%/*}/touched\"\n"
-	      "make option \"-u./payload\"");
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-		GError *error = NULL;
-		g_autofree char *source = repository(&garden, names[i]);
-		g_autoptr(berth_build_tree) tree = open_remote(scene, source, NULL, &error);
-		g_assert_null(tree);
-		assert_has(error->message, "failed to load git repository");
-		g_error_free(error);
-	}
-	g_autofree char *touched = g_build_filename(garden.path, "touched", NULL);
-	g_assert_cmpint(access(touched, F_OK), <, 0);
-	dig_over(&garden);
-}
-
-// What git does, it does as nobody in particular, who sees none of what is root's.
-static void test_rights(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
-{
-	g_autofree char *bin = g_build_filename(scene->fixture.path, "bin", NULL);
-	g_autofree char *program = g_build_filename(bin, "git", NULL), *before = g_strdup(g_getenv("PATH"));
-	GError *error = NULL;
-
-	if (geteuid() != 0) {
-		g_test_skip("only root can give rights up");
-		return;
-	}
-	g_assert_cmpint(chmod(scene->fixture.path, 0755), ==, 0); // as git's own folder is
-	g_assert_cmpint(mkdir(bin, 0755), ==, 0);
-	fixture_write(
-		AT_FDCWD, program,
-		"#!/bin/sh\nexec >&2; id -u; pwd; ls /proc/self/fd; cat /etc/shadow; set | grep -c SECRET; exit 1\n",
-		0755);
-	g_setenv("PATH", bin, true);
-	g_setenv("SECRET_OF_THE_ENGINE", "x", true);
-	g_assert_null(open_remote(scene, "git://127.0.0.1/x", NULL, &error));
-	g_setenv("PATH", before, true);
-	assert_has(error->message, "/etc/shadow: Permission denied");
-	g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
-	g_assert_nonnull(strstr(lines[0], "git: 20")); // a number that nobody has
-	g_assert_true(g_str_has_suffix(error->message, "\n0"));
-	g_clear_error(&error);
-	g_setenv("PATH", "/nonexistent", true);
-	g_assert_null(open_remote(scene, "git://127.0.0.1/x", NULL, &error));
-	g_setenv("PATH", before, true);
-	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE);
-	assert_has(error->message, "git is not installed on this host");
-	g_error_free(error);
+	garden_dig_over(&garden);
 }
 
 int main(int argc, char **argv)
@@ -488,9 +303,6 @@ int main(int argc, char **argv)
 	ADD(secrets);
 	ADD(context);
 	ADD(git);
-	ADD(git_refused);
 	ADD(submodules);
-	ADD(hostile);
-	ADD(rights);
 	return g_test_run();
 }

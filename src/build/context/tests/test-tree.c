@@ -215,31 +215,6 @@ static void test_ignore_beside(struct fixture *fixture, G_GNUC_UNUSED gconstpoin
 			    "d/my.dockerignore 644 0:0 e\n*.log\n\n");
 }
 
-// A link for the ignore file or the Dockerfile leads to nothing outside of the context.
-static void test_ignore_link(struct fixture *fixture, G_GNUC_UNUSED gconstpointer data)
-{
-	g_autofree char *outside = g_build_filename(fixture->path, "root", "ignore", NULL);
-	GByteArray *tarball = tarball_new();
-	GError *error = NULL;
-
-	fixture_write(fixture->root, "ignore", "*\n", 0644);
-	add_link(tarball, ".dockerignore", '2', outside);
-	add_link(tarball, "Dockerfile", '2', "/../../../../../../../../etc/hostname");
-	add_link(tarball, "up", '2', "../../../../etc");
-	add(tarball, "a", "A");
-	fixture->options.dockerfile = "Dockerfile";
-	fixture->options.ignore = true;
-	fixture_open(fixture, tarball);
-	g_autofree char *digest = berth_build_tree_digest(fixture->tree, "a", &error);
-	g_assert_no_error(error);
-	g_assert_null(berth_build_tree_read(fixture->tree, "Dockerfile", 100, &error));
-	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
-	g_clear_error(&error);
-	g_assert_cmpint(berth_build_tree_open_path(fixture->tree, "up/passwd", &error), ==, -1);
-	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
-	g_error_free(error);
-}
-
 static char *digest_of(struct fixture *fixture, GByteArray *tarball, const char *path)
 {
 	GError *error = NULL;
@@ -348,7 +323,6 @@ int main(int argc, char **argv)
 	ADD(ignore);
 	ADD(ignore_sent);
 	ADD(ignore_beside);
-	ADD(ignore_link);
 	ADD(digest);
 	ADD(of);
 	ADD(canceled);
