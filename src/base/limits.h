@@ -31,7 +31,6 @@
 // What a build reads
 #define BERTH_LIMIT_CONTEXT_ENTRIES 1000000 // of one context
 #define BERTH_LIMIT_CONTEXT_BYTES ((int64_t) 64 << 30) // unpacked
-#define BERTH_LIMIT_DOCKERFILE (4 << 20) // a Dockerfile, a .dockerignore
 #define BERTH_LIMIT_BUILD_REDIRECTS 10 // of one URL
 #define BERTH_LIMIT_GIT_SECONDS 1800 // for one call of git
 #define BERTH_LIMIT_GIT_WORDS (16 << 10) // of what it says about a failure
