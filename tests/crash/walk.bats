@@ -42,3 +42,7 @@ walk() {
 @test "killed at any point of a commit, the engine leaves nothing that is half made" {
 	walk commits
 }
+
+@test "killed at any point of a build, the engine leaves nothing that is half made, and layers that are whole" {
+	walk builds
+}

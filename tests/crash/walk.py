@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the engine at every failpoint of a scenario and checks what the next engine makes of it.
 
-    walk.py SCENARIO    commits, containers, networks, images, volumes, plugins, pulls, recovery or monitors
+    walk.py SCENARIO    builds, commits, containers, networks, images, volumes, plugins, pulls, recovery or monitors
 
 needs a build with -Dfailpoints=true in $BERTH_BUILD.
 
@@ -29,6 +29,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
+import builds  # noqa: E402
 import commits  # noqa: E402
 import conftest  # noqa: E402
 import plugins  # noqa: E402
@@ -490,7 +491,7 @@ def monitors(walk):
         pass
 
 
-SCENARIOS = {"monitors": monitors, "containers": run, "networks": networks, "images": images, "pulls": pulls,
+SCENARIOS = {"builds": builds.scenario, "monitors": monitors, "containers": run, "networks": networks, "images": images, "pulls": pulls,
              "recovery": recovery, "commits": commits.scenario, "volumes": volumes.scenario, "plugins": plugins.scenario}
 
 
@@ -500,7 +501,7 @@ def walk_point(scenario, point, trace=None):
     try:
         if scenario == "recovery":
             leave(walk)
-        elif scenario in ("commits", "containers", "monitors", "networks", "volumes", "plugins"):
+        elif scenario in ("builds", "commits", "containers", "monitors", "networks", "volumes", "plugins"):
             if scenario in ("networks", "plugins"):
                 walk.own_host()
             if scenario == "plugins":
@@ -537,7 +538,10 @@ def walk_point(scenario, point, trace=None):
         if scenario == "commits":
             commits.check(walk)
             walk.check_use()
-        if scenario in ("commits", "images", "pulls"):
+        if scenario == "builds":
+            builds.check(walk)
+            walk.check_use()
+        if scenario in ("builds", "commits", "images", "pulls"):
             check_images(walk)
         else:
             walk.check_use()
@@ -555,9 +559,9 @@ def walk_point(scenario, point, trace=None):
 
 
 def chosen(scenario, names):
-    """Numbers of points, from 1: of "commits" and "plugins" the first passing of theirs, else all, and of an engine more
+    """Numbers of points, from 1: of "builds", "commits" and "plugins" the first passing of theirs, else all, and of an engine more
     than a run once had."""
-    points = {"commits": commits.POINTS, "plugins": plugins.POINTS}.get(scenario)
+    points = {"builds": builds.POINTS, "commits": commits.POINTS, "plugins": plugins.POINTS}.get(scenario)
     if points:
         return [number for number, name in enumerate(names, 1)
                 if points.match(name) and names[:number].count(name) == 1]

@@ -273,6 +273,101 @@ static void test_threads(void)
 	finish(&scene);
 }
 
+static void write_in(struct scene *scene, const char *id, const char *name, const char *text)
+{
+	berth_fd content = berth_snapshot_open_content(berth_store_snapshots(scene->store), id, &scene->error);
+	g_assert_no_error(scene->error);
+	scene_write(content, name, text, 0644);
+}
+
+static void assert_in(struct scene *scene, const char *id, const char *name, const char *text)
+{
+	berth_fd tree = -1;
+	berth_snapshot_mount(berth_store_snapshots(scene->store), id, &tree, &scene->error);
+	g_assert_no_error(scene->error);
+	scene_assert_text(tree, name, text);
+}
+
+// "a" and "b" on it are frozen, "c" on that is written to.
+static void prepare_frozen(struct scene *scene)
+{
+	struct berth_snapshots *snapshots = berth_store_snapshots(scene->store);
+
+	g_assert_true(berth_snapshot_prepare(snapshots, "a", NULL, &scene->error));
+	write_in(scene, "a", "one", "1");
+	g_assert_false(berth_snapshot_prepare(snapshots, "b", "a", &scene->error)); // not frozen yet
+	g_clear_error(&scene->error);
+	g_assert_true(berth_snapshot_freeze(snapshots, "a", &scene->error));
+	g_assert_cmpint(berth_snapshot_open_content(snapshots, "a", &scene->error), ==, -1);
+	g_clear_error(&scene->error);
+	g_assert_true(berth_snapshot_prepare(snapshots, "b", "a", &scene->error));
+	write_in(scene, "b", "two", "2");
+	g_assert_true(berth_snapshot_freeze(snapshots, "b", &scene->error));
+	g_assert_true(berth_snapshot_prepare(snapshots, "c", "b", &scene->error));
+}
+
+static bool put_also(void *data, struct berth_transaction *transaction, GError **error)
+{
+	BERTH_AUTO_JSON json_t *nothing = json_object();
+	const struct berth_reference reference = {"snapshot", CHAIN_B};
+
+	return *(bool *) data ? berth_record_put(transaction, "kind", "x", NULL, nothing, &reference, 1, error)
+			      : berth_error_set(error, BERTH_ERROR_INTERNAL, "no");
+}
+
+static struct berth_ingest *written(struct scene *scene, const char *text)
+{
+	struct berth_ingest *ingest = berth_blob_ingest(berth_store_blobs(scene->store), NULL, NULL, &scene->error);
+
+	g_assert_true(berth_ingest_write(ingest, text, strlen(text), &scene->error));
+	return ingest;
+}
+
+static void test_settle(void)
+{
+	struct berth_settle_layer layers[] = {{"a", NULL, CHAIN_A, false}, {"b", CHAIN_A, CHAIN_B, false}};
+	struct scene scene;
+	bool well = false;
+
+	begin(&scene);
+	struct berth_snapshots *snapshots = berth_store_snapshots(scene.store);
+	prepare_frozen(&scene);
+	// What fails in the middle changes nothing.
+	g_assert_false(berth_store_settle(scene.store, NULL, 0, layers, 2, put_also, &well, &scene.error));
+	g_clear_error(&scene.error);
+	assert_in(&scene, "c", "two", "2");
+	well = true;
+	struct berth_ingest *ingests[] = {written(&scene, "archive")};
+	g_assert_true(berth_store_settle(scene.store, ingests, 1, layers, 2, put_also, &well, &scene.error));
+	g_assert_false(berth_snapshot_exists(snapshots, "a"));
+	assert_in(&scene, CHAIN_B, "one", "1");
+	assert_in(&scene, "c", "two", "2"); // its parent has another name now
+	char *digest = blob(&scene, "archive");
+	g_assert_true(berth_blob_exists(berth_store_blobs(scene.store), digest));
+	g_free(digest);
+	// The same layer again stays under its own name, which is the caller's to remove.
+	g_assert_true(berth_snapshot_prepare(snapshots, "d", NULL, &scene.error));
+	g_assert_true(berth_snapshot_freeze(snapshots, "d", &scene.error));
+	struct berth_settle_layer again = {"d", NULL, CHAIN_A, false};
+	g_assert_true(berth_store_settle(scene.store, NULL, 0, &again, 1, NULL, NULL, &scene.error));
+	g_assert_true(again.exists);
+	g_assert_true(berth_snapshot_remove(snapshots, "d", &scene.error));
+	finish(&scene);
+}
+
+static void test_frozen_are_swept(void)
+{
+	struct scene scene;
+
+	begin(&scene);
+	prepare_frozen(&scene);
+	berth_store_free(scene.store);
+	open_store(&scene);
+	for (const char *const *id = (const char *const[]){"a", "b", "c", NULL}; *id; id++)
+		g_assert_false(berth_snapshot_exists(berth_store_snapshots(scene.store), *id));
+	finish(&scene);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -285,5 +380,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/store/store/lease", test_lease);
 	g_test_add_func("/store/store/sweep", test_sweep);
 	g_test_add_func("/store/store/threads", test_threads);
+	g_test_add_func("/store/store/settle", test_settle);
+	g_test_add_func("/store/store/frozen-are-swept", test_frozen_are_swept);
 	return g_test_run();
 }

@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Builds as their users see them: what is run again and what is not, several at once, what is left behind.
+
+load ../helpers
+
+setup_file() {
+	engine_setup
+}
+
+teardown_file() {
+	engine_teardown
+}
+
+setup() {
+	CONTEXT=$(mktemp -d "$WORK/context-XXXXXX")
+	cd "$CONTEXT" || return 1
+}
+
+build() {
+	berth build --network none --progress plain "$@" 2>&1
+}
+
+# What a file of an image says.
+content() {
+	berth run --rm --network none "$1" cat "$2"
+}
+
+@test "the same again is the same image, and runs nothing" {
+	printf 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid >/now\nENV a=b\nRUN cat /proc/sys/kernel/random/uuid >/then\n' >Dockerfile
+	build -q -t same . >first
+	sleep 0.01
+	build -q -t same . >second
+	diff first second
+	build --no-cache -q -t same . >third
+	! diff first third
+	run build -t same .
+	[ "$(grep -c CACHED <<<"$output")" -ge 2 ]
+}
+
+@test "--no-cache-filter runs the steps of its stage alone" {
+	printf 'FROM busybox AS one\nRUN cat /proc/sys/kernel/random/uuid >/one\nFROM busybox AS two\nRUN cat /proc/sys/kernel/random/uuid >/two\n' >Dockerfile
+	printf 'FROM busybox\nCOPY --from=one /one /\nCOPY --from=two /two /\n' >>Dockerfile
+	build -t filter .
+	one=$(content filter /one) two=$(content filter /two)
+	build --no-cache-filter two -t filter .
+	[ "$(content filter /one)" = "$one" ]
+	[ "$(content filter /two)" != "$two" ]
+}
+
+@test "five builds of one file at once run each step once" {
+	printf 'FROM busybox\nRUN --mount=type=cache,target=/c echo x >>/c/runs; sleep 0.2\nRUN echo again\n' >Dockerfile
+	for i in 1 2 3 4 5; do
+		build -q . >"id$i" 3>&- &
+	done
+	wait
+	[ "$(cat id? | sort -u | wc -l)" -eq 1 ]
+	printf 'FROM busybox\nRUN --mount=type=cache,target=/c cp /c/runs /runs\n' >Dockerfile
+	build -t runs .
+	[ "$(content runs /runs)" = x ]
+}
+
+@test "with SOURCE_DATE_EPOCH two engines make the same image, whatever the time is" {
+	mkdir d
+	echo text >d/file
+	printf 'FROM scratch\nCOPY d /d\nWORKDIR /w\nCOPY --link d/file /w/x\nENV a=b\n' >Dockerfile
+	SOURCE_DATE_EPOCH=1000000000 build --build-arg SOURCE_DATE_EPOCH=1000000000 -q -t epoch . >first
+	berth builder prune -af >/dev/null
+	touch -d '+1 hour' d/file
+	build --build-arg SOURCE_DATE_EPOCH=1000000000 --no-cache -q -t epoch . >second
+	diff first second
+	printf 'FROM busybox\nRUN mkdir /n && echo x >/n/f && touch -d 2040-01-01 /n/g\n' >Dockerfile
+	build --build-arg SOURCE_DATE_EPOCH=1000000000 --no-cache -q -t epoch . >first
+	build --build-arg SOURCE_DATE_EPOCH=1000000000 --no-cache -q -t epoch . >second
+	diff first second
+	[ "$(berth run --rm --network none epoch stat -c %Y /n/g)" = 1000000000 ]
+}
+
+@test "a client that goes away ends what its build runs, and nothing is left" {
+	printf 'FROM busybox\nRUN echo begun; sleep 987\n' >Dockerfile
+	"$BERTH_BUILD/berth" build --network none --progress plain . >out 2>&1 3>&- &
+	client=$!
+	eventually grep -q begun out
+	kill -9 $client
+	eventually_not pgrep -f 'sleep 987'
+	eventually no_work
+	printf 'FROM busybox\nRUN true\n' >Dockerfile
+	build .
+}
+
+no_work() {
+	[ -z "$(ls "$WORK/data/build/work")" ]
+}
+
+eventually_not() {
+	local end=$((SECONDS + PATIENCE))
+	while "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ]
+		sleep 0.05
+	done
+}
+
+@test "what is written to a folder that is bound rw is discarded" {
+	echo kept >file
+	printf 'FROM busybox\nRUN --mount=type=bind,rw,target=/m echo changed >/m/file && cp /m/file /seen && touch /m/new\n' >Dockerfile
+	printf 'RUN --mount=type=bind,target=/m cp /m/file /kept && ! test -e /m/new\n' >>Dockerfile
+	build -t bound .
+	[ "$(content bound /seen)" = changed ]
+	[ "$(content bound /kept)" = kept ]
+	printf 'FROM bound AS base\nFROM busybox\nRUN --mount=type=bind,rw,from=base,target=/m echo x >/m/seen && cp /m/kept /k\n' >Dockerfile
+	build -t bound2 .
+	[ "$(content bound2 /k)" = kept ]
+	[ "$(content bound /seen)" = changed ]
+}
+
+@test "an ssh agent answers in a step that asks for it" {
+	printf 'FROM busybox\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && test "$SSH_AUTH_SOCK" = /run/buildkit/ssh_agent.0\n' >Dockerfile
+	python3 -c 'import socket,sys,os
+s=socket.socket(socket.AF_UNIX); s.bind("agent"); s.listen(8); print("ready", flush=True)
+while True:
+    c,_=s.accept(); c.close()' >ready 3>&- &
+	agent=$!
+	eventually grep -q ready ready
+	run build --ssh default=agent .
+	echo "$output"
+	kill $agent
+	[ "$status" -eq 0 ]
+	run build --no-cache .
+	[ "$status" -ne 0 ]
+}
+
+@test "a cache mount that is locked serves one step at a time" {
+	printf 'FROM busybox AS a\nRUN --mount=type=cache,target=/c,sharing=locked test ! -e /c/in && touch /c/in && sleep 0.3 && rm /c/in\n' >Dockerfile
+	printf 'FROM busybox AS b\nRUN --mount=type=cache,target=/c,sharing=locked test ! -e /c/in && touch /c/in && sleep 0.2 && rm /c/in\n' >>Dockerfile
+	printf 'FROM scratch\nCOPY --from=a /etc /a\nCOPY --from=b /etc /b\n' >>Dockerfile
+	build .
+}
+
+@test "what failed is kept if it is asked for, and gone otherwise" {
+	printf 'FROM busybox\nRUN echo x >/left && false\n' >Dockerfile
+	before=$(find "$WORK/data/snapshots" -maxdepth 1 | wc -l)
+	run build .
+	[ "$status" -ne 0 ]
+	[[ $output == *'did not complete successfully: exit code: 1'* ]]
+	[[ $output == *'>>> RUN echo x >/left && false'* ]]
+	[ "$(find "$WORK/data/snapshots" -maxdepth 1 | wc -l)" -eq "$before" ]
+}
