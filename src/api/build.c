@@ -266,6 +266,45 @@ bool berth_handle_build_prune(struct berth_request *request, GError **error)
 	       berth_reply_document(request, 200, &api_build_prune_report_document, report);
 }
 
+static bool write_piece(void *data, const void *bytes, size_t length)
+{
+	struct berth_request *request = data;
+
+	// Until there is something, a failure has a status of its own.
+	if (!berth_stream_begun(request))
+		berth_stream_begin(request, "application/x-tar");
+	return berth_stream_write(request, bytes, length);
+}
+
+static const char *mount_of(const struct berth_request *request, GError **error)
+{
+	const char *id = berth_request_text(request, "id");
+
+	if (!id || !*id)
+		berth_error_set(error, BERTH_ERROR_INVALID, "id: no cache mount was named");
+	return id && *id ? id : NULL;
+}
+
+bool berth_handle_build_mount_export(struct berth_request *request, GError **error)
+{
+	struct berth_builder *builder = builder_of(request, error);
+	const char *id = builder ? mount_of(request, error) : NULL;
+
+	return id && berth_builder_mount_export(builder, id, berth_request_text(request, "namespace"), write_piece,
+						request, error);
+}
+
+bool berth_handle_build_mount_import(struct berth_request *request, GError **error)
+{
+	struct berth_builder *builder = builder_of(request, error);
+	const char *id = builder ? mount_of(request, error) : NULL;
+
+	return id &&
+	       berth_builder_mount_import(builder, id, berth_request_text(request, "namespace"),
+					  berth_request_body_fd(request), error) &&
+	       berth_reply_empty(request, 200);
+}
+
 bool berth_request_list_build_cache(struct berth_request *request, json_t **ret, int64_t *ret_size, GError **error)
 {
 	struct berth_builder *builder = berth_request_builder(request);

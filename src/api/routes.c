@@ -57,6 +57,11 @@ static const struct berth_parameter disk_usage_query[] = {
 	{0},
 };
 
+static const struct berth_parameter build_mount_query[] = {
+	{"id", BERTH_PARAMETER_TEXT, "its id, as RUN --mount=type=cache has it (or the target, if that has none)"},
+	{"namespace", BERTH_PARAMETER_TEXT, "what builds were given as BUILDKIT_CACHE_MOUNT_NS"},
+	{0},
+};
 static const struct berth_parameter build_prune_query[] = {
 	{"keep-storage", BERTH_PARAMETER_INTEGER, "bytes that may stay (reserved-space since 1.48)"},
 	{"reserved-space", BERTH_PARAMETER_INTEGER, "bytes that may stay"},
@@ -489,6 +494,10 @@ const struct berth_route berth_routes[] = {
 	 "Builds an image of the context that is the body, with a Dockerfile in it"},
 	{"POST", "/build/prune", 124, berth_handle_build_prune, build_prune_query, 0,
 	 "Removes what is unused of the build cache"},
+	{"GET", "/build/mount", 124, berth_handle_build_mount_export, build_mount_query, STREAM,
+	 "What is in a cache mount, as a tar archive (Berth's own)"},
+	{"PUT", "/build/mount", 124, berth_handle_build_mount_import, build_mount_query, UPLOAD,
+	 "Makes a cache mount of a tar archive, in place of what is there (Berth's own)"},
 	{"POST", "/build/cancel", 124, berth_handle_build_cancel, build_cancel_query, 0, "Stops a build"},
 	{"POST", "/build/{id}/agent", 124, berth_handle_build_agent, build_agent_query, UPGRADE,
 	 "Connects an ssh agent of the client to a build (Berth's own)"},

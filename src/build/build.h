@@ -139,3 +139,13 @@ struct berth_build_prune {
 // Removes what is unused; *ret_ids a new array of what went, *ret_bytes what that freed.
 bool berth_builder_prune(struct berth_builder *builder, const struct berth_build_prune *prune, char ***ret_ids,
 			 int64_t *ret_bytes, GError **error);
+
+// Cache mounts by their id, as the Dockerfile has it, in the namespace that builds were given (BUILDKIT_CACHE_MOUNT_NS;
+// NULL: none). One that a build is using is BERTH_ERROR_CONFLICT.
+// What is in it as a tar archive; NOT_FOUND if there is none. `write` false: nobody wants any more.
+bool berth_builder_mount_export(struct berth_builder *builder, const char *id, const char *space,
+				bool (*write)(void *data, const void *bytes, size_t length), void *data,
+				GError **error);
+// Makes it of an archive (plain or compressed), in place of what is there: whole or not at all.
+bool berth_builder_mount_import(struct berth_builder *builder, const char *id, const char *space, int archive,
+				GError **error);

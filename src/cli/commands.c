@@ -34,11 +34,21 @@ static const struct berth_command_entry container_commands[] = {
 	{0},
 };
 
+static const struct berth_command_entry builder_mount_commands[] = {
+	{"export", &berth_command_builder_mount_export, false},
+	{"import", &berth_command_builder_mount_import, false},
+	{0},
+};
+
+static const struct berth_command builder_mount_group = {.summary = "Manage cache mounts of builds",
+							 .commands = builder_mount_commands};
+
 static const struct berth_command_entry builder_commands[] = {
 	{"build", &berth_command_build, false},
 	{"du", &berth_command_builder_du, false},
 	{"inspect", &berth_command_builder_inspect, false},
 	{"ls", &berth_command_builder_ls, false},
+	{"mount", &builder_mount_group, false},
 	{"prune", &berth_command_builder_prune, false},
 	{0},
 };

@@ -216,3 +216,19 @@ bool berth_builder_prune(struct berth_builder *builder, const struct berth_build
 	*ret_bytes = 1000;
 	return true;
 }
+
+bool berth_builder_mount_export(struct berth_builder *builder, const char *id, const char *space,
+				bool (*write)(void *data, const void *bytes, size_t length), void *data, GError **error)
+{
+	fake_note(builder->engine, "export %s %s", id, space ? space : "-");
+	if (g_str_equal(id, "missing"))
+		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "no such cache mount: %s", id);
+	return write(data, "bytes\n", 6);
+}
+
+bool berth_builder_mount_import(struct berth_builder *builder, const char *id, const char *space,
+				G_GNUC_UNUSED int archive, G_GNUC_UNUSED GError **error)
+{
+	fake_note(builder->engine, "import %s %s", id, space ? space : "-");
+	return true;
+}

@@ -34,18 +34,17 @@ static const struct berth_field record_fields[] = {
 const struct berth_document berth_cache_mount_record_document = {
 	"cache mount record", sizeof(struct berth_cache_mount_record), record_fields};
 
-static char *folder_name(struct berth_building *building, const char *id)
+char *berth_cache_mount_name(const char *id, const char *space)
 {
-	GHashTable *arguments = building->request->arguments;
 	g_autoptr(berth_build_key) key = berth_build_key_new("cache mount");
 
-	berth_build_key_add(key, "namespace", arguments ? g_hash_table_lookup(arguments, NAMESPACE_ARGUMENT) : NULL);
+	berth_build_key_add(key, "namespace", space);
 	berth_build_key_add(key, "id", id);
 	g_autofree char *digest = berth_build_key_end(key);
 	return g_strdup(strchr(digest, ':') + 1);
 }
 
-static bool check_id(const char *id, GError **error)
+bool berth_cache_mount_check_id(const char *id, GError **error)
 {
 	g_auto(GStrv) parts = g_strsplit(id, "/", -1);
 
@@ -131,7 +130,7 @@ void berth_cache_mount_release(struct berth_builder *builder, const char *name)
 	pthread_cond_broadcast(&builder->released);
 }
 
-static bool put(struct berth_builder *builder, const char *name, const char *id, GError **error)
+bool berth_cache_mount_note(struct berth_builder *builder, const char *name, const char *id, GError **error)
 {
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(berth_store_database(builder->store), error);
 	g_autoptr(GError) local = NULL;
@@ -211,9 +210,10 @@ static int open_folder(struct berth_builder *builder, const char *name, const ch
 	{ // two that share it make it once
 		BERTH_AUTO_UNLOCK locker = berth_lock(&builder->making);
 		if (fstatat(builder->mounts, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-			good = put(builder, name, id, error) && make(builder, name, mount, tree, error);
+			good = berth_cache_mount_note(builder, name, id, error) &&
+			       make(builder, name, mount, tree, error);
 		else
-			good = put(builder, name, id, error);
+			good = berth_cache_mount_note(builder, name, id, error);
 	}
 	if (!good)
 		return -1;
@@ -226,9 +226,11 @@ static int open_folder(struct berth_builder *builder, const char *name, const ch
 int berth_cache_mount_hold(struct berth_building *building, const char *id, const struct berth_dockerfile_mount *mount,
 			   struct berth_build_tree *tree, char **ret_name, GError **error)
 {
-	g_autofree char *name = folder_name(building, id);
+	GHashTable *arguments = building->request->arguments;
+	const char *space = arguments ? g_hash_table_lookup(arguments, NAMESPACE_ARGUMENT) : NULL;
+	g_autofree char *name = berth_cache_mount_name(id, space);
 
-	if (!check_id(id, error) || !hold(building, name, mount->sharing, ret_name, error))
+	if (!berth_cache_mount_check_id(id, error) || !hold(building, name, mount->sharing, ret_name, error))
 		return -1;
 	int fd = open_folder(building->builder, *ret_name, id, mount, tree, error);
 	if (fd >= 0)

@@ -18,6 +18,11 @@ struct berth_cache_mount_record {
 extern const struct berth_document berth_cache_mount_record_document;
 BERTH_DOCUMENT_AUTOPTR(berth_cache_mount_record, berth_cache_mount_record_document)
 
+// Its folder's name, the caller's. `space`: the namespace that the build was given; NULL: none.
+char *berth_cache_mount_name(const char *id, const char *space);
+bool berth_cache_mount_check_id(const char *id, GError **error);
+// Its record says that it is there and was used now.
+bool berth_cache_mount_note(struct berth_builder *builder, const char *name, const char *id, GError **error);
 // For removing it: false if anybody holds it. berth_cache_mount_release() gives it back.
 bool berth_cache_mount_take(struct berth_builder *builder, const char *name);
 bool berth_cache_mount_is_held(struct berth_builder *builder, const char *name);

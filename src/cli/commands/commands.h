@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+extern const struct berth_command berth_command_builder_mount_export, berth_command_builder_mount_import;
 extern const struct berth_command berth_command_build, berth_command_builder_du, berth_command_builder_inspect,
 	berth_command_builder_ls, berth_command_builder_prune, berth_command_context_create,
 	berth_command_context_export, berth_command_context_import, berth_command_context_inspect,

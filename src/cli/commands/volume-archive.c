@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `volume export` and `volume import`: what is in a volume as a tar archive.
-#include "base/error.h"
-#include "base/fd.h"
+#include "cli/archive.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
-#include "cli/output.h"
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 struct options {
 	char *file;
@@ -25,14 +18,7 @@ static int export_main(struct berth_cli *cli, const void *data, char **arguments
 	const struct options *options = data;
 	g_autoptr(GString) path = berth_path_new("/volumes/%s/archive", arguments[0], false);
 
-	if (!options->file && isatty(STDOUT_FILENO)) {
-		berth_error_set(error, BERTH_ERROR_INVALID,
-				"cowardly refusing to export to a terminal. Use the -o flag or redirect");
-		return 1;
-	}
-	g_autoptr(berth_answer) answer =
-		berth_client_call(cli->client, &(struct berth_call){.method = "GET", .path = path->str}, error);
-	return answer && berth_output_copy(answer, options->file, error) ? 0 : 1;
+	return berth_archive_fetch(cli, path->str, options->file, error);
 }
 
 const struct berth_command berth_command_volume_export = {
@@ -48,26 +34,9 @@ const struct berth_command berth_command_volume_export = {
 
 static int import_main(struct berth_cli *cli, G_GNUC_UNUSED const void *data, char **arguments, GError **error)
 {
-	const char *source = arguments[1];
-	bool input = !source || strcmp(source, "-") == 0;
 	g_autoptr(GString) path = berth_path_new("/volumes/%s/archive", arguments[0], false);
 
-	if (input && isatty(STDIN_FILENO)) {
-		berth_error_set(error, BERTH_ERROR_INVALID,
-				"requested import from stdin, but stdin is a terminal: redirect an archive to it");
-		return 1;
-	}
-	berth_fd file = input ? -1 : open(source, O_RDONLY | O_CLOEXEC);
-	if (!input && file < 0) {
-		berth_error_set_errno(error, errno, "open %s", source);
-		return 1;
-	}
-	g_autoptr(berth_answer) answer = berth_client_call(
-		cli->client,
-		&(struct berth_call){
-			.method = "PUT", .path = path->str, .upload = true, .upload_fd = input ? STDIN_FILENO : file},
-		error);
-	return answer ? 0 : 1;
+	return berth_archive_send(cli, path->str, arguments[1], error);
 }
 
 const struct berth_command berth_command_volume_import = {
