@@ -19,8 +19,9 @@ setup() {
 	printf 'tmp\n' >context/.dockerignore
 	run -1 berth build --check context
 	[[ $output == *"StageNameCasing"*"Stage name 'Base' should be lowercase"* ]]
-	[[ $output == *"CopyIgnoredFile"*'Attempting to Copy file "tmp/x" that is excluded by .dockerignore'* ]]
-	[[ $output == *"JSONArgsRecommended"* ]]
+	[[ $output == *"CopyIgnoredFile"*'Attempting to Copy file "tmp/x" that is excluded by .dockerignore'*"   2 | >>> COPY ./file tmp/x /"* ]]
+	[[ $output == *"JSONArgsRecommended"*"   3 | >>> CMD echo \$x"* ]]
+	[[ $output == *"Check complete, 3 warnings have been found!"* ]]
 	[ -z "$(berth images -q --filter dangling=true)" ]
 }
 
@@ -39,6 +40,8 @@ setup() {
 	[[ $output == *"app "*"the program"*"other (default)"* ]]
 	run -0 berth build --call=outline --target app --build-arg version=2 context
 	[[ $output == *"TARGET:"*"app"*"DESCRIPTION: the program"*"version      2        of it"*"key"* ]]
+	run -0 --separate-stderr berth build --call=outline,format=json --target app context
+	[ "$(jq -r '.name, .args[0].value, .args[0].description, .secrets[0].name' <<<"$output" | paste -sd' ')" = "app 1 of it key" ]
 	run -1 berth build --call=outline --target none context
 	[[ $output == *'target stage "none" could not be found'* ]]
 }
