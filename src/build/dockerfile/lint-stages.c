@@ -9,7 +9,7 @@ typedef const struct berth_dockerfile_instruction instruction;
 // What is known at one instruction of a stage.
 struct state {
 	GHashTable *variables; // of ENV and ARG: name to value; an ARG without value is ""
-	GHashTable *environment; // names that ENV set: they win
+	GHashTable *environment; // names that ENV set
 	bool known; // the base's variables are
 	bool workdir_set; // by an absolute path in this file
 	bool shell_set;
@@ -145,11 +145,11 @@ static void take_arguments(struct berth_dockerfile__linter *linter, struct state
 		const struct berth_dockerfile_pair *pair = &expanded->pairs.items[i];
 		const char *value = options->argument ? options->argument(options->argument_data, pair->key) : NULL;
 
-		if (g_hash_table_contains(state->environment, pair->key))
-			continue;
 		if (!value)
 			value = pair->value ? pair->value : g_hash_table_lookup(linter->globals, pair->key);
-		put(state->variables, pair->key, value ? value : "");
+		// Without a value it leaves what ENV set.
+		if (value || !g_hash_table_contains(state->environment, pair->key))
+			put(state->variables, pair->key, value ? value : "");
 	}
 }
 
