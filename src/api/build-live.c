@@ -129,6 +129,14 @@ static struct berth_build_live *find(struct berth_build_lives *lives, const char
 	return live;
 }
 
+bool berth_build_lives_check(struct berth_build_lives *lives, const char *id, GError **error)
+{
+	pthread_mutex_lock(&lives->lock);
+	bool found = find(lives, id, error);
+	pthread_mutex_unlock(&lives->lock);
+	return found;
+}
+
 bool berth_build_lives_cancel(struct berth_build_lives *lives, const char *id, GError **error)
 {
 	pthread_mutex_lock(&lives->lock);

@@ -20,6 +20,7 @@ bool berth_build_live_canceled(const struct berth_build_live *live);
 int berth_build_live_take_agent(struct berth_build_live *live, const char *name, GError **error);
 
 // Of others: NOT_FOUND if no such build is under way.
+bool berth_build_lives_check(struct berth_build_lives *lives, const char *id, GError **error);
 bool berth_build_lives_cancel(struct berth_build_lives *lives, const char *id, GError **error);
 // `fd` is taken, also when it fails. RESOURCE_EXHAUSTED: there are enough that wait.
 bool berth_build_lives_give_agent(struct berth_build_lives *lives, const char *id, const char *name, int fd,

@@ -47,7 +47,15 @@ static bool is_canceled(void *data)
 
 static int connect_agent(void *data, const char *name, GError **error)
 {
-	return berth_build_live_take_agent(((struct work *) data)->live, name, error);
+	const struct work *work = data;
+	char *const *offered = berth_request_list(work->request, "ssh");
+
+	if (!offered || !g_strv_contains((const char *const *) offered, name)) {
+		berth_error_set(error, BERTH_ERROR_NOT_FOUND, "ssh agent %s: the client offers none of this name",
+				name);
+		return -1;
+	}
+	return berth_build_live_take_agent(work->live, name, error);
 }
 
 static bool check_id(const char *id, GError **error)
@@ -170,7 +178,7 @@ static bool prepare(struct work *work, GError **error)
 	build->dockerfile_text = work->body.dockerfile;
 	build->secrets = work->body.secrets ? (void *) work->body.secrets->data : NULL;
 	build->secret_count = work->body.secrets ? work->body.secrets->len : 0;
-	build->agent = connect_agent;
+	build->agent = berth_request_list(work->request, "ssh") ? connect_agent : NULL;
 	build->data = work;
 	build->credentials = berth_build_credentials(work->request->registry_config);
 	return true;
@@ -234,8 +242,10 @@ static void on_agent(struct berth_request *request, int socket, const char *earl
 		g_message("%s: %s", request->path, error->message);
 }
 
-bool berth_handle_build_agent(struct berth_request *request, G_GNUC_UNUSED GError **error)
+bool berth_handle_build_agent(struct berth_request *request, GError **error)
 {
+	if (!berth_build_lives_check(berth_request_builds(request), berth_request_argument(request), error))
+		return false;
 	berth_reply_upgrade(request, BERTH_CONTENT_RAW, on_agent);
 	return true;
 }

@@ -112,6 +112,7 @@ static const struct berth_parameter build_query[] = {
 	{"allow", BERTH_PARAMETER_LIST, "network.host, security.insecure, device (Berth's own)"},
 	{"provenance", BERTH_PARAMETER_TEXT, "attestation: mode=min or mode=max (Berth's own)"},
 	{"sbom", BERTH_PARAMETER_TEXT, "attestation (Berth's own)"},
+	{"ssh", BERTH_PARAMETER_LIST, "name of an ssh agent that the client lends (Berth's own)"},
 	{"call", BERTH_PARAMETER_TEXT, "check, outline or targets: only answer (Berth's own)"},
 	{0},
 };

@@ -209,3 +209,72 @@ build() { berth build --network none "$@"; }
 	[ "$(berth builder du --format '{{.ID}}' | wc -l)" = 0 ]
 	berth events --since 60s --until 0s --filter type=builder | grep -q prune
 }
+
+# The Dockerfiles of a document, as files 1, 2, …
+documented() {
+	awk -v folder="$2" '/^```dockerfile$/ { file = folder "/" ++count; next } /^```/ { file = "" } file { print >file }' "$1"
+}
+
+@test "the Dockerfiles of the documentation" {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	mkdir "$BATS_TEST_TMPDIR/build" "$BATS_TEST_TMPDIR/readme" "$BATS_TEST_TMPDIR/empty"
+	documented docs/build.md "$BATS_TEST_TMPDIR/build"
+	documented README.md "$BATS_TEST_TMPDIR/readme"
+	cd "$BATS_TEST_TMPDIR" || return
+	build -q -t greeting:polite --build-arg greeting=Welcome -f build/1 empty
+	[ "$(berth run --rm --network none greeting:polite)" = "Welcome, world" ]
+	echo secret >token.txt
+	build -q -t second --secret id=token,src=token.txt -f build/2 empty
+	[ "$(berth run --rm --network none second)" = "Made by Berth
+$(md5sum <token.txt)" ]
+	build -q -t hello -f readme/1 empty
+	[ "$(berth run --rm --network none --hostname harbour hello)" = "Hello from harbour" ]
+}
+
+@test "an ssh agent is lent to a step, for names and signatures alone" {
+	dockerfile ctx 'FROM busybox' 'COPY ask /' 'RUN --mount=type=ssh /ask'
+	cat >agent.py <<-'END'
+		import socket, sys
+		listener = socket.socket(socket.AF_UNIX)
+		listener.bind("agent")
+		listener.listen(4)
+		while True:
+		    connection, _ = listener.accept()
+		    while head := connection.recv(4):
+		        kind = connection.recv(int.from_bytes(head, "big"))[0]
+		        print("asked", kind, file=sys.stderr, flush=True)
+		        connection.sendall(b"\0\0\0\5\x0c\0\0\0\0")
+	END
+	cat >ask.c <<-'END'
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <sys/socket.h>
+		#include <sys/un.h>
+		#include <unistd.h>
+		static int ask(int fd, char kind) {
+			char answer[64];
+			if (write(fd, (char[]){0, 0, 0, 1, kind}, 5) != 5 || read(fd, answer, sizeof answer) < 5) return -1;
+			return answer[4];
+		}
+		int main(void) {
+			struct sockaddr_un address = {.sun_family = AF_UNIX};
+			strcpy(address.sun_path, getenv("SSH_AUTH_SOCK"));
+			int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+			if (connect(fd, (void *) &address, sizeof address) < 0) return 2;
+			printf("identities %d, removal %d\n", ask(fd, 11), ask(fd, 19));
+			return 0;
+		}
+	END
+	cc -static -o ctx/ask ask.c
+	python3 agent.py 2>asked 3>&- 4>&- &
+	agent=$!
+	eventually test -S agent
+	SSH_AUTH_SOCK=$PWD/agent run build --progress plain --ssh default ctx
+	kill "$agent"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"identities 12, removal 5"* ]]
+	[ "$(cat asked)" = "asked 11" ]
+	run build --no-cache ctx
+	[ "$status" -eq 1 ]
+}

@@ -304,7 +304,7 @@ static void test_client_leaves(struct fixture *fixture, G_GNUC_UNUSED const void
 static void test_agent(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GString) text = g_string_new(NULL), agent_text = g_string_new(NULL);
-	berth_fd fd = send_request(fixture, "POST", "/build?target=agent&buildid=b2", "Connection: close\r\n", "tar");
+	berth_fd fd = send_request(fixture, "POST", "/build?target=agent&buildid=b2&ssh=default", "Connection: close\r\n", "tar");
 
 	read_until(fd, text, "Step 2/4"); // it has begun
 	berth_fd agent = send_request(fixture, "POST", "/build/b2/agent?name=default",
@@ -313,6 +313,9 @@ static void test_agent(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	check_has(agent_text->str, "HTTP/1.1 101");
 	read_until(fd, text, NULL);
 	check_has(text->str, "Successfully built");
+	g_autofree char *late =
+		ask(fixture, "POST", "/build/b2/agent?name=default", "Connection: Upgrade\r\nUpgrade: tcp\r\n", "");
+	check_has(late, "HTTP/1.1 404");
 }
 
 static void test_cache(struct fixture *fixture, G_GNUC_UNUSED const void *data)

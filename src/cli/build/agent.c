@@ -125,7 +125,8 @@ static void serve(struct berth_answer *answer, const char *path)
 		;
 }
 
-// A connection that waits, and then another, until the engine does not want any more: the build is over.
+// A connection that waits, and then another, until the engine knows the build no more. One that is closed unused was
+// only looked at.
 static void offer(struct berth_cli *cli, const struct agent *agent, const char *build)
 {
 	for (;;) {
@@ -141,9 +142,8 @@ static void offer(struct berth_cli *cli, const struct agent *agent, const char *
 		while (!berth_answer_ready(answer) && poll(&fd, 1, -1) < 0 && errno == EINTR)
 			;
 		char byte;
-		if (!berth_answer_ready(answer) && recv(fd.fd, &byte, 1, MSG_PEEK) <= 0)
-			return;
-		if (fork() == 0) {
+		bool used = berth_answer_ready(answer) || recv(fd.fd, &byte, 1, MSG_PEEK) > 0;
+		if (used && fork() == 0) {
 			serve(answer, agent->socket);
 			_exit(0);
 		}

@@ -395,6 +395,10 @@ bool berth_build_query(const struct berth_build_options *options, const GPtrArra
 	add_list(path, "nocachefilter", filters);
 	add_list(path, "cacheto", options->cache_to);
 	add_list(path, "allow", options->allow);
+	for (char **ssh = options->ssh; ssh && *ssh; ssh++) {
+		g_autofree char *id = g_strndup(*ssh, strcspn(*ssh, "="));
+		berth_path_add(path, "ssh", id);
+	}
 	add_switch(path, "nocache", options->no_cache);
 	add_switch(path, "pull", options->pull);
 	add_switch(path, "squash", options->squash);

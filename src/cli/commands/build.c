@@ -316,6 +316,5 @@ const struct berth_command berth_command_build = {
 	.options_size = sizeof(struct berth_build_options),
 	.min_arguments = 1,
 	.max_arguments = 1,
-	.completes = "file",
 	.main = build_main,
 };
