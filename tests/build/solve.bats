@@ -3,6 +3,7 @@
 # Builds as their users see them: what is run again and what is not, several at once, what is left behind.
 
 load ../helpers
+bats_require_minimum_version 1.5.0
 
 setup_file() {
 	engine_setup
@@ -33,7 +34,7 @@ content() {
 	build -q -t same . >second
 	diff first second
 	build --no-cache -q -t same . >third
-	! diff first third
+	run ! diff first third
 	run build -t same .
 	[ "$(grep -c CACHED <<<"$output")" -ge 2 ]
 }
@@ -114,6 +115,7 @@ eventually_not() {
 }
 
 @test "an ssh agent answers in a step that asks for it" {
+	# shellcheck disable=SC2016
 	printf 'FROM busybox\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && test "$SSH_AUTH_SOCK" = /run/buildkit/ssh_agent.0\n' >Dockerfile
 	python3 -c 'import socket,sys,os
 s=socket.socket(socket.AF_UNIX); s.bind("agent"); s.listen(8); print("ready", flush=True)
