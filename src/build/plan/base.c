@@ -56,30 +56,6 @@ static char *find(struct berth_plan *plan, const char *name, const struct oci_pl
 	return g_steal_pointer(&id);
 }
 
-struct pulling {
-	struct berth_plan *plan;
-};
-
-static bool is_canceled(void *data)
-{
-	struct berth_plan *plan = data;
-
-	return plan->canceled && plan->canceled(plan->canceled_data);
-}
-
-static bool pull(struct berth_plan *plan, const char *name, const char *platform, GError **error)
-{
-	struct berth_build_transfer transfer = {.name = name,
-						.platform = platform,
-						.credentials = plan->request->credentials,
-						.canceled = is_canceled,
-						.data = plan};
-
-	if (!plan->host->pull)
-		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "%s: not found", name);
-	return plan->host->pull(plan->host->data, &transfer, error);
-}
-
 // Its id: what is here is not asked for elsewhere, but with --pull.
 static char *resolve(struct berth_plan *plan, const char *name, const char *platform, GError **error)
 {
@@ -95,7 +71,7 @@ static char *resolve(struct berth_plan *plan, const char *name, const char *plat
 	}
 	if (id)
 		return id;
-	if (!pull(plan, name, platform, error))
+	if (!plan->pull(plan->pull_data, name, platform, error))
 		return NULL;
 	id = find(plan, name, wanted, &local);
 	if (!id && local)

@@ -355,10 +355,9 @@ struct berth_plan *berth_plan_new(const struct berth_plan_options *options, GErr
 	plan->request = options->request;
 	plan->file = options->file;
 	plan->images = options->images;
-	plan->host = options->host;
 	plan->lease = options->lease;
-	plan->canceled = options->canceled;
-	plan->canceled_data = options->canceled_data;
+	plan->pull = options->pull;
+	plan->pull_data = options->pull_data;
 	plan->several_platforms = platforms && platforms[0] && platforms[1];
 	plan->memory = g_ptr_array_new_with_free_func(g_free);
 	plan->images_made = g_ptr_array_new_with_free_func(free_image);

@@ -77,12 +77,13 @@ struct berth_plan_stage {
 	GPtrArray *steps; // those of its own
 };
 
+// Pulls an image by the host and tells of it.
+typedef bool berth_plan_pull_fn(void *data, const char *name, const char *platform, GError **error);
+
 struct berth_plan {
 	const struct berth_build_request *request;
 	const struct berth_dockerfile *file;
 	struct berth_images *images;
-	const struct berth_build_host *host;
-	const struct berth_build_listener *listener;
 	struct berth_lease *lease; // holds what the plan names
 	const char *platform; // the target's
 	bool several_platforms;
@@ -94,8 +95,8 @@ struct berth_plan {
 	int64_t epoch; // SOURCE_DATE_EPOCH, seconds; -1: none
 	// Of memory: g_free, and what else is to be freed.
 	GPtrArray *memory, *images_made, *layers_made, *files;
-	berth_canceled_fn *canceled;
-	void *canceled_data;
+	berth_plan_pull_fn *pull;
+	void *pull_data;
 };
 typedef struct berth_plan berth_plan;
 
@@ -103,11 +104,10 @@ struct berth_plan_options {
 	const struct berth_build_request *request;
 	const struct berth_dockerfile *file;
 	struct berth_images *images;
-	const struct berth_build_host *host;
 	struct berth_lease *lease;
 	const char *platform; // of the target; NULL: this machine's
-	berth_canceled_fn *canceled;
-	void *canceled_data;
+	berth_plan_pull_fn *pull;
+	void *pull_data;
 };
 // Errors name the line: INVALID, NOT_FOUND (no such stage, no such image), what pulling says.
 struct berth_plan *berth_plan_new(const struct berth_plan_options *options, GError **error);

@@ -69,17 +69,64 @@ static void end(struct berth_building *building)
 	g_free(building->id);
 }
 
+// A pull is a vertex of its own, whose layers are told of as they come.
+struct pulling {
+	struct berth_building *building;
+	unsigned vertex;
+};
+
+static void on_progress(void *data, const struct api_progress *progress)
+{
+	const struct pulling *this = data;
+	const struct api_progress_detail *detail = progress->progress_detail;
+	struct berth_build_event event = {.kind = BERTH_BUILD_STATUS, .vertex = this->vertex};
+
+	if (!progress->id || !progress->status)
+		return;
+	g_autofree char *name = g_strconcat(progress->status, " ", progress->id, NULL);
+	event.name = name;
+	event.current = detail ? detail->current : 0;
+	event.total = detail ? detail->total : 0;
+	berth_building_tell(this->building, &event);
+}
+
+static bool is_canceled(void *data)
+{
+	return berth_building_canceled(((struct pulling *) data)->building);
+}
+
+static bool pull(void *data, const char *name, const char *platform, GError **error)
+{
+	struct pulling this = {data, 0};
+	struct berth_building *building = data;
+	const struct berth_build_host *host = building->builder->host;
+	const struct berth_build_transfer transfer = {.name = name,
+						      .platform = platform,
+						      .credentials = building->request->credentials,
+						      .progress = on_progress,
+						      .canceled = is_canceled,
+						      .data = &this};
+	g_autofree char *shown = g_strconcat("[internal] pull ", name, NULL);
+	GError *failure = NULL;
+
+	this.vertex = berth_building_begin(building, shown);
+	bool good = host->pull(host->data, &transfer, &failure);
+	berth_building_end(building, this.vertex, failure);
+	if (failure)
+		g_propagate_error(error, failure);
+	return good;
+}
+
 static bool plan_one(struct berth_building *building, const char *platform, GError **error)
 {
 	const struct berth_plan_options options = {
 		.request = building->request,
 		.file = building->file,
 		.images = building->builder->images,
-		.host = building->builder->host,
 		.lease = building->lease,
 		.platform = platform,
-		.canceled = berth_building_canceled,
-		.canceled_data = building,
+		.pull = pull,
+		.pull_data = building,
 	};
 	struct berth_plan *plan = berth_plan_new(&options, error);
 

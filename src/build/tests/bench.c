@@ -125,8 +125,8 @@ static bool pull(void *data, const struct berth_build_transfer *transfer, GError
 
 static void on_event(void *data, const struct berth_build_event *event)
 {
-	static const char *const kinds[] = {"planned", "started", "log",      "status", "cached",
-					    "done",    "failed",  "canceled", "warning"};
+	static const char *const kinds[] = {"instruction", "planned", "started", "log",      "status",
+					    "cached",      "done",    "failed",  "canceled", "warning"};
 	struct bench *bench = data;
 
 	if (event->kind == BERTH_BUILD_LOG)
