@@ -167,11 +167,11 @@ answers() {
 	[ "$(answers node 3000/friend)" = "good day, friend" ]
 }
 
-@test "both examples of docs/dockerfiles.md" {
+@test "both examples of docs/dockerfile.md" {
 	awk -v folder="$BATS_TEST_TMPDIR" '
 		/^```dockerfile$/ { count++; path = folder "/" count "/Dockerfile"; system("mkdir -p " folder "/" count); next }
 		/^```$/ { path = ""; next }
-		path { print >path }' "$BATS_TEST_DIRNAME/../../docs/dockerfiles.md"
+		path { print >path }' "$BATS_TEST_DIRNAME/../../docs/dockerfile.md"
 	[ "$(ls -d "$BATS_TEST_TMPDIR"/[0-9]*)" = "$BATS_TEST_TMPDIR/1"$'\n'"$BATS_TEST_TMPDIR/2" ]
 
 	CONTEXT=$BATS_TEST_TMPDIR/1
