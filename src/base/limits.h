@@ -82,6 +82,12 @@
 #define BERTH_LIMIT_DOCKERFILE_INSTRUCTIONS 10000
 #define BERTH_LIMIT_DOCKERFILE_STAGES 1000
 #define BERTH_LIMIT_DOCKERFILE_HEREDOCS 256 // of one instruction
+#define BERTH_LIMIT_DOCKERFILE_WORDS 65536 // sources, ports or volumes of one instruction
+#define BERTH_LIMIT_DOCKERFILE_FLAGS 1024 // of one instruction
+#define BERTH_LIMIT_DOCKERFILE_ALL_FLAGS 10000 // in one file
+#define BERTH_LIMIT_DOCKERFILE_PAIRS 10000 // names of ARG, ENV and LABEL in one file
+#define BERTH_LIMIT_DOCKERFILE_WARNINGS 1000 // of the checks; further ones are not looked for
+#define BERTH_LIMIT_EXPANSION_UNSET 4096 // names without value that are reported of one instruction
 #define BERTH_LIMIT_EXPANSION (1 << 20) // what variables make of one text
 #define BERTH_LIMIT_EXPANSION_DEPTH 64 // ${a:-${b:-…}}
 #define BERTH_LIMIT_EXPANSION_MATCH (16 << 20) // pattern's characters times the value's, of ${a#p} and ${a/p/w}

@@ -85,5 +85,6 @@ bool berth_dockerfile__copy(struct berth_dockerfile__parser *parser,
 				       "%s requires at least two arguments, but only one was provided. Destination "
 				       "could not be determined",
 				       name);
-	return read_paths(parser, words, instruction, error) && check_from(parser, &instruction->copy, error);
+	return berth_dockerfile__check_words(name, words, error) && read_paths(parser, words, instruction, error) &&
+	       check_from(parser, &instruction->copy, error);
 }

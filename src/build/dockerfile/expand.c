@@ -63,7 +63,7 @@ static const char *look_up(struct walker *walker, const char *name, bool report)
 {
 	const char *value = walker->scope->lookup(walker->scope->data, name);
 
-	if (!value && report && walker->scope->unset)
+	if (!value && report && walker->scope->unset && walker->scope->unset->len < BERTH_LIMIT_EXPANSION_UNSET)
 		g_ptr_array_add(walker->scope->unset, g_strdup(name));
 	return value;
 }

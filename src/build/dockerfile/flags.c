@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flags of instructions, from tables.
+#include "base/limits.h"
 #include "build/dockerfile/internal.h"
 
 #include <string.h>
@@ -47,6 +48,14 @@ bool berth_dockerfile__flags(struct berth_dockerfile__parser *parser,
 		if (flag->type == BERTH_DOCKERFILE__TEXTS)
 			*(const char *const **) ((char *) options + flag->offset) =
 				berth_dockerfile__keep_words(parser->memory, g_ptr_array_new());
+	guint count = g_strv_length((char **) statement->flags);
+	if (count > BERTH_LIMIT_DOCKERFILE_FLAGS)
+		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED, "%s has more than %d flags",
+				       statement->word, BERTH_LIMIT_DOCKERFILE_FLAGS);
+	parser->flags += count;
+	if (parser->flags > BERTH_LIMIT_DOCKERFILE_ALL_FLAGS)
+		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
+				       "there are more than %d flags in one file", BERTH_LIMIT_DOCKERFILE_ALL_FLAGS);
 	for (const char *const *given = statement->flags; *given; given++) {
 		const char *equal = strchr(*given, '=');
 		const char *value = equal ? equal + 1 : NULL;

@@ -93,6 +93,8 @@ static bool read_words(struct berth_dockerfile__parser *parser, const struct ber
 		instruction->words = berth_dockerfile__blank_words(parser->memory, statement->rest);
 	if (!instruction->words[0])
 		return need_one(instruction, error);
+	if (!berth_dockerfile__check_words(statement->word, instruction->words, error))
+		return false;
 	for (const char *const *word = instruction->words; instruction->kind == BERTH_DOCKERFILE_VOLUME && *word;
 	     word++)
 		if (!*berth_dockerfile__trim(parser->memory, *word))
@@ -118,11 +120,23 @@ static bool blank_name(struct berth_dockerfile_instruction *instruction, GError 
 	return berth_error_set(error, BERTH_ERROR_INVALID, "%s names can not be blank", name_of(instruction));
 }
 
-static void set_pairs(struct berth_dockerfile__parser *parser, GArray *pairs,
-		      struct berth_dockerfile_instruction *instruction)
+bool berth_dockerfile__check_words(const char *word, const char *const *words, GError **error)
 {
+	return g_strv_length((char **) words) <= BERTH_LIMIT_DOCKERFILE_WORDS ||
+	       berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED, "%s has more than %d arguments", word,
+			       BERTH_LIMIT_DOCKERFILE_WORDS);
+}
+
+// Takes the array.
+static bool set_pairs(struct berth_dockerfile__parser *parser, GArray *pairs,
+		      struct berth_dockerfile_instruction *instruction, GError **error)
+{
+	parser->pairs += pairs->len;
 	instruction->pairs.count = pairs->len;
 	instruction->pairs.items = berth_dockerfile__keep(parser->memory, g_array_free(pairs, FALSE));
+	return parser->pairs <= BERTH_LIMIT_DOCKERFILE_PAIRS ||
+	       berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
+			       "ARG, ENV and LABEL have more than %d names in one file", BERTH_LIMIT_DOCKERFILE_PAIRS);
 }
 
 // `ENV name value with blanks`: all of the rest is the value.
@@ -139,8 +153,7 @@ static bool read_old_pair(struct berth_dockerfile__parser *parser, const char *r
 		return berth_error_set(error, BERTH_ERROR_INVALID, "%s must have two arguments", name_of(instruction));
 	}
 	g_array_append_val(pairs, pair);
-	set_pairs(parser, pairs, instruction);
-	return true;
+	return set_pairs(parser, pairs, instruction, error);
 }
 
 static bool read_pairs(struct berth_dockerfile__parser *parser, const struct berth_dockerfile__statement *statement,
@@ -178,8 +191,7 @@ static bool read_pairs(struct berth_dockerfile__parser *parser, const struct ber
 		g_array_append_val(pairs, pair);
 	}
 	parser->culprit = NULL;
-	set_pairs(parser, pairs, instruction);
-	return true;
+	return set_pairs(parser, pairs, instruction, error);
 }
 
 // What ONBUILD runs later, as text; it is read now, too, so that what is wrong with it is said here.

@@ -30,6 +30,7 @@ struct berth_dockerfile__parser {
 	GArray *directives; // struct berth_dockerfile_directive
 	GArray *gaps; // struct berth_dockerfile_gap
 	GPtrArray *comments; // above the next instruction
+	unsigned pairs, flags; // so far: of ARG, ENV and LABEL; of all
 	struct berth_dockerfile_place place; // of the error
 	const char *culprit; // a word of the source that the error is about, or NULL
 };
@@ -70,6 +71,8 @@ char *berth_dockerfile__without_tabs(const char *content);
 bool berth_dockerfile__instruction(struct berth_dockerfile__parser *parser,
 				   const struct berth_dockerfile__statement *statement,
 				   struct berth_dockerfile_instruction *instruction, GError **error);
+// Whether there are not too many.
+bool berth_dockerfile__check_words(const char *word, const char *const *words, GError **error);
 // What a word means, or -1.
 int berth_dockerfile__kind(const char *word);
 // The comment that begins with the name, without it; or NULL.

@@ -82,6 +82,7 @@ static void begin(struct berth_dockerfile__linter *linter, struct state *states,
 static instruction *expand(struct berth_dockerfile__linter *linter, struct state *state, instruction *given)
 {
 	g_autoptr(GPtrArray) unset = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 	struct berth_dockerfile_scope scope = {.lookup = berth_dockerfile__from_table,
 					       .data = state->variables,
 					       .escape = given->escape,
@@ -90,10 +91,7 @@ static instruction *expand(struct berth_dockerfile__linter *linter, struct state
 
 	for (guint i = 0; state->known && i < unset->len; i++) {
 		const char *name = unset->pdata[i];
-		bool again = g_str_has_prefix(name, "BUILDKIT_SBOM_SCAN_");
-		for (guint j = 0; j < i && !again; j++)
-			again = g_str_equal(unset->pdata[j], name);
-		if (again)
+		if (!g_hash_table_add(seen, unset->pdata[i]) || g_str_has_prefix(name, "BUILDKIT_SBOM_SCAN_"))
 			continue;
 		g_autofree char *mean = berth_dockerfile__mean(state->variables, name, "$");
 		berth_dockerfile__warn(linter, BERTH_RULE_UNDEFINED_VAR, given->first_line, given->last_line,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of checks, and which of them are on.
 #include "build/dockerfile/lint.h"
+#include "base/limits.h"
 #include "base/near.h"
 #include "build/dockerfile/lint-internal.h"
 
@@ -89,7 +90,7 @@ void berth_dockerfile__warn(struct berth_dockerfile__linter *linter, enum berth_
 {
 	va_list arguments;
 
-	if (linter->off[rule])
+	if (linter->off[rule] || linter->warnings->len >= BERTH_LIMIT_DOCKERFILE_WARNINGS)
 		return;
 	struct berth_dockerfile_warning *warning = g_new0(struct berth_dockerfile_warning, 1);
 	warning->rule = rule;
@@ -103,12 +104,14 @@ void berth_dockerfile__warn(struct berth_dockerfile__linter *linter, enum berth_
 
 char *berth_dockerfile__mean(GHashTable *names, const char *name, const char *prefix)
 {
-	enum { NEAR = 3 };
+	enum { NEAR = 3, MOST = 1000 }; // edits; names that are compared
 	const char *best = NULL;
 	unsigned best_distance = NEAR;
 	GHashTableIter iter;
 	gpointer key;
 
+	if (g_hash_table_size(names) > MOST)
+		return g_strdup("");
 	g_hash_table_iter_init(&iter, names);
 	while (g_hash_table_iter_next(&iter, &key, NULL)) {
 		unsigned distance = berth_near_distance(name, key);

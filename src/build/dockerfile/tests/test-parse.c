@@ -304,6 +304,18 @@ static void test_limits(void)
 	g_autofree char *heredocs = repeat(FROM "RUN x", " <<A", BERTH_LIMIT_DOCKERFILE_HEREDOCS + 1);
 	g_autofree char *words = repeat(FROM "RUN x", " \\\n a", 30000);
 
+	g_autofree char *flags = repeat(FROM "RUN", " --mount=target=/x", BERTH_LIMIT_DOCKERFILE_FLAGS + 1);
+	g_autofree char *pairs = repeat(FROM "ENV", " \\\n a=b", BERTH_LIMIT_DOCKERFILE_PAIRS + 1);
+	g_autofree char *sources = repeat(FROM "COPY", " \\\n a", BERTH_LIMIT_DOCKERFILE_WORDS + 1);
+	g_autofree char *ports = repeat(FROM "EXPOSE", " \\\n 1", BERTH_LIMIT_DOCKERFILE_WORDS + 1);
+
+	g_autofree char *more =
+		repeat(FROM, "COPY --exclude=a --exclude=b c d\n", BERTH_LIMIT_DOCKERFILE_ALL_FLAGS / 2 + 1);
+	assert_too_much(more, "there are more than 10000 flags");
+	assert_too_much(flags, "RUN has more than 1024 flags");
+	assert_too_much(pairs, "more than 10000 names");
+	assert_too_much(sources, "COPY has more than 65536 arguments");
+	assert_too_much(ports, "EXPOSE has more than 65536 arguments");
 	assert_too_much(line, "line 2: dockerfile line greater than max allowed size of 65535");
 	assert_too_much(whole, "the Dockerfile is larger than");
 	assert_too_much(instructions, "more than 10000 instructions");
