@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "build/plan/internal.h"
+#include "store/tree.h"
 #include "sys/mount.h"
 
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #define AGENTS "/run/buildkit/ssh_agent."
 #define PIPES "/dev/pipes"
 #define DEFAULT_AGENT "default"
+#define CHUNK (256 << 10)
 
 // The key
 
@@ -147,24 +149,63 @@ static int copy_file(struct berth_step_mounts *this, int from, mode_t mode, GErr
 		return -1;
 	}
 	g_ptr_array_add(this->folders, g_strdup(name));
-	for (;;) {
-		ssize_t length = copy_file_range(input, NULL, output, NULL, 1 << 30, 0);
-		if (length == 0)
-			break;
+	g_autofree char *chunk = g_malloc(CHUNK);
+	for (ssize_t length; (length = berth_read_full(input, chunk, CHUNK)) != 0;) {
 		if (length < 0) {
 			berth_error_set_errno(error, errno, "copy a file that is written to");
 			return -1;
 		}
+		if (!berth_write_all(output, chunk, (size_t) length, "a copy of a bound file", error))
+			return -1;
 	}
 	fchmod(output, mode & 07777);
 	return berth_fd_steal(&output);
+}
+
+static int copy_folder(struct berth_step_mounts *this, int from, GError **error)
+{
+	g_autofree char *name = g_uuid_string_random(), *link = g_strdup_printf("/proc/self/fd/%d", from);
+	berth_fd input = open(link, O_RDONLY | O_DIRECTORY | O_CLOEXEC), output = -1;
+
+	if (input < 0) {
+		berth_error_set_errno(error, errno, "open the source of a mount");
+		return -1;
+	}
+	if (!make_inner(this->step->building->work, name, &output, error))
+		return -1;
+	g_ptr_array_add(this->folders, g_strdup(name));
+	return berth_tree_copy(input, output, error) ? berth_fd_steal(&output) : -1;
+}
+
+// What is bound: `fd` as it is, or what stands for it. Within a detached mount, which a stage's files are seen by,
+// kernels before Linux 6.15 bind nothing but the whole: then it is copied.
+static int bound(struct berth_step_mounts *this, const struct berth_plan_mount *planned, int fd, GError **error)
+{
+	const char *path = planned->mount->source;
+	bool part = planned->source.context < 0 && path && *path && !g_str_equal(path, "/");
+	struct stat status;
+
+	if (planned->mount->read_only && !part)
+		return fd;
+	if (fstat(fd, &status) < 0) {
+		berth_error_set_errno(error, errno, "stat the source of a mount");
+		return -1;
+	}
+	bool folder = S_ISDIR(status.st_mode);
+	int made = -1;
+	if (planned->mount->read_only)
+		made = berth_mount_clone(fd, "", false, NULL);
+	else if (folder)
+		made = discard_writes(this, fd, part ? NULL : error);
+	if (made < 0 && (part || !folder))
+		made = folder ? copy_folder(this, fd, error) : copy_file(this, fd, status.st_mode, error);
+	return made < 0 ? -1 : keep(this, made);
 }
 
 static bool open_bind(struct berth_step_mounts *this, const struct berth_plan_mount *planned, GError **error)
 {
 	const struct berth_dockerfile_mount *wanted = planned->mount;
 	char *target = NULL;
-	struct stat status;
 
 	if (!target_of(this, wanted->target, &target, error))
 		return false;
@@ -178,15 +219,8 @@ static bool open_bind(struct berth_step_mounts *this, const struct berth_plan_mo
 		return false;
 	keep(this, fd);
 	mount->read_only = wanted->read_only;
-	mount->tree = fd;
-	if (wanted->read_only)
-		return true;
-	if (fstat(fd, &status) < 0)
-		return berth_error_set_errno(error, errno, "stat the source of a mount");
-	int copy =
-		S_ISDIR(status.st_mode) ? discard_writes(this, fd, error) : copy_file(this, fd, status.st_mode, error);
-	mount->tree = copy;
-	return copy >= 0 && keep(this, copy) >= 0;
+	mount->tree = bound(this, planned, fd, error);
+	return mount->tree >= 0;
 }
 
 static bool open_cache(struct berth_step_mounts *this, const struct berth_plan_mount *planned, GError **error)
