@@ -66,6 +66,8 @@ struct berth_engine {
 	char *containers_path, *cache_path;
 	int exec_folder, containers_folder;
 	struct berth_monitor_spare *spare;
+	int spare_users; // atomic; the next container is thought to have a user namespace, and so no use for its
+			 // network
 	struct berth_plugins *plugins;
 	struct berth_networks *networks;
 	int monitor_program; // of berth_self_clone(); -1: this kernel does not let it

@@ -74,8 +74,9 @@ struct berth_monitor_spare;
 // None is there at first. `program` and `program_fd` as in struct berth_monitor_launch; `folders` is the folder of run
 // folders. All are borrowed.
 struct berth_monitor_spare *berth_monitor_spare_new(const char *program, int program_fd, const char *folders);
-// Starts one unless one waits. That it cannot be started shows when a container's own is.
-void berth_monitor_spare_fill(struct berth_monitor_spare *spare);
+// Starts one unless one waits, with a network namespace made for its container or without. That it cannot be started
+// shows when a container's own is.
+void berth_monitor_spare_fill(struct berth_monitor_spare *spare, bool network);
 void berth_monitor_spare_free(struct berth_monitor_spare *spare);
 
 struct berth_monitor_launch {

@@ -51,7 +51,8 @@ bool berth_monitor_await_order(char **argv, int *ret_network)
 {
 	BERTH_AUTO_PACKET order = {0};
 
-	if (!make_network(ret_network))
+	*ret_network = -1;
+	if (argv[1][1] != BERTH_MONITOR_WITHOUT_NETWORK && !make_network(ret_network))
 		return false;
 	berth_self_wake();
 	if (berth_packet_receive(BERTH_MONITOR_FD_ORDER, &order, NULL) != 1)

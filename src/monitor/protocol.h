@@ -63,6 +63,8 @@
 #define BERTH_MONITOR_SOCKET "monitor.sock"
 #define BERTH_MONITOR_SETTINGS "monitor.json"
 #define BERTH_MONITOR_EXIT "exit.json"
+// The second character of the blank id of a monitor that waits for its container: it makes no network namespace.
+#define BERTH_MONITOR_WITHOUT_NETWORK '-'
 
 // The descriptors with which a monitor is started, at fixed numbers.
 enum berth_monitor_descriptor {

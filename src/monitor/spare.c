@@ -43,13 +43,15 @@ void berth_monitor_spare_free(struct berth_monitor_spare *spare)
 }
 
 // Returns the socket, or -1.
-static int start(const struct berth_monitor_spare *spare)
+static int start(const struct berth_monitor_spare *spare, bool network)
 {
 	g_autofree char *id = g_strnfill(ID_LENGTH, ' ');
 	g_autofree char *folder = g_strnfill(strlen(spare->folders) + 1 + ID_LENGTH, ' ');
 	char *arguments[] = {(char *) "berth-monitor", id, folder, NULL};
 	int pair[2];
 
+	if (!network)
+		id[1] = BERTH_MONITOR_WITHOUT_NETWORK;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
 	berth_fd ours = pair[0], theirs = pair[1];
@@ -66,11 +68,11 @@ static int start(const struct berth_monitor_spare *spare)
 	return started ? berth_fd_steal(&ours) : -1;
 }
 
-void berth_monitor_spare_fill(struct berth_monitor_spare *spare)
+void berth_monitor_spare_fill(struct berth_monitor_spare *spare, bool network)
 {
 	pthread_mutex_lock(&spare->lock);
 	if (spare->socket < 0)
-		spare->socket = start(spare);
+		spare->socket = start(spare, network);
 	pthread_mutex_unlock(&spare->lock);
 }
 

@@ -103,6 +103,16 @@ network_of() {
 	berth rm -f own hosts
 }
 
+@test "behind a container with a user namespace of its own the waiting monitor makes no network namespace" {
+	before=$(spares)
+	berth run --rm --userns auto --network none busybox true
+	eventually new_spare "$before"
+	spare=$(new_spare "$before")
+	sleep 0.2
+	without_networks "$spare"
+	[ "$(berth run --rm --userns host --network none busybox ls /sys/class/net)" = lo ]
+}
+
 @test "after a start the next monitor waits already; it is used, not needed, and ends with the engine" {
 	before=$(spares)
 	berth run --rm --network none busybox true

@@ -201,8 +201,10 @@ static bool record_start(struct berth_engine *engine, struct berth_engine_contai
 
 static void fill_spare(void *data, bool canceled)
 {
+	struct berth_engine *engine = data;
+
 	if (!canceled)
-		berth_monitor_spare_fill(data);
+		berth_monitor_spare_fill(engine->spare, !g_atomic_int_get(&engine->spare_users));
 }
 
 // Lets the prepared container's program start. `monitor` is taken.
@@ -222,7 +224,8 @@ static bool launch(struct berth_engine *engine, struct berth_engine_container *c
 		// Who came too late for the first time and too early to find it running.
 		berth_engine__attach_pending(engine, container, monitor);
 		container->run++;
-		berth_workers_add(engine->workers, fill_spare, engine->spare, SPARE_DELAY);
+		g_atomic_int_set(&engine->spare_users, container->record->users != NULL);
+		berth_workers_add(engine->workers, fill_spare, engine, SPARE_DELAY);
 		if (again)
 			berth_engine__links_follow(engine, container);
 		return berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&monitor), error);
