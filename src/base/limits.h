@@ -87,10 +87,11 @@
 #define BERTH_LIMIT_DOCKERFILE_ALL_FLAGS 10000 // in one file
 #define BERTH_LIMIT_DOCKERFILE_PAIRS 10000 // names of ARG, ENV and LABEL in one file
 #define BERTH_LIMIT_DOCKERFILE_WARNINGS 1000 // of the checks; further ones are not looked for
+#define BERTH_LIMIT_DOCKERFILE_INHERITED 200000 // variables that stages have from stages, in all, as the checks see them
 #define BERTH_LIMIT_EXPANSION_UNSET 4096 // names without value that are reported of one instruction
 #define BERTH_LIMIT_EXPANSION (1 << 20) // what variables make of one text
 #define BERTH_LIMIT_EXPANSION_DEPTH 64 // ${a:-${b:-…}}
-#define BERTH_LIMIT_EXPANSION_MATCH (16 << 20) // pattern's characters times the value's, of ${a#p} and ${a/p/w}
+#define BERTH_LIMIT_EXPANSION_MATCH (256 << 10) // pattern's characters times the value's, of ${a#p} and ${a/p/w}
 #define BERTH_LIMIT_IGNORE_FILE (4 << 20) // a .dockerignore
 #define BERTH_LIMIT_IGNORE_PATTERNS 20000
 

@@ -13,6 +13,7 @@ struct berth_dockerfile__linter {
 	GHashTable *globals; // ARG before the first FROM, and the predefined ones: name to value
 	GHashTable *defaults; // the same, as if there were no --build-arg
 	GPtrArray *memory;
+	guint inherited; // variables that were copied from stage to stage
 };
 
 // A case of a rule: its words are filled in.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks of instructions in their order: variables, what is said twice, working directories, ports, secrets, sources.
+#include "base/limits.h"
 #include "build/dockerfile/lint-internal.h"
 
 #include <string.h>
@@ -56,11 +57,15 @@ static void begin(struct berth_dockerfile__linter *linter, struct state *states,
 	state->variables = new_table();
 	state->environment = new_table();
 	if (before >= 0) {
+		state->workdir_set = states[before].workdir_set;
+		state->shell_set = states[before].shell_set;
+		linter->inherited += g_hash_table_size(states[before].variables);
+		// Too many: then nothing is known of them.
+		if (linter->inherited > BERTH_LIMIT_DOCKERFILE_INHERITED)
+			return;
 		copy_table(states[before].variables, state->variables);
 		copy_table(states[before].environment, state->environment);
 		state->known = states[before].known;
-		state->workdir_set = states[before].workdir_set;
-		state->shell_set = states[before].shell_set;
 		return;
 	}
 	set_environment(state, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");

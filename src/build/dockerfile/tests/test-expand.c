@@ -279,7 +279,7 @@ static void test_limits(void)
 	}
 	g_free(many.value);
 	// Every `*` could take anything, and nothing fits: this ends soon.
-	many.value = g_strnfill(20000, 'a');
+	many.value = g_strnfill(8000, 'a');
 	g_autofree char *same = berth_dockerfile_expand(&scope, "${x//*a*a*a*a*a*a*a*a*a*a*a*a*a*b/}", NULL);
 	g_assert_cmpstr(same, ==, many.value);
 	g_autofree char *whole = berth_dockerfile_expand(&scope, "${x%%a*a*a*a*a*a*a*a*a*a*a*a*a*b}", NULL);
