@@ -111,10 +111,12 @@ eventually_not() {
 	printf 'FROM bound AS base\nFROM busybox\nRUN --mount=type=bind,rw,from=base,target=/m echo x >/m/seen && cp /m/kept /k\n' >Dockerfile
 	build -t bound2 .
 	[ "$(content bound2 /k)" = kept ]
-	printf 'FROM busybox AS base\nRUN mkdir -p /a/b && echo deep >/a/b/c\nFROM busybox\n' >Dockerfile
-	printf 'RUN --mount=from=base,source=a/b,target=/m cp /m/c /ro && ! touch /m/x\n' >>Dockerfile
-	printf 'RUN --mount=from=base,source=a/b,target=/m,rw echo y >>/m/c && cp /m/c /rw\n' >>Dockerfile
-	printf 'RUN --mount=from=base,source=/a/b/c,target=/f,rw echo z >>/f && cp /f /file\n' >>Dockerfile
+	{
+		printf 'FROM busybox AS base\nRUN mkdir -p /a/b && echo deep >/a/b/c\nFROM busybox\n'
+		printf 'RUN --mount=from=base,source=a/b,target=/m cp /m/c /ro && ! touch /m/x\n'
+		printf 'RUN --mount=from=base,source=a/b,target=/m,rw echo y >>/m/c && cp /m/c /rw\n'
+		printf 'RUN --mount=from=base,source=/a/b/c,target=/f,rw echo z >>/f && cp /f /file\n'
+	} >Dockerfile
 	build -t bound3 .
 	[ "$(content bound3 /ro)" = deep ]
 	[ "$(content bound3 /rw)" = $'deep\ny' ]
