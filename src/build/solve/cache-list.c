@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#define COLLECT_MICROSECONDS 30000000 // between two collections of what is too much
 #define SHARED_KINDS BERTH_RECORD_IMAGE " "
 
 // What is known of each while it is decided.
@@ -363,12 +364,26 @@ static bool add_size(void *data, const char *id, const char *name, const json_t 
 	return true;
 }
 
+// Not after every build: adding up takes its time where the cache is large.
+static bool is_due(struct berth_builder *builder)
+{
+	int64_t now = g_get_monotonic_time();
+	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
+
+	if (builder->collect_at > now)
+		return false;
+	builder->collect_at = now + COLLECT_MICROSECONDS;
+	return true;
+}
+
 void berth_builder_collect(struct berth_builder *builder)
 {
 	const struct berth_build_prune prune = {.all = true, .keep_bytes = builder->keep_bytes};
 	g_auto(GStrv) ids = NULL;
 	int64_t total = 0, freed;
 
+	if (!is_due(builder))
+		return;
 	{
 		g_autoptr(berth_transaction) transaction =
 			berth_transaction_begin(berth_store_database(builder->store), NULL);

@@ -33,6 +33,7 @@ struct berth_builder {
 	pthread_cond_t released;
 	GHashTable *failed; // snapshot -> struct berth_failed_step
 	GHashTable *held; // name of a cache mount's folder -> how many use it
+	int64_t collect_at; // monotonic, microseconds: not before that
 	pthread_mutex_t making; // a cache mount's folder
 };
 

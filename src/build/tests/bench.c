@@ -142,8 +142,11 @@ static bool on_canceled(void *data)
 
 void bench_restart(struct bench *bench)
 {
-	const struct berth_builder_options options = {
-		.store = bench->fixture.store, .images = bench->fixture.images, .host = &bench->host, .parallel = 4};
+	const struct berth_builder_options options = {.store = bench->fixture.store,
+						      .images = bench->fixture.images,
+						      .host = &bench->host,
+						      .parallel = 4,
+						      .keep_bytes = bench->keep_bytes};
 
 	berth_builder_free(bench->builder);
 	bench->builder = berth_builder_new(&options, &bench->error);

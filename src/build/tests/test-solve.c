@@ -354,6 +354,19 @@ static void test_prune(BENCH *bench, gconstpointer data)
 	g_assert_cmpstr(bench->error->message, ==, "invalid filter 'colour'");
 }
 
+static void test_collect(BENCH *bench, gconstpointer data)
+{
+	(void) data;
+	bench->keep_bytes = 6;
+	bench_restart(bench);
+	bench_build(bench, "FROM small:1\nRUN write /a 12345\nRUN write /b 12345\n", NULL);
+	g_assert_no_error(bench->error);
+	GPtrArray *records = berth_builder_cache_list(bench->builder, &bench->error);
+	g_assert_cmpuint(records->len, ==, 1); // the older one is gone
+	free_records(records);
+	assert_read(bench, "/b", "12345");
+}
+
 static void test_keep_failed(BENCH *bench, gconstpointer data)
 {
 	struct berth_build_request request = {.keep_failed = true};
@@ -393,11 +406,12 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*test)(BENCH *bench, gconstpointer data);
 	} tests[] = {
-		{"steps", test_steps},         {"cached", test_cached},           {"config", test_config},
-		{"arguments", test_arguments}, {"stages", test_stages},           {"failure", test_failure},
-		{"bad-names", test_bad_names}, {"cancel", test_cancel},           {"twins", test_twins},
-		{"epoch", test_epoch},         {"triggers", test_triggers},       {"mounts", test_mounts},
-		{"prune", test_prune},         {"keep-failed", test_keep_failed}, {"pull", test_pull},
+		{"steps", test_steps},         {"cached", test_cached},     {"config", test_config},
+		{"arguments", test_arguments}, {"stages", test_stages},     {"failure", test_failure},
+		{"bad-names", test_bad_names}, {"cancel", test_cancel},     {"twins", test_twins},
+		{"epoch", test_epoch},         {"triggers", test_triggers}, {"mounts", test_mounts},
+		{"prune", test_prune},         {"collect", test_collect},   {"keep-failed", test_keep_failed},
+		{"pull", test_pull},
 	};
 
 	g_test_init(&argc, &argv, NULL);
