@@ -67,14 +67,16 @@ static bool make_files(const struct berth_container_record *record, const struct
 	return berth_spec_make_volumes(root, record, error) && berth_spec_make_bind_sources(record, error);
 }
 
-static bool write_config(struct berth_engine *engine, const struct berth_container_record *record,
+static bool write_config(struct berth_engine *engine, const struct berth_engine_container *container,
 			 const struct berth_engine_files *files, const struct berth_engine_joined *joined,
 			 const struct berth_engine_users *users, int root, int run_folder, const GArray *sources,
 			 GError **error)
 {
+	const struct berth_container_record *record = container->record;
 	g_autofree char *folder = g_build_filename(engine->options.exec_root, record->id, NULL);
 	const struct berth_spec_input input = {
 		.record = record,
+		.own_hostname = container->step != NULL,
 		.root_fd = root,
 		.folder = folder,
 		.cgroup_parent = engine->options.cgroup_parent,
@@ -162,7 +164,7 @@ struct berth_monitor *berth_engine__prepare(struct berth_engine *engine, struct 
 	    !berth_engine__step_mount(engine, container, root, sources, error))
 		return NULL;
 	g_autoptr(berth_monitor) monitor = NULL;
-	if (write_config(engine, container->record, &files, &joined, &users, root, run_folder, sources, error)) {
+	if (write_config(engine, container, &files, &joined, &users, root, run_folder, sources, error)) {
 		BERTH_FAILPOINT("container.start.configured");
 		monitor = spawn(engine, container, root, run_folder, error);
 		BERTH_FAILPOINT("container.start.spawned");

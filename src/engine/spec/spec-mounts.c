@@ -131,7 +131,8 @@ static void add_files(struct berth_spec *spec, GPtrArray *list)
 		g_autofree char *destination = g_build_filename("/etc", files[i], NULL);
 		const char *folder = spec->input->files ? spec->input->files : spec->input->folder;
 		g_autofree char *source = g_build_filename(folder, files[i], NULL);
-		if (!is_destination(spec->record, destination))
+		bool own = spec->input->own_hostname && g_str_equal(files[i], "hostname");
+		if (!own && !is_destination(spec->record, destination))
 			add_bind(list, destination, source, spec->host->readonly_rootfs,
 				 spec->record->users && spec->input->map_files);
 	}

@@ -22,6 +22,7 @@ struct berth_spec_input {
 	const struct berth_seccomp_profile *seccomp; // the built-in one
 	const GArray *sources; // of struct berth_spec_source, by the mount's index; NULL: none
 	const char *files; // folder of hostname, hosts, resolv.conf; NULL: the run folder
+	bool own_hostname; // /etc/hostname is the root's own: a step of a build may write it
 	const char *user_namespace; // path of the one that record->users describes
 	bool map_files; // what lies in the run folder has its owners in there, too
 	const char *pid_namespace, *ipc_namespace; // paths of those that it joins; NULL: as the record says

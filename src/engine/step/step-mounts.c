@@ -148,7 +148,7 @@ static void note_missing(GPtrArray *stubs, int root, const char *path)
 
 static void note_stubs(struct berth_engine_step *step, int root)
 {
-	static const char *const made[] = {"/proc", "/dev", "/sys", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts"};
+	static const char *const made[] = {"/proc", "/dev", "/sys", "/etc/resolv.conf", "/etc/hosts"};
 
 	step->stubs = g_ptr_array_new_with_free_func(g_free);
 	for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
