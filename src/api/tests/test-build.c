@@ -304,7 +304,8 @@ static void test_client_leaves(struct fixture *fixture, G_GNUC_UNUSED const void
 static void test_agent(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GString) text = g_string_new(NULL), agent_text = g_string_new(NULL);
-	berth_fd fd = send_request(fixture, "POST", "/build?target=agent&buildid=b2&ssh=default", "Connection: close\r\n", "tar");
+	berth_fd fd = send_request(fixture, "POST", "/build?target=agent&buildid=b2&ssh=default",
+				   "Connection: close\r\n", "tar");
 
 	read_until(fd, text, "Step 2/4"); // it has begun
 	berth_fd agent = send_request(fixture, "POST", "/build/b2/agent?name=default",
