@@ -135,7 +135,7 @@ static bool read_named(struct work *work, GError **error)
 	return true;
 }
 
-static const char *const file_outputs[] = {"tar", "oci", "docker", "local", NULL};
+static const char *const file_outputs[] = {"tar", "oci", "docker", "local", "cache", NULL};
 
 static bool open_outputs(struct work *work, GError **error)
 {

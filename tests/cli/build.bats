@@ -278,3 +278,17 @@ $(md5sum <token.txt)" ]
 	run build --no-cache ctx
 	[ "$status" -eq 1 ]
 }
+
+@test "a cache in a folder" {
+	dockerfile ctx 'FROM busybox' 'RUN date +%N >/now'
+	build -q -t cached --cache-to type=local,dest=kept,mode=max ctx
+	[ -s kept/index.json ]
+	before=$(berth run --rm --network none cached cat /now)
+	berth rmi cached
+	berth builder prune -af
+	build -t cached --cache-from type=local,src=kept ctx
+	[ "$(berth run --rm --network none cached cat /now)" = "$before" ]
+	run build --cache-from type=local,src=nothere ctx
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"--cache-from type=local,src=nothere"* ]]
+}

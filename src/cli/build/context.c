@@ -177,6 +177,23 @@ static bool read_named(struct berth_build_context *context, const char *text, GE
 	return named->folder >= 0 || berth_error_set_errno(error, errno, "--build-context %s", text);
 }
 
+// A cache in a folder of this machine is sent as a context.
+static bool read_caches(struct berth_build_context *context, char *const *given, GError **error)
+{
+	for (guint i = 0; given && given[i]; i++) {
+		g_autofree char *folder = berth_build_local_cache(given[i], "src", NULL);
+		if (!folder)
+			continue;
+		struct berth_build_named *named = g_new0(struct berth_build_named, 1);
+		named->name = g_strdup_printf("cache:%u", i);
+		named->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		g_ptr_array_add(context->named, named);
+		if (named->folder < 0)
+			return berth_error_set_errno(error, errno, "--cache-from %s", given[i]);
+	}
+	return true;
+}
+
 // Contexts
 
 static bool is_archive(const GByteArray *head)
@@ -285,7 +302,8 @@ bool berth_build_context_open(struct berth_build_context *context, const struct 
 	for (char **named = options->contexts; named && *named; named++)
 		if (!read_named(context, *named, error))
 			return false;
-	return open_context(context, argument, options->file, error);
+	return read_caches(context, options->cache_from, error) &&
+	       open_context(context, argument, options->file, error);
 }
 
 void berth_build_context_query(const struct berth_build_context *context, GString *path)

@@ -202,6 +202,45 @@ static bool finish_sink(struct berth_build_sink *sink, GError **error)
 	return true;
 }
 
+char *berth_build_local_cache(const char *text, const char *key, char **ret_mode)
+{
+	g_auto(GStrv) fields = berth_split_csv(text, NULL);
+	g_autofree char *prefix = g_strconcat(key, "=", NULL), *folder = NULL;
+	bool local = false;
+
+	for (char **field = fields; field && *field; field++) {
+		local = local || strcmp(*field, "type=local") == 0;
+		if (g_str_has_prefix(*field, prefix)) {
+			g_free(folder);
+			folder = g_strdup(*field + strlen(prefix));
+		}
+		if (ret_mode && g_str_has_prefix(*field, "mode=")) {
+			g_free(*ret_mode);
+			*ret_mode = g_strdup(*field + strlen("mode="));
+		}
+	}
+	return local ? g_steal_pointer(&folder) : NULL;
+}
+
+// A cache for a folder of this machine comes as an archive, as results do.
+static void add_caches(const struct berth_build_options *options, GPtrArray *sinks)
+{
+	for (char **text = options->cache_to; text && *text; text++) {
+		g_autofree char *mode = NULL;
+		char *folder = berth_build_local_cache(*text, "dest", &mode);
+		if (!folder)
+			continue;
+		if (sinks->len == 0) // the image is wanted all the same
+			g_ptr_array_add(sinks, sink_new("image"));
+		struct berth_build_sink *sink = sink_new("cache");
+		sink->destination = folder;
+		sink->unpack = true;
+		if (mode)
+			g_hash_table_insert(sink->attributes, g_strdup("mode"), g_steal_pointer(&mode));
+		g_ptr_array_add(sinks, sink);
+	}
+}
+
 GPtrArray *berth_build_sinks(const struct berth_build_options *options, GError **error)
 {
 	g_autoptr(GPtrArray) sinks = g_ptr_array_new_with_free_func(sink_free);
@@ -225,6 +264,7 @@ GPtrArray *berth_build_sinks(const struct berth_build_options *options, GError *
 	} else if (options->load && !image) {
 		g_ptr_array_add(sinks, sink_new("image"));
 	}
+	add_caches(options, sinks);
 	return g_steal_pointer(&sinks);
 }
 
@@ -282,8 +322,11 @@ static void add_maps(const struct berth_build_options *options, char *const *pro
 		if (!json_object_get(arguments, name))
 			json_object_set_new(arguments, name, json_string(equals + 1));
 	}
-	for (char **one = options->cache_from; one && *one; one++)
-		json_array_append_new(from, json_string(*one));
+	for (guint i = 0; options->cache_from && options->cache_from[i]; i++) {
+		g_autofree char *folder = berth_build_local_cache(options->cache_from[i], "src", NULL);
+		g_autofree char *sent = g_strdup_printf("type=local,source=cache:%u", i);
+		json_array_append_new(from, json_string(folder ? sent : options->cache_from[i]));
+	}
 	add_json(path, "buildargs", arguments);
 	add_json(path, "labels", labels);
 	add_json(path, "cachefrom", from);
@@ -393,7 +436,10 @@ bool berth_build_query(const struct berth_build_options *options, const GPtrArra
 	berth_path_add(path, "networkmode", options->network);
 	add_list(path, "extrahosts", options->add_hosts);
 	add_list(path, "nocachefilter", filters);
-	add_list(path, "cacheto", options->cache_to);
+	for (char **cache = options->cache_to; cache && *cache; cache++) {
+		g_autofree char *folder = berth_build_local_cache(*cache, "dest", NULL);
+		berth_path_add(path, "cacheto", folder ? NULL : *cache);
+	}
 	add_list(path, "allow", options->allow);
 	for (char **ssh = options->ssh; ssh && *ssh; ssh++) {
 		g_autofree char *id = g_strndup(*ssh, strcspn(*ssh, "="));

@@ -25,6 +25,9 @@ struct berth_build_sink {
 // A new GPtrArray of struct berth_build_sink, with its free function set.
 GPtrArray *berth_build_sinks(const struct berth_build_options *options, GError **error);
 
+// The folder of "type=local,KEY=FOLDER", the caller's; NULL: it is something else. `ret_mode` (may be NULL): its mode.
+char *berth_build_local_cache(const char *text, const char *key, char **ret_mode);
+
 // Adds what all builds ask for. `sinks` as above; `proxies` ("HTTP_PROXY=…") become arguments that are not given.
 bool berth_build_query(const struct berth_build_options *options, const GPtrArray *sinks, char *const *proxies,
 		       GString *path, GError **error);
