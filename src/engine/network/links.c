@@ -337,10 +337,14 @@ static void follow(void *data, bool canceled)
 
 	for (guint i = 0; containers && i < containers->len; i++) {
 		struct berth_engine_container *container = containers->pdata[i];
-		if (!has_links(container->record) || !berth_engine__claim_ref(work->engine, container))
+		// Who holds the claim may give it another configuration: until it is held here the lock is needed.
+		pthread_mutex_lock(&work->engine->lock);
+		bool linked = has_links(container->record);
+		pthread_mutex_unlock(&work->engine->lock);
+		if (!linked || !berth_engine__claim_ref(work->engine, container))
 			continue;
 		g_autoptr(GError) error = NULL;
-		if (berth_engine__is_up(container)) {
+		if (has_links(container->record) && berth_engine__is_up(container)) {
 			refresh(work->engine, container, work->name);
 			if (!berth_engine__links_open(work->engine, container, &error))
 				g_warning("container %s: its links: %s", container->id, error->message);
