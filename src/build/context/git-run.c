@@ -25,7 +25,6 @@
 
 #define ID_FIRST 2080374784u // of numbers that no system gives to anybody
 #define ID_COUNT 65536u
-#define PATH "/usr/local/bin:/usr/bin:/bin"
 #define QUESTION 100 // milliseconds between two questions whether to go on
 #define OUTPUT ((size_t) 1 << 20) // that is kept
 #define FAILED 127 // how the child ends that could not execute git
@@ -44,7 +43,7 @@ struct child {
 };
 
 static const char *const fixed[] = {
-	"PATH=" PATH,
+	"PATH=/usr/local/bin:/usr/bin:/bin",
 	"LC_ALL=C",
 	"HOME=/nonexistent",
 	"GIT_CONFIG_NOSYSTEM=1",
