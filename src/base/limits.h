@@ -87,7 +87,8 @@
 #define BERTH_LIMIT_DOCKERFILE_ALL_FLAGS 10000 // in one file
 #define BERTH_LIMIT_DOCKERFILE_PAIRS 10000 // names of ARG, ENV and LABEL in one file
 #define BERTH_LIMIT_DOCKERFILE_WARNINGS 1000 // of the checks; further ones are not looked for
-#define BERTH_LIMIT_DOCKERFILE_INHERITED 200000 // variables that stages have from stages, in all, as the checks see them
+#define BERTH_LIMIT_DOCKERFILE_INHERITED                                                                               \
+	200000 // variables that stages have from stages, in all, as the checks see them
 #define BERTH_LIMIT_EXPANSION_UNSET 4096 // names without value that are reported of one instruction
 #define BERTH_LIMIT_EXPANSION (1 << 20) // what variables make of one text
 #define BERTH_LIMIT_EXPANSION_DEPTH 64 // ${a:-${b:-…}}
