@@ -51,10 +51,12 @@ content() {
 
 @test "five builds of one file at once run each step once" {
 	printf 'FROM busybox\nRUN --mount=type=cache,target=/c echo x >>/c/runs; sleep 0.2\nRUN echo again\n' >Dockerfile
+	local builds=()
 	for i in 1 2 3 4 5; do
-		build -q . >"id$i" 3>&- &
+		build -q . >"id$i" 3>&- 4>&- &
+		builds+=($!)
 	done
-	wait
+	wait "${builds[@]}"
 	[ "$(cat id? | sort -u | wc -l)" -eq 1 ]
 	printf 'FROM busybox\nRUN --mount=type=cache,target=/c cp /c/runs /runs\n' >Dockerfile
 	build -t runs .
