@@ -192,7 +192,8 @@ static void test_event_filters(void)
 		{"{\"container\":[\"abcdef\"]}", true},
 		{"{\"container\":[\"abc\"]}", true}, // the beginning of the id
 		{"{\"container\":[\"box\"]}", true},
-		{"{\"container\":[\"bo\"]}", false},
+		{"{\"container\":[\"bo\"]}", true}, // or of the name
+		{"{\"container\":[\"ox\"]}", false},
 		{"{\"event\":[\"start\",\"die\"],\"type\":{\"container\":true}}", true},
 		{"{\"event\":[\"start\"]}", false},
 		{"{\"type\":[\"image\"]}", false},
