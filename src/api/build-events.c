@@ -157,11 +157,14 @@ void berth_build_events__end(struct berth_build_stream *stream, const struct ber
 						   .metadata = result->metadata});
 }
 
-void berth_build_events__fail(struct berth_build_stream *stream, const GError *failure)
+void berth_build_events__fail(struct berth_build_stream *stream, const GError *failure, const char *failed_step)
 {
 	int64_t code;
 	g_autofree char *command = berth_build_docker__exit(failure->message, &code);
 
-	put_line(stream, &(struct api_build_event){
-				 .kind = TEXT("error"), .vertex = BERTH_UNSET, .text = failure->message, .code = code});
+	put_line(stream, &(struct api_build_event){.kind = TEXT("error"),
+						   .vertex = BERTH_UNSET,
+						   .text = failure->message,
+						   .failed_step = TEXT(failed_step),
+						   .code = code});
 }

@@ -267,6 +267,7 @@ static void read_words(struct berth_build_wanted *wanted, const struct berth_req
 	build->no_cache = berth_request_switch(request, "nocache", false);
 	build->pull = berth_request_switch(request, "pull", false);
 	build->squash = berth_request_switch(request, "squash", false);
+	build->keep_failed = berth_request_switch(request, "keepfailed", false);
 	build->no_cache_stages = berth_request_list(request, "nocachefilter");
 	build->cache_to = berth_request_list(request, "cacheto");
 	wanted->platforms = platform ? g_strsplit(platform, ",", -1) : NULL;

@@ -250,6 +250,43 @@ bool berth_handle_build_agent(struct berth_request *request, GError **error)
 	return true;
 }
 
+// A shell in what a failed step left
+
+static bool give_terminal(struct berth_request *request, int socket, GError **error)
+{
+	const struct berth_build_debug debug = {
+		.arguments = berth_request_list(request, "cmd"),
+		.terminal = socket,
+		.height = (int) berth_request_integer(request, "h", 0),
+		.width = (int) berth_request_integer(request, "w", 0),
+	};
+	int code;
+
+	return berth_build_debug(berth_request_builder(request), berth_request_argument(request), &debug, &code, error);
+}
+
+static void on_debug(struct berth_request *request, int socket, const char *early, size_t length)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!berth_relay(request, socket, early, length, give_terminal, &error) &&
+	    !g_error_matches(error, BERTH_ERROR, BERTH_ERROR_CANCELED))
+		g_message("%s: %s", request->path, error->message);
+}
+
+bool berth_handle_build_debug(struct berth_request *request, GError **error)
+{
+	struct berth_builder *builder = builder_of(request, error);
+	const char *step = berth_request_argument(request);
+
+	if (!builder)
+		return false;
+	if (!berth_build_is_kept(builder, step))
+		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such failed step: %s", step);
+	berth_reply_upgrade(request, BERTH_CONTENT_RAW, on_debug);
+	return true;
+}
+
 // The cache
 
 bool berth_handle_build_prune(struct berth_request *request, GError **error)

@@ -57,6 +57,12 @@ static const struct berth_parameter disk_usage_query[] = {
 	{0},
 };
 
+static const struct berth_parameter build_debug_query[] = {
+	{"cmd", BERTH_PARAMETER_LIST, "the shell and its arguments; /bin/sh"},
+	{"h", BERTH_PARAMETER_INTEGER, "rows of the terminal"},
+	{"w", BERTH_PARAMETER_INTEGER, "columns of the terminal"},
+	{0},
+};
 static const struct berth_parameter build_mount_query[] = {
 	{"id", BERTH_PARAMETER_TEXT, "its id, as RUN --mount=type=cache has it (or the target, if that has none)"},
 	{"namespace", BERTH_PARAMETER_TEXT, "what builds were given as BUILDKIT_CACHE_MOUNT_NS"},
@@ -107,6 +113,7 @@ static const struct berth_parameter build_query[] = {
 	{"buildid", BERTH_PARAMETER_TEXT, "by which the build can be cancelled"},
 	{"progress", BERTH_PARAMETER_TEXT, "events: lines of JSON instead of Docker's stream (Berth's own)"},
 	{"context", BERTH_PARAMETER_LIST, "NAME=ADDRESS of a further context (Berth's own)"},
+	{"keepfailed", BERTH_PARAMETER_SWITCH, "what a failed step left is kept for a shell (Berth's own)"},
 	{"nocachefilter", BERTH_PARAMETER_LIST, "stages that are built anew (Berth's own)"},
 	{"cacheto", BERTH_PARAMETER_LIST, "where results are kept for others: \"type=…\" (Berth's own)"},
 	{"allow", BERTH_PARAMETER_LIST, "network.host, security.insecure, device (Berth's own)"},
@@ -500,6 +507,8 @@ const struct berth_route berth_routes[] = {
 	{"PUT", "/build/mount", 124, berth_handle_build_mount_import, build_mount_query, UPLOAD,
 	 "Makes a cache mount of a tar archive, in place of what is there (Berth's own)"},
 	{"POST", "/build/cancel", 124, berth_handle_build_cancel, build_cancel_query, 0, "Stops a build"},
+	{"POST", "/build/{id}/debug", 124, berth_handle_build_debug, build_debug_query, UPGRADE,
+	 "A shell with a terminal in what the failed step of that id left (Berth's own)"},
 	{"POST", "/build/{id}/agent", 124, berth_handle_build_agent, build_agent_query, UPGRADE,
 	 "Connects an ssh agent of the client to a build (Berth's own)"},
 	{"POST", "/session", 124, berth_handle_buildkit, NULL, 0, "BuildKit's protocol, which is refused"},

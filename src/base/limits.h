@@ -164,6 +164,7 @@
 
 // Builds, as a request for one may ask
 #define BERTH_LIMIT_BUILD_ID 128 // characters
+#define BERTH_LIMIT_BUILD_FAILED 8 // steps that failed and are kept for a shell; the oldest goes
 #define BERTH_LIMIT_BUILD_AGENTS 32 // connections to a client's ssh agents that wait
 #define BERTH_LIMIT_BUILD_CONTEXTS 64 // named ones
 #define BERTH_LIMIT_BUILD_SECRETS 64

@@ -122,10 +122,16 @@ void berth_build_result_clear(struct berth_build_result *result);
 // that fails is INVALID: "process "/bin/sh -c false" did not complete successfully: exit code: 1".
 bool berth_build(struct berth_builder *builder, const struct berth_build_request *request,
 		 const struct berth_build_listener *listener, struct berth_build_result *ret, GError **error);
-// Runs a shell in what a failed step left (result->failed_step), until it ends; then that is removed. `terminal`: stdin
-// and stdout of it.
-bool berth_build_debug(struct berth_builder *builder, const char *failed_step, char *const *arguments, int terminal,
+// Runs a shell in what a failed step left (result->failed_step), until it ends or the other side of `terminal` is gone;
+// then that is removed. The shell is the user's of the step, with its environment; secrets and agents are not there.
+struct berth_build_debug {
+	char *const *arguments; // NULL: /bin/sh
+	int terminal; // a stream socket: its stdin and stdout
+	int height, width; // of it; 0: not known
+};
+bool berth_build_debug(struct berth_builder *builder, const char *failed_step, const struct berth_build_debug *debug,
 		       int *ret_exit_code, GError **error);
+bool berth_build_is_kept(struct berth_builder *builder, const char *failed_step);
 void berth_build_forget(struct berth_builder *builder, const char *failed_step);
 
 // The cache. Elements: struct api_build_cache (spec/api-build.h).

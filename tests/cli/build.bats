@@ -169,6 +169,34 @@ build() { berth build --network none "$@"; }
 	END
 }
 
+@test "a step that failed is entered with a shell, which is dropped at its end" {
+	dockerfile ctx 'FROM busybox' 'WORKDIR /work' 'ENV WHO=me' 'RUN echo left > there; exit 3'
+	python3 - "$BERTH_BUILD/berth" build --network none --progress plain --debug-on-failure ctx >screen <<-'END'
+		import os, pty, sys
+		child, terminal = pty.fork()
+		if child == 0:
+		    os.execv(sys.argv[1], ["berth"] + sys.argv[2:])
+		data, asked = b"", False
+		try:
+		    while part := os.read(terminal, 65536):
+		        data += part
+		        if b"what the failed step left" in data and b"# " in data.split(b"at its end.")[-1] and not asked:
+		            os.write(terminal, b"echo $(cat there) $(pwd) $WHO; tty; exit 0\n")
+		            asked = True
+		except OSError:
+		    pass
+		text = data.decode()
+		assert "left /work me" in text and "/dev/pts/0" in text, text
+		assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+	END
+	[ -z "$(ls -A "$WORK/data/build/work")" ]
+	run build --debug-on-failure ctx </dev/null
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"--debug-on-failure: standard input is no terminal"* ]]
+	run curl -s --unix-socket "$WORK/run/berth.sock" -X POST -H 'Connection: Upgrade' -H 'Upgrade: tcp' http://x/build/nothing/debug
+	[[ "$output" == *"No such failed step: nothing"* ]]
+}
+
 @test "--check tells what could be better" {
 	dockerfile ctx 'FROM busybox' 'CMD echo shell'
 	run build --check ctx

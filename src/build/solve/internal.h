@@ -219,6 +219,7 @@ struct berth_failed_step {
 	struct berth_build_layer *below;
 	char **environment;
 	char *folder, *user, *network;
+	int64_t kept_at; // monotonic, microseconds
 };
 void berth_failed_step_free(void *failed);
 // Takes the failed step's snapshot over, if the build wants it kept and none is yet.

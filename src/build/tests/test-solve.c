@@ -371,6 +371,7 @@ static void test_keep_failed(BENCH *bench, gconstpointer data)
 {
 	struct berth_build_request request = {.keep_failed = true};
 	char *const look[] = {(char *) "need /a", NULL};
+	const struct berth_build_debug debug = {.arguments = look, .terminal = -1};
 	int code = -1;
 
 	(void) data;
@@ -378,11 +379,11 @@ static void test_keep_failed(BENCH *bench, gconstpointer data)
 	bench_build(bench, "FROM small:1\nRUN write /a 1 && fail 1\n", &request);
 	g_assert_nonnull(bench->result.failed_step);
 	g_clear_error(&bench->error);
-	berth_build_debug(bench->builder, bench->result.failed_step, look, -1, &code, &bench->error);
+	berth_build_debug(bench->builder, bench->result.failed_step, &debug, &code, &bench->error);
 	g_assert_no_error(bench->error);
 	g_assert_cmpint(code, ==, 0);
 	g_assert_cmpuint(snapshots_of(bench), ==, before);
-	g_assert_false(berth_build_debug(bench->builder, bench->result.failed_step, look, -1, &code, &bench->error));
+	g_assert_false(berth_build_debug(bench->builder, bench->result.failed_step, &debug, &code, &bench->error));
 	g_assert_error(bench->error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
 }
 

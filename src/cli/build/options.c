@@ -98,11 +98,8 @@ bool berth_build_check(const struct berth_build_options *options, GError **error
 			error, BERTH_ERROR_NOT_IMPLEMENTED,
 			"--security-opt: what RUN executes always has the engine's own security options; "
 			"RUN --security=insecure with --allow security.insecure is there for more");
-	if (options->debug_on_failure)
-		return berth_error_set(
-			error, BERTH_ERROR_NOT_IMPLEMENTED,
-			"--debug-on-failure is not supported by this version: build the stage before the "
-			"step with --target, and run a shell in that");
+	if (options->debug_on_failure && !isatty(STDIN_FILENO))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "--debug-on-failure: standard input is no terminal");
 	if (options->push && options->load)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "push and load may not be set together at the moment");
@@ -435,6 +432,8 @@ bool berth_build_query(const struct berth_build_options *options, const GPtrArra
 	berth_path_add(path, "platform", options->platform);
 	berth_path_add(path, "networkmode", options->network);
 	add_list(path, "extrahosts", options->add_hosts);
+	if (options->debug_on_failure)
+		berth_path_add_switch(path, "keepfailed", true);
 	add_list(path, "nocachefilter", filters);
 	for (char **cache = options->cache_to; cache && *cache; cache++) {
 		g_autofree char *folder = berth_build_local_cache(*cache, "dest", NULL);

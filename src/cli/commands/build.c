@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/build/agent.h"
 #include "cli/build/context.h"
+#include "cli/build/debug.h"
 #include "cli/build/output.h"
 #include "cli/build/view.h"
 #include "cli/client.h"
@@ -37,6 +38,7 @@ struct build {
 	char *id;
 	struct api_build_event *result; // NULL: none came
 	char *failure; // what the engine said
+	char *failed_step; // that was kept for a shell; NULL: none
 	bool begun; // an event came
 };
 
@@ -136,9 +138,10 @@ static bool take_event(struct build *this, struct berth_answer *answer, struct a
 	this->begun = true;
 	if (strcmp(event->kind, "output") == 0)
 		return read_output(this, answer, event, error);
-	if (strcmp(event->kind, "error") == 0)
+	if (strcmp(event->kind, "error") == 0) {
 		this->failure = g_strdup(event->text ? event->text : "failed");
-	else if (strcmp(event->kind, "result") == 0)
+		this->failed_step = g_strdup(event->failed_step);
+	} else if (strcmp(event->kind, "result") == 0)
 		this->result = berth_document_copy(&api_build_event_document, event);
 	else
 		berth_build_view_event(this->view, event);
@@ -266,6 +269,8 @@ static int run(struct build *this, GError **error)
 	g_clear_error(&problem);
 	if (done && this->failure)
 		fprintf(stderr, "ERROR: failed to build: %s\n", this->failure);
+	if (done && this->failed_step)
+		berth_build_enter(this->cli, this->failed_step, error);
 	return success ? conclude(this, error) : 1;
 }
 
@@ -279,6 +284,7 @@ static void build_clear(struct build *this)
 	berth_build_context_clear(&this->context);
 	api_build_event_free(this->result);
 	g_free(this->failure);
+	g_free(this->failed_step);
 	g_free(this->id);
 }
 
