@@ -7,7 +7,7 @@
 #include "base/failpoint.h"
 #include "base/limits.h"
 #include "base/moment.h"
-#include "image/diff.h"
+#include "image/layer-archive.h"
 
 #include <string.h>
 
@@ -17,39 +17,26 @@ struct committing {
 	struct berth_images *images;
 	struct berth_lease *lease;
 	const struct berth_image_commit *commit;
-	int64_t size; // of the layer's archive
-	struct berth_ingest *ingest;
 };
-
-static bool write_piece(void *data, const void *bytes, size_t length, GError **error)
-{
-	struct committing *this = data;
-
-	this->size += (int64_t) length;
-	return this->size <= BERTH_LIMIT_LAYER_BYTES
-		       ? berth_ingest_write(this->ingest, bytes, length, error)
-		       : berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
-					 "the changes are larger than %" G_GINT64_FORMAT " bytes",
-					 BERTH_LIMIT_LAYER_BYTES);
-}
 
 // The changes as a blob; *ret its digest, NULL if nothing is changed.
 static bool write_layer(struct committing *this, char **ret, GError **error)
 {
-	const struct berth_layer_diff_options options = {.write = write_piece, .data = this};
-	struct berth_layer_diff diff;
+	struct berth_layer_archive archive;
 
 	*ret = NULL;
-	this->ingest = berth_blob_ingest(berth_store_blobs(this->images->store), NULL, NULL, error);
-	if (!this->ingest)
+	if (!berth_layer_archive_write(this->images->store, this->lease, this->commit->trees, &archive, error))
 		return false;
-	bool written = berth_layer_diff_trees(this->commit->trees, &options, -1, &diff, error);
-	if (!written || g_str_equal(diff.diff_id, EMPTY_TAR)) {
-		berth_ingest_abort(this->ingest, false);
-		return written;
+	if (g_str_equal(archive.diff.diff_id, EMPTY_TAR)) {
+		if (archive.ingest)
+			berth_ingest_abort(archive.ingest, false);
+		return true;
 	}
 	BERTH_FAILPOINT("image.commit.layer-written");
-	return berth_ingest_commit(this->ingest, diff.digest, diff.size, ret, error);
+	if (archive.ingest && !berth_ingest_commit(archive.ingest, archive.diff.digest, archive.diff.size, NULL, error))
+		return false;
+	*ret = g_strdup(archive.diff.digest);
+	return true;
 }
 
 static void append(char ***list, const char *text)
@@ -167,7 +154,7 @@ char *berth_images_commit(struct berth_images *images, const struct berth_image_
 
 	if (request->name && !parse_name(request->name, &full, error))
 		return NULL;
-	struct committing this = {images, berth_lease_new(images->store), request, 0, NULL};
+	struct committing this = {images, berth_lease_new(images->store), request};
 	char *id = commit(&this, full, error);
 	berth_lease_release(this.lease);
 	berth_images_collect(images);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a writable snapshot holds becomes a layer without being unpacked again: its archive is written as a blob that
-// nobody sees yet, and berth_store_settle() makes both visible, blob and snapshot.
+// What a tree changes against another one as a layer's archive: a blob that nobody sees yet. It is made visible by
+// berth_ingest_commit(), or together with the snapshot that it is of, which need not be unpacked again then, by
+// berth_store_settle().
 #pragma once
 
 #include "image/diff.h"

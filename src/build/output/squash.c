@@ -5,27 +5,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/limits.h"
-#include "image/diff.h"
+#include "image/layer-archive.h"
 
 #include <string.h>
-
-struct squashing {
-	struct berth_ingest *ingest;
-	int64_t size;
-};
-
-static bool write_piece(void *data, const void *bytes, size_t length, GError **error)
-{
-	struct squashing *this = data;
-
-	this->size += (int64_t) length;
-	return this->size <= BERTH_LIMIT_LAYER_BYTES
-		       ? berth_ingest_write(this->ingest, bytes, length, error)
-		       : berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
-					 "the squashed layer is larger than %" G_GINT64_FORMAT " bytes",
-					 BERTH_LIMIT_LAYER_BYTES);
-}
 
 static int mount_of(const struct berth_build_out *out, const struct berth_build_made *made, guint count, GError **error)
 {
@@ -42,10 +24,7 @@ static int mount_of(const struct berth_build_out *out, const struct berth_build_
 // The whole trees are compared.
 static char *write_layer(const struct berth_build_out *out, const struct berth_build_made *made, GError **error)
 {
-	g_autofree char *reference = g_uuid_string_random(), *digest = NULL;
-	struct squashing this = {0};
-	const struct berth_layer_diff_options options = {.write = write_piece, .data = &this};
-	struct berth_layer_diff diff;
+	struct berth_layer_archive archive;
 	GError *failure = NULL;
 	berth_fd top = mount_of(out, made, made->layers->len, error);
 	berth_fd base = top < 0 ? -1 : mount_of(out, made, made->base_layers, &failure);
@@ -55,15 +34,11 @@ static char *write_layer(const struct berth_build_out *out, const struct berth_b
 	if (failure || top < 0)
 		return NULL;
 	const struct berth_snapshot_trees trees = {.top = top, .base = base, .whiteouts = BERTH_WHITEOUTS_DELETE};
-	if (!(this.ingest = berth_blob_ingest(berth_store_blobs(out->store), reference, NULL, error)))
+	if (!berth_layer_archive_write(out->store, out->lease, &trees, &archive, error) ||
+	    (archive.ingest &&
+	     !berth_ingest_commit(archive.ingest, archive.diff.digest, archive.diff.size, NULL, error)))
 		return NULL;
-	if (!berth_layer_diff_trees(&trees, &options, -1, &diff, error)) {
-		berth_ingest_abort(this.ingest, false);
-		return NULL;
-	}
-	berth_lease_add(out->lease, BERTH_RECORD_BLOB, diff.digest);
-	return berth_ingest_commit(this.ingest, diff.digest, diff.size, &digest, error) ? g_steal_pointer(&digest)
-											: NULL;
+	return g_strdup(archive.diff.digest);
 }
 
 static struct oci_image *make_image(const struct berth_build_made *made, const char *diff_id)
