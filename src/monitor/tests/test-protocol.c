@@ -243,8 +243,11 @@ static const struct berth_monitor_exit *fake_ended(void *data)
 static void *fake_run(void *data)
 {
 	struct fake *fake = data;
-	while (!g_atomic_int_get(&fake->stop))
+	while (!g_atomic_int_get(&fake->stop)) {
 		berth_loop_turn(&fake->loop, 10);
+		if (berth_server_busy(fake->server))
+			berth_server_begin(fake->server);
+	}
 	return NULL;
 }
 
