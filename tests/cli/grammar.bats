@@ -89,9 +89,9 @@ setup() {
 	[[ "$output" == *"unknown command: berth strat"*"Did you mean: start"* ]]
 	run berth container lsx
 	[[ "$output" == *"Did you mean: ls?"* ]]
-	run berth build .
+	run berth swarm init
 	[ "$status" -eq 1 ]
-	[[ "$output" == *"'berth build' is not supported by this version"* ]]
+	[[ "$output" == *"'berth swarm' is not supported by this version"* ]]
 }
 
 @test "an engine that is not there" {

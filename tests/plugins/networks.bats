@@ -143,11 +143,12 @@ certificate() {
 	launch one --network far
 	[ "$(address4 one far)" = 10.97.0.2 ]
 	grep -q '^NetworkDriver.Join ' "$WORK/calls"
-	: >"$WORK/calls"
+	local told
+	told=$(wc -l <"$WORK/calls")
 	run -1 berth network create -d stranger --subnet 10.96.0.0/24 other
 	[[ $output == *certificate* ]]
 	run -1 berth network create -d nobody --subnet 10.96.0.0/24 other
-	[ ! -s "$WORK/calls" ]
+	[ "$(wc -l <"$WORK/calls")" = "$told" ]
 	berth rm -f one
 	eventually all_left
 	berth network rm far
