@@ -225,8 +225,10 @@ assert lines[0] == "begin" and told and 0 <= came + sum(told) - 200002 <= len(to
 	start -d --name box --log-driver fluentd --log-opt "fluentd-address=unix://$BATS_TEST_TMPDIR/fluent" busybox \
 		sh -c 'echo one; while [ ! -e /go ]; do sleep 0.05; done; echo two; sleep 100' >/dev/null
 	eventually has_taken 1
+	local init
+	init=$(berth inspect -f '{{.State.Pid}}' box)
 	engine_stop KILL
-	touch_in "$(pgrep -f "^sh -c echo one; while" | head -n 1)" go
+	touch_in "$init" go
 	eventually has_taken 2
 	engine_start --bridge none
 	[ "$(berth logs box)" = "$(printf 'one\ntwo')" ]
