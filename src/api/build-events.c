@@ -160,7 +160,7 @@ void berth_build_events__end(struct berth_build_stream *stream, const struct ber
 void berth_build_events__fail(struct berth_build_stream *stream, const GError *failure, const char *failed_step)
 {
 	int64_t code;
-	g_autofree char *command = berth_build_docker__exit(failure->message, &code);
+	g_autofree char *command G_GNUC_UNUSED = berth_build_docker__exit(failure->message, &code);
 
 	put_line(stream, &(struct api_build_event){.kind = TEXT("error"),
 						   .vertex = BERTH_UNSET,
