@@ -46,7 +46,7 @@ soak: build ## random operations for SOAK_MINUTES (20) by clients whose engine i
 	@scripts/soak --build $(BUILD) --minutes $${SOAK_MINUTES:-20}
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for BERTH_FUZZ_SECONDS (20) each or a third of it
+fuzz: ## run every fuzz target for BERTH_FUZZ_SECONDS (15) each or a third of it
 	@scripts/install-packages build test
 	@scripts/run-tests --only fuzz
 
