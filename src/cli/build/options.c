@@ -20,7 +20,7 @@ const struct berth_flag berth_build_flags[] = {
 	{"add-host", 0, LIST, AT(add_hosts), NULL, "Add a custom host-to-IP mapping (\"host:ip\")"},
 	{"allow", 0, LIST, AT(allow), NULL,
 	 "Allow extra privileged entitlement (\"network.host\", \"security.insecure\", \"device\")"},
-	{"annotation", 0, LIST, AT(annotations), NULL, "Add annotation to the image"},
+	{"annotation", 0, LIST, AT(annotations), NULL, "Add annotation to the image", NULL, HIDDEN},
 	{"attest", 0, LIST, AT(attests), NULL, "Attestation parameters (\"type=sbom,generator=image\")"},
 	{"build-arg", 0, LIST, AT(build_args), NULL, "Set build-time variables"},
 	{"build-context", 0, LIST, AT(contexts), NULL, "Additional build contexts (\"name=path\")"},
