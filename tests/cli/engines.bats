@@ -62,6 +62,17 @@ spares() {
 	done
 }
 
+# The spares once there is one: that of the container before may still be coming.
+settled_spares() {
+	berth run --rm --network none busybox true
+	eventually spares_wait
+	spares
+}
+
+spares_wait() {
+	spares | grep -q .
+}
+
 new_spare() {
 	comm -13 <(sort <<<"$1") <(spares | sort) | grep .
 }
@@ -80,7 +91,7 @@ network_of() {
 }
 
 @test "the waiting monitor has a network namespace ready, which the container gets if it wants its own" {
-	before=$(spares)
+	before=$(settled_spares)
 	berth run --rm --userns host --network none busybox true
 	eventually new_spare "$before"
 	spare=$(new_spare "$before")
@@ -104,7 +115,7 @@ network_of() {
 }
 
 @test "behind a container with a user namespace of its own the waiting monitor makes no network namespace" {
-	before=$(spares)
+	before=$(settled_spares)
 	berth run --rm --userns auto --network none busybox true
 	eventually new_spare "$before"
 	spare=$(new_spare "$before")
@@ -114,7 +125,7 @@ network_of() {
 }
 
 @test "after a start the next monitor waits already; it is used, not needed, and ends with the engine" {
-	before=$(spares)
+	before=$(settled_spares)
 	berth run --rm --network none busybox true
 	eventually new_spare "$before"
 	spare=$(new_spare "$before")
