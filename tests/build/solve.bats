@@ -103,6 +103,19 @@ eventually_not() {
 	done
 }
 
+@test "a folder that is a named context is a stage's base" {
+	mkdir base
+	echo one >base/file
+	printf 'FROM base AS files\nWORKDIR /w\nFROM busybox\nCOPY --from=files / /all/\n' >Dockerfile
+	build --build-context base=base -t based .
+	[ "$(content based /all/file)" = one ]
+	echo two >base/file
+	build --build-context base=base -t based .
+	[ "$(content based /all/file)" = two ]
+	run build --build-context base=base -t based .
+	[ "$(grep -c CACHED <<<"$output")" -ge 3 ]
+}
+
 @test "what is written to a folder that is bound rw is discarded" {
 	echo kept >file
 	printf 'FROM busybox\nRUN --mount=type=bind,rw,target=/m echo changed >/m/file && cp /m/file /seen && touch /m/new\n' >Dockerfile

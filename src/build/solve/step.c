@@ -32,16 +32,6 @@ static void clear(struct doing *this)
 	g_free(this->key);
 }
 
-static bool add_tree(struct doing *this, struct berth_build_key *key, GError **error)
-{
-	struct berth_build_tree *tree =
-		berth_building_tree(this->step->building, this->step->step->source.context, error);
-	g_autofree char *digest = tree ? berth_build_tree_digest(tree, "", error) : NULL;
-
-	berth_build_key_add(key, "tree", digest);
-	return digest != NULL;
-}
-
 static bool add_step(struct doing *this, struct berth_build_key *key, GError **error)
 {
 	const struct berth_plan_step *step = this->step->step;
@@ -50,6 +40,7 @@ static bool add_step(struct doing *this, struct berth_build_key *key, GError **e
 	case BERTH_PLAN_RUN:
 		return berth_step_run_key(this->step, key, error);
 	case BERTH_PLAN_COPY:
+	case BERTH_PLAN_TREE:
 		if (!berth_step_copy_find(this->step, &this->copied, error))
 			return false;
 		berth_step_copy_key(this->step, this->copied, key);
@@ -58,8 +49,6 @@ static bool add_step(struct doing *this, struct berth_build_key *key, GError **e
 		berth_build_key_add(key, "folder", step->target);
 		berth_build_key_add(key, "user", step->user);
 		return true;
-	case BERTH_PLAN_TREE:
-		return add_tree(this, key, error);
 	default:
 		return berth_error_set(error, BERTH_ERROR_INTERNAL, "an image is no step that is done");
 	}
