@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a request is made of; for request.c, stream.c and server.c only.
+// What a request is made of, and its way from a head to a response; for the files that carry it there only, not for
+// handlers.
 //
 // Two threads may hold a request that streams: the connection's and the handler's. `lock` guards `begun`, `ended` and
 // `failed` between them; everything of the answer is written before `begun` or `ended` is set and only read after.
@@ -68,8 +69,19 @@ void berth_request_unref(struct berth_request *request);
 struct berth_engine_attach berth_attach_of(const struct berth_request *request);
 bool berth_attach_check(const struct berth_request *request, bool *ret_tty, GError **error);
 
-// Whether the API stops (server.c).
+// server.c. Whether the API stops; and that the request has its answer, as far as stopping waits for one.
 bool berth_api_stopping(const struct berth_api *api);
+void berth_request_settle(struct berth_request *request);
+
+// head.c. Takes down what the head tells; what is wrong in it becomes request->refusal.
+void berth_head_read(struct berth_request *request, struct MHD_Connection *connection, const char *url);
+// Whether the body that was collected is what the route takes.
+bool berth_head_check_body(const struct berth_request *request, GError **error);
+// Whether so much follows the head that it is not read only to be thrown away.
+bool berth_head_has_long_body(struct MHD_Connection *connection);
+
+// response.c. Hands the answer to libmicrohttpd. `streams`: the handler has begun a stream.
+enum MHD_Result berth_response_queue(struct berth_request *request, struct MHD_Connection *connection, bool streams);
 
 // Runs the handler and takes down how it went; on the handler's thread.
 void berth_request_run(struct berth_request *request);

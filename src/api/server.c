@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP by libmicrohttpd: one of its daemons per listening socket, a thread per connection. This file turns what it
-// calls back into a struct berth_request, and a request's answer into its responses.
+// HTTP by libmicrohttpd: one of its daemons per listening socket, a thread per connection. Here are its callbacks: what
+// they tell becomes a struct berth_request, whose head is read by head.c and whose answer is made by response.c.
 //
 // A request's body is collected, or passed to its handler's thread as it arrives; the handler runs when the body is
 // complete (uploads: when the head is). An error found in the head is answered after the body too, so that the client
@@ -15,14 +15,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
-#include "base/moment.h"
 
-#include <linux/sockios.h>
 #include <microhttpd.h>
 #include <pthread.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -30,12 +25,7 @@
 #else
 #define STACK_SIZE (256 << 10)
 #endif
-#define STREAM_BLOCK (32 << 10)
-#define READ_BLOCK (256 << 10) // of a body whose size is known
-#define DRAIN_LIMIT (1 << 20) // of a body that is read only to be thrown away
 #define STOP_SECONDS 2
-#define HEAD_LOOKS 500 // at whether a client has read the head of an upgrade
-#define HEAD_LOOK_NANOSECONDS 50000
 #define CONNECTION_MEMORY (BERTH_LIMIT_REQUEST_HEADER + (32 << 10)) // the head's limit and room for the answer's
 
 struct berth_api {
@@ -88,124 +78,12 @@ static void count(struct berth_api *api, unsigned *counter, int by)
 	pthread_mutex_unlock(&api->lock);
 }
 
-static void settle(struct berth_request *request)
+void berth_request_settle(struct berth_request *request)
 {
 	if (request->waited_for)
 		count(request->api, &request->api->busy, -1);
 	request->waited_for = false;
 }
-
-// The head
-
-static enum MHD_Result add_parameter(void *data, G_GNUC_UNUSED enum MHD_ValueKind kind, const char *key,
-				     size_t key_size, const char *value, size_t value_size)
-{
-	struct berth_request *request = data;
-	GPtrArray *values = g_hash_table_lookup(request->query, key);
-
-	if (strlen(key) != key_size || (value && strlen(value) != value_size)) {
-		if (!request->refusal)
-			berth_error_set(&request->refusal, BERTH_ERROR_INVALID, "query parameter %s: has a NUL byte",
-					key);
-		return MHD_NO;
-	}
-	if (values)
-		g_ptr_array_set_size(values, (gint) values->len - 1);
-	else
-		g_hash_table_insert(request->query, g_strdup(key), values = g_ptr_array_new_with_free_func(g_free));
-	g_ptr_array_add(values, g_strdup(value ? value : ""));
-	g_ptr_array_add(values, NULL);
-	return MHD_YES;
-}
-
-static bool is_integer(const char *text)
-{
-	char *end;
-
-	errno = 0;
-	g_ascii_strtoll(text, &end, 10);
-	return *end == '\0' && errno == 0 && !g_ascii_isspace(*text);
-}
-
-static bool check_query(const struct berth_request *request, GError **error)
-{
-	for (const struct berth_parameter *parameter = request->route->query; parameter && parameter->name;
-	     parameter++) {
-		const char *text = berth_request_text(request, parameter->name);
-		int64_t moment;
-		if (parameter->required && (!text || !*text))
-			return berth_error_set(error, BERTH_ERROR_INVALID, "query parameter %s: is required",
-					       parameter->name);
-		if (!text || !*text)
-			continue;
-		if (parameter->type == BERTH_PARAMETER_INTEGER && !is_integer(text))
-			return berth_error_set(error, BERTH_ERROR_INVALID, "query parameter %s: \"%s\" is not a number",
-					       parameter->name, text);
-		if (parameter->type == BERTH_PARAMETER_MOMENT && !berth_moment_parse(text, &moment, error)) {
-			g_prefix_error(error, "query parameter %s: ", parameter->name);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool check_version(struct berth_request *request, unsigned version, GError **error)
-{
-	g_autofree char *text = g_strdup_printf("%u.%u", version / 100, version % 100);
-
-	if (version == 0 || (version >= API_VERSION_MIN && version <= API_VERSION_MAX)) {
-		request->version = version ? version : API_VERSION_MAX;
-		return true;
-	}
-	request->ancient = version < API_VERSION_MIN;
-	if (request->ancient)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "client version %s is too old. Minimum supported API version is " //
-				       API_VERSION_MIN_TEXT ", please upgrade your client to a newer version",
-				       text);
-	return berth_error_set(error, BERTH_ERROR_INVALID,
-			       "client version %s is too new. Maximum supported API version is " API_VERSION_MAX_TEXT,
-			       text);
-}
-
-static char *header(struct MHD_Connection *connection, const char *name)
-{
-	return g_strdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
-}
-
-// Reads what the head tells; what is wrong in it becomes request->refusal.
-static void read_head(struct berth_request *request, struct MHD_Connection *connection, const char *url)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	request->upgrade_to = header(connection, "Upgrade");
-	request->websocket_key = header(connection, "Sec-WebSocket-Key");
-	request->websocket_version = header(connection, "Sec-WebSocket-Version");
-	bool upgrade = request->upgrade_to;
-	const char *path;
-	unsigned version;
-
-	request->client = info ? info->connect_fd : -1;
-	request->content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE);
-	request->registry_auth = header(connection, "X-Registry-Auth");
-	request->registry_config = header(connection, "X-Registry-Config");
-	request->build_parts = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Berth-Build");
-	request->accept_encoding = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING);
-	berth_route_split_version(url, &path, &version);
-	request->route =
-		berth_route_find(berth_routes, request->method, path,
-				 version <= API_VERSION_MAX ? version : API_VERSION_MAX, upgrade, &request->argument);
-	if (!request->route && version != 0 && version < API_VERSION_MIN)
-		request->route = berth_route_find(berth_routes, request->method, path, 0, upgrade, &request->argument);
-	if (!request->route) {
-		berth_error_set(&request->refusal, BERTH_ERROR_NOT_FOUND, "page not found");
-		return;
-	}
-	MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_parameter, request);
-	if (!request->refusal && check_version(request, version, &request->refusal))
-		check_query(request, &request->refusal);
-}
-
-// Threads
 
 static void *handler_main(void *data)
 {
@@ -245,143 +123,23 @@ static bool has_thread(const struct berth_request *request)
 	return request->stream_near >= 0;
 }
 
-// The answer
-
-static ssize_t read_stream(void *data, G_GNUC_UNUSED uint64_t position, char *buffer, size_t size)
-{
-	ssize_t length = berth_stream_read(data, buffer, size);
-
-	return length > 0 ? length : length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static ssize_t read_body(void *data, G_GNUC_UNUSED uint64_t position, char *buffer, size_t size)
-{
-	struct berth_request *request = data;
-	g_autoptr(GError) error = NULL;
-	gssize length = request->read(request->read_data, buffer, size, &error);
-
-	if (length < 0)
-		g_warning("%s %s: cut off: %s", request->method, request->path, error->message);
-	return length > 0 ? length : length == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static void unref_request(void *data)
-{
-	berth_request_unref(data);
-}
-
-// Waits, for a moment at most, until the client has read the head of its answer. docker-py reads it through a buffer
-// and what follows beneath that buffer: of a stream that comes with the head, it would miss the beginning.
-static void wait_until_read(int socket)
-{
-	int domain = 0, waiting = 0;
-
-	getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof domain});
-	if (domain != AF_UNIX) // of others it cannot be known
-		return;
-	for (int i = 0; i < HEAD_LOOKS && ioctl(socket, SIOCOUTQ, &waiting) == 0 && waiting > 0; i++)
-		nanosleep(&(struct timespec){.tv_nsec = HEAD_LOOK_NANOSECONDS}, NULL);
-}
-
-static void on_upgrade(void *data, G_GNUC_UNUSED struct MHD_Connection *connection, G_GNUC_UNUSED void *closure,
-		       const char *early, size_t length, MHD_socket socket, struct MHD_UpgradeResponseHandle *handle)
-{
-	struct berth_request *request = data;
-
-	settle(request);
-	wait_until_read(socket);
-	request->upgrade(request, socket, early, length);
-	MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
-	berth_request_unref(request);
-}
-
-static struct MHD_Response *make_response(struct berth_request *request, bool streams)
-{
-	struct MHD_Response *response;
-
-	if (request->upgrade) {
-		response = MHD_create_response_for_upgrade(on_upgrade, berth_request_ref(request));
-		MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, request->websocket ? "websocket" : "tcp");
-	} else if (streams) {
-		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
-							     berth_request_ref(request), unref_request);
-		if (request->raw)
-			MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
-	} else if (request->read) {
-		response = MHD_create_response_from_callback((uint64_t) request->read_size, READ_BLOCK, read_body,
-							     berth_request_ref(request), unref_request);
-	} else if (request->reply_bytes) {
-		gsize size;
-		const void *data = g_bytes_get_data(request->reply_bytes, &size);
-		response = MHD_create_response_from_buffer_with_free_callback_cls(
-			size, (void *) (uintptr_t) data, (MHD_ContentReaderFreeCallback) g_bytes_unref,
-			g_bytes_ref(request->reply_bytes));
-	} else {
-		char *text = request->reply ? request->reply : g_strdup("");
-		response = MHD_create_response_from_buffer_with_free_callback(request->reply_length, text, g_free);
-		request->reply = NULL;
-	}
-	return response;
-}
-
-static enum MHD_Result answer(struct berth_request *request, struct MHD_Connection *connection, bool streams)
-{
-	if (request->authorized && !berth_authorize_answer(request)) {
-		if (streams)
-			berth_request_leave(request);
-		streams = false;
-	}
-	struct MHD_Response *response = make_response(request, streams);
-
-	if (streams)
-		settle(request);
-	if (request->reply_type)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->reply_type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "Berth/" BERTH_VERSION " (linux)");
-	MHD_add_response_header(response, "Api-Version", API_VERSION_MAX_TEXT);
-	MHD_add_response_header(response, "Ostype", "linux");
-	MHD_add_response_header(response, "Docker-Experimental", "false");
-	for (guint i = 0; request->headers && i < request->headers->len; i += 2)
-		MHD_add_response_header(response, request->headers->pdata[i], request->headers->pdata[i + 1]);
-	enum MHD_Result queued = MHD_queue_response(connection, request->status, response);
-	if (queued != MHD_YES && request->upgrade)
-		berth_request_unref(request);
-	MHD_destroy_response(response);
-	return queued;
-}
-
-static bool check_body(const struct berth_request *request, GError **error)
-{
-	if (!(request->route->flags & BERTH_ROUTE_JSON) || !request->body || request->body->len == 0)
-		return true;
-	if (request->body->len > BERTH_LIMIT_JSON)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "the request's body is larger than the limit of %d bytes", BERTH_LIMIT_JSON);
-	const char *type = request->content_type ? request->content_type : "";
-	size_t length = strcspn(type, "; \t");
-	if (length == strlen(BERTH_CONTENT_JSON) && g_ascii_strncasecmp(type, BERTH_CONTENT_JSON, length) == 0)
-		return true;
-	return berth_error_set(error, BERTH_ERROR_INVALID,
-			       "unsupported 'Content-Type' header (%s): must be 'application/json'", type);
-}
-
 // The body is complete (or not wanted): runs the handler and answers.
 static enum MHD_Result finish(struct berth_request *request, struct MHD_Connection *connection)
 {
 	bool threaded = has_thread(request);
 
 	if (!threaded && !request->refusal)
-		check_body(request, &request->refusal);
+		berth_head_check_body(request, &request->refusal);
 	if (!threaded && !request->refusal)
 		berth_authorize_request(request);
 	if (!threaded && !request->refusal && (request->route->flags & BERTH_ROUTE_STREAM))
 		threaded = start_handler(request, &request->refusal);
 	if (threaded) {
 		berth_upload_end(request);
-		return answer(request, connection, berth_stream_wait(request));
+		return berth_response_queue(request, connection, berth_stream_wait(request));
 	}
 	berth_request_run(request);
-	return answer(request, connection, false);
+	return berth_response_queue(request, connection, false);
 }
 
 static void collect(struct berth_request *request, const char *data, size_t size)
@@ -399,14 +157,6 @@ static void collect(struct berth_request *request, const char *data, size_t size
 	g_byte_array_append(request->body, (const guint8 *) data, (guint) size);
 	g_byte_array_append(request->body, (const guint8 *) "", 1);
 	g_byte_array_set_size(request->body, (guint) (have + size));
-}
-
-static bool has_long_body(struct MHD_Connection *connection)
-{
-	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-
-	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) ||
-	       (length && g_ascii_strtoull(length, NULL, 10) > DRAIN_LIMIT);
 }
 
 // The first that is known of a request: its URI, as it came.
@@ -428,7 +178,7 @@ static enum MHD_Result begin(struct berth_request *request, struct MHD_Connectio
 	request->peer = berth_connection_peer(berth_connection_of(connection));
 	berth_connection_set_busy(connection, true);
 	count(request->api, &request->api->busy, 1);
-	read_head(request, connection, url);
+	berth_head_read(request, connection, url);
 	if (!request->refusal && berth_engine_authorizes(request->engine))
 		berth_authorize_begin(request, connection);
 	if (!request->refusal && (request->route->flags & BERTH_ROUTE_UPLOAD)) {
@@ -436,7 +186,7 @@ static enum MHD_Result begin(struct berth_request *request, struct MHD_Connectio
 		if (!request->refusal)
 			start_handler(request, &request->refusal);
 	}
-	if (request->refusal && has_long_body(connection))
+	if (request->refusal && berth_head_has_long_body(connection))
 		return finish(request, connection);
 	return MHD_YES;
 }
@@ -465,7 +215,7 @@ static void on_completed(G_GNUC_UNUSED void *data, struct MHD_Connection *connec
 		return;
 	*closure = NULL;
 	berth_connection_set_busy(connection, false);
-	settle(request);
+	berth_request_settle(request);
 	berth_request_leave(request);
 	berth_request_unref(request);
 }
