@@ -3,113 +3,20 @@
 #include "api/api.h"
 #include "api/request.h"
 #include "api/status.h"
-#include "api/tests/fake-engine.h"
+#include "api/tests/fixture.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
 
-#include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-
-#define PATIENCE 10000 // milliseconds until a test gives up
-
-struct fixture {
-	char *folder, *path;
-	struct berth_engine *engine;
-	struct berth_api *api;
-};
-
-static void make_address(const struct fixture *fixture, struct sockaddr_un *address)
-{
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	g_strlcpy(address->sun_path, fixture->path, sizeof address->sun_path);
-}
-
-static void set_up(struct fixture *fixture, G_GNUC_UNUSED const void *data)
-{
-	g_autoptr(GError) error = NULL;
-	struct sockaddr_un address;
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	fixture->folder = g_dir_make_tmp("berth-api-XXXXXX", NULL);
-	fixture->path = g_build_filename(fixture->folder, "sock", NULL);
-	make_address(fixture, &address);
-	g_assert_cmpint(bind(listener, (struct sockaddr *) &address, sizeof address), ==, 0);
-	g_assert_cmpint(listen(listener, 16), ==, 0);
-	fixture->engine = fake_engine_new();
-	fixture->api = berth_api_start(fixture->engine,
-				       &(struct berth_api_options){&(struct berth_api_socket){listener, false}, 1, {0}},
-				       &error);
-	g_assert_no_error(error);
-}
-
-static void tear_down(struct fixture *fixture, G_GNUC_UNUSED const void *data)
-{
-	g_assert_true(berth_api_stop(fixture->api));
-	fake_engine_free(fixture->engine);
-	g_unlink(fixture->path);
-	g_rmdir(fixture->folder);
-	g_free(fixture->path);
-	g_free(fixture->folder);
-}
-
-static int dial(const struct fixture *fixture)
-{
-	struct sockaddr_un address;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	make_address(fixture, &address);
-	g_assert_cmpint(connect(fd, (struct sockaddr *) &address, sizeof address), ==, 0);
-	return fd;
-}
 
 static void send_text(int fd, const char *text)
 {
 	g_assert_true(berth_write_all(fd, text, strlen(text), "request", NULL));
-}
-
-// Reads until `text` holds `wanted`; NULL: until the end.
-static void read_until(int fd, GString *text, const char *wanted)
-{
-	char buffer[65536];
-
-	while (!wanted || !strstr(text->str, wanted)) {
-		struct pollfd ready = {fd, POLLIN, 0};
-		g_assert_cmpint(poll(&ready, 1, PATIENCE), ==, 1);
-		ssize_t count = read(fd, buffer, sizeof buffer);
-		if (count <= 0) {
-			g_assert_null(wanted);
-			return;
-		}
-		g_string_append_len(text, buffer, count);
-	}
-}
-
-// Sends a request whose connection is closed after it and returns all that comes back. `head` may hold more headers
-// ("\r\n" after each).
-static char *ask(const struct fixture *fixture, const char *method, const char *path, const char *head,
-		 const char *body)
-{
-	berth_fd fd = dial(fixture);
-	GString *text = g_string_new(NULL);
-	g_autofree char *length = body ? g_strdup_printf("Content-Length: %zu\r\n", strlen(body)) : g_strdup("");
-	g_autofree char *request = g_strconcat(method, " ", path, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", head,
-					       length, "\r\n", body, NULL);
-
-	send_text(fd, request);
-	read_until(fd, text, NULL);
-	return g_string_free(text, FALSE);
-}
-
-static unsigned status_of(const char *answer)
-{
-	g_assert_true(g_str_has_prefix(answer, "HTTP/1.1 "));
-	return (unsigned) atoi(answer + strlen("HTTP/1.1 "));
 }
 
 static const char *body_of(const char *answer)
@@ -140,16 +47,6 @@ static void check_call(const struct fixture *fixture, const char *method, const 
 
 	if (status_of(answer) != status || g_strcmp0(last, call) != 0)
 		g_error("%s %s: %s\ncalled: %s", method, path, answer, last);
-}
-
-static void wait_for_streams(const struct fixture *fixture, int count)
-{
-	gint64 end = g_get_monotonic_time() + PATIENCE * 1000;
-
-	while (fake_streams(fixture->engine) != count) {
-		g_assert_cmpint(g_get_monotonic_time(), <, end);
-		g_usleep(1000);
-	}
 }
 
 static void test_routes(struct fixture *fixture, G_GNUC_UNUSED const void *data)

@@ -1,109 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the API makes of requests for a build, and of what a build tells: Docker's stream, Berth's events, outputs, ssh
 // agents, and clients that leave.
-#include "api/api.h"
-#include "api/tests/fake-build.h"
+#include "api/tests/fixture.h"
 #include "base/fd.h"
 
-#include <glib/gstdio.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#define PATIENCE 10000 // milliseconds until a test gives up
-
-struct fixture {
-	struct berth_engine *engine;
-	struct berth_builder *builder;
-	struct berth_api *api;
-	char *folder, *path;
-};
-
-static void set_up(struct fixture *fixture, G_GNUC_UNUSED const void *data)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	g_autoptr(GError) error = NULL;
-
-	fixture->folder = g_dir_make_tmp("berth-test-XXXXXX", NULL);
-	fixture->path = g_build_filename(fixture->folder, "sock", NULL);
-	g_strlcpy(address.sun_path, fixture->path, sizeof address.sun_path);
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	g_assert_cmpint(bind(listener, (struct sockaddr *) &address, sizeof address), ==, 0);
-	g_assert_cmpint(listen(listener, 16), ==, 0);
-	fixture->engine = fake_engine_new();
-	fixture->builder = fake_builder_new(fixture->engine);
-	const struct berth_api_options options = {
-		.sockets = &(struct berth_api_socket){listener, false},
-		.socket_count = 1,
-		.builder = fixture->builder,
-		.spool = fixture->folder,
-	};
-	fixture->api = berth_api_start(fixture->engine, &options, &error);
-	g_assert_no_error(error);
-}
-
-static void tear_down(struct fixture *fixture, G_GNUC_UNUSED const void *data)
-{
-	g_assert_true(berth_api_stop(fixture->api));
-	berth_builder_free(fixture->builder);
-	fake_engine_free(fixture->engine);
-	g_unlink(fixture->path);
-	g_assert_cmpint(g_rmdir(fixture->folder), ==, 0); // nothing is left there
-	g_free(fixture->path);
-	g_free(fixture->folder);
-}
-
-static int dial(const struct fixture *fixture)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	g_strlcpy(address.sun_path, fixture->path, sizeof address.sun_path);
-	g_assert_cmpint(connect(fd, (struct sockaddr *) &address, sizeof address), ==, 0);
-	return fd;
-}
-
-static void read_until(int fd, GString *text, const char *wanted)
-{
-	char buffer[65536];
-
-	while (!wanted || !strstr(text->str, wanted)) {
-		struct pollfd ready = {fd, POLLIN, 0};
-		g_assert_cmpint(poll(&ready, 1, PATIENCE), ==, 1);
-		ssize_t count = read(fd, buffer, sizeof buffer);
-		if (count <= 0) {
-			g_assert_null(wanted);
-			return;
-		}
-		g_string_append_len(text, buffer, count);
-	}
-}
-
-static int send_request(const struct fixture *fixture, const char *method, const char *path, const char *head,
-			const char *body)
-{
-	int fd = dial(fixture);
-	g_autofree char *request = g_strdup_printf("%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n%s",
-						   method, path, head, strlen(body), body);
-
-	g_assert_true(berth_write_all(fd, request, strlen(request), "request", NULL));
-	return fd;
-}
 
 // The whole answer, without the marks of chunks.
-static char *ask(const struct fixture *fixture, const char *method, const char *path, const char *head,
-		 const char *body)
+static char *ask_whole(const struct fixture *fixture, const char *method, const char *path, const char *head,
+		       const char *body)
 {
-	g_autofree char *close_head = g_strconcat("Connection: close\r\n", head, NULL);
-	berth_fd fd = send_request(fixture, method, path, close_head, body);
-	GString *text = g_string_new(NULL);
 	g_autoptr(GRegex) marks = g_regex_new("\r\n[0-9a-fA-F]+\r\n", 0, 0, NULL);
+	g_autofree char *answer = ask(fixture, method, path, head, body);
 
-	read_until(fd, text, NULL);
-	g_autofree char *answer = g_string_free(text, FALSE);
 	return g_regex_replace_literal(marks, answer, -1, 0, "", 0, NULL);
 }
 
@@ -124,7 +35,7 @@ static void check_has(const char *answer, const char *wanted)
 #define DIGEST12 "333333333333"
 static void test_docker_stream(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
-	g_autofree char *answer = ask(fixture, "POST", "/build?t=x&t=y:1", "", "tar");
+	g_autofree char *answer = ask_whole(fixture, "POST", "/build?t=x&t=y:1", "", "tar");
 
 	check_has(answer, "HTTP/1.1 200");
 	const char *start = strstr(answer, "{\"stream\":\"Step");
@@ -151,7 +62,7 @@ static void test_docker_stream(struct fixture *fixture, G_GNUC_UNUSED const void
 
 static void test_quiet(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
-	g_autofree char *answer = ask(fixture, "POST", "/build?q=1", "", "tar");
+	g_autofree char *answer = ask_whole(fixture, "POST", "/build?q=1", "", "tar");
 
 	check_has(answer, "{\"stream\":\"sha256:" ID12);
 	g_assert_null(strstr(answer, "Step"));
@@ -160,20 +71,20 @@ static void test_quiet(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 
 static void test_failure(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
-	g_autofree char *step = ask(fixture, "POST", "/build?target=fail", "", "tar");
+	g_autofree char *step = ask_whole(fixture, "POST", "/build?target=fail", "", "tar");
 
 	check_has(step, "{\"stream\":\"hello\\n\"}");
 	check_has(step, "{\"error\":\"The command '/bin/sh -c false' returned a non-zero code: 7\",\"errorDetail\":"
 			"{\"code\":7,\"message\":\"The command '/bin/sh -c false' returned a non-zero code: 7\"}}");
 	g_assert_null(strstr(step, "Successfully"));
-	g_autofree char *early = ask(fixture, "POST", "/build?target=bad", "", "tar");
+	g_autofree char *early = ask_whole(fixture, "POST", "/build?target=bad", "", "tar");
 	check_has(early, "HTTP/1.1 400");
 	check_has(early, "{\"message\":\"dockerfile parse error on line 1: x\"}");
 }
 
 static void test_parameters(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
-	g_autofree char *answer = ask(
+	g_autofree char *answer = ask_whole(
 		fixture, "POST",
 		"/build?dockerfile=a/b&nocache=1&pull=1&squash=1&rm=1&forcerm=0&memory=100&memswap=-1&cpushares=3"
 		"&cpusetcpus=0-1&cpuperiod=4&cpuquota=5&shmsize=6&networkmode=none&platform=linux/amd64,linux/arm64"
@@ -216,13 +127,13 @@ static void test_refusals(struct fixture *fixture, G_GNUC_UNUSED const void *dat
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *path = g_strconcat("/build?", cases[i].query, NULL);
-		g_autofree char *answer = ask(fixture, "POST", path, "", "tar");
+		g_autofree char *answer = ask_whole(fixture, "POST", path, "", "tar");
 		check_has(answer, cases[i].message);
 		g_assert_cmpint(atoi(answer + strlen("HTTP/1.1 ")), ==, cases[i].status);
 	}
-	g_autofree char *empty = ask(fixture, "POST", "/build", "", "");
+	g_autofree char *empty = ask_whole(fixture, "POST", "/build", "", "");
 	check_has(empty, "the build has no context");
-	g_autofree char *session = ask(fixture, "POST", "/session", "", "");
+	g_autofree char *session = ask_whole(fixture, "POST", "/session", "", "");
 	check_has(session, "HTTP/1.1 501");
 	check_has(session, "BuildKit's protocol is not supported");
 }
@@ -230,13 +141,13 @@ static void test_refusals(struct fixture *fixture, G_GNUC_UNUSED const void *dat
 #define PARTS "X-Berth-Build: 1\r\n"
 static void test_parts(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
-	g_autofree char *answer = ask(fixture, "POST", "/build", PARTS,
-				      "dockerfile 12 -\nFROM scratch"
-				      "secret 3 token\nabc"
-				      "context 2 libs\nti"
-				      "context 4 more libs\nmore"
-				      "context 2 libs\nny"
-				      "end 0 -\nthe rest");
+	g_autofree char *answer = ask_whole(fixture, "POST", "/build", PARTS,
+					    "dockerfile 12 -\nFROM scratch"
+					    "secret 3 token\nabc"
+					    "context 2 libs\nti"
+					    "context 4 more libs\nmore"
+					    "context 2 libs\nny"
+					    "end 0 -\nthe rest");
 
 	check_has(answer, "HTTP/1.1 200");
 	check_last(fixture, "build source:=the rest source:libs=tiny source:more libs=more secret:token=abc "
@@ -249,7 +160,7 @@ static void test_parts(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 					     "dockerfile 0 -\ndockerfile 0 -\n",
 					     ""};
 	for (size_t i = 0; i < G_N_ELEMENTS(broken); i++) {
-		g_autofree char *refusal = ask(fixture, "POST", "/build", PARTS, broken[i]);
+		g_autofree char *refusal = ask_whole(fixture, "POST", "/build", PARTS, broken[i]);
 		if (!strstr(refusal, "HTTP/1.1 400"))
 			g_error("%s: %s", broken[i], refusal);
 	}
@@ -257,22 +168,15 @@ static void test_parts(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 
 static void test_events(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
-	g_autofree char *answer =
-		ask(fixture, "POST", "/build?progress=events&outputs=%5B%7B%22Type%22%3A%22tar%22%7D%5D", "", "tar");
+	g_autofree char *answer = ask_whole(
+		fixture, "POST", "/build?progress=events&outputs=%5B%7B%22Type%22%3A%22tar%22%7D%5D", "", "tar");
 
 	check_has(answer, "{\"kind\":\"planned\",\"vertex\":1,\"name\":\"[1/3] FROM busybox\",");
 	check_has(answer, "\"kind\":\"log\",\"vertex\":2,");
 	check_has(answer, "{\"kind\":\"output\",\"bytes\":6}\nbytes\n{\"kind\":\"result\",\"image\":\"sha256:1111");
-	g_autofree char *failed = ask(fixture, "POST", "/build?progress=events&target=fail", "", "tar");
+	g_autofree char *failed = ask_whole(fixture, "POST", "/build?progress=events&target=fail", "", "tar");
 	check_has(failed, "{\"kind\":\"error\",\"text\":\"failed to solve: process \\\"/bin/sh -c false\\\"");
 	check_has(failed, "\"code\":7}");
-}
-
-static void wait_for_streams(const struct fixture *fixture, int count)
-{
-	for (int i = 0; i < PATIENCE && fake_streams(fixture->engine) != count; i++)
-		g_usleep(1000);
-	g_assert_cmpint(fake_streams(fixture->engine), ==, count);
 }
 
 static void test_cancel(struct fixture *fixture, G_GNUC_UNUSED const void *data)
@@ -281,14 +185,14 @@ static void test_cancel(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	berth_fd fd = send_request(fixture, "POST", "/build?target=slow&buildid=b1", "Connection: close\r\n", "tar");
 
 	wait_for_streams(fixture, 1);
-	g_autofree char *again = ask(fixture, "POST", "/build?target=slow&buildid=b1", "", "tar");
+	g_autofree char *again = ask_whole(fixture, "POST", "/build?target=slow&buildid=b1", "", "tar");
 	check_has(again, "HTTP/1.1 409");
-	g_autofree char *canceled = ask(fixture, "POST", "/build/cancel?id=b1", "", "");
+	g_autofree char *canceled = ask_whole(fixture, "POST", "/build/cancel?id=b1", "", "");
 	check_has(canceled, "HTTP/1.1 204");
 	read_until(fd, text, NULL);
 	check_has(text->str, "\"error\":\"canceled\"");
 	wait_for_streams(fixture, 0);
-	g_autofree char *missing = ask(fixture, "POST", "/build/cancel?id=b1", "", "");
+	g_autofree char *missing = ask_whole(fixture, "POST", "/build/cancel?id=b1", "", "");
 	check_has(missing, "HTTP/1.1 404");
 }
 
@@ -314,25 +218,26 @@ static void test_agent(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	check_has(agent_text->str, "HTTP/1.1 101");
 	read_until(fd, text, NULL);
 	check_has(text->str, "Successfully built");
-	g_autofree char *late =
-		ask(fixture, "POST", "/build/b2/agent?name=default", "Connection: Upgrade\r\nUpgrade: tcp\r\n", "");
+	g_autofree char *late = ask_whole(fixture, "POST", "/build/b2/agent?name=default",
+					  "Connection: Upgrade\r\nUpgrade: tcp\r\n", "");
 	check_has(late, "HTTP/1.1 404");
 }
 
 static void test_cache(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
-	g_autofree char *pruned = ask(fixture, "POST",
-				      "/build/prune?all=1&reserved-space=5&max-used-space=6&min-free-space=7"
-				      "&filters=%7B%22until%22%3A%5B%221h%22%5D%7D",
-				      "", "");
+	g_autofree char *pruned = ask_whole(fixture, "POST",
+					    "/build/prune?all=1&reserved-space=5&max-used-space=6&min-free-space=7"
+					    "&filters=%7B%22until%22%3A%5B%221h%22%5D%7D",
+					    "", "");
 
 	check_has(pruned, "{\"CachesDeleted\":[\"record1\"],\"SpaceReclaimed\":1000}");
 	check_last(fixture, "prune 1 5 6 7 1");
-	g_autofree char *wrong = ask(fixture, "POST", "/build/prune?filters=%7B%22x%22%3A%5B%22y%22%5D%7D", "", "");
+	g_autofree char *wrong =
+		ask_whole(fixture, "POST", "/build/prune?filters=%7B%22x%22%3A%5B%22y%22%5D%7D", "", "");
 	check_has(wrong, "invalid filter 'x'");
-	g_autofree char *usage = ask(fixture, "GET", "/system/df?type=build-cache", "", "");
+	g_autofree char *usage = ask_whole(fixture, "GET", "/system/df?type=build-cache", "", "");
 	check_has(usage, "{\"ID\":\"record1\",\"Parents\":[\"record0\"],\"Type\":\"regular\"");
-	g_autofree char *older = ask(fixture, "GET", "/v1.41/system/df?type=build-cache", "", "");
+	g_autofree char *older = ask_whole(fixture, "GET", "/v1.41/system/df?type=build-cache", "", "");
 	check_has(older, "\"BuilderSize\":1000");
 	check_has(older, "\"Parent\":");
 }

@@ -1,88 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the API makes of requests that need a registry: names, credentials, the words of refusals, clients that leave.
-#include "api/api.h"
-#include "api/tests/fake-engine.h"
-#include "base/fd.h"
+#include "api/tests/fixture.h"
 
-#include <glib/gstdio.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <unistd.h>
 
-#define PATIENCE 10 // seconds
-
-struct fixture {
-	struct berth_engine *engine;
-	struct berth_api *api;
-	char *folder, *path;
-};
-
-static void set_up(struct fixture *fixture, G_GNUC_UNUSED const void *data)
+// `auth` (may be NULL) is X-Registry-Auth.
+static char *ask_with(const struct fixture *fixture, const char *method, const char *path, const char *auth,
+		      const char *body)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	g_autoptr(GError) error = NULL;
+	g_autofree char *credentials = auth ? g_strdup_printf("X-Registry-Auth: %s\r\n", auth) : g_strdup("");
+	g_autofree char *head = g_strconcat(credentials, body ? "Content-Type: application/json\r\n" : "", NULL);
 
-	fixture->folder = g_dir_make_tmp("berth-test-XXXXXX", NULL);
-	fixture->path = g_build_filename(fixture->folder, "sock", NULL);
-	g_strlcpy(address.sun_path, fixture->path, sizeof address.sun_path);
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	g_assert_cmpint(bind(listener, (struct sockaddr *) &address, sizeof address), ==, 0);
-	g_assert_cmpint(listen(listener, 16), ==, 0);
-	fixture->engine = fake_engine_new();
-	fixture->api = berth_api_start(fixture->engine,
-				       &(struct berth_api_options){&(struct berth_api_socket){listener, false}, 1, {0}},
-				       &error);
-	g_assert_no_error(error);
-}
-
-static void tear_down(struct fixture *fixture, G_GNUC_UNUSED const void *data)
-{
-	g_assert_true(berth_api_stop(fixture->api));
-	fake_engine_free(fixture->engine);
-	g_unlink(fixture->path);
-	g_rmdir(fixture->folder);
-	g_free(fixture->path);
-	g_free(fixture->folder);
-}
-
-static int dial(const struct fixture *fixture)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	g_strlcpy(address.sun_path, fixture->path, sizeof address.sun_path);
-	g_assert_cmpint(connect(fd, (struct sockaddr *) &address, sizeof address), ==, 0);
-	return fd;
-}
-
-// The whole answer; `auth` (may be NULL) is X-Registry-Auth.
-static char *ask(const struct fixture *fixture, const char *method, const char *path, const char *auth,
-		 const char *body)
-{
-	berth_fd fd = dial(fixture);
-	GString *text = g_string_new(NULL);
-	char buffer[4096];
-	ssize_t count;
-
-	g_autofree char *header = auth ? g_strdup_printf("X-Registry-Auth: %s\r\n", auth) : g_strdup("");
-	g_autofree char *request =
-		g_strdup_printf("%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s%s"
-				"Content-Length: %zu\r\n\r\n%s",
-				method, path, header, body ? "Content-Type: application/json\r\n" : "",
-				body ? strlen(body) : 0, body ? body : "");
-	g_assert_true(berth_write_all(fd, request, strlen(request), "request", NULL));
-	while ((count = read(fd, buffer, sizeof buffer)) > 0)
-		g_string_append_len(text, buffer, count);
-	return g_string_free(text, FALSE);
+	return ask(fixture, method, path, head, body ? body : "");
 }
 
 // Asks, and compares the status, what the answer contains (NULL: anything), and what was called (NULL: anything).
 static void check(const struct fixture *fixture, const char *method, const char *path, const char *auth,
 		  const char *body, unsigned status, const char *contains, const char *call)
 {
-	g_autofree char *answer = ask(fixture, method, path, auth, body);
+	g_autofree char *answer = ask_with(fixture, method, path, auth, body);
 	g_autofree char *last = fake_last(fixture->engine);
 
 	if ((unsigned) atoi(answer + strlen("HTTP/1.1 ")) != status || (contains && !strstr(answer, contains)) ||
@@ -226,27 +165,15 @@ static void test_manifests(struct fixture *fixture, G_GNUC_UNUSED const void *da
 	      "{\"index\":{\"schemaVersion\":2,\"manifests\":[]},\"sources\":[\"h/a@d\"]}", 400, NULL, NULL);
 }
 
-static void wait_for_streams(const struct fixture *fixture, int count)
-{
-	gint64 end = g_get_monotonic_time() + PATIENCE * G_USEC_PER_SEC;
-
-	while (fake_streams(fixture->engine) != count) {
-		g_assert_cmpint(g_get_monotonic_time(), <, end);
-		g_usleep(1000);
-	}
-}
-
 // A pull that has told nothing yet, and whose client is gone, ends.
 static void test_client_leaves(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
-	static const char *const paths[] = {"POST /images/create?fromImage=slow&tag=1", "POST /images/slow/push?tag=1",
-					    "GET /distribution/slow/json"};
+	static const char *const paths[][2] = {{"POST", "/images/create?fromImage=slow&tag=1"},
+					       {"POST", "/images/slow/push?tag=1"},
+					       {"GET", "/distribution/slow/json"}};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
-		int fd = dial(fixture);
-		g_autofree char *request =
-			g_strconcat(paths[i], " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", NULL);
-		g_assert_true(berth_write_all(fd, request, strlen(request), "request", NULL));
+		int fd = send_request(fixture, paths[i][0], paths[i][1], "", "");
 		wait_for_streams(fixture, 1);
 		close(fd);
 		wait_for_streams(fixture, 0);

@@ -2,9 +2,8 @@
 // Networks of the engine with real containers, in a network namespace of the test's own: what the API says of them and
 // what the kernel has, and everything at once by several threads (which the thread sanitizer looks at).
 #include "base/error.h"
-#include "engine/engine.h"
+#include "engine/tests/place.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -13,94 +12,10 @@
 #define CONTAINERS 4
 #define ROUNDS 12
 
-struct place {
-	char *folder, *data, *run, *parent;
-};
-
-static struct berth_engine *open_engine(const struct place *place)
-{
-	g_autoptr(GError) error = NULL;
-	const char *build = g_getenv("BERTH_BUILD");
-	g_autofree char *monitor = g_build_filename(build, "berth-monitor", NULL);
-	g_autofree char *init = g_build_filename(build, "berth-init", NULL);
-	char *const none[] = {NULL};
-	const struct berth_engine_options options = {
-		.data_root = place->data,
-		.exec_root = place->run,
-		.monitor_program = monitor,
-		.init_program = init,
-		.cgroup_parent = place->parent,
-		.log_driver = "json-file",
-		.log_options = none,
-		.labels = none,
-	};
-	struct berth_engine *engine = berth_engine_open(&options, &error);
-
-	g_assert_no_error(error);
-	return engine;
-}
-
-static char *output_of(const char *command)
-{
-	g_autoptr(GError) error = NULL;
-	char *const words[] = {(char *) "sh", (char *) "-ec", (char *) command, NULL};
-	char *output = NULL;
-	int status = -1;
-
-	g_spawn_sync(NULL, (char **) words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, NULL, &status, &error);
-	g_assert_no_error(error);
-	g_assert_cmpint(status, ==, 0);
-	return output;
-}
-
-static void run(const char *command)
-{
-	g_free(output_of(command));
-}
-
-static struct place new_place(void)
-{
-	struct place place = {.folder = g_dir_make_tmp("berth-networks-XXXXXX", NULL)};
-
-	place.data = g_build_filename(place.folder, "data", NULL);
-	place.run = g_build_filename(place.folder, "run", NULL);
-	place.parent = g_strdup_printf("/%s", strrchr(place.folder, '/') + 1);
-	return place;
-}
-
-static void remove_place(struct place *place)
-{
-	g_autofree char *command = g_strdup_printf(
-		"find /sys/fs/cgroup -depth -type d -path '*%s*' -exec rmdir {} + 2>/dev/null || true; rm -rf %s",
-		place->parent, place->folder);
-
-	run(command);
-	g_free(place->folder);
-	g_free(place->data);
-	g_free(place->run);
-	g_free(place->parent);
-}
-
-static void import_image(struct berth_engine *engine, const struct place *place)
-{
-	g_autoptr(GError) error = NULL;
-	g_autofree char *tar = g_build_filename(place->folder, "root.tar", NULL);
-	g_autofree char *command =
-		g_strdup_printf("mkdir %s/root && cp /bin/busybox %s/root && tar -C %s/root -cf %s .", place->folder,
-				place->folder, place->folder, tar);
-
-	run(command);
-	int fd = open(tar, O_RDONLY | O_CLOEXEC);
-	g_autofree char *id =
-		berth_images_import(berth_engine_images(engine), fd, "test", NULL, NULL, NULL, NULL, NULL, &error);
-	close(fd);
-	g_assert_no_error(error);
-}
-
 static bool create(struct berth_engine *engine, const char *name, const char *host_config, GError **error)
 {
 	g_autofree char *text = g_strdup_printf(
-		"{\"Image\":\"test\",\"Cmd\":[\"/busybox\",\"sleep\",\"1000\"],\"HostConfig\":{%s}}", host_config);
+		"{\"Image\":\"test\",\"Cmd\":[\"/bin/busybox\",\"sleep\",\"1000\"],\"HostConfig\":{%s}}", host_config);
 	g_autoptr(api_container_create) request =
 		berth_document_parse_text(&api_container_create_document, text, strlen(text), "request", error);
 	g_autoptr(api_container_created) created =
@@ -363,12 +278,12 @@ static void remove_all(struct berth_engine *engine)
 
 static void test_lives(void)
 {
-	struct place place = new_place();
+	struct place place = place_new();
 	g_autoptr(GError) error = NULL;
 
-	struct berth_engine *engine = open_engine(&place);
+	struct berth_engine *engine = place_open(&place, true);
 	check_nothing_left(); // of networks that nobody needs yet
-	import_image(engine, &place);
+	g_autofree char *image = place_import(&place, engine);
 	new_network(engine, "{\"Name\":\"front\",\"Labels\":{\"tier\":\"one\"}}");
 	new_network(engine,
 		    "{\"Name\":\"back\",\"Internal\":true,\"IPAM\":{\"Config\":[{\"Subnet\":\"10.9.0.0/24\"}]}}");
@@ -379,7 +294,7 @@ static void test_lives(void)
 	check_ports(engine);
 	check_connected(engine);
 	berth_engine_close(engine);
-	engine = open_engine(&place);
+	engine = place_open(&place, true);
 	check_adopted(engine);
 	check_joined(engine);
 	remove_all(engine);
@@ -388,7 +303,7 @@ static void test_lives(void)
 	g_assert_no_error(error);
 	berth_engine_close(engine);
 	check_nothing_left();
-	remove_place(&place);
+	place_remove(&place);
 }
 
 // All at once
@@ -470,13 +385,13 @@ static void *make_and_remove(void *data)
 
 static void test_race(void)
 {
-	struct place place = new_place();
+	struct place place = place_new();
 	struct racer racers[CONTAINERS + 2];
 	pthread_t threads[CONTAINERS + 2];
 	g_autoptr(GError) error = NULL;
 
-	struct berth_engine *engine = open_engine(&place);
-	import_image(engine, &place);
+	struct berth_engine *engine = place_open(&place, true);
+	g_autofree char *image = place_import(&place, engine);
 	new_network(engine, "{\"Name\":\"front\"}");
 	new_network(engine, "{\"Name\":\"back\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.8.0.0/28\"}]}}");
 	for (int i = 0; i < CONTAINERS + 2; i++) {
@@ -499,7 +414,7 @@ static void test_race(void)
 	}
 	berth_engine_close(engine);
 	check_nothing_left();
-	remove_place(&place);
+	place_remove(&place);
 }
 
 int main(int argc, char **argv)
@@ -510,7 +425,7 @@ int main(int argc, char **argv)
 		g_print("1..0 # SKIP a network namespace of its own needs root\n");
 		return 0;
 	}
-	run("ip link set lo up");
+	run_command("ip link set lo up");
 	g_test_add_func("/networks/lives", test_lives);
 	g_test_add_func("/networks/race", test_race);
 	return g_test_run();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps of a build, with real processes: what they see, what they leave, how they end.
-#include "engine/engine.h"
+#include "engine/tests/place.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -14,87 +14,37 @@
 
 #define ID "00000000000000000000000000000000000000000000000000000000000000aa"
 
-struct place {
-	char *folder, *data, *run, *parent;
+struct fixture {
+	struct place place;
 	struct berth_engine *engine;
-	char *top; // of the image "test"
+	char *top; // of the image
 };
 
-static void run_command(const char *command)
+static void set_up(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GError) error = NULL;
-	char *const words[] = {(char *) "sh", (char *) "-ec", (char *) command, NULL};
-	int status = -1;
 
-	g_spawn_sync(NULL, (char **) words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, &error);
+	fixture->place = place_new();
+	fixture->engine = place_open(&fixture->place, false);
+	g_autofree char *id = place_import(&fixture->place, fixture->engine);
+	fixture->top = berth_images_top_snapshot(berth_engine_images(fixture->engine), id, &error);
 	g_assert_no_error(error);
-	g_assert_cmpint(status, ==, 0);
 }
 
-static void import_image(struct place *place)
+static void tear_down(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
-	g_autoptr(GError) error = NULL;
-	g_autofree char *tar = g_build_filename(place->folder, "root.tar", NULL);
-	g_autofree char *command =
-		g_strdup_printf("mkdir -p %1$s/root/bin %1$s/root/tmp && cp /bin/busybox %1$s/root/bin && "
-				"ln -s busybox %1$s/root/bin/sh && tar -C %1$s/root -cf %2$s .",
-				place->folder, tar);
-
+	berth_engine_close(fixture->engine);
+	g_autofree char *command = g_strdup_printf("if grep %s /proc/self/mountinfo; then exit 1; fi; "
+						   "test -z \"$(ls %s | grep -x '[0-9a-f]*')\"",
+						   ID, fixture->place.run);
 	run_command(command);
-	berth_fd fd = open(tar, O_RDONLY | O_CLOEXEC);
-	struct berth_images *images = berth_engine_images(place->engine);
-	g_autofree char *id = berth_images_import(images, fd, "test", NULL, NULL, NULL, NULL, NULL, &error);
-	g_assert_no_error(error);
-	place->top = berth_images_top_snapshot(images, id, &error);
-	g_assert_no_error(error);
+	place_remove(&fixture->place);
+	g_free(fixture->top);
 }
 
-static void set_up(struct place *place, G_GNUC_UNUSED const void *data)
+static struct berth_snapshots *snapshots_of(const struct fixture *fixture)
 {
-	g_autoptr(GError) error = NULL;
-	const char *build = g_getenv("BERTH_BUILD");
-	g_autofree char *monitor = g_build_filename(build, "berth-monitor", NULL);
-	g_autofree char *init = g_build_filename(build, "berth-init", NULL);
-	char *const none[] = {NULL};
-
-	place->folder = g_dir_make_tmp("berth-step-XXXXXX", NULL);
-	place->data = g_build_filename(place->folder, "data", NULL);
-	place->run = g_build_filename(place->folder, "run", NULL);
-	place->parent = g_strdup_printf("/%s", strrchr(place->folder, '/') + 1);
-	const struct berth_engine_options options = {
-		.data_root = place->data,
-		.exec_root = place->run,
-		.monitor_program = monitor,
-		.init_program = init,
-		.cgroup_parent = place->parent,
-		.log_driver = "json-file",
-		.log_options = none,
-		.labels = none,
-		.network = {.no_bridge = true},
-	};
-	place->engine = berth_engine_open(&options, &error);
-	g_assert_no_error(error);
-	import_image(place);
-}
-
-static void tear_down(struct place *place, G_GNUC_UNUSED const void *data)
-{
-	berth_engine_close(place->engine);
-	g_autofree char *command = g_strdup_printf(
-		"! grep -q %1$s /proc/self/mountinfo && test -z \"$(ls %2$s/run | grep -x '[0-9a-f]*')\"; "
-		"find /sys/fs/cgroup -depth -type d -path '*%3$s*' -exec rmdir {} + 2>/dev/null || true; rm -rf %2$s",
-		ID, place->folder, place->parent);
-	run_command(command);
-	g_free(place->folder);
-	g_free(place->data);
-	g_free(place->run);
-	g_free(place->parent);
-	g_free(place->top);
-}
-
-static struct berth_snapshots *snapshots_of(const struct place *place)
-{
-	return berth_store_snapshots(berth_engine_store(place->engine));
+	return berth_store_snapshots(berth_engine_store(fixture->engine));
 }
 
 static char *read_all(int fd)
@@ -110,7 +60,7 @@ static char *read_all(int fd)
 static bool (*canceler)(void *data);
 
 // Runs `script` in a new snapshot; *ret_output is the caller's. The error is the caller's, too.
-static int run_step(struct place *place, const char *script, const struct berth_build_step *more, char **ret_output,
+static int run_step(struct fixture *fixture, const char *script, const struct berth_build_step *more, char **ret_output,
 		    GError **error)
 {
 	char *const arguments[] = {(char *) "/bin/sh", (char *) "-c", (char *) script, NULL};
@@ -118,14 +68,14 @@ static int run_step(struct place *place, const char *script, const struct berth_
 	struct berth_build_step step = more ? *more : (struct berth_build_step){0};
 	int pair[2], code = -1;
 
-	berth_snapshot_prepare(snapshots_of(place), ID, place->top, error);
+	berth_snapshot_prepare(snapshots_of(fixture), ID, fixture->top, error);
 	g_assert_no_error(*error);
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
 	step.snapshot = ID;
 	step.arguments = arguments;
 	step.environment = environment;
 	step.output = step.errors = pair[1];
-	if (!berth_engine_step_run(place->engine, &step, canceler, NULL, &code, error))
+	if (!berth_engine_step_run(fixture->engine, &step, canceler, NULL, &code, error))
 		code = -1;
 	close(pair[1]);
 	g_autofree char *output = read_all(pair[0]);
@@ -135,11 +85,11 @@ static int run_step(struct place *place, const char *script, const struct berth_
 	return code;
 }
 
-static void remove_snapshot(struct place *place)
+static void remove_snapshot(struct fixture *fixture)
 {
 	g_autoptr(GError) error = NULL;
 
-	berth_snapshot_remove(snapshots_of(place), ID, &error);
+	berth_snapshot_remove(snapshots_of(fixture), ID, &error);
 	g_assert_no_error(error);
 }
 
@@ -150,37 +100,37 @@ static bool add_change(void *data, const char *path, enum berth_change change, G
 }
 
 // What the step changed; the caller frees it.
-static char *changes(struct place *place)
+static char *changes(struct fixture *fixture)
 {
 	g_autoptr(GError) error = NULL;
 	GString *text = g_string_new(NULL);
 
-	berth_snapshot_changes(snapshots_of(place), ID, add_change, text, &error);
+	berth_snapshot_changes(snapshots_of(fixture), ID, add_change, text, &error);
 	g_assert_no_error(error);
 	return g_string_free(text, FALSE);
 }
 
-static void test_changes(struct place *place, G_GNUC_UNUSED const void *data)
+static void test_changes(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *output = NULL;
 
-	int code = run_step(place, "echo $WORD $HOME $HOSTNAME; pwd; echo x > /tmp/made; echo err >&2; exit 3", NULL,
+	int code = run_step(fixture, "echo $WORD $HOME $HOSTNAME; pwd; echo x > /tmp/made; echo err >&2; exit 3", NULL,
 			    &output, &error);
 	g_assert_no_error(error);
 	g_assert_cmpint(code, ==, 3);
 	g_assert_cmpstr(output, ==, "said / buildkitsandbox\n/\nerr\n");
-	g_autofree char *changed = changes(place);
+	g_autofree char *changed = changes(fixture);
 	// No /proc, /sys, /dev, /etc: they are there for the step only.
 	g_assert_cmpstr(changed, ==, "C/tmp A/tmp/made ");
-	remove_snapshot(place);
+	remove_snapshot(fixture);
 }
 
 // What the step puts where something was mounted for it stays, what is beneath the mounts does not.
-static void test_mount_points(struct place *place, G_GNUC_UNUSED const void *data)
+static void test_mount_points(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GError) error = NULL;
-	g_autofree char *output = NULL, *kept = g_build_filename(place->folder, "kept", NULL);
+	g_autofree char *output = NULL, *kept = g_build_filename(fixture->place.folder, "kept", NULL);
 
 	g_assert_cmpint(mkdir(kept, 0700), ==, 0);
 	berth_fd tree = open(kept, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -205,7 +155,7 @@ static void test_mount_points(struct place *place, G_GNUC_UNUSED const void *dat
 		 .gid = BERTH_UNSET},
 	};
 	const struct berth_build_step step = {.mounts = mounts, .mount_count = G_N_ELEMENTS(mounts)};
-	int code = run_step(place,
+	int code = run_step(fixture,
 			    "busybox cat /run/secrets/word; busybox stat -c ' %a %u' /run/secrets/word; "
 			    "busybox stat -c %a /scratch; echo 1 > /scratch/x; echo 2 > /var/cache/kept/y; "
 			    "echo 3 > /etc/own",
@@ -213,18 +163,18 @@ static void test_mount_points(struct place *place, G_GNUC_UNUSED const void *dat
 	g_assert_no_error(error);
 	g_assert_cmpint(code, ==, 0);
 	g_assert_cmpstr(output, ==, "whispered 400 7\n700\n");
-	g_autofree char *changed = changes(place);
+	g_autofree char *changed = changes(fixture);
 	g_assert_cmpstr(changed, ==, "A/etc A/etc/own ");
 	g_autofree char *written = g_build_filename(kept, "y", NULL);
 	g_assert_true(g_file_test(written, G_FILE_TEST_EXISTS));
-	remove_snapshot(place);
+	remove_snapshot(fixture);
 }
 
 // CVE-2024-23652: a mount point's parent becomes a link while the step runs.
-static void test_swapped_parent(struct place *place, G_GNUC_UNUSED const void *data)
+static void test_swapped_parent(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GError) error = NULL;
-	g_autofree char *canary = g_build_filename(place->folder, "canary", NULL);
+	g_autofree char *canary = g_build_filename(fixture->place.folder, "canary", NULL);
 	g_autofree char *script =
 		g_strdup_printf("busybox rmdir /a/b/c 2>/dev/null; busybox umount /a/b; busybox mv /a /z; "
 				"busybox ln -s %s /a; :",
@@ -236,10 +186,10 @@ static void test_swapped_parent(struct place *place, G_GNUC_UNUSED const void *d
 	const struct berth_build_mount mounts[] = {
 		{.target = "/a/b", .tree = -1, .mode = BERTH_UNSET, .uid = BERTH_UNSET, .gid = BERTH_UNSET}};
 	const struct berth_build_step step = {.mounts = mounts, .mount_count = 1, .insecure = true};
-	run_step(place, script, &step, NULL, &error);
+	run_step(fixture, script, &step, NULL, &error);
 	g_assert_no_error(error);
 	g_assert_true(g_file_test(beneath, G_FILE_TEST_IS_DIR));
-	remove_snapshot(place);
+	remove_snapshot(fixture);
 }
 
 static bool cancel(G_GNUC_UNUSED void *data)
@@ -247,38 +197,38 @@ static bool cancel(G_GNUC_UNUSED void *data)
 	return true;
 }
 
-static void test_cancel(struct place *place, G_GNUC_UNUSED const void *data)
+static void test_cancel(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GError) error = NULL;
 	int64_t began = g_get_monotonic_time();
 
 	canceler = cancel;
-	int code = run_step(place, "busybox sleep 100", NULL, NULL, &error);
+	int code = run_step(fixture, "busybox sleep 100", NULL, NULL, &error);
 	canceler = NULL;
 	g_assert_cmpint(code, ==, -1);
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_CANCELED);
 	g_assert_cmpint(g_get_monotonic_time() - began, <, 50 * G_USEC_PER_SEC);
-	remove_snapshot(place);
+	remove_snapshot(fixture);
 }
 
-static void test_missing_program(struct place *place, G_GNUC_UNUSED const void *data)
+static void test_missing_program(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GError) error = NULL;
 	const struct berth_build_step step = {.user = "nobody-knows"};
 
-	g_assert_cmpint(run_step(place, "true", &step, NULL, &error), ==, -1);
+	g_assert_cmpint(run_step(fixture, "true", &step, NULL, &error), ==, -1);
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
 	g_assert_nonnull(strstr(error->message, "nobody-knows"));
-	g_autofree char *changed = changes(place);
+	g_autofree char *changed = changes(fixture);
 	g_assert_cmpstr(changed, ==, "");
-	remove_snapshot(place);
+	remove_snapshot(fixture);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
-		void (*test)(struct place *place, const void *data);
+		void (*test)(struct fixture *fixture, const void *data);
 	} tests[] = {
 		{"/step/changes", test_changes},
 		{"/step/mount-points", test_mount_points},
@@ -293,6 +243,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)
-		g_test_add(tests[i].name, struct place, NULL, set_up, tests[i].test, tear_down);
+		g_test_add(tests[i].name, struct fixture, NULL, set_up, tests[i].test, tear_down);
 	return g_test_run();
 }
