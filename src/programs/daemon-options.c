@@ -276,23 +276,37 @@ bool daemon_options_read(struct daemon_options *options, int argc, char *const *
 	return *ret_help || conclude(&findings, error);
 }
 
+static const struct berth_flag *find_flag(const char *name)
+{
+	const struct berth_flag *flag = flags;
+
+	while (flag->name && strcmp(flag->name, name) != 0)
+		flag++;
+	g_assert(flag->name);
+	return flag;
+}
+
+bool daemon_options_given(const struct daemon_options *options, const char *name)
+{
+	const struct berth_flag *flag = find_flag(name);
+
+	return flag->given_offset && *(const bool *) ((const char *) options + flag->given_offset);
+}
+
 char *daemon_options_text(const struct daemon_options *options, const char *name)
 {
-	for (const struct berth_flag *flag = flags; flag->name; flag++) {
-		const void *value = (const char *) options + flag->offset;
-		if (strcmp(flag->name, name) != 0)
-			continue;
-		if (flag->type == BERTH_FLAG_SWITCH)
-			return g_strdup(*(const bool *) value ? "true" : "false");
-		if (flag->type == BERTH_FLAG_TEXT)
-			return g_strdup(*(char *const *) value);
-		if (flag->type != BERTH_FLAG_LIST)
-			return g_strdup_printf("%" G_GINT64_FORMAT, *(const int64_t *) value);
-		char **list = *(char **const *) value;
-		g_autofree char *joined = list ? g_strjoinv(" ", list) : g_strdup("");
-		return g_strdup_printf("[%s]", joined);
-	}
-	return g_strdup("");
+	const struct berth_flag *flag = find_flag(name);
+	const void *value = (const char *) options + flag->offset;
+
+	if (flag->type == BERTH_FLAG_SWITCH)
+		return g_strdup(*(const bool *) value ? "true" : "false");
+	if (flag->type == BERTH_FLAG_TEXT)
+		return g_strdup(*(char *const *) value);
+	if (flag->type != BERTH_FLAG_LIST)
+		return g_strdup_printf("%" G_GINT64_FORMAT, *(const int64_t *) value);
+	char **list = *(char **const *) value;
+	g_autofree char *joined = list ? g_strjoinv(" ", list) : g_strdup("");
+	return g_strdup_printf("[%s]", joined);
 }
 
 static bool same_list(char *const *a, char *const *b)

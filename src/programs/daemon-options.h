@@ -60,6 +60,8 @@ char **daemon_options_differ(const struct daemon_options *old, const struct daem
 			     const char *const *reloadable);
 // Which of the flags are given on this command line: of it alone, unchecked.
 bool daemon_options_parse(struct daemon_options *options, int argc, char *const *argv, bool *ret_help, GError **error);
+// Whether the flag was given.
+bool daemon_options_given(const struct daemon_options *options, const char *flag);
 // The flag's value as text: "text", "[a b]", "3"; for messages.
 char *daemon_options_text(const struct daemon_options *options, const char *flag);
 
