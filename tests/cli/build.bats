@@ -235,7 +235,7 @@ build() { berth build --network none "$@"; }
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"Total:"* ]]
 	[ "$(berth builder du --format '{{.ID}}' | wc -l)" = 0 ]
-	berth events --since 60s --until 0s --filter type=builder | grep -q prune
+	berth events --since 1h --until 0s --filter type=builder | grep -q prune
 }
 
 # The Dockerfiles of a document, as files 1, 2, …

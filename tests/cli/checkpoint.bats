@@ -78,7 +78,7 @@ last_of() {
 	[ "$(berth inspect -f '{{.State.ExitCode}}' box)" = 137 ]
 	berth checkpoint rm box running
 	[ "$(berth checkpoint ls box)" = "$(printf 'CHECKPOINT NAME\nend')" ]
-	berth events --since 1m --until 0s --filter event=checkpoint | grep -q 'name=end'
+	berth events --since 1h --until 0s --filter event=checkpoint | grep -q 'name=end'
 	# A folder of one's own; a container that is created anew starts from it, too.
 	counting --name again
 	last_of again

@@ -72,7 +72,7 @@ sleeper() {
 	[ "$(berth inspect -f '{{.State.Pid}}' box)" != "$first" ]
 	berth wait box >"$BATS_TEST_TMPDIR/status" 3>&- &
 	pid=$!
-	sleep 0.3
+	sleep 0.3 # who comes later gets the same answer
 	[ "$(berth kill -s KILL box)" = box ]
 	wait $pid
 	[ "$(cat "$BATS_TEST_TMPDIR/status")" = 137 ]

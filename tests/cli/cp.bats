@@ -166,7 +166,7 @@ ls: /bin/vi: No such file or directory
 	run -1 berth commit idle Bad:name
 	[[ "$output" == *"invalid reference format"* ]]
 	[ "$(berth ps -as --filter name=box --format '{{.Size}}' | cut -d' ' -f1)" != 0B ]
-	berth events --since 1m --until 0s --filter event=commit --filter container=box | grep -q 'imageRef=copy:1'
+	berth events --since 1h --until 0s --filter event=commit --filter container=box | grep -q 'imageRef=copy:1'
 	berth rmi copy:1 same >/dev/null
 }
 

@@ -22,6 +22,15 @@ runs() {
 	berth top box | grep -q "[0-9] *$1"
 }
 
+url() {
+	curl -sf --unix-socket "$WORK/run/berth.sock" "$@"
+}
+
+# The monitor has seen the end of the process.
+reaped() {
+	[ ! -e "/proc/$1" ]
+}
+
 @test "exec: streams, the status, input and its end" {
 	start --name box busybox sleep 1000
 	run --separate-stderr berth exec box sh -c 'echo out; echo err >&2; exit 7'
@@ -100,9 +109,8 @@ runs() {
 		expect /dev/pts/
 		expect 24 80
 		resize 33 77
-		sleep 0.3
-		send stty size\r
-		expect 33 77
+		send until [ "$(stty size)" = "33 77" ]; do sleep 0.1; done; echo re""sized\r
+		expect resized
 		send exit 4\r
 		status 4
 	END
@@ -134,9 +142,10 @@ runs() {
 
 @test "exec: what is left behind holds nothing up, and may write on" {
 	start --name box busybox sleep 1000
-	run timeout 20 "$BERTH_BUILD/berth" exec box sh -c '(sleep 3; echo late; echo done >/tmp/done) & echo early'
+	run timeout 60 "$BERTH_BUILD/berth" exec box sh -c '(until [ -e /tmp/go ]; do sleep 0.1; done; echo late; echo done >/tmp/done) & echo early'
 	[ "$status" -eq 0 ]
 	[ "$output" = early ]
+	berth exec box touch /tmp/go
 	eventually berth exec box test -e /tmp/done
 }
 
@@ -155,16 +164,17 @@ runs() {
 	local ids
 	ids=$(berth inspect box | jq -r '.[0].ExecIDs[]')
 	[ "$(wc -w <<<"$ids")" -eq 2 ]
-	local pid
+	local pid ending
 	pid=$(berth inspect -f '{{.State.Pid}}' box)
+	ending=$(for id in $ids; do url "http://x/exec/$id/json"; done | jq 'select(.ProcessConfig.arguments[1] | endswith("exit 9")) | .Pid')
 	engine_stop KILL
 	touch_in "$pid" tmp/go
-	sleep 0.3
+	eventually reaped "$ending"
 	engine_start
 	[ "$(berth inspect box | jq -r '.[0].ExecIDs | length')" -eq 1 ]
 	local codes=""
 	for id in $ids; do
-		codes+=" $(curl -sf --unix-socket "$WORK/run/berth.sock" "http://x/exec/$id/json" | jq -c '[.Running,.ExitCode,.ProcessConfig.entrypoint]')"
+		codes+=" $(url "http://x/exec/$id/json" | jq -c '[.Running,.ExitCode,.ProcessConfig.entrypoint]')"
 	done
 	[[ "$codes" == *'[true,null,"sh"]'* ]]
 	[[ "$codes" == *'[false,9,"sh"]'* ]]

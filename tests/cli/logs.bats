@@ -141,7 +141,12 @@ has_taken() {
 	serve fluentd "unix:$BATS_TEST_TMPDIR/fluent" --ack --cut 2
 	start --name box --label a=1 --log-driver fluentd --log-opt "fluentd-address=unix://$BATS_TEST_TMPDIR/fluent" --log-opt labels=a \
 		--log-opt fluentd-sub-second-precision=true --log-opt fluentd-request-ack=true --log-opt fluentd-retry-wait=10ms \
-		--log-opt tag=mine busybox sh -c 'echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three'
+		--log-opt tag=mine -d busybox sh -c 'echo one; until [ -e /1 ]; do sleep 0.05; done; echo two >&2; until [ -e /2 ]; do sleep 0.05; done; echo three; sleep 1000'
+	# Each is on its way before the next is written.
+	for count in 1 2; do
+		eventually has_taken $count
+		berth exec box touch /$count
+	done
 	eventually has_taken 3
 	id=$(berth inspect -f '{{.Id}}' box)
 	/usr/bin/python3 - "$taken" "$id" <<-'EOT'
@@ -160,22 +165,24 @@ has_taken() {
 	touch "$BATS_TEST_TMPDIR/stall"
 	serve fluentd "unix:$BATS_TEST_TMPDIR/fluent" --stall "$BATS_TEST_TMPDIR/stall"
 	options=(--log-driver fluentd --log-opt "fluentd-address=unix://$BATS_TEST_TMPDIR/fluent")
-	start -d --name waits "${options[@]}" busybox sh -c 'yes 0123456789 | head -n 150000' >/dev/null
-	start -d --name goes "${options[@]}" --log-opt mode=non-blocking --log-opt max-buffer-size=100k busybox sh -c 'yes abcdefghi | head -n 60000; echo end; exit 3' >/dev/null
+	# Much more of each than pipes, queues and sockets hold on the way, which is up to 1.7 and 0.7 megabytes.
+	waits=$(printf 'waits%0194d' 0) goes=$(printf 'goes%0195d' 0)
+	start -d --name waits "${options[@]}" busybox sh -c "yes $waits | head -n 20000" >/dev/null
+	start -d --name goes "${options[@]}" --log-opt mode=non-blocking --log-opt max-buffer-size=100k busybox sh -c "yes $goes | head -n 10000; echo end; exit 3" >/dev/null
 	[ "$(timeout 60 "$BERTH_BUILD/berth" wait goes)" = 3 ]
 	[ "$(berth inspect -f '{{.State.Running}}' waits)" = true ]
 	rm "$BATS_TEST_TMPDIR/stall"
 	[ "$(timeout 60 "$BERTH_BUILD/berth" wait waits)" = 0 ]
-	eventually sh -c "[ \$(grep -c 0123456789 '$taken') = 150000 ]"
+	eventually sh -c "[ \$(grep -c $waits '$taken') = 20000 ]"
 	eventually grep -q "lines of stdout are missing here: the log is slower than the container" "$taken"
 	# What was counted and what came make the whole.
-	/usr/bin/python3 - "$taken" <<-'EOT'
+	/usr/bin/python3 - "$taken" "$goes" <<-'EOT'
 		import json, re, sys
 		logs = [json.loads(line)["record"]["log"] for line in open(sys.argv[1])]
-		came = sum(1 for log in logs if log in ("abcdefghi", "end"))
+		came = sum(1 for log in logs if log in (sys.argv[2], "end"))
 		told = [int(m.group(1)) for m in (re.match(r"berth: (\d+) lines of stdout are missing", log) for log in logs) if m]
 		# A line of which only the newline is missing is there and is missing.
-		assert 0 <= came + sum(told) - 60001 <= len(told), (came, told)
+		assert 0 <= came + sum(told) - 10001 <= len(told), (came, told)
 	EOT
 }
 
@@ -235,13 +242,17 @@ assert lines[0] == "begin" and told and 0 <= came + sum(told) - 200002 <= len(to
 }
 
 @test "attach with the log and what comes: every line once, in order" {
-	start -d --name box busybox sh -c 'i=0; while [ $i -lt 8000 ]; do i=$((i+1)); echo $i; done; sleep 0.2; echo end' >/dev/null
+	start -d --name box busybox sh -c 'i=0; while [ $i -lt 8000 ]; do i=$((i+1)); echo $i; done; until [ -e /go ]; do sleep 0.05; done; echo end' >/dev/null
 	for n in 1 2 3; do
 		timeout 60 curl -sN --unix-socket "$WORK/run/berth.sock" -X POST "http://x/v1.41/containers/box/attach?logs=1&stream=1&stdout=1" \
 			-o "$BATS_TEST_TMPDIR/got$n" 3>&- &
 		eval "pid$n=$!"
 		sleep 0.05
 	done
+	for n in 1 2 3; do
+		eventually test -s "$BATS_TEST_TMPDIR/got$n"
+	done
+	berth exec box touch /go
 	# shellcheck disable=SC2154 # by eval
 	wait "$pid1" "$pid2" "$pid3"
 	for n in 1 2 3; do

@@ -183,15 +183,14 @@ start() {
 		send stty size\n
 		expect 24 80
 		resize 33 77
-		sleep 0.5
-		send stty size\n
-		expect 33 77
+		send until [ "$(stty size)" = "33 77" ]; do sleep 0.1; done; echo re""sized\n
+		expect resized
 		send \x10\x11
 		status 0
 	END
 	[ "$(berth inspect -f '{{.State.Running}}' tty)" = true ]
 	terminal "$BERTH_BUILD/berth" attach tty <<-'END'
-		sleep 0.5
+		raw
 		send echo $((6*7))\n
 		expect 42
 		send exit 9\n

@@ -26,7 +26,7 @@ start() {
 
 @test "logs -f follows until the end" {
 	start -d --name box busybox sh -c 'for i in 1 2 3; do echo line $i; sleep 0.3; done' >/dev/null
-	[ "$(timeout 20 "$BERTH_BUILD/berth" logs -f box | tail -n 1)" = "line 3" ]
+	[ "$(timeout 60 "$BERTH_BUILD/berth" logs -f box | tail -n 1)" = "line 3" ]
 }
 
 @test "logs of a terminal are raw" {
@@ -44,14 +44,15 @@ start() {
 }
 
 @test "attach --no-stdin only listens; several may" {
-	start -di --name box busybox sh -c 'read x; echo said $x' >/dev/null
+	start -di --name box busybox sh -c '(until [ -e /heard ]; do echo tick; sleep 0.05; done) & read x; wait; echo said $x' >/dev/null
 	"$BERTH_BUILD/berth" attach --no-stdin box >"$BATS_TEST_TMPDIR/one" </dev/null 3>&- &
 	first=$!
-	sleep 0.5
+	eventually grep -q tick "$BATS_TEST_TMPDIR/one"
+	berth exec box touch /heard
 	echo hi | berth attach box >"$BATS_TEST_TMPDIR/two"
 	wait $first
-	[ "$(cat "$BATS_TEST_TMPDIR/one")" = "said hi" ]
-	[ "$(cat "$BATS_TEST_TMPDIR/two")" = "said hi" ]
+	[ "$(uniq "$BATS_TEST_TMPDIR/one")" = "$(printf 'tick\nsaid hi')" ]
+	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/two")" = "said hi" ]
 }
 
 @test "attach refuses what does not run" {
@@ -64,22 +65,22 @@ start() {
 }
 
 @test "events: past ones, formats and filters" {
-	start --rm --name box busybox true
-	run berth events --since 1m --until 0s --filter container=box --format '{{.Action}}'
+	start --rm --name told busybox true
+	run berth events --since 1h --until 0s --filter container=told --format '{{.Action}}'
 	[ "$status" -eq 0 ]
 	[[ "$output" == create*start*die* ]]
-	berth events --since 1m --until 0s -f event=die | grep -qE '^20[0-9-]+T[0-9:.]+Z container die [0-9a-f]{64} \(.*exitCode=0.*name=box\)$'
-	berth events --since 1m --until 0s --format json | jq -e -s 'map(select(.Action == "start")) | length >= 1'
+	berth events --since 1h --until 0s -f event=die | grep -qE '^20[0-9-]+T[0-9:.]+Z container die [0-9a-f]{64} \(.*exitCode=0.*name=told\)$'
+	berth events --since 1h --until 0s --format json | jq -e -s 'map(select(.Action == "start")) | length >= 1'
 	run berth events --filter bogus=1 --until 0s
 	[ "$status" -eq 1 ]
 }
 
 @test "events as they happen" {
-	timeout 20 "$BERTH_BUILD/berth" events --filter event=start --format '{{.Actor.Attributes.name}}' \
+	"$BERTH_BUILD/berth" events --filter event=start --format '{{.Actor.Attributes.name}}' \
 		>"$BATS_TEST_TMPDIR/events" 3>&- &
 	pid=$!
-	sleep 0.5
-	start --rm --name live busybox true
-	eventually grep -qx live "$BATS_TEST_TMPDIR/events"
+	# The listener may come late to the first ones.
+	told() { start --rm --name live busybox true && grep -qx live "$BATS_TEST_TMPDIR/events"; }
+	eventually told
 	kill $pid
 }

@@ -70,8 +70,11 @@ terminal() {
 	settings <<<'{"HttpHeaders": {"X-Team": "blue", "X-Bad": "a\nb"}, "aliases": {"list": "ps"}}'
 	coproc socat -u "UNIX-LISTEN:$BATS_TEST_TMPDIR/sock" "CREATE:$BATS_TEST_TMPDIR/heard"
 	eventually test -S "$BATS_TEST_TMPDIR/sock"
-	timeout 1 "$BERTH_BUILD/berth" -H "unix://$BATS_TEST_TMPDIR/sock" ps || true
+	"$BERTH_BUILD/berth" -H "unix://$BATS_TEST_TMPDIR/sock" ps >/dev/null 2>&1 3>&- &
 	eventually grep -q '^X-Team: blue' "$BATS_TEST_TMPDIR/heard"
+	eventually grep -q $'^\r' "$BATS_TEST_TMPDIR/heard" # all of the head
+	kill $!
+	wait $! || true
 	run ! grep X-Bad "$BATS_TEST_TMPDIR/heard"
 	run berth list
 	[ "$status" -eq 1 ]

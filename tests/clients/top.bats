@@ -139,16 +139,15 @@ start() {
 		eventually test -e "$BATS_TEST_TMPDIR/told"
 		engine_start
 	) >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-	mkfifo "$BATS_TEST_TMPDIR/steps"
-	watch <"$BATS_TEST_TMPDIR/steps" &
-	exec 7>"$BATS_TEST_TMPDIR/steps"
-	echo 'expect ^box' >&7
-	sleep 0.5
-	touch "$BATS_TEST_TMPDIR/painted"
-	echo 'expect ^Cannot connect to the Berth engine' >&7
-	sleep 1.5
-	touch "$BATS_TEST_TMPDIR/told"
-	printf 'gone ^Cannot connect\nexpect ^box\nsend q\nstatus 0\n' >&7
-	exec 7>&-
+	watch <<-END
+		expect ^box
+		touch $BATS_TEST_TMPDIR/painted
+		expect ^Cannot connect to the Berth engine
+		touch $BATS_TEST_TMPDIR/told
+		gone ^Cannot connect
+		expect ^box
+		send q
+		status 0
+	END
 	wait $!
 }

@@ -112,6 +112,11 @@ id_of() {
 	[ "$(berth inspect -f '{{.HostConfig.Memory}} {{.HostConfig.Init}}' shop_worker_1)" = "$((128 << 20)) true" ]
 }
 
+second_worker_talks() {
+	compose logs --tail 3 worker >"$BATS_TEST_TMPDIR/logs"
+	grep -q 'worker_2 .*a round of more' "$BATS_TEST_TMPDIR/logs"
+}
+
 @test "up again: what is as it was stays, a changed setting makes one container anew, more are made" {
 	before="$(id_of db) $(id_of web)"
 	worker=$(id_of worker)
@@ -122,8 +127,7 @@ id_of() {
 	[ "$(id_of db) $(id_of web)" = "$before" ]
 	[[ "$(id_of worker)" != *"$worker"* ]]
 	will_see 3 # under new names
-	compose logs --tail 3 worker >"$BATS_TEST_TMPDIR/logs"
-	grep -q 'worker_2 .*a round of more' "$BATS_TEST_TMPDIR/logs"
+	eventually second_worker_talks
 }
 
 @test "run and exec" {

@@ -39,12 +39,11 @@ docker() {
 	docker run -d --name box --network none busybox sleep 1000
 	terminal timeout -s KILL --foreground 60 docker exec -it box sh <<-'END'
 		expect # 
-		sleep 0.5
-		resize 30 90
-		sleep 0.3
-		send tty; stty size\r
+		send tty\r
 		expect /dev/pts/
-		expect 30 90
+		resize 30 90 again
+		send until [ "$(stty size)" = "30 90" ]; do sleep 0.1; done; echo re""sized\r
+		expect resized
 		send exit 4\r
 		status 4
 	END

@@ -50,15 +50,14 @@ start() {
 @test "run -it: its size, detaching, attaching again" {
 	terminal timeout -s KILL --foreground 60 docker run -it --name tty --network none busybox sh <<-'END'
 		expect #
-		sleep 0.5
-		send stty size\n
-		expect 24 80
+		send until [ "$(stty size)" = "24 80" ]; do sleep 0.1; done; echo as""wide\n
+		expect aswide
 		send \x10\x11
 		status 0
 	END
 	[ "$(docker inspect -f '{{.State.Running}}' tty)" = true ]
 	terminal timeout -s KILL --foreground 60 docker attach tty <<-'END'
-		sleep 1
+		raw
 		send echo $((6*7))\n
 		expect 42
 		send exit 9\n
@@ -71,7 +70,7 @@ start() {
 	[ "$(docker ps -q --no-trunc)" = "$id" ]
 	[ "$(docker ps --format '{{.Names}} {{.Image}} {{.Label "a"}} {{.State}}')" = "box busybox b running" ]
 	[ "$(docker inspect -f '{{.State.Status}} {{.Config.Cmd}}' box | cut -c1-12)" = "running [sh " ]
-	timeout 20 docker logs -f box >"$BATS_TEST_TMPDIR/log" 3>&- &
+	timeout 60 docker logs -f box >"$BATS_TEST_TMPDIR/log" 3>&- &
 	pid=$!
 	eventually grep -q "line 3" "$BATS_TEST_TMPDIR/log"
 	[ "$(docker stop -t 1 box)" = box ]
@@ -138,8 +137,8 @@ start() {
 }
 
 @test "events" {
-	start --rm --name box busybox true
-	output=$(docker events --since 1m --until "$(($(date +%s) + 1))" -f container=box --format '{{.Action}}' | tr '\n' ' ')
+	start --rm --name told busybox true
+	output=$(docker events --since 1h --until "$(($(date +%s) + 1))" -f container=told --format '{{.Action}}' | tr '\n' ' ')
 	[[ "$output" == "create "*"start "*"die "* ]]
 }
 

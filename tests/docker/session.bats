@@ -201,19 +201,24 @@ terminal() {
 	docker builder prune -f 2>/dev/null | grep -q "^Total"
 }
 
+# From one command to the next time goes on.
+without_times() {
+	sed -E 's/Less than a second|About an? (minute|hour)|[0-9]+ (second|minute|hour)s?/N seconds/g; s/  */ /g'
+}
+
 # What one command line shows, the other shows, too: every field of every list.
 @test "berth's lists are docker's" {
 	[[ "$(docker --version)" == *" 28."* ]] || skip "older than docker 28, its lists have other fields"
 	docker volume create data
 	for list in "ps -a --no-trunc" "images --digests" "volume ls" "history busybox" "system df" "network ls"; do
 		# shellcheck disable=SC2086
-		docker $list --format '{{json .}}' | jq -S 'del(.IPv4)' | sed 's/Less than a second\|[0-9]* seconds\?/N seconds/g' >"$BATS_TEST_TMPDIR/docker"
+		docker $list --format '{{json .}}' | jq -S 'del(.IPv4)' | without_times >"$BATS_TEST_TMPDIR/docker"
 		# shellcheck disable=SC2086
-		berth $list --format '{{json .}}' | jq -S 'del(.IPv4)' | sed 's/Less than a second\|[0-9]* seconds\?/N seconds/g' >"$BATS_TEST_TMPDIR/berth"
+		berth $list --format '{{json .}}' | jq -S 'del(.IPv4)' | without_times >"$BATS_TEST_TMPDIR/berth"
 		[ -s "$BATS_TEST_TMPDIR/docker" ]
 		diff "$BATS_TEST_TMPDIR/docker" "$BATS_TEST_TMPDIR/berth"
 		# shellcheck disable=SC2086
-		diff <(docker $list | sed 's/Less than a second\|[0-9]* seconds\?/N seconds/g; s/  */ /g') <(berth $list | sed 's/Less than a second\|[0-9]* seconds\?/N seconds/g; s/  */ /g')
+		diff <(docker $list | without_times) <(berth $list | without_times)
 	done
 	for object in "inspect web" "network inspect bridge" "volume inspect data" "image inspect busybox"; do
 		# shellcheck disable=SC2086

@@ -10,7 +10,7 @@
 //	pour ADDRESS PORT SECONDS            sends as much as it can over one; prints megabits a second
 //	connects ADDRESS PORT COUNT          as many TCP connections one after another; prints microseconds for each
 //
-// PROTOCOL is tcp, udp or sctp. BERTH_PEER_PATIENCE is how many milliseconds ask waits (2000).
+// PROTOCOL is tcp, udp or sctp. BERTH_PEER_PATIENCE is how many milliseconds ask waits (10000).
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -166,7 +166,7 @@ static int patience(void)
 {
 	const char *text = getenv("BERTH_PEER_PATIENCE");
 
-	return text ? atoi(text) : 2000;
+	return text ? atoi(text) : 10000;
 }
 
 static int ask(const char *protocol, const char *address, const char *port, const char *message)

@@ -220,6 +220,7 @@ def test_models_of_containers(client, create, box):
     assert box.top()["Titles"][1] == "PID"
     assert next(box.stats(decode=True))["name"] == "/renamed"
     box.restart(timeout=0)
+    eventually(lambda: box.logs().count(b"ready") == 2, "it runs again")
     box.kill()
     assert box.wait()["StatusCode"] == 137
     box.start()

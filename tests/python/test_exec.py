@@ -155,7 +155,7 @@ def test_many_at_once(client, engine, box):
 
 
 def test_health(client, engine):
-    check = {"test": ["CMD", "test", "-e", "/tmp/ok"], "interval": 100000000, "retries": 1, "timeout": 3000000000}
+    check = {"test": ["CMD", "test", "-e", "/tmp/ok"], "interval": 100000000, "retries": 1, "timeout": 30000000000}
     container = client.containers.run("busybox", ["sleep", "1000"], detach=True, network_mode="none", healthcheck=check)
     try:
         eventually(lambda: client.api.inspect_container(container.id)["State"]["Health"]["Status"] == "unhealthy")

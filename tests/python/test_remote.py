@@ -206,7 +206,8 @@ def test_stop_with_an_attached_client(port, papers, engine, run):
         assert client.recv(4096).startswith(b"HTTP/1.1 101")
         begun = time.monotonic()
         assert engine.stop() == 0
-        assert time.monotonic() - begun < 2 and "abandoned" not in engine.read_log()
+        # It says so when it gives up waiting.
+        assert time.monotonic() - begun < 10 and "abandoned" not in engine.read_log()
         client.settimeout(10)
         try:
             assert client.recv(100) == b""

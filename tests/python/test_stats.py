@@ -4,7 +4,7 @@ import json
 import time
 
 
-from conftest import eventually
+from conftest import PATIENCE, eventually
 
 NEVER = "0001-01-01T00:00:00Z"
 
@@ -36,7 +36,7 @@ def test_arithmetic(client, run):
         stats = container.stats(stream=False)
         used = stats["memory_stats"]["usage"]
         return stats if 20e6 < used < 96 << 20 and 12 < processors(stats) < 28 else None
-    stats = eventually(settled, "the numbers are right")
+    stats = eventually(settled, "the numbers are right", 3 * PATIENCE)
     memory = stats["memory_stats"]
     assert memory["limit"] == 96 << 20
     assert "inactive_file" in memory["stats"] and ("total_rss" in memory["stats"] or "anon" in memory["stats"])
@@ -49,9 +49,13 @@ def test_arithmetic(client, run):
 
 def test_one_shot(engine, run):
     container = run("sleep 100")
-    started = time.monotonic()
+
+    def took():
+        started = time.monotonic()
+        engine.ask("GET", f"/containers/{container.id}/stats?stream=false&one-shot=true")
+        return time.monotonic() - started
+    eventually(lambda: took() < 0.9, "it does not wait for a second look")
     answer = engine.ask("GET", f"/containers/{container.id}/stats?stream=false&one-shot=true")
-    assert time.monotonic() - started < 0.9
     stats = json.loads(answer.split(b"\r\n\r\n", 1)[1])
     assert stats["preread"] == NEVER and stats["precpu_stats"]["cpu_usage"]["total_usage"] == 0
     assert stats["cpu_stats"]["system_cpu_usage"] > 0 and stats["memory_stats"]["usage"] > 0
@@ -65,8 +69,8 @@ def test_stream_through_its_life(client, create):
     stream = client.api.stats(container.id, decode=True)
     assert next(stream)["read"] == NEVER
     container.start()
-    first = next(stream)
-    assert first["read"] != NEVER and first["preread"] == NEVER
+    first = next(stats for stats in stream if stats["read"] != NEVER)
+    assert first["preread"] == NEVER
     second = next(stream)
     assert second["preread"] == first["read"]
     assert second["precpu_stats"]["cpu_usage"] == first["cpu_stats"]["cpu_usage"]
