@@ -6,6 +6,7 @@
 //	swap A B         exchanges the two names until SIGTERM comes, then prints how often
 //	exe SECONDS      tries to write to the program of every other process
 //	watch SECONDS    looks into every process that appears: descriptors, memory, environment, ptrace
+//	                 both until there is /tmp/enough, at most so long
 //	tty              types into every terminal that it can reach
 //	calls NAME...    makes system calls and prints how each ended
 //	release          mounts a v1 hierarchy in a user namespace of its own and writes its release_agent
@@ -48,6 +49,11 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return (double) time.tv_sec + (double) time.tv_nsec / 1e9;
+}
+
+static bool goes_on(double last)
+{
+	return now() < last && access("/tmp/enough", F_OK) != 0;
 }
 
 // swap
@@ -159,7 +165,8 @@ static int attack_programs(double seconds)
 	size_t count = 0;
 	unsigned long rounds = 0;
 
-	for (double last = now() + seconds; now() < last; rounds++) {
+	printf("trying\n");
+	for (double last = now() + seconds; goes_on(last); rounds++) {
 		DIR *list = opendir("/proc");
 		for (struct dirent *entry; list && (entry = readdir(list));)
 			if (*entry->d_name >= '1' && *entry->d_name <= '9')
@@ -257,7 +264,7 @@ static int watch(double seconds)
 	unsigned long looks = 0, foreign = 0;
 
 	printf("watching\n");
-	for (double last = now() + seconds; now() < last;) {
+	for (double last = now() + seconds; goes_on(last);) {
 		DIR *list = opendir("/proc");
 		for (struct dirent *entry; list && (entry = readdir(list));) {
 			if (*entry->d_name < '1' || *entry->d_name > '9' || atoi(entry->d_name) == getpid() ||

@@ -130,6 +130,8 @@ root() {
 		{ "$BERTH_BUILD/berth" exec box cat /dev/zero 2>/dev/null | tail -f /dev/null; } >/dev/null 2>&1 3>&- 4>&- &
 		clients+=($!)
 	done
+	talk() { [ "$(berth top box | grep -c 'cat /dev/zero')" -eq 8 ]; }
+	eventually talk
 	sleep 1
 	[ "$(timeout 20 "$BERTH_BUILD/berth" exec box echo works)" = works ]
 	[ "$(peak "$monitor")" -lt $((before + 8192)) ]

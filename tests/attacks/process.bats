@@ -89,20 +89,22 @@ copied_runtime() {
 		configure --arg path "/proc/$pid/ns/pid" --arg capability $capability \
 			'(.linux.namespaces[] | select(.type=="pid")).path=$path |
 			.process.capabilities |= map_values(["CAP_DAC_OVERRIDE",$capability]) |
-			.process.args=["attacker","exe","1.5"]'
+			.process.args=["attacker","exe","100"]'
 		runtime run --bundle "$bundle" "$first-b" >"$work/said" </dev/null 2>&1 3>&- 4>&- &
 		attacker_pid=$!
-		sleep 0.3
+		eventually grep -q trying "$work/said"
 		configure '.process.args=["true"]'
 		# It waits, starts, and ends, while the other holds on to its program.
 		for _ in 1 2 3; do
 			nsenter --target "$host" --mount -- "$work/berth-runtime" --root "$state" create --bundle "$bundle" \
 				"$first-c" </dev/null >/dev/null 2>&1 3>&- 4>&-
-			sleep 0.1
+			if [ $capability = CAP_SYS_PTRACE ]; then eventually grep -q '^seen' "$work/said"; else sleep 0.1; fi
 			nsenter --target "$host" --mount -- "$work/berth-runtime" --root "$state" start "$first-c"
 			nsenter --target "$host" --mount -- "$work/berth-runtime" --root "$state" delete --force "$first-c"
 		done
+		touch "$bundle/rootfs/tmp/enough"
 		wait "$attacker_pid"
+		rm "$bundle/rootfs/tmp/enough"
 		cat "$work/said"
 		grep -q rounds "$work/said"
 		[ $capability != CAP_SYS_PTRACE ] || grep -q '^seen' "$work/said"
@@ -139,15 +141,16 @@ watched_creates() {
 	configure --arg path "/proc/$pid/ns/" '.linux.namespaces |= map(if .type == "pid" or .type == "user"
 		then .path = $path + .type else . end)'
 	id=$first-watch
-	configure --arg canary "$work/canary/file" '.process.env += ["CANARY=" + $canary] | .process.args=["attacker","watch","'"${2:-3}"'"]'
+	configure --arg canary "$work/canary/file" '.process.env += ["CANARY=" + $canary] | .process.args=["attacker","watch","100"]'
 	runtime run --bundle "$bundle" "$id" >"$work/said" </dev/null 2>&1 3>&- 4>&- &
 	watcher=$!
-	eventually grep -q . "$work/said" || true
+	eventually grep -q watching "$work/said"
 	configure '.process.args=["true"]'
 	id=$first-b
 	for _ in $(seq "$1"); do
 		HOST_SECRET=secret runtime run --bundle "$bundle" "$id" </dev/null
 	done
+	touch "$bundle/rootfs/tmp/enough"
 	wait "$watcher"
 	id=$first
 	sort "$work/said" | uniq -c | sort -rn | head -30

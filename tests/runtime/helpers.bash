@@ -127,10 +127,10 @@ pid_of() {
 	runtime state "${1:-$id}" | jq -r .pid
 }
 
-# Repeats a command until it succeeds, for at most ten seconds; `eventually eval` for what holds substitutions.
+# Repeats a command until it succeeds, for half a minute at least; `eventually eval` for what holds substitutions.
 eventually() {
 	local i
-	for i in $(seq 100); do
+	for i in $(seq 300); do
 		"$@" && return 0
 		sleep 0.1
 	done
