@@ -172,3 +172,41 @@ while True:
 	[[ $output == *'>>> RUN echo x >/left && false'* ]]
 	[ "$(find "$WORK/data/snapshots" -maxdepth 1 | wc -l)" -eq "$before" ]
 }
+
+@test "layers of COPY --link stand on the base of their own stage" {
+	echo data >f
+	printf 'FROM busybox AS a\nRUN touch /from-a\nCOPY --link f /f\nFROM busybox AS b\nRUN touch /from-b\nCOPY --link f /f\n' >Dockerfile
+	printf 'FROM b\nCOPY --from=a /f /from-a /other/\nRUN test -e /from-b && ! test -e /from-a && cmp /f /other/f\n' >>Dockerfile
+	for round in 1 2 3; do # of the cache the first time, then again on bases that are new
+		build .
+		sed -i "s/touch \/from-b/touch \/from-b # $round/" Dockerfile
+	done
+	build .
+	[ "$(build . | grep -c CACHED)" -eq 8 ]
+}
+
+@test "cache mounts that two steps lock in another order, and one step twice" {
+	local m=--mount=type=cache,sharing=locked
+	printf 'FROM busybox AS a\nRUN %s,id=x,target=/x %s,id=y,target=/y sleep 0.1\n' $m $m >Dockerfile
+	printf 'FROM busybox AS b\nRUN %s,id=y,target=/y %s,id=x,target=/x sleep 0.1\n' $m $m >>Dockerfile
+	printf 'FROM busybox\nCOPY --from=a /bin/sh /a\nCOPY --from=b /bin/sh /b\nRUN %s,id=x,target=/x %s,id=x,target=/y : >/x/f; test -e /y/f\n' $m $m >>Dockerfile
+	for round in 1 2 3; do
+		timeout 20 "$BERTH_BUILD/berth" build --network none --no-cache -q .
+	done
+}
+
+@test "folders that a step nests deeply in a cache mount are counted, and go" {
+	local deep=$(printf 'd/%.0s' {1..500})
+	printf 'FROM busybox\nRUN --mount=type=cache,id=deep,target=/c cd /c; i=0; while [ $i -lt 8 ]; do mkdir -p %s; cd %s; i=$((i+1)); done\n' "$deep" "$deep" >Dockerfile
+	build .
+	berth builder du
+	berth builder prune -af --filter type=exec.cachemount
+}
+
+@test "steps that must not be taken from the cache do not wait for each other" {
+	printf 'FROM busybox\nRUN --mount=type=cache,id=meet,target=/c mktemp /c/XXXXXX; until [ "$(ls /c | wc -l)" -ge 2 ]; do sleep 0.02; done\n' >Dockerfile
+	timeout 20 "$BERTH_BUILD/berth" build --network none --no-cache -q . >one 3>&- 4>&- &
+	timeout 20 "$BERTH_BUILD/berth" build --network none --no-cache -q .
+	wait $!
+	berth builder prune -af --filter type=exec.cachemount
+}

@@ -8,6 +8,7 @@
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/moment.h"
 #include "store/tree.h"
 
@@ -88,23 +89,46 @@ static bool take_private(struct berth_builder *builder, const char *name, char *
 	return false;
 }
 
-static bool hold(struct berth_building *building, const char *name, enum berth_dockerfile_sharing sharing, char **ret,
-		 GError **error)
+static void give_back(struct berth_builder *builder, const char *name)
+{
+	int users = users_of(builder, name);
+
+	set_users(builder, name, users == EXCLUSIVE ? 0 : users - 1);
+	pthread_cond_broadcast(&builder->released);
+}
+
+// All of them or none. `holding` is held.
+static bool take_all(struct berth_builder *builder, GArray *uses)
+{
+	for (guint i = 0; i < uses->len; i++) {
+		struct berth_cache_mount_use *use = &g_array_index(uses, struct berth_cache_mount_use, i);
+		if (use->sharing == BERTH_DOCKERFILE_PRIVATE ? take_private(builder, use->name, &use->held)
+							     : take(builder, use->name, use->sharing)) {
+			if (use->sharing != BERTH_DOCKERFILE_PRIVATE)
+				use->held = g_strdup(use->name);
+			continue;
+		}
+		while (i-- > 0) {
+			use = &g_array_index(uses, struct berth_cache_mount_use, i);
+			give_back(builder, use->held);
+			g_clear_pointer(&use->held, g_free);
+		}
+		return false;
+	}
+	return true;
+}
+
+bool berth_cache_mounts_hold(struct berth_building *building, GArray *uses, GError **error)
 {
 	struct berth_builder *builder = building->builder;
 	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
 
-	for (;;) {
-		if (sharing == BERTH_DOCKERFILE_PRIVATE ? take_private(builder, name, ret)
-							: take(builder, name, sharing)) {
-			if (sharing != BERTH_DOCKERFILE_PRIVATE)
-				*ret = g_strdup(name);
-			return true;
-		}
+	while (!take_all(builder, uses)) {
 		berth_cond_wait_for(&builder->released, &builder->holding, ASK_NANOSECONDS);
 		if (!berth_building_check(building, error))
 			return false;
 	}
+	return true;
 }
 
 bool berth_cache_mount_take(struct berth_builder *builder, const char *name)
@@ -124,10 +148,8 @@ bool berth_cache_mount_is_held(struct berth_builder *builder, const char *name)
 void berth_cache_mount_release(struct berth_builder *builder, const char *name)
 {
 	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
-	int users = users_of(builder, name);
 
-	set_users(builder, name, users == EXCLUSIVE ? 0 : users - 1);
-	pthread_cond_broadcast(&builder->released);
+	give_back(builder, name);
 }
 
 bool berth_cache_mount_note(struct berth_builder *builder, const char *name, const char *id, GError **error)
@@ -223,21 +245,59 @@ static int open_folder(struct berth_builder *builder, const char *name, const ch
 	return fd;
 }
 
-int berth_cache_mount_hold(struct berth_building *building, const char *id, const struct berth_dockerfile_mount *mount,
-			   struct berth_build_tree *tree, char **ret_name, GError **error)
+// The use of this name in the step, a new one if there is none.
+static struct berth_cache_mount_use *find_use(GArray *uses, const char *name)
+{
+	struct berth_cache_mount_use *use;
+
+	for (guint i = 0; i < uses->len; i++) {
+		use = &g_array_index(uses, struct berth_cache_mount_use, i);
+		if (g_str_equal(use->name, name))
+			return use;
+	}
+	const struct berth_cache_mount_use fresh = {g_strdup(name), BERTH_DOCKERFILE_SHARED, NULL};
+	g_array_append_val(uses, fresh);
+	return &g_array_index(uses, struct berth_cache_mount_use, uses->len - 1);
+}
+
+static char *name_of(const struct berth_building *building, const char *id)
 {
 	GHashTable *arguments = building->request->arguments;
-	const char *space = arguments ? g_hash_table_lookup(arguments, NAMESPACE_ARGUMENT) : NULL;
-	g_autofree char *name = berth_cache_mount_name(id, space);
 
-	if (!berth_cache_mount_check_id(id, error) || !hold(building, name, mount->sharing, ret_name, error))
-		return -1;
-	int fd = open_folder(building->builder, *ret_name, id, mount, tree, error);
-	if (fd >= 0)
-		return fd;
-	berth_cache_mount_release(building->builder, *ret_name);
-	g_clear_pointer(ret_name, g_free);
-	return -1;
+	return berth_cache_mount_name(id, arguments ? g_hash_table_lookup(arguments, NAMESPACE_ARGUMENT) : NULL);
+}
+
+bool berth_cache_mounts_want(const struct berth_building *building, GArray *uses, const char *id,
+			     enum berth_dockerfile_sharing sharing, GError **error)
+{
+	g_autofree char *name = name_of(building, id);
+
+	if (!berth_cache_mount_check_id(id, error))
+		return false;
+	struct berth_cache_mount_use *use = find_use(uses, name);
+	if (use->sharing == BERTH_DOCKERFILE_SHARED || sharing == BERTH_DOCKERFILE_LOCKED)
+		use->sharing = sharing;
+	return true;
+}
+
+int berth_cache_mount_open(struct berth_building *building, GArray *uses, const char *id,
+			   const struct berth_dockerfile_mount *mount, struct berth_build_tree *tree, GError **error)
+{
+	g_autofree char *name = name_of(building, id);
+
+	return open_folder(building->builder, find_use(uses, name)->held, id, mount, tree, error);
+}
+
+void berth_cache_mounts_release(struct berth_builder *builder, GArray *uses)
+{
+	for (guint i = 0; i < uses->len; i++) {
+		struct berth_cache_mount_use *use = &g_array_index(uses, struct berth_cache_mount_use, i);
+		if (use->held)
+			berth_cache_mount_release(builder, use->held);
+		g_free(use->held);
+		g_free(use->name);
+	}
+	g_array_unref(uses);
 }
 
 bool berth_cache_mount_remove(struct berth_builder *builder, const char *name, GError **error)
@@ -257,7 +317,8 @@ bool berth_cache_mount_remove(struct berth_builder *builder, const char *name, G
 	return berth_remove_tree_at(builder->mounts, gone, error);
 }
 
-static void add_sizes(int folder, int64_t *size)
+// What lies deeper than an archive could bring out is not counted: a step nests folders as deep as it likes.
+static void add_sizes(int folder, unsigned depth, int64_t *size)
 {
 	int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = copy < 0 ? NULL : fdopendir(copy);
@@ -276,9 +337,11 @@ static void add_sizes(int folder, int64_t *size)
 			*size += status.st_size;
 			continue;
 		}
-		berth_fd inner = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		berth_fd inner = -1;
+		if (depth < BERTH_LIMIT_ARCHIVE_DEPTH)
+			inner = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (inner >= 0)
-			add_sizes(inner, size);
+			add_sizes(inner, depth + 1, size);
 	}
 	closedir(list);
 }
@@ -290,7 +353,7 @@ int64_t berth_cache_mount_size(struct berth_builder *builder, const char *name)
 	int64_t size = 0;
 
 	if (folder >= 0)
-		add_sizes(folder, &size);
+		add_sizes(folder, 0, &size);
 	return size;
 }
 

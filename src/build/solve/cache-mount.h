@@ -25,6 +25,7 @@ bool berth_cache_mount_check_id(const char *id, GError **error);
 bool berth_cache_mount_note(struct berth_builder *builder, const char *name, const char *id, GError **error);
 // For removing it: false if anybody holds it. berth_cache_mount_release() gives it back.
 bool berth_cache_mount_take(struct berth_builder *builder, const char *name);
+void berth_cache_mount_release(struct berth_builder *builder, const char *name);
 bool berth_cache_mount_is_held(struct berth_builder *builder, const char *name);
 bool berth_cache_mount_remove(struct berth_builder *builder, const char *name, GError **error);
 int64_t berth_cache_mount_size(struct berth_builder *builder, const char *name); // bytes of its files

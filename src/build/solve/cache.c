@@ -69,18 +69,43 @@ static struct berth_cache_record *get(struct berth_builder *builder, const char 
 	return NULL;
 }
 
-static struct berth_build_layer *find_fresh(struct berth_builder *builder, const char *key)
+// Layers of COPY --link are found whatever is below them: what is found may stand on something else.
+static bool stands_on(const struct berth_build_layer *below, const char *diff_id, const char *chain_id)
+{
+	g_autofree char *expected = berth_image_chain_id(below ? below->chain_id : NULL, diff_id);
+
+	return g_str_equal(expected, chain_id);
+}
+
+// The record's layer on another base, if that is lasting already: *record then says so.
+static bool put_onto(struct berth_building *building, const struct berth_build_layer *below,
+		     struct berth_cache_record *record)
+{
+	g_autoptr(berth_image_layer) moved =
+		berth_image_layer_add(building->builder->images, building->lease, record->digest,
+				      below ? below->chain_id : NULL, record->diff_id, NULL);
+
+	if (!moved)
+		return false; // it is made again
+	g_free(record->chain_id);
+	record->chain_id = g_strdup(moved->chain_id);
+	return true;
+}
+
+static struct berth_build_layer *find_fresh(struct berth_builder *builder, const struct berth_build_layer *below,
+					    const char *key)
 {
 	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->naming);
+	struct berth_build_layer *layer = g_hash_table_lookup(builder->fresh, key);
 
-	return berth_build_layer_ref(g_hash_table_lookup(builder->fresh, key));
+	return layer && stands_on(below, layer->diff_id, layer->chain_id) ? berth_build_layer_ref(layer) : NULL;
 }
 
 struct berth_build_layer *berth_build_cache_find(struct berth_building *building, struct berth_build_layer *below,
 						 const char *key, GError **error)
 {
 	struct berth_builder *builder = building->builder;
-	struct berth_build_layer *layer = find_fresh(builder, key);
+	struct berth_build_layer *layer = find_fresh(builder, below, key);
 
 	if (layer)
 		return layer;
@@ -90,11 +115,14 @@ struct berth_build_layer *berth_build_cache_find(struct berth_building *building
 	// Leased first, then looked for: a collection that runs now either sees the lease or took it already.
 	berth_lease_add(building->lease, BERTH_RECORD_BLOB, record->digest);
 	berth_lease_add(building->lease, BERTH_RECORD_SNAPSHOT, record->chain_id);
-	g_autofree char *chain_id = berth_image_chain_id(below ? below->chain_id : NULL, record->diff_id);
-	if (!berth_blob_exists(berth_store_blobs(builder->store), record->digest) ||
-	    !g_str_equal(chain_id, record->chain_id) ||
-	    !berth_snapshot_exists(berth_store_snapshots(builder->store), record->chain_id))
+	if (!berth_blob_exists(berth_store_blobs(builder->store), record->digest))
 		return NULL;
+	if (!stands_on(below, record->diff_id, record->chain_id)) {
+		if (!put_onto(building, below, record))
+			return NULL;
+	} else if (!berth_snapshot_exists(berth_store_snapshots(builder->store), record->chain_id)) {
+		return NULL;
+	}
 	const struct berth_image_layer from = {record->digest, record->diff_id, record->chain_id, record->size};
 	layer = berth_build_layer_new(below, &from);
 	layer->created = record->created;

@@ -63,7 +63,9 @@ static bool add_mount(struct berth_building_step *this, const struct berth_plan_
 	add_number(key, "mode", mount->has_mode, mount->mode);
 	add_number(key, "uid", mount->has_uid, mount->uid);
 	add_number(key, "gid", mount->has_gid, mount->gid);
-	return mount->type != BERTH_DOCKERFILE_MOUNT_BIND || add_source(this, planned, key, error);
+	bool has_source = mount->type == BERTH_DOCKERFILE_MOUNT_BIND ||
+			  (mount->type == BERTH_DOCKERFILE_MOUNT_CACHE && planned->has_source);
+	return !has_source || add_source(this, planned, key, error);
 }
 
 bool berth_step_mounts_key(struct berth_building_step *this, struct berth_build_key *key, GError **error)
@@ -223,11 +225,33 @@ static bool open_bind(struct berth_step_mounts *this, const struct berth_plan_mo
 	return mount->tree >= 0;
 }
 
+static const char *cache_id(const struct berth_dockerfile_mount *wanted, const char *target)
+{
+	return wanted->id && *wanted->id ? wanted->id : target;
+}
+
+static bool hold_caches(struct berth_step_mounts *this, GError **error)
+{
+	const struct berth_plan_step *step = this->step->step;
+
+	for (unsigned i = 0; i < step->mount_count; i++) {
+		const struct berth_dockerfile_mount *wanted = step->mounts[i].mount;
+		g_autofree char *target = NULL;
+		if (wanted->type != BERTH_DOCKERFILE_MOUNT_CACHE)
+			continue;
+		if (!target_of(this, wanted->target, &target, error) ||
+		    !berth_cache_mounts_want(this->step->building, this->uses, cache_id(wanted, target),
+					     wanted->sharing, error))
+			return false;
+	}
+	return berth_cache_mounts_hold(this->step->building, this->uses, error);
+}
+
 static bool open_cache(struct berth_step_mounts *this, const struct berth_plan_mount *planned, GError **error)
 {
 	const struct berth_dockerfile_mount *wanted = planned->mount;
 	struct berth_build_tree *tree = NULL;
-	char *target = NULL, *name = NULL;
+	char *target = NULL;
 
 	if (!target_of(this, wanted->target, &target, error))
 		return false;
@@ -237,11 +261,9 @@ static bool open_cache(struct berth_step_mounts *this, const struct berth_plan_m
 			return false;
 		g_ptr_array_add(this->trees, tree);
 	}
-	int fd = berth_cache_mount_hold(this->step->building, wanted->id && *wanted->id ? wanted->id : target, wanted,
-					tree, &name, error);
+	int fd = berth_cache_mount_open(this->step->building, this->uses, cache_id(wanted, target), wanted, tree, error);
 	if (fd < 0)
 		return false;
-	g_ptr_array_add(this->held, name);
 	mount->tree = keep(this, fd);
 	mount->read_only = wanted->read_only;
 	return true;
@@ -375,9 +397,11 @@ bool berth_step_mounts_open(struct berth_step_mounts *this, GError **error)
 	this->texts = g_ptr_array_new_with_free_func(g_free);
 	this->descriptors = g_array_new(FALSE, FALSE, sizeof(int));
 	this->trees = g_ptr_array_new_with_free_func(unref_tree);
-	this->held = g_ptr_array_new_with_free_func(g_free);
+	this->uses = g_array_new(FALSE, FALSE, sizeof(struct berth_cache_mount_use));
 	this->agents = g_ptr_array_new_with_free_func(berth_step_agent_free);
 	this->folders = g_ptr_array_new_with_free_func(g_free);
+	if (!hold_caches(this, error))
+		return false;
 	for (unsigned i = 0; i < step->mount_count; i++)
 		if (!open_one(this, &step->mounts[i], &agents, error))
 			return false;
@@ -393,12 +417,10 @@ void berth_step_mounts_close(struct berth_step_mounts *this)
 	g_ptr_array_unref(this->agents);
 	for (guint i = 0; i < this->descriptors->len; i++)
 		berth_fd_clear(&g_array_index(this->descriptors, int, i));
-	for (guint i = 0; i < this->held->len; i++)
-		berth_cache_mount_release(building->builder, this->held->pdata[i]);
+	berth_cache_mounts_release(building->builder, this->uses);
 	for (guint i = 0; i < this->folders->len; i++)
 		berth_remove_tree_at(building->work, this->folders->pdata[i], NULL);
 	g_ptr_array_unref(this->folders);
-	g_ptr_array_unref(this->held);
 	g_ptr_array_unref(this->trees);
 	g_array_unref(this->descriptors);
 	g_ptr_array_unref(this->texts);

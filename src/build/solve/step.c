@@ -130,6 +130,10 @@ static bool import(struct doing *this, GError **error)
 {
 	g_autoptr(GError) local = NULL;
 
+	// Other steps' records are found only where what is below them was found, too.
+	if (this->link && this->below && this->step->building->imports &&
+	    !berth_builder_settle(this->step->building->builder, error))
+		return false;
 	this->step->layer = berth_build_cache_import(this->step->building, this->below, this->key, &local);
 	if (this->step->layer || !local)
 		return true;
@@ -144,16 +148,19 @@ static bool obtain(struct doing *this, bool *ret_cached, GError **error)
 	struct berth_building *building = step->building;
 	bool waited;
 
+	*ret_cached = false;
+	if (step->step->no_cache) // it would not take what another one makes
+		return execute(this, error);
 	*ret_cached = true;
-	if (!step->step->no_cache && !look_up(this, error))
+	if (!look_up(this, error))
 		return false;
 	if (step->layer)
 		return true;
 	if (!berth_build_flight_begin(building, this->key, &waited, error))
 		return false;
 	// Who had it may have ended between our look and our turn: one more look, whether we waited or not.
-	bool good = step->step->no_cache || look_up(this, error);
-	if (good && !step->layer && !step->step->no_cache)
+	bool good = look_up(this, error);
+	if (good && !step->layer)
 		good = import(this, error);
 	*ret_cached = step->layer != NULL;
 	if (good && !step->layer)
