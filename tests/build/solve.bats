@@ -196,7 +196,8 @@ while True:
 }
 
 @test "folders that a step nests deeply in a cache mount are counted, and go" {
-	local deep=$(printf 'd/%.0s' {1..500})
+	local deep
+	deep=$(printf 'd/%.0s' {1..500})
 	printf 'FROM busybox\nRUN --mount=type=cache,id=deep,target=/c cd /c; i=0; while [ $i -lt 8 ]; do mkdir -p %s; cd %s; i=$((i+1)); done\n' "$deep" "$deep" >Dockerfile
 	build .
 	berth builder du

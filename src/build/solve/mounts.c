@@ -261,7 +261,8 @@ static bool open_cache(struct berth_step_mounts *this, const struct berth_plan_m
 			return false;
 		g_ptr_array_add(this->trees, tree);
 	}
-	int fd = berth_cache_mount_open(this->step->building, this->uses, cache_id(wanted, target), wanted, tree, error);
+	int fd =
+		berth_cache_mount_open(this->step->building, this->uses, cache_id(wanted, target), wanted, tree, error);
 	if (fd < 0)
 		return false;
 	mount->tree = keep(this, fd);
