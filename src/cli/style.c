@@ -104,3 +104,16 @@ char *berth_style_cut(const char *text, size_t width)
 	}
 	return g_string_free(g_steal_pointer(&out), FALSE);
 }
+
+char *berth_style_clean(const char *text)
+{
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+	GString *clean = g_string_sized_new(strlen(valid));
+
+	for (const char *at = valid; *at; at = g_utf8_next_char(at)) {
+		gunichar letter = g_utf8_get_char(at);
+		if (letter == '\n' || letter == '\t' || !g_unichar_iscntrl(letter))
+			g_string_append_len(clean, at, g_utf8_next_char(at) - at);
+	}
+	return g_string_free(clean, FALSE);
+}

@@ -27,3 +27,6 @@ unsigned berth_style_width(void);
 size_t berth_style_measure(const char *text);
 // A text cut to `width` columns, its last "…" if something was cut. Control sequences stay. The caller frees it.
 char *berth_style_cut(const char *text, size_t width);
+// A text from elsewhere without what a terminal would obey: control characters but line ends and tabs. The caller frees
+// it.
+char *berth_style_clean(const char *text);

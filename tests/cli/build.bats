@@ -95,6 +95,27 @@ build() { berth build --network none "$@"; }
 	[[ "$output" == *"exit code: 3"* ]]
 }
 
+@test "nothing of a Dockerfile or of what it prints reaches the terminal as a command" {
+	dockerfile ctx 'FROM busybox' $'LABEL x="\e]0;title\a \u009b31m"' $'RUN true "\e[2J"; printf "\\033[31mred\\302\\2331m\\177\\n"; false "\e[5m"'
+	run build --progress plain -t evil ctx
+	[ "$status" -eq 1 ]
+	[[ "$output" == *'LABEL x="]0;title 31m"'*'ERROR: failed to build: '* ]]
+	[[ "$output" != *[$'\e\a\x7f']* && "$output" != *$'\u009b'* ]]
+	sed -i 's/; false.*//' ctx/Dockerfile
+	build -q -t evil ctx
+	run berth history evil
+	[[ "$output" == *'LABEL x=]0;title'* ]]
+	[[ "$output" != *[$'\e\a']* && "$output" != *$'\u009b'* ]]
+}
+
+@test "letters stay whole wherever the output is cut; a line without end takes no memory" {
+	dockerfile ctx 'FROM busybox' 'RUN (printf %0500001d 0; printf "\\n") | sed "s/0/é/g"' 'RUN head -c 4000000 /dev/zero | tr "\000" "\303"'
+	build --progress plain ctx >"$BATS_TEST_TMPDIR/shown" 2>&1
+	[ "$(grep '^#3' "$BATS_TEST_TMPDIR/shown" | tr -d '\n' | grep -o é | wc -l)" -gt 500000 ]
+	[ "$(grep '^#3' "$BATS_TEST_TMPDIR/shown" | grep -c $'\ufffd')" -eq 0 ]
+	[ "$(awk '{ if (length > most) most = length } END { print most }' "$BATS_TEST_TMPDIR/shown")" -lt 300000 ]
+}
+
 @test "what is wrong is told before anything runs" {
 	run build nothere
 	[ "$status" -eq 1 ]

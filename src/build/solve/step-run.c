@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #define CHUNK (64 << 10)
+#define UTF8_MAX 4 // bytes of a character
 #define HOSTNAME_ARGUMENT "BUILDKIT_SANDBOX_HOSTNAME"
 
 static const char *argument(const struct berth_building_step *this, const char *name)
@@ -111,23 +112,49 @@ static char **environment_of(const struct berth_building_step *this, const struc
 struct pump {
 	struct berth_building_step *step;
 	int ends[2];
+	char rest[2][UTF8_MAX]; // the beginning of a character whose end has not come yet
+	size_t kept[2]; // bytes of it
 };
 
-static bool pass_on(struct pump *this, int which, char *chunk)
+static void tell(const struct pump *this, int which, const char *text, size_t length)
 {
-	ssize_t length = read(this->ends[which], chunk, CHUNK);
-
-	if (length < 0 && (errno == EINTR || errno == EAGAIN))
-		return true;
-	if (length <= 0)
-		return false;
 	struct berth_build_event event = {.kind = BERTH_BUILD_LOG,
 					  .vertex = this->step->vertex,
 					  .stream = which + 1,
-					  .text = chunk,
-					  .length = (size_t) length};
-	berth_building_tell(this->step->building, &event);
-	return true;
+					  .text = text,
+					  .length = length};
+
+	if (length > 0)
+		berth_building_tell(this->step->building, &event);
+}
+
+// The bytes at the end that are the beginning of a character.
+static size_t unfinished(const char *text, size_t length)
+{
+	for (size_t back = 1; back < UTF8_MAX && back <= length; back++) {
+		unsigned char byte = (unsigned char) text[length - back];
+		if (byte < 0x80)
+			return 0;
+		if (byte >= 0xc0)
+			return back < (byte >= 0xf0 ? 4U : byte >= 0xe0 ? 3U : 2U) ? back : 0;
+	}
+	return 0;
+}
+
+static bool pass_on(struct pump *this, int which, char *chunk)
+{
+	size_t kept = this->kept[which];
+
+	memcpy(chunk, this->rest[which], kept);
+	ssize_t length = read(this->ends[which], chunk + kept, CHUNK - kept);
+	if (length < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	size_t whole = kept + (length > 0 ? (size_t) length : 0);
+	this->kept[which] = length > 0 ? unfinished(chunk, whole) : 0;
+	whole -= this->kept[which];
+	memcpy(this->rest[which], chunk + whole, this->kept[which]);
+	tell(this, which, chunk, whole);
+	return length > 0;
 }
 
 static void *pump(void *data)

@@ -5,6 +5,7 @@
 #include "cli/build/view.h"
 
 #define BERTH_BUILD_TAIL 12 // lines of a step that are remembered to be shown live
+#define BERTH_BUILD_LINE (64 << 10) // bytes; a longer line is shown in pieces
 #define BERTH_BUILD_KEPT (256 << 10) // bytes of its log that are kept to be shown if it fails
 
 enum berth_build_state { BERTH_BUILD_WAITS, BERTH_BUILD_RUNS, BERTH_BUILD_ENDED };

@@ -2,6 +2,7 @@
 #include "cli/build/view.h"
 
 #include "cli/build/view-internal.h"
+#include "cli/style.h"
 
 #include <string.h>
 
@@ -97,11 +98,13 @@ static char *clean_line(const char *line, gsize length)
 		if (*at == '\033') { // a control sequence ends with a letter
 			while (at + 1 < end && !g_ascii_isalpha(*at))
 				at++;
-		} else if (*at == '\t' || (unsigned char) *at >= ' ') {
+		} else {
 			g_string_append_c(clean, *at);
 		}
 	}
-	return g_string_free(clean, FALSE);
+	char *text = berth_style_clean(clean->str);
+	g_string_free(clean, TRUE);
+	return text;
 }
 
 static void add_line(struct berth_build_view *view, struct berth_build_vertex *vertex, const char *line, gsize length,
@@ -139,6 +142,8 @@ static void add_log(struct berth_build_view *view, struct berth_build_vertex *ve
 		g_string_truncate(vertex->partial, 0);
 	}
 	g_string_append(vertex->partial, text);
+	if (vertex->partial->len > BERTH_BUILD_LINE)
+		end_line(view, vertex, at);
 }
 
 static void add_count(struct berth_build_vertex *vertex, const struct api_build_event *event)
@@ -159,18 +164,25 @@ static void add_count(struct berth_build_vertex *vertex, const struct api_build_
 	count->done = event->total > 0 && event->current >= event->total;
 }
 
-static void replace(char **text, const char *with)
+// Texts of Dockerfiles come from anywhere; JSON has its own ways for what is not to be printed.
+static char *shown(const struct berth_build_view *view, const char *text)
+{
+	return view->options.look == BERTH_BUILD_RAW ? g_strdup(text) : berth_style_clean(text);
+}
+
+static void replace(const struct berth_build_view *view, char **text, const char *with)
 {
 	if (!with || !*with)
 		return;
 	g_free(*text);
-	*text = g_strdup(with);
+	*text = shown(view, with);
 }
 
-static void plan(struct berth_build_vertex *vertex, const struct api_build_event *event)
+static void plan(const struct berth_build_view *view, struct berth_build_vertex *vertex,
+		 const struct api_build_event *event)
 {
-	replace(&vertex->name, event->name);
-	replace(&vertex->digest, event->digest);
+	replace(view, &vertex->name, event->name);
+	replace(view, &vertex->digest, event->digest);
 	vertex->line = event->line;
 	vertex->last_line = event->last_line;
 	if (event->inputs && !vertex->inputs)
@@ -192,9 +204,9 @@ static void apply(struct berth_build_view *view, struct berth_build_vertex *vert
 	const char *kind = event->kind;
 
 	if (strcmp(kind, "planned") == 0) {
-		plan(vertex, event);
+		plan(view, vertex, event);
 	} else if (strcmp(kind, "started") == 0) {
-		replace(&vertex->name, event->name);
+		replace(view, &vertex->name, event->name);
 		vertex->state = BERTH_BUILD_RUNS;
 		vertex->started = event->at;
 	} else if (strcmp(kind, "log") == 0) {
@@ -208,7 +220,7 @@ static void apply(struct berth_build_view *view, struct berth_build_vertex *vert
 		end_vertex(view, vertex, event);
 	} else if (strcmp(kind, "failed") == 0) {
 		end_vertex(view, vertex, event);
-		replace(&vertex->failure, event->text ? event->text : "failed");
+		replace(view, &vertex->failure, event->text ? event->text : "failed");
 	} else if (strcmp(kind, "canceled") == 0) {
 		vertex->canceled = true;
 		end_vertex(view, vertex, event);
@@ -219,7 +231,8 @@ static void add_warning(struct berth_build_view *view, const struct api_build_ev
 {
 	struct berth_build_warning *warning = g_new0(struct berth_build_warning, 1);
 
-	*warning = (struct berth_build_warning){g_strdup(event->name), g_strdup(event->text), event->line};
+	*warning = (struct berth_build_warning){shown(view, event->name ? event->name : ""),
+						shown(view, event->text ? event->text : ""), event->line};
 	g_ptr_array_add(view->warnings, warning);
 }
 
@@ -292,7 +305,8 @@ static void print_failed(struct berth_build_view *view, const struct berth_build
 	g_string_append(text, "------\n");
 	if (excerpt && source && vertex->line > 0)
 		berth_build_excerpt(text, source, name, vertex->line, vertex->last_line);
-	fputs(text->str, view->options.out);
+	g_autofree char *clean = berth_style_clean(text->str);
+	fputs(clean, view->options.out);
 }
 
 static void print_warnings(struct berth_build_view *view)
@@ -303,8 +317,7 @@ static void print_warnings(struct berth_build_view *view)
 		view->warnings->len == 1 ? "" : "s");
 	for (guint i = 0; i < view->warnings->len; i++) {
 		const struct berth_build_warning *warning = view->warnings->pdata[i];
-		fprintf(view->options.out, " - %s: %s", warning->rule ? warning->rule : "",
-			warning->text ? warning->text : "");
+		fprintf(view->options.out, " - %s: %s", warning->rule, warning->text);
 		if (warning->line > 0)
 			fprintf(view->options.out, " (line %d)", (int) warning->line);
 		fputc('\n', view->options.out);
@@ -327,4 +340,16 @@ void berth_build_view_end(struct berth_build_view *view, const char *failure, co
 	if (view->options.look != BERTH_BUILD_NOTHING)
 		print_warnings(view);
 	fflush(view->options.out);
+}
+
+void berth_build_view_error(FILE *out, const char *failure)
+{
+	g_autofree char *text = berth_style_clean(failure);
+	char *rule = strstr(text, "\n" RULE "\n"), *excerpt = rule ? g_strrstr_len(text, rule - text, "\n") : NULL;
+
+	if (excerpt) {
+		*excerpt++ = '\0';
+		fprintf(out, "%s%s", excerpt, g_str_has_suffix(excerpt, "\n") ? "" : "\n");
+	}
+	fprintf(out, "ERROR: failed to build: %s\n", text);
 }

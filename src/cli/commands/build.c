@@ -220,7 +220,8 @@ static int print_answer(const struct build *this, GError **error)
 		berth_error_set(error, BERTH_ERROR_INTERNAL, "the engine answered nothing to --call=%s", call);
 		return 1;
 	}
-	printf("%s%s", answer, g_str_has_suffix(answer, "\n") ? "" : "\n");
+	g_autofree char *text = berth_style_clean(answer);
+	printf("%s%s", text, g_str_has_suffix(text, "\n") ? "" : "\n");
 	if (!g_str_has_prefix(call, "check"))
 		return 0;
 	BERTH_AUTO_JSON json_t *json = *answer == '{' ? json_loads(answer, 0, NULL) : NULL;
@@ -268,7 +269,7 @@ static int run(struct build *this, GError **error)
 	}
 	g_clear_error(&problem);
 	if (done && this->failure)
-		fprintf(stderr, "ERROR: failed to build: %s\n", this->failure);
+		berth_build_view_error(stderr, this->failure);
 	if (done && this->failed_step)
 		berth_build_enter(this->cli, this->failed_step, error);
 	return success ? conclude(this, error) : 1;

@@ -4,6 +4,7 @@
 #include "cli/client.h"
 #include "cli/commands/commands.h"
 #include "cli/listing.h"
+#include "cli/style.h"
 #include "cli/units.h"
 #include "spec/api.h"
 
@@ -57,7 +58,7 @@ static json_t *make_row(const struct api_image_history *layer, const struct opti
 		options->human ? berth_bytes_format(layer->size) : g_strdup_printf("%" G_GINT64_FORMAT, layer->size);
 	g_autofree char *id =
 		strcmp(layer->id, MISSING) == 0 ? g_strdup(MISSING) : berth_id_format(layer->id, options->no_trunc);
-	g_autofree char *flat = g_strdelimit(g_strdup(text), "\t\n", ' ');
+	g_autofree char *flat = g_strdelimit(berth_style_clean(text), "\t\n", ' ');
 	g_autofree char *command = options->no_trunc ? g_strdup(flat) : berth_ellipsis(flat, COMMAND_WIDTH);
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "ID", id, "CreatedAt", moment, "CreatedSince", since,
