@@ -91,6 +91,13 @@ json_t *berth_json_parse(const char *text, size_t length, const char *what, GErr
 	return json;
 }
 
+const char *berth_json_member(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
 char *berth_json_text(const json_t *json)
 {
 	// jansson allocates with malloc(), and so does GLib since 2.46.

@@ -22,5 +22,8 @@ void berth_json_seed(void);
 // field table's unsigned fields take again (UINT64_MAX is how many writers say "unlimited"). Returns a new reference.
 json_t *berth_json_parse(const char *text, size_t length, const char *what, GError **error);
 
+// The text of a member, "" if there is none. Borrowed.
+const char *berth_json_member(const json_t *object, const char *key);
+
 // Compact text, keys in the order in which they were set; the caller frees it with g_free().
 char *berth_json_text(const json_t *json);

@@ -51,7 +51,7 @@ static const struct {
 	{"security-opt", "=apparmor=|=label=|=no-new-privileges|=seccomp=|=systempaths=unconfined"},
 	{"signal", SIGNALS},
 	{"stop-signal", SIGNALS},
-	{"type", "=container|=image|=network|=volume"},
+	{"type", "=container|=image|=network|=secret|=volume"},
 	{"ulimit", ULIMITS},
 	{"userns", "=auto|=host|=keep-id"},
 	{"uts", "=host"},

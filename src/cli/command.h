@@ -38,6 +38,9 @@ struct berth_cli {
 	}
 #define BERTH_FLAG_NO_PLATFORM BERTH_FLAG_NOT_HERE("platform", BERTH_FLAG_TEXT, "images of several platforms")
 
+// What a command does for one of its arguments; it prints its own success.
+typedef bool berth_cli_each_fn(struct berth_cli *cli, const void *options, const char *argument, GError **error);
+
 struct berth_command_entry;
 
 struct berth_command {
@@ -52,9 +55,10 @@ struct berth_command {
 	const struct berth_listing *listing; // what --format is about, or NULL
 	// Returns the exit status of the program. An error set is printed, and its status is `failure`, or 1.
 	int (*main)(struct berth_cli *cli, const void *options, char **arguments, GError **error);
+	berth_cli_each_fn *each; // instead: the same for each argument, by berth_cli_for_each()
 	int failure;
 	bool local; // asks no engine, so none need be named rightly; cli->client is NULL
-	const struct berth_command_entry *commands; // of a group ("container", "image"); then main is NULL
+	const struct berth_command_entry *commands; // of a group ("container", "image"), which has neither of the two
 };
 
 struct berth_command_entry {
@@ -75,10 +79,11 @@ bool berth_cli_connect(struct berth_cli *cli, GError **error);
 // Prints an error as the program does: what the engine told as it told it, all else behind the program's name.
 void berth_cli_complain(const struct berth_cli *cli, const GError *error);
 
-// For commands that do the same for each of their arguments: `each` prints its own success; failures are printed as
-// they come. Returns the exit status.
-typedef bool berth_cli_each_fn(struct berth_cli *cli, const void *options, const char *argument, GError **error);
+// Does the same for each argument; failures are printed as they come. Returns the exit status.
 int berth_cli_for_each(struct berth_cli *cli, const void *options, char **arguments, berth_cli_each_fn *each);
+
+// A call for one named thing, whose name is printed when it has succeeded.
+bool berth_cli_do(struct berth_cli *cli, const char *method, const GString *path, const char *name, GError **error);
 
 // Asks a question on the terminal; false unless the answer is yes.
 bool berth_cli_confirm(const char *question);

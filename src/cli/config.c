@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "cli/listing.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -80,6 +81,14 @@ static const char *setting(const struct berth_cli *cli, const char *name, const 
 const char *berth_config_format(const struct berth_cli *cli, const char *name, const char *format)
 {
 	return setting(cli, name, format);
+}
+
+const char *berth_config_list_format(const struct berth_cli *cli, const char *name, const char *format, bool quiet,
+				     const char *short_form)
+{
+	if (!quiet)
+		return berth_config_format(cli, name, format);
+	return berth_listing_is_table(format) ? short_form : format;
 }
 
 const char *berth_config_detach_keys(const struct berth_cli *cli, const char *keys)

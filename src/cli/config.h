@@ -17,6 +17,9 @@ json_t *berth_config_load(const struct berth_cli *cli, GError **error);
 const json_t *berth_config_get(const struct berth_cli *cli);
 // `format`, or if the user gave none what config.json has for it under `name` ("psFormat"); NULL: neither. Borrowed.
 const char *berth_config_format(const struct berth_cli *cli, const char *name, const char *format);
+// The same for a list, of which `quiet` shows what the template `short_form` is instead of the table.
+const char *berth_config_list_format(const struct berth_cli *cli, const char *name, const char *format, bool quiet,
+				     const char *short_form);
 // The same of the keys that detach.
 const char *berth_config_detach_keys(const struct berth_cli *cli, const char *keys);
 // What containers get for the proxies of config.json that are for this engine: "HTTP_PROXY=…", "http_proxy=…".

@@ -169,6 +169,19 @@ static bool print_json(const struct berth_listing *listing, const json_t *rows)
 	return true;
 }
 
+bool berth_listing_is_table(const char *format)
+{
+	return !format || !*format || strcmp(format, "table") == 0;
+}
+
+void berth_listing_show(const json_t *json)
+{
+	char *text = json_dumps(json, JSON_INDENT(4));
+
+	puts(text);
+	free(text);
+}
+
 bool berth_listing_print(const struct berth_listing *listing, const char *format, const char *fallback,
 			 const json_t *rows, GError **error)
 {

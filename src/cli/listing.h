@@ -19,8 +19,10 @@ struct berth_listing {
 	bool whole; // cells are not cut to make a table fit the terminal
 };
 
-// Prints the rows (objects with a string for each column) to standard output. `format`: NULL, "" or "table" is
-// `fallback` as a table; "table TEMPLATE"; "json"; or a template for each row.
+// Whether a format is the table that lists are by themselves: NULL, "" or "table".
+bool berth_listing_is_table(const char *format);
+// Prints the rows (objects with a string for each column) to standard output. `format`: the table
+// is `fallback`; "table TEMPLATE"; "json"; or a template for each row.
 bool berth_listing_print(const struct berth_listing *listing, const char *format, const char *fallback,
 			 const json_t *rows, GError **error);
 
@@ -41,6 +43,8 @@ json_t *berth_pairs_json(char *const *values, const char *flag, bool alone, GErr
 // Prints one object by a template ("json" is the whole of it) and a line's end. `missing`: a field that is not there is
 // an error.
 bool berth_object_print(const char *format, const json_t *object, bool missing, GError **error);
+// Prints JSON as people read it, indented, to standard output.
+void berth_listing_show(const json_t *json);
 // A template that is used for object after object.
 struct berth_template *berth_format_parse(const char *format, GError **error);
 

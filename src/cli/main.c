@@ -89,6 +89,14 @@ int berth_cli_for_each(struct berth_cli *cli, const void *options, char **argume
 	return status;
 }
 
+bool berth_cli_do(struct berth_cli *cli, const char *method, const GString *path, const char *name, GError **error)
+{
+	if (!berth_client_do(cli->client, method, path->str, error))
+		return false;
+	puts(name);
+	return true;
+}
+
 bool berth_cli_confirm(const char *question)
 {
 	char answer[16] = "";
@@ -236,7 +244,8 @@ static int run_command(struct berth_cli *cli, const struct berth_command *comman
 		berth_cli_complain(cli, error);
 		status = command->failure ? command->failure : 1;
 	} else {
-		status = command->main(cli, options, rest, &error);
+		status = command->each ? berth_cli_for_each(cli, options, rest, command->each)
+				       : command->main(cli, options, rest, &error);
 		if (error) {
 			if (command->failure)
 				fprintf(stderr, "%s: %s\nSee '%s --help'.\n", cli->program, error->message, cli->path);

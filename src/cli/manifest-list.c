@@ -136,13 +136,6 @@ bool berth_manifest_list_remove(const struct berth_cli *cli, const char *list, G
 	return folder >= 0 && berth_remove_tree_at(folder, name, error);
 }
 
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "";
-}
-
 json_t *berth_manifest_list_index(const json_t *entries, bool check, GError **error)
 {
 	BERTH_AUTO_JSON json_t *manifests = json_array();
@@ -154,14 +147,14 @@ json_t *berth_manifest_list_index(const json_t *entries, bool check, GError **er
 	{
 		json_t *descriptor = json_object_get(entry, "Descriptor");
 		const json_t *platform = json_object_get(descriptor, "platform");
-		if (check && (!*text_of(platform, "os") || !*text_of(platform, "architecture"))) {
+		if (check && (!*berth_json_member(platform, "os") || !*berth_json_member(platform, "architecture"))) {
 			berth_error_set(error, BERTH_ERROR_INVALID,
 					"manifest %s must have an OS and Architecture to be pushed to a registry; give "
 					"it them with `manifest annotate`",
-					text_of(entry, "Ref"));
+					berth_json_member(entry, "Ref"));
 			return NULL;
 		}
-		docker = docker && strcmp(text_of(descriptor, "mediaType"), DOCKER_MEDIA_MANIFEST) == 0;
+		docker = docker && strcmp(berth_json_member(descriptor, "mediaType"), DOCKER_MEDIA_MANIFEST) == 0;
 		json_array_append_new(manifests, json_deep_copy(descriptor));
 	}
 	return json_pack("{s:i, s:s, s:O}", "schemaVersion", 2, "mediaType",

@@ -40,6 +40,8 @@ def test_commands(berth, tmp_path):
     assert berth("secret", "ls", "-q", "--filter", "name=one").stdout == created.stdout
     inspected = json.loads(berth("secret", "inspect", "one", created.stdout[:12]).stdout)
     assert [secret["Spec"] for secret in inspected] == [{"Name": "one", "Labels": {"a": "b"}}] * 2
+    assert berth("secret", "inspect", "--format", "{{.Spec.Name}}", "one").stdout == "one\n"
+    assert berth("inspect", "--type", "secret", "--format", "{{.Spec.Name}}", "one").stdout == "one\n"
     for words, why in ((("create", ".x", "-"), "invalid secret name"), (("create", "y/z", "-"), "invalid secret name"),
                        (("inspect", "none"), "secret none not found"), (("rm", "none"), "secret none not found"),
                        (("create", "e", "/nonexistent"), "No such file")):

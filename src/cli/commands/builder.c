@@ -31,13 +31,6 @@ static const struct berth_column columns[] = {
 };
 const struct berth_listing berth_build_cache_listing = {columns, NULL, false};
 
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "";
-}
-
 static char *ago(const char *moment)
 {
 	int64_t at = 0;
@@ -48,9 +41,10 @@ static char *ago(const char *moment)
 
 static json_t *make_row(const json_t *record, bool whole)
 {
-	const char *id = text(record, "ID");
+	const char *id = berth_json_member(record, "ID");
 	g_autofree char *size = berth_size_format(json_integer_value(json_object_get(record, "Size")), false);
-	g_autofree char *created = ago(text(record, "CreatedAt")), *used = ago(text(record, "LastUsedAt"));
+	g_autofree char *created = ago(berth_json_member(record, "CreatedAt")),
+			*used = ago(berth_json_member(record, "LastUsedAt"));
 	g_autofree char *count =
 		g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(record, "UsageCount")));
 	g_autofree char *shown = whole ? g_strdup(id) : g_strndup(id, ID_WIDTH);
@@ -58,12 +52,12 @@ static json_t *make_row(const json_t *record, bool whole)
 	const char *parent = json_string_value(json_array_get(parents, 0));
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ID", shown, "CacheType",
-			 text(record, "Type"), "CreatedAt", text(record, "CreatedAt"), "CreatedSince", created,
-			 "Description", text(record, "Description"), "InUse",
+			 berth_json_member(record, "Type"), "CreatedAt", berth_json_member(record, "CreatedAt"),
+			 "CreatedSince", created, "Description", berth_json_member(record, "Description"), "InUse",
 			 json_is_true(json_object_get(record, "InUse")) ? "true" : "false", "LastUsedAt",
-			 text(record, "LastUsedAt"), "LastUsedSince", used, "Parent", parent ? parent : "", "Shared",
-			 json_is_true(json_object_get(record, "Shared")) ? "true" : "false", "Size", size, "UsageCount",
-			 count);
+			 berth_json_member(record, "LastUsedAt"), "LastUsedSince", used, "Parent", parent ? parent : "",
+			 "Shared", json_is_true(json_object_get(record, "Shared")) ? "true" : "false", "Size", size,
+			 "UsageCount", count);
 }
 
 json_t *berth_build_cache_rows(const json_t *records, bool whole)
@@ -180,10 +174,12 @@ static int inspect_main(struct berth_cli *cli, G_GNUC_UNUSED const void *data, c
 		return 1;
 	printf("Name:\t\tdefault\nDriver:\t\tberth\nEndpoint:\t%s\nStatus:\t\trunning\nVersion:\t%s\n"
 	       "Platforms:\t%s/%s\nProcessors:\t%d\n",
-	       berth_client_host(cli->client), text(info, "ServerVersion"), text(info, "OSType"),
-	       strcmp(text(info, "Architecture"), "x86_64") == 0    ? "amd64"
-	       : strcmp(text(info, "Architecture"), "aarch64") == 0 ? "arm64"
-								    : text(info, "Architecture"),
+	       berth_client_host(cli->client), berth_json_member(info, "ServerVersion"),
+	       berth_json_member(info, "OSType"),
+	       strcmp(berth_json_member(info, "Architecture"), "x86_64") == 0 ? "amd64"
+	       : strcmp(berth_json_member(info, "Architecture"), "aarch64") == 0
+		       ? "arm64"
+		       : berth_json_member(info, "Architecture"),
 	       (int) json_integer_value(json_object_get(info, "NCPU")));
 	return 0;
 }

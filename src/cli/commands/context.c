@@ -390,11 +390,8 @@ static int inspect_main(struct berth_cli *cli, const void *data, char **argument
 		if (formatted && !berth_object_print(options->format, context, true, error))
 			return 1;
 	}
-	if (!formatted) {
-		char *text = json_dumps(all, JSON_INDENT(4));
-		puts(text);
-		free(text);
-	}
+	if (!formatted)
+		berth_listing_show(all);
 	return 0;
 }
 
@@ -425,11 +422,6 @@ static bool remove_one(struct berth_cli *cli, const void *data, const char *name
 		return false;
 	puts(name);
 	return true;
-}
-
-static int remove_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, remove_one);
 }
 
 const struct berth_command berth_command_context_create = {
@@ -504,6 +496,6 @@ const struct berth_command berth_command_context_rm = {
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "context",
-	.main = remove_main,
+	.each = remove_one,
 	.local = true,
 };

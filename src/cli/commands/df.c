@@ -180,7 +180,7 @@ static bool print_lists(json_t *const rows[4], int64_t cache_size, GError **erro
 
 static bool print_verbose(const json_t *usage, const char *format, GError **error)
 {
-	bool formatted = format && *format && strcmp(format, "table") != 0;
+	bool formatted = !berth_listing_is_table(format);
 	const struct berth_row_manner manner = {.whole = formatted, .usage = true};
 	BERTH_AUTO_JSON json_t *images = berth_image_rows(json_object_get(usage, "Images"), &manner, error);
 	BERTH_AUTO_JSON json_t *containers =

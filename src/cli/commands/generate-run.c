@@ -101,13 +101,6 @@ static bool is_nothing(const json_t *value, const char *standard)
 		json_array_size(value) + json_object_size(value) == 0);
 }
 
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "";
-}
-
 static void add_map(GPtrArray *words, const char *flag, const json_t *map, const char *separator)
 {
 	const char *name;
@@ -134,11 +127,11 @@ static bool add_element(GPtrArray *words, const struct rule *rule, const json_t 
 {
 	if (strcmp(rule->key, "Devices") == 0) {
 		add(words, "--device");
-		add(words, "%s:%s:%s", text_of(element, "PathOnHost"), text_of(element, "PathInContainer"),
-		    text_of(element, "CgroupPermissions"));
+		add(words, "%s:%s:%s", berth_json_member(element, "PathOnHost"),
+		    berth_json_member(element, "PathInContainer"), berth_json_member(element, "CgroupPermissions"));
 	} else if (strcmp(rule->key, "Ulimits") == 0) {
 		add(words, "--ulimit");
-		add(words, "%s=%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT, text_of(element, "Name"),
+		add(words, "%s=%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT, berth_json_member(element, "Name"),
 		    json_integer_value(json_object_get(element, "Soft")),
 		    json_integer_value(json_object_get(element, "Hard")));
 	} else if (strcmp(rule->key, "Links") == 0) { // "/other:/this/alias"
@@ -158,12 +151,14 @@ static bool add_element(GPtrArray *words, const struct rule *rule, const json_t 
 		if (!is_nothing(json_object_get(element, "BindOptions"), NULL) ||
 		    !is_nothing(json_object_get(element, "VolumeOptions"), NULL) ||
 		    !is_nothing(json_object_get(element, "TmpfsOptions"), NULL) ||
-		    strpbrk(text_of(element, "Source"), ",\"") || strpbrk(text_of(element, "Target"), ",\""))
+		    strpbrk(berth_json_member(element, "Source"), ",\"") ||
+		    strpbrk(berth_json_member(element, "Target"), ",\""))
 			return false;
 		add(words, "--mount");
-		add(words, "type=%s%s%s,target=%s%s", text_of(element, "Type"),
-		    *text_of(element, "Source") ? ",source=" : "", text_of(element, "Source"),
-		    text_of(element, "Target"), json_is_true(json_object_get(element, "ReadOnly")) ? ",readonly" : "");
+		add(words, "type=%s%s%s,target=%s%s", berth_json_member(element, "Type"),
+		    *berth_json_member(element, "Source") ? ",source=" : "", berth_json_member(element, "Source"),
+		    berth_json_member(element, "Target"),
+		    json_is_true(json_object_get(element, "ReadOnly")) ? ",readonly" : "");
 	}
 	return true;
 }
@@ -176,11 +171,11 @@ static void add_ports(GPtrArray *words, const json_t *ports)
 
 	json_object_foreach((json_t *) ports, port, bindings) json_array_foreach(bindings, i, binding)
 	{
-		const char *address = text_of(binding, "HostIp");
+		const char *address = berth_json_member(binding, "HostIp");
 		bool six = strchr(address, ':');
 		add(words, "--publish");
 		add(words, "%s%s%s%s%s:%s", six ? "[" : "", address, six ? "]" : "", *address ? ":" : "",
-		    text_of(binding, "HostPort"), port);
+		    berth_json_member(binding, "HostPort"), port);
 	}
 }
 
@@ -199,9 +194,9 @@ static bool add_special(GPtrArray *words, const struct rule *rule, const json_t 
 	} else if (strcmp(rule->key, "Tmpfs") == 0) {
 		add_map(words, rule->flag, value, ":");
 	} else if (strcmp(rule->key, "LogConfig") == 0) {
-		if (*text_of(value, "Type")) {
+		if (*berth_json_member(value, "Type")) {
 			add(words, "--log-driver");
-			add(words, "%s", text_of(value, "Type"));
+			add(words, "%s", berth_json_member(value, "Type"));
 		}
 		add_map(words, "log-opt", json_object_get(value, "Config"), "=");
 	}
@@ -268,8 +263,8 @@ static void add_texts(GPtrArray *words, const json_t *config, const json_t *imag
 		     {"WorkingDir", "workdir"}};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
-		const char *text = text_of(config, texts[i].key);
-		if (!*text || strcmp(text, text_of(image, texts[i].key)) == 0)
+		const char *text = berth_json_member(config, texts[i].key);
+		if (!*text || strcmp(text, berth_json_member(image, texts[i].key)) == 0)
 			continue;
 		add(words, "--%s", texts[i].flag);
 		add(words, "%s", text);
@@ -328,7 +323,7 @@ static void add_command(GPtrArray *words, const json_t *config, const json_t *im
 		add(words, "--entrypoint");
 		add(words, "%s", json_string_value(json_array_get(entrypoint, 0)));
 	}
-	add(words, "%s", text_of(config, "Image"));
+	add(words, "%s", berth_json_member(config, "Image"));
 	json_array_foreach(entrypoint, i, element) if (own && i > 0) add(words, "%s", json_string_value(element));
 	if (own || !json_equal(json_object_get(config, "Cmd"), json_object_get(image, "Cmd")))
 		json_array_foreach(json_object_get(config, "Cmd"), i, element)
@@ -339,7 +334,7 @@ bool berth_generate_run(GPtrArray *words, const json_t *container, const json_t 
 {
 	const json_t *config = json_object_get(container, "Config"), *image = json_object_get(image_inspect, "Config");
 	const json_t *health = json_object_get(config, "Healthcheck");
-	const char *host_name = text_of(config, "Hostname"), *id = text_of(container, "Id");
+	const char *host_name = berth_json_member(config, "Hostname"), *id = berth_json_member(container, "Id");
 	const json_t *timeout = json_object_get(config, "StopTimeout");
 
 	if (!is_nothing(health, NULL) && !json_equal(health, json_object_get(image, "Healthcheck")))

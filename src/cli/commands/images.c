@@ -157,9 +157,7 @@ static json_t *fetch(struct berth_cli *cli, const struct options *options, const
 static int images_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)
 {
 	const struct options *options = data;
-	const char *format =
-		options->quiet ? options->format : berth_config_format(cli, "imagesFormat", options->format);
-	bool table = !format || !*format || strcmp(format, "table") == 0;
+	const char *format = berth_config_list_format(cli, "imagesFormat", options->format, options->quiet, "{{.ID}}");
 	const struct berth_row_manner manner = {.whole = options->no_trunc};
 	const struct berth_listing listing = {columns, NULL, options->no_trunc};
 	BERTH_AUTO_JSON json_t *images = fetch(cli, options, arguments[0], error);
@@ -167,8 +165,6 @@ static int images_main(struct berth_cli *cli, const void *data, char **arguments
 
 	if (!rows)
 		return 1;
-	if (options->quiet && table)
-		format = "{{.ID}}";
 	return berth_listing_print(&listing, format, options->digests ? DIGESTS : TABLE, rows, error) ? 0 : 1;
 }
 

@@ -8,7 +8,6 @@
 #include "spec/api.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct options {
@@ -33,7 +32,7 @@ static const struct berth_flag image_flags[] = {
 	BERTH_FLAG_NO_PLATFORM,
 	{0},
 };
-static const struct berth_flag volume_flags[] = {
+static const struct berth_flag plain_flags[] = {
 	{"format", 'f', BERTH_FLAG_TEXT, AT(format), NULL, BERTH_OBJECT_FORMAT_HELP},
 	{0},
 };
@@ -52,6 +51,7 @@ static const struct kind {
 	{"image", "/images/%s/json", &api_image_inspect_document},
 	{"network", "/networks/%s", &api_network_summary_document},
 	{"volume", "/volumes/%s", NULL},
+	{"secret", "/berth/secrets/%s", NULL},
 };
 
 static json_t *zero_of(const struct berth_field *field)
@@ -115,14 +115,6 @@ static json_t *find_any(struct berth_cli *cli, const char *type, const char *nam
 	return NULL;
 }
 
-static void print_array(const json_t *objects)
-{
-	char *text = json_dumps(objects, JSON_INDENT(4));
-
-	puts(text);
-	free(text);
-}
-
 static int inspect(struct berth_cli *cli, const struct options *options, const char *type, char **arguments,
 		   GError **error)
 {
@@ -148,7 +140,7 @@ static int inspect(struct berth_cli *cli, const struct options *options, const c
 		}
 	}
 	if (!options->format || !*options->format)
-		print_array(objects);
+		berth_listing_show(objects);
 	fflush(stdout);
 	fputs(failures->str, stderr);
 	return status;
@@ -188,9 +180,14 @@ static int volume_inspect_main(struct berth_cli *cli, const void *data, char **a
 	return inspect(cli, data, "volume", arguments, error);
 }
 
+static int secret_inspect_main(struct berth_cli *cli, const void *data, char **arguments, GError **error)
+{
+	return inspect(cli, data, "secret", arguments, error);
+}
+
 const struct berth_command berth_command_inspect = {
 	.arguments = "NAME|ID [NAME|ID...]",
-	.summary = "Return low-level information on containers, images, networks and volumes",
+	.summary = "Return low-level information on containers, images, networks, volumes and secrets",
 	.flags = flags,
 	.options_size = sizeof(struct options),
 	.min_arguments = 1,
@@ -235,10 +232,21 @@ const struct berth_command berth_command_network_inspect = {
 const struct berth_command berth_command_volume_inspect = {
 	.arguments = "VOLUME [VOLUME...]",
 	.summary = "Display detailed information on one or more volumes",
-	.flags = volume_flags,
+	.flags = plain_flags,
 	.options_size = sizeof(struct options),
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "volume",
 	.main = volume_inspect_main,
+};
+
+const struct berth_command berth_command_secret_inspect = {
+	.arguments = "SECRET [SECRET...]",
+	.summary = "Display detailed information on one or more secrets",
+	.description = "Its value is not among it.",
+	.flags = plain_flags,
+	.options_size = sizeof(struct options),
+	.min_arguments = 1,
+	.max_arguments = -1,
+	.main = secret_inspect_main,
 };

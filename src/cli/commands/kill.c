@@ -19,15 +19,7 @@ static bool kill_one(struct berth_cli *cli, const void *data, const char *contai
 	g_autoptr(GString) path = berth_path_new("/containers/%s/kill", container, false);
 
 	berth_path_add(path, "signal", options->signal);
-	if (!berth_client_do(cli->client, "POST", path->str, error))
-		return false;
-	puts(container);
-	return true;
-}
-
-static int kill_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, kill_one);
+	return berth_cli_do(cli, "POST", path, container, error);
 }
 
 const struct berth_command berth_command_kill = {
@@ -38,5 +30,5 @@ const struct berth_command berth_command_kill = {
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "running",
-	.main = kill_main,
+	.each = kill_one,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `manifest create`, `inspect`, `annotate`, `push` and `rm`.
+#include "cli/listing.h"
 #include "cli/manifest-list.h"
 
 #include "base/error.h"
@@ -161,14 +162,6 @@ static int create_main(struct berth_cli *cli, const void *data, char **arguments
 	return 0;
 }
 
-static void print(const json_t *json)
-{
-	char *text = json_dumps(json, JSON_INDENT(4) | JSON_PRESERVE_ORDER);
-
-	puts(text);
-	free(text);
-}
-
 // All entries of an index that a registry has.
 static json_t *expand(struct berth_cli *cli, const char *name, const json_t *index, GError **error)
 {
@@ -241,7 +234,7 @@ static int inspect_main(struct berth_cli *cli, const void *data, char **argument
 
 	if (!json)
 		return 1;
-	print(json);
+	berth_listing_show(json);
 	return 0;
 }
 
@@ -333,11 +326,6 @@ static bool remove_one(struct berth_cli *cli, G_GNUC_UNUSED const void *options,
 	return berth_manifest_list_remove(cli, list, error);
 }
 
-static int rm_main(struct berth_cli *cli, const void *data, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, data, arguments, remove_one);
-}
-
 const struct berth_command berth_command_manifest_create = {
 	.arguments = "MANIFEST_LIST MANIFEST [MANIFEST...]",
 	.summary = "Create a local manifest list for annotating and pushing to a registry",
@@ -383,5 +371,5 @@ const struct berth_command berth_command_manifest_rm = {
 	.summary = "Delete one or more manifest lists from local storage",
 	.min_arguments = 1,
 	.max_arguments = -1,
-	.main = rm_main,
+	.each = remove_one,
 };

@@ -36,13 +36,6 @@ static const struct berth_column columns[] = {
 static const struct berth_template_method methods[] = {{"Label", berth_listing_label}, {0}};
 static const struct berth_listing listing = {columns, methods};
 
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "";
-}
-
 static const char *truth(const json_t *object, const char *key)
 {
 	return json_is_true(json_object_get(object, key)) ? "true" : "false";
@@ -51,17 +44,17 @@ static const char *truth(const json_t *object, const char *key)
 // An engine of before API 1.48 says nothing of IPv4, which is always there then.
 static json_t *make_row(const json_t *network, bool whole)
 {
-	g_autofree char *id = berth_id_format(text(network, "Id"), whole);
+	g_autofree char *id = berth_id_format(berth_json_member(network, "Id"), whole);
 	g_autofree char *labels = berth_labels_text(json_object_get(network, "Labels"));
-	g_autofree char *created = berth_created_format(text(network, "Created"));
+	g_autofree char *created = berth_created_format(berth_json_member(network, "Created"));
 	bool four =
 		json_object_get(network, "EnableIPv4") == NULL || json_is_true(json_object_get(network, "EnableIPv4"));
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O?}", "ID", id, "Name", text(network, "Name"),
-			 "Driver", text(network, "Driver"), "Scope", text(network, "Scope"), "IPv4",
-			 four ? "true" : "false", "IPv6", truth(network, "EnableIPv6"), "Internal",
-			 truth(network, "Internal"), "Labels", labels, "CreatedAt", created, "labels",
-			 json_object_get(network, "Labels"));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O?}", "ID", id, "Name",
+			 berth_json_member(network, "Name"), "Driver", berth_json_member(network, "Driver"), "Scope",
+			 berth_json_member(network, "Scope"), "IPv4", four ? "true" : "false", "IPv6",
+			 truth(network, "EnableIPv6"), "Internal", truth(network, "Internal"), "Labels", labels,
+			 "CreatedAt", created, "labels", json_object_get(network, "Labels"));
 }
 
 static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char **arguments, GError **error)
@@ -69,8 +62,7 @@ static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 	const struct list_options *options = data;
 	g_autoptr(GString) path = berth_path_new("/networks", NULL, false);
 	const char *format =
-		options->quiet ? options->format : berth_config_format(cli, "networksFormat", options->format);
-	bool table = !format || !*format || strcmp(format, "table") == 0;
+		berth_config_list_format(cli, "networksFormat", options->format, options->quiet, "{{.ID}}");
 	BERTH_AUTO_JSON json_t *rows = json_array();
 	const json_t *network;
 	size_t i;
@@ -83,8 +75,7 @@ static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 	berth_listing_sort(networks, "Name");
 	json_array_foreach(networks, i, network) json_array_append_new(rows, make_row(network, options->no_trunc));
 	const char *fallback = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}";
-	return berth_listing_print(&listing, options->quiet && table ? "{{.ID}}" : format, fallback, rows, error) ? 0
-														  : 1;
+	return berth_listing_print(&listing, format, fallback, rows, error) ? 0 : 1;
 }
 
 const struct berth_command berth_command_network_ls = {
@@ -122,11 +113,6 @@ static bool remove_one(struct berth_cli *cli, const void *data, const char *name
 	return true;
 }
 
-static int remove_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, remove_one);
-}
-
 const struct berth_command berth_command_network_rm = {
 	.arguments = "NETWORK [NETWORK...]",
 	.summary = "Remove one or more networks",
@@ -135,7 +121,7 @@ const struct berth_command berth_command_network_rm = {
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "network",
-	.main = remove_main,
+	.each = remove_one,
 };
 
 struct connect_options {
@@ -188,6 +174,14 @@ static json_t *make_endpoint(const struct connect_options *options, GError **err
 	return json;
 }
 
+static int post(struct berth_cli *cli, const GString *path, const json_t *request, GError **error)
+{
+	g_autofree char *body = berth_json_text(request);
+	BERTH_AUTO_JSON json_t *answer = berth_client_json(cli->client, "POST", path->str, body, error);
+
+	return answer ? 0 : 1;
+}
+
 static int connect_main(struct berth_cli *cli, const void *options, char **arguments, GError **error)
 {
 	g_autoptr(GString) path = berth_path_new("/networks/%s/connect", arguments[0], false);
@@ -197,9 +191,7 @@ static int connect_main(struct berth_cli *cli, const void *options, char **argum
 		return 1;
 	BERTH_AUTO_JSON json_t *request =
 		json_pack("{s:s, s:o}", "Container", arguments[1], "EndpointConfig", endpoint);
-	g_autofree char *body = berth_json_text(request);
-	BERTH_AUTO_JSON json_t *answer = berth_client_json(cli->client, "POST", path->str, body, error);
-	return answer ? 0 : 1;
+	return post(cli, path, request, error);
 }
 
 const struct berth_command berth_command_network_connect = {
@@ -224,10 +216,8 @@ static int disconnect_main(struct berth_cli *cli, const void *data, char **argum
 	const struct remove_options *options = data;
 	g_autoptr(GString) path = berth_path_new("/networks/%s/disconnect", arguments[0], false);
 	BERTH_AUTO_JSON json_t *request = json_pack("{s:s, s:b}", "Container", arguments[1], "Force", options->force);
-	g_autofree char *body = berth_json_text(request);
-	BERTH_AUTO_JSON json_t *answer = berth_client_json(cli->client, "POST", path->str, body, error);
 
-	return answer ? 0 : 1;
+	return post(cli, path, request, error);
 }
 
 const struct berth_command berth_command_network_disconnect = {

@@ -9,10 +9,7 @@ static bool send(struct berth_cli *cli, const char *format, const char *containe
 {
 	g_autoptr(GString) path = berth_path_new(format, container, false);
 
-	if (!berth_client_do(cli->client, "POST", path->str, error))
-		return false;
-	puts(container);
-	return true;
+	return berth_cli_do(cli, "POST", path, container, error);
 }
 
 static bool pause_one(struct berth_cli *cli, G_GNUC_UNUSED const void *options, const char *container, GError **error)
@@ -25,23 +22,13 @@ static bool unpause_one(struct berth_cli *cli, G_GNUC_UNUSED const void *options
 	return send(cli, "/containers/%s/unpause", container, error);
 }
 
-static int pause_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, pause_one);
-}
-
-static int unpause_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, unpause_one);
-}
-
 const struct berth_command berth_command_pause = {
 	.arguments = "CONTAINER [CONTAINER...]",
 	.summary = "Pause all processes within one or more containers",
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "running",
-	.main = pause_main,
+	.each = pause_one,
 };
 
 const struct berth_command berth_command_unpause = {
@@ -50,5 +37,5 @@ const struct berth_command berth_command_unpause = {
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "paused",
-	.main = unpause_main,
+	.each = unpause_one,
 };

@@ -235,7 +235,7 @@ static int ps_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char *
 	const struct options *options = data;
 	g_autoptr(GString) path = berth_path_new("/containers/json", NULL, false);
 	const char *format = options->quiet ? options->format : berth_config_format(cli, "psFormat", options->format);
-	bool table = !format || !*format || strcmp(format, "table") == 0;
+	bool table = berth_listing_is_table(format);
 	bool brief = table && !options->size;
 	bool size = options->size || (format && (strstr(format, ".Size") || strstr(format, "json .")));
 

@@ -27,15 +27,7 @@ static bool remove_one(struct berth_cli *cli, const void *data, const char *cont
 	berth_path_add_switch(path, "force", options->force);
 	berth_path_add_switch(path, "link", options->link);
 	berth_path_add_switch(path, "v", options->volumes);
-	if (!berth_client_do(cli->client, "DELETE", path->str, error))
-		return false;
-	puts(container);
-	return true;
-}
-
-static int rm_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, remove_one);
+	return berth_cli_do(cli, "DELETE", path, container, error);
 }
 
 const struct berth_command berth_command_rm = {
@@ -46,5 +38,5 @@ const struct berth_command berth_command_rm = {
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "container",
-	.main = rm_main,
+	.each = remove_one,
 };

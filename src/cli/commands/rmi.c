@@ -50,11 +50,6 @@ static bool remove_one(struct berth_cli *cli, const void *data, const char *imag
 	return true;
 }
 
-static int rmi_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, remove_one);
-}
-
 const struct berth_command berth_command_rmi = {
 	.arguments = "IMAGE [IMAGE...]",
 	.summary = "Remove one or more images",
@@ -63,5 +58,5 @@ const struct berth_command berth_command_rmi = {
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "image",
-	.main = rmi_main,
+	.each = remove_one,
 };

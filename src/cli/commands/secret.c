@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// `secret create`, `ls`, `inspect`, `rm` and `update`: of plain containers.
+// `secret create`, `secret update`, `secret ls` and `secret rm`: of plain containers.
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/config.h"
 #include "cli/credentials.h"
 #include "cli/listing.h"
 
@@ -164,8 +165,8 @@ static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 		return 1;
 	json_array_foreach(answer, i, secret) json_array_append_new(rows, make_row(secret));
 	berth_listing_sort(rows, "Name");
-	return berth_listing_print(&listing, options->quiet && !options->format ? "{{.ID}}" : options->format,
-				   "{{.ID}}\t{{.Name}}\t{{.CreatedAt}}\t{{.UpdatedAt}}", rows, error)
+	const char *format = berth_config_list_format(cli, "secretFormat", options->format, options->quiet, "{{.ID}}");
+	return berth_listing_print(&listing, format, "{{.ID}}\t{{.Name}}\t{{.CreatedAt}}\t{{.UpdatedAt}}", rows, error)
 		       ? 0
 		       : 1;
 }
@@ -179,48 +180,11 @@ const struct berth_command berth_command_secret_ls = {
 	.main = list_main,
 };
 
-static bool inspect_one(struct berth_cli *cli, const void *data, const char *name, GError **error)
-{
-	g_autoptr(GString) path = berth_path_new("/berth/secrets/%s", name, false);
-	BERTH_AUTO_JSON json_t *answer = berth_client_json(cli->client, "GET", path->str, NULL, error);
-	json_t *all = *(json_t *const *) data;
-
-	return answer && json_array_append(all, answer) == 0;
-}
-
-static int inspect_main(struct berth_cli *cli, G_GNUC_UNUSED const void *data, char **arguments,
-			G_GNUC_UNUSED GError **error)
-{
-	BERTH_AUTO_JSON json_t *all = json_array();
-	int status = berth_cli_for_each(cli, &all, arguments, inspect_one);
-	g_autofree char *text = json_dumps(all, JSON_INDENT(4));
-
-	puts(text);
-	return status;
-}
-
-const struct berth_command berth_command_secret_inspect = {
-	.arguments = "SECRET [SECRET...]",
-	.summary = "Display detailed information on one or more secrets",
-	.description = "Its value is not among it.",
-	.min_arguments = 1,
-	.max_arguments = -1,
-	.main = inspect_main,
-};
-
 static bool remove_one(struct berth_cli *cli, G_GNUC_UNUSED const void *data, const char *name, GError **error)
 {
 	g_autoptr(GString) path = berth_path_new("/berth/secrets/%s", name, false);
 
-	if (!berth_client_do(cli->client, "DELETE", path->str, error))
-		return false;
-	puts(name);
-	return true;
-}
-
-static int remove_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, remove_one);
+	return berth_cli_do(cli, "DELETE", path, name, error);
 }
 
 const struct berth_command berth_command_secret_rm = {
@@ -229,5 +193,5 @@ const struct berth_command berth_command_secret_rm = {
 	.description = "One that a container has, running or not, cannot be removed.",
 	.min_arguments = 1,
 	.max_arguments = -1,
-	.main = remove_main,
+	.each = remove_one,
 };

@@ -29,10 +29,7 @@ static bool send(struct berth_cli *cli, const struct options *options, const cha
 	berth_path_add(path, "signal", options->signal);
 	if (options->timeout_given)
 		berth_path_add_integer(path, "t", options->timeout);
-	if (!berth_client_do(cli->client, "POST", path->str, error))
-		return false;
-	puts(container);
-	return true;
+	return berth_cli_do(cli, "POST", path, container, error);
 }
 
 static bool stop_one(struct berth_cli *cli, const void *options, const char *container, GError **error)
@@ -45,16 +42,6 @@ static bool restart_one(struct berth_cli *cli, const void *options, const char *
 	return send(cli, options, "/containers/%s/restart", container, error);
 }
 
-static int stop_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, stop_one);
-}
-
-static int restart_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, restart_one);
-}
-
 const struct berth_command berth_command_stop = {
 	.arguments = "CONTAINER [CONTAINER...]",
 	.summary = "Stop one or more running containers",
@@ -63,7 +50,7 @@ const struct berth_command berth_command_stop = {
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "running",
-	.main = stop_main,
+	.each = stop_one,
 };
 
 const struct berth_command berth_command_restart = {
@@ -74,5 +61,5 @@ const struct berth_command berth_command_restart = {
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "container",
-	.main = restart_main,
+	.each = restart_one,
 };

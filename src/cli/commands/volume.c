@@ -112,13 +112,6 @@ static const struct berth_column columns[] = {
 static const struct berth_template_method methods[] = {{"Label", berth_listing_label}, {0}};
 const struct berth_listing berth_volume_listing = {columns, methods, false};
 
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "";
-}
-
 // What is not known of a volume is -1 or not told.
 static char *size_of(const json_t *usage)
 {
@@ -144,10 +137,11 @@ static json_t *make_row(const json_t *volume)
 	g_autofree char *labels = berth_labels_text(json_object_get(volume, "Labels"));
 	g_autofree char *size = size_of(usage), *links = links_of(usage);
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O?}", "Name", text(volume, "Name"),
-			 "Driver", text(volume, "Driver"), "Scope", text(volume, "Scope"), "Mountpoint",
-			 text(volume, "Mountpoint"), "Labels", labels, "Size", size, "Links", links, "Availability",
-			 "N/A", "Group", "N/A", "Status", "N/A", "labels", json_object_get(volume, "Labels"));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O?}", "Name",
+			 berth_json_member(volume, "Name"), "Driver", berth_json_member(volume, "Driver"), "Scope",
+			 berth_json_member(volume, "Scope"), "Mountpoint", berth_json_member(volume, "Mountpoint"),
+			 "Labels", labels, "Size", size, "Links", links, "Availability", "N/A", "Group", "N/A",
+			 "Status", "N/A", "labels", json_object_get(volume, "Labels"));
 }
 
 json_t *berth_volume_rows(const json_t *volumes)
@@ -165,8 +159,7 @@ static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 	const struct list_options *options = data;
 	g_autoptr(GString) path = berth_path_new("/volumes", NULL, false);
 	const char *format =
-		options->quiet ? options->format : berth_config_format(cli, "volumesFormat", options->format);
-	bool table = !format || !*format || strcmp(format, "table") == 0;
+		berth_config_list_format(cli, "volumesFormat", options->format, options->quiet, "{{.Name}}");
 	const json_t *warning;
 	size_t i;
 
@@ -183,10 +176,7 @@ static int list_main(struct berth_cli *cli, const void *data, G_GNUC_UNUSED char
 	BERTH_AUTO_JSON json_t *rows = berth_volume_rows(volumes);
 	const char *fallback =
 		options->size ? "{{.Driver}}\t{{.Name}}\t{{.Links}}\t{{.Size}}" : "{{.Driver}}\t{{.Name}}";
-	return berth_listing_print(&berth_volume_listing, options->quiet && table ? "{{.Name}}" : format, fallback,
-				   rows, error)
-		       ? 0
-		       : 1;
+	return berth_listing_print(&berth_volume_listing, format, fallback, rows, error) ? 0 : 1;
 }
 
 const struct berth_command berth_command_volume_ls = {
@@ -215,15 +205,7 @@ static bool remove_one(struct berth_cli *cli, const void *data, const char *name
 	g_autoptr(GString) path = berth_path_new("/volumes/%s", name, false);
 
 	berth_path_add_switch(path, "force", options->force);
-	if (!berth_client_do(cli->client, "DELETE", path->str, error))
-		return false;
-	puts(name);
-	return true;
-}
-
-static int remove_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, remove_one);
+	return berth_cli_do(cli, "DELETE", path, name, error);
 }
 
 const struct berth_command berth_command_volume_rm = {
@@ -235,7 +217,7 @@ const struct berth_command berth_command_volume_rm = {
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "volume",
-	.main = remove_main,
+	.each = remove_one,
 };
 
 static int clone_main(struct berth_cli *cli, G_GNUC_UNUSED const void *options, char **arguments, GError **error)
@@ -243,10 +225,7 @@ static int clone_main(struct berth_cli *cli, G_GNUC_UNUSED const void *options, 
 	g_autoptr(GString) path = berth_path_new("/volumes/%s/clone", arguments[0], false);
 
 	berth_path_add(path, "to", arguments[1]);
-	if (!berth_client_do(cli->client, "POST", path->str, error))
-		return 1;
-	puts(arguments[1]);
-	return 0;
+	return berth_cli_do(cli, "POST", path, arguments[1], error) ? 0 : 1;
 }
 
 const struct berth_command berth_command_volume_clone = {

@@ -20,16 +20,11 @@ static bool wait_one(struct berth_cli *cli, G_GNUC_UNUSED const void *options, c
 	return true;
 }
 
-static int wait_main(struct berth_cli *cli, const void *options, char **arguments, G_GNUC_UNUSED GError **error)
-{
-	return berth_cli_for_each(cli, options, arguments, wait_one);
-}
-
 const struct berth_command berth_command_wait = {
 	.arguments = "CONTAINER [CONTAINER...]",
 	.summary = "Block until one or more containers stop, then print their exit codes",
 	.min_arguments = 1,
 	.max_arguments = -1,
 	.completes = "container",
-	.main = wait_main,
+	.each = wait_one,
 };
