@@ -83,7 +83,7 @@ content() {
 	printf 'FROM busybox\nRUN echo begun; sleep 987\n' >Dockerfile
 	"$BERTH_BUILD/berth" build --network none --progress plain . >out 2>&1 3>&- &
 	client=$!
-	eventually grep -q begun out
+	eventually grep -q '^#[0-9]* [0-9.]* begun' out
 	kill -9 $client
 	eventually_not pgrep -f 'sleep 987'
 	eventually no_work

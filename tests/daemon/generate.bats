@@ -39,7 +39,7 @@ verified() {
 }
 
 @test "a unit starts, waits for and stops a container" {
-	berth create --name odd --stop-timeout 3 busybox sh -c 'trap "exit 4" TERM; while :; do sleep 0.05; done' >/dev/null
+	berth create --name odd --stop-timeout 3 busybox sh -c 'trap "exit 4" TERM; echo ready; while :; do sleep 0.05; done' >/dev/null
 	berth generate systemd --name odd >"$WORK/container-odd.service"
 	cat "$WORK/container-odd.service"
 	verified "$WORK/container-odd.service"
@@ -49,7 +49,7 @@ verified() {
 	words "$WORK/container-odd.service" ExecStop >"$WORK/stop"
 	xargs -0 -a "$WORK/start" env -- >/dev/null 2>&1 3>&- &
 	starting=$!
-	eventually running odd
+	eventually ready odd
 	xargs -0 -a "$WORK/stop" env --
 	status=0
 	wait $starting || status=$?
@@ -66,8 +66,8 @@ verified() {
 	[[ "$output" == *"No such container: missing"* ]]
 }
 
-running() {
-	[ "$(berth inspect -f '{{.State.Running}}' "$1")" = true ]
+ready() {
+	[ "$(berth logs "$1")" = ready ]
 }
 
 @test "--new makes the container again as it is, whatever its words are" {

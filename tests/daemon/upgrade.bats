@@ -49,6 +49,7 @@ more_attached() {
 	attached=$!
 	pid=$(berth inspect -f '{{.State.Pid}}' lives)
 	eventually more_lines 3
+	eventually more_attached 0
 	install_version "$was" 9.8.7
 	# The old engine goes on with the programs that it has, and starts containers.
 	[ "$(berth run --rm --network none busybox echo between)" = between ]

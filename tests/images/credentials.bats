@@ -94,10 +94,15 @@ log_in() {
 }
 
 @test "asked on a terminal, without echo" {
-	run script -qec "$BERTH_BUILD/berth login $LOCKED" /dev/null < <(sleep 0.5; echo tester; sleep 0.5; echo "$PASSWORD"; sleep 0.5)
-	echo "$output"
-	[[ "$output" == *"Username: "*"Password: "*"Login Succeeded"* ]]
-	[[ "${output#*Password: }" != *"$PASSWORD"* ]]
+	"$BATS_TEST_DIRNAME/../terminal" "$BERTH_BUILD/berth" login "$LOCKED" <<-END
+		expect Username:
+		send tester\n
+		expect Password:
+		send $PASSWORD\n
+		expect Login Succeeded
+		lacks $PASSWORD
+		status 0
+	END
 	# with what is kept
 	run berth login "$LOCKED" </dev/null
 	[ "$status" -eq 0 ]

@@ -49,7 +49,16 @@ own_address() {
 }
 
 free_port() {
-	/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	/usr/bin/python3 -c '
+import random, socket
+while True: # not one that the kernel may give to somebody else meanwhile
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", random.randrange(15000, 30000)))
+        except OSError:
+            continue
+        print(s.getsockname()[1])
+        break'
 }
 
 # An authority of the tests' own, and a certificate of it for the loopback names and $OWN_ADDRESS.

@@ -192,7 +192,7 @@ compare_with_umoci() {
 }
 
 @test "an engine that was killed in the middle of a pull goes on at the byte where it was" {
-	fake_rules "$FAKE" '[{"match": "GET .*/blobs/", "do": "trickle", "bytes": 20000, "seconds": 0.1}]'
+	fake_rules "$FAKE" '[{"match": "GET .*/blobs/", "do": "trickle", "bytes": 20000, "seconds": 0.3}]'
 	berth pull "$FAKE/test/image:1" >/dev/null 2>&1 3>&- 4>&- &
 	eventually sh -c "find '$WORK/data/blobs/ingest' -type f -size +100k | grep -q ."
 	engine_stop KILL

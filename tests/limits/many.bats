@@ -14,6 +14,10 @@ start_some() {
 	done
 }
 
+says() {
+	berth logs "many$1" | grep -qx "number $1"
+}
+
 nothing_left() {
 	[ -z "$(find "$WORK/data/containers" "$WORK/data/snapshots" "$WORK/run" -mindepth 1 -maxdepth 1 \
 		-regextype egrep -regex '.*/[0-9a-f]{64}')" ]
@@ -30,7 +34,7 @@ nothing_left() {
 	done
 	[ "$(berth ps -q | wc -l)" -eq $COUNT ]
 	for i in 1 77 150 223 300; do
-		eventually grep -qx "number $i" <(berth logs "many$i")
+		eventually says "$i"
 		[ "$(berth logs "many$i")" = "number $i" ]
 	done
 	engine_stop KILL

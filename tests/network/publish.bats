@@ -153,25 +153,32 @@ teardown() {
 	[ "$status" -eq 1 ]
 }
 
+# How long a run with a port takes at best.
+quickest() {
+	for _ in 1 2 3; do
+		milliseconds berth run --rm -p 9999:80 busybox true
+	done | sort -n | head -n 1
+}
+
 @test "two thousand ports: quickly there, quickly gone, and a further one costs no more" {
 	local took few many
-	few=$(milliseconds berth run --rm -p 9999:80 busybox true)
+	few=$(quickest)
 	took=$(milliseconds launch many --network both -p 20000-21999:1000-2999)
 	echo "2000 ports in $took ms"
-	[ "$took" -lt 5000 ]
+	[ "$took" -lt 15000 ]
 	background in_container many "$peer" answer tcp 2998
 	eventually grep -q ready "$OUTPUT"
 	from in_outside -- tcp $HOST4 21998
 	[ "$(berth port many | grep -c '^[0-9]*/tcp -> 0\.0\.0\.0:2')" -eq 2000 ]
-	many=$(milliseconds berth run --rm -p 9999:80 busybox true)
+	many=$(quickest)
 	echo "a run with a port: $few ms, beside 2000 others $many ms"
 	[ "$many" -lt $((few * 3 + 300)) ]
 	took=$(milliseconds berth update --publish-add 9998:2998 many)
 	echo "a further port of it: $took ms"
-	[ "$took" -lt 1000 ]
+	[ "$took" -lt $((few * 3 + 1000)) ]
 	from in_outside -- tcp $HOST4 9998
 	took=$(milliseconds berth rm -f many)
 	echo "gone in $took ms"
-	[ "$took" -lt 5000 ]
+	[ "$took" -lt 15000 ]
 	run ! grep -q 21998 <<<"$(in_host nft list ruleset)"
 }

@@ -34,10 +34,14 @@ teardown() {
 }
 
 plugin_start() {
+	rm -f "$SOCKETS/$PLUGIN.sock"
 	nsenter "--net=/run/netns/$NETWORK-host" /usr/bin/python3 "$BATS_TEST_DIRNAME/plugin.py" "$SOCKETS/$PLUGIN.sock" \
 		"$WORK/plugin.json" "$WORK/calls" >/dev/null 2>>"$WORK/plugin.log" 3>&- 4>&- &
 	echo $! >"$WORK/plugin.pid"
-	eventually test -S "$SOCKETS/$PLUGIN.sock"
+	eventually plugin_listens
+}
+plugin_listens() {
+	/usr/bin/python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$SOCKETS/$PLUGIN.sock"
 }
 
 plugin_stop() {

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine as administrators know dockerd: its file, its sockets, TLS, authorization plugins, metrics, its end."""
+import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -180,9 +182,11 @@ def test_socket_is_never_everybodys(tmp_path):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Not one that the kernel may give to somebody else meanwhile."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(15000, 30000)))
+            return probe.getsockname()[1]
 
 
 # What the service manager is told

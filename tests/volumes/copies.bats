@@ -133,9 +133,9 @@ export_of() {
 @test "a volume that is being read cannot be removed, and a client that leaves harms nothing" {
 	api POST /volumes/create '{"Name":"data"}'
 	head -c 50000000 /dev/urandom >"$(data_of data)/file"
-	curl -sS --unix-socket "$WORK/run/berth.sock" --limit-rate 1M http://x/volumes/data/archive >/dev/null 2>&1 3>&- &
+	curl -sS --unix-socket "$WORK/run/berth.sock" --limit-rate 1M http://x/volumes/data/archive -o "$BATS_TEST_TMPDIR/begun" >/dev/null 2>&1 3>&- &
 	client=$!
-	sleep 0.3
+	eventually test -s "$BATS_TEST_TMPDIR/begun"
 	refused 409 'volume is in use - [another request]' DELETE /volumes/data
 	kill "$client"
 	eventually api DELETE /volumes/data

@@ -49,13 +49,13 @@ static char *ask(const char *question, bool secret)
 	char *line = NULL;
 	size_t size = 0;
 
-	fputs(question, stdout);
-	fflush(stdout);
-	if (hidden) {
+	if (hidden) { // before the question: whoever sees that may answer at once
 		quiet = saved;
 		quiet.c_lflag &= ~(tcflag_t) ECHO;
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
 	}
+	fputs(question, stdout);
+	fflush(stdout);
 	ssize_t length = getline(&line, &size, stdin);
 	if (hidden) {
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
