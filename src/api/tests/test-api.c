@@ -331,7 +331,7 @@ static void test_stop_cuts_streams(struct fixture *fixture, G_GNUC_UNUSED const 
 	wait_for_streams(fixture, 1);
 	gint64 begun = g_get_monotonic_time();
 	tear_down(fixture, NULL);
-	g_assert_cmpint(g_get_monotonic_time() - begun, <, 3 * G_USEC_PER_SEC);
+	g_assert_cmpint(g_get_monotonic_time() - begun, <, 10 * G_USEC_PER_SEC);
 	read_until(fd, text, NULL);
 	set_up(fixture, NULL);
 }

@@ -298,7 +298,7 @@ static void test_cancel(void)
 
 	g_assert_false(berth_repository_resolve(scene->repository, "1", &manifest, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_CANCELED);
-	g_assert_cmpint(g_get_monotonic_time() - begin, <, G_USEC_PER_SEC);
+	g_assert_cmpint(g_get_monotonic_time() - begin, <, 4 * G_USEC_PER_SEC); // and not the server's five
 	g_atomic_int_set(&scene->count, 1);
 	g_thread_join(thread);
 	scene_free(scene);

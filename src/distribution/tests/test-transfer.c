@@ -294,7 +294,7 @@ static void stall(struct request *request, void *data)
 		return;
 	}
 	answer_part(request, scene->data, 400000);
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 400 && g_atomic_int_get(&scene->count) == 1; i++) {
 		answer_raw(request, "x", 0);
 		g_usleep(50000);
 	}
@@ -310,7 +310,7 @@ static void test_stall(void)
 	g_assert_true(fetch(&blob, &error));
 	g_assert_no_error(error);
 	g_assert_cmpint(server_requests(blob.scene->server), ==, 2);
-	g_assert_cmpint(g_get_monotonic_time() - begin, <, 900000);
+	g_assert_cmpint(g_get_monotonic_time() - begin, <, 10 * G_USEC_PER_SEC);
 	tear_down(&blob);
 }
 
@@ -360,7 +360,7 @@ static void test_cancel(void)
 	gint64 begin = g_get_monotonic_time();
 	g_assert_false(fetch(&blob, &error));
 	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_CANCELED);
-	g_assert_cmpint(g_get_monotonic_time() - begin, <, G_USEC_PER_SEC);
+	g_assert_cmpint(g_get_monotonic_time() - begin, <, 5 * G_USEC_PER_SEC);
 	g_thread_join(thread);
 	g_atomic_int_set(&blob.scene->count, 1);
 	tear_down(&blob);

@@ -405,17 +405,26 @@ static void add_work(struct berth_workers *workers, pthread_mutex_t *lock, GStri
 	berth_workers_add(workers, work, task, delay);
 }
 
+static gsize length_of(const GString *order, pthread_mutex_t *lock)
+{
+	pthread_mutex_lock(lock);
+	gsize length = order->len;
+	pthread_mutex_unlock(lock);
+	return length;
+}
+
 static void test_workers(void)
 {
 	g_autoptr(GString) order = g_string_new(NULL);
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct berth_workers *workers = berth_workers_new(1);
 
-	add_work(workers, &lock, order, 'l', 120);
-	add_work(workers, &lock, order, 'm', 60);
+	add_work(workers, &lock, order, 'l', 300);
+	add_work(workers, &lock, order, 'm', 150);
 	add_work(workers, &lock, order, 'n', 0);
 	add_work(workers, &lock, order, 'x', 3600000);
-	g_usleep(400000);
+	for (int i = 0; i < 10000 && length_of(order, &lock) < 3; i++)
+		g_usleep(1000);
 	berth_workers_free(workers); // cancels what is far
 	g_assert_cmpstr(order->str, ==, "nml-");
 
@@ -447,14 +456,8 @@ static void test_idle_workers(void)
 		g_usleep(1000);
 	g_usleep(20000); // all of them wait now
 	add_work(workers, &lock, order, 'a', 100);
-	for (int i = 0; i < 50; i++) { // half a second, in which threads without work do not end
+	for (int i = 0; i < 80 && length_of(order, &lock) == 0; i++) // in this time threads without work do not end
 		g_usleep(10000);
-		pthread_mutex_lock(&lock);
-		bool done = order->len;
-		pthread_mutex_unlock(&lock);
-		if (done)
-			break;
-	}
 	g_assert_cmpstr(order->str, ==, "a");
 	berth_workers_free(workers);
 }

@@ -529,7 +529,7 @@ static void test_failover(struct world *world, const void *data)
 	// It is known to be dead now; as the other one fails, it is asked nevertheless.
 	int64_t begun = g_get_monotonic_time();
 	assert_answer(world, "a.test", BERTH_DNS_A, "10.0.0.2");
-	g_assert_cmpint(g_get_monotonic_time() - begun, <, 500000);
+	g_assert_cmpint(g_get_monotonic_time() - begun, <, 900000);
 	g_assert_cmpint(world->servers[0].asked, ==, 2);
 	world->servers[0].conduct = ANSWER;
 	world->servers[1].conduct = REFUSE;
@@ -542,7 +542,7 @@ static void test_failover(struct world *world, const void *data)
 	assert_answer(world, "a.test", BERTH_DNS_A, "10.0.0.2");
 	server_close(world, 1);
 	assert_answer(world, "a.test", BERTH_DNS_A, "SERVFAIL");
-	g_assert_cmpint(g_get_monotonic_time() - begun, <, 500000);
+	g_assert_cmpint(g_get_monotonic_time() - begun, <, 900000);
 	// Over TCP, too.
 	server_open(world, 1);
 	uint8_t message[512];

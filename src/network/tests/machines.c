@@ -19,7 +19,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define PATIENCE_MS 200 // for what must not come, too
+#define PATIENCE_MS 10000 // for what must come
+#define SILENCE_MS 200 // for what must not
 
 struct machine machines[MACHINES] = {[HOST] = {"host"}, [OUTSIDE] = {"outside"}, [A] = {"a"}, [B] = {"b"}, [C] = {"c"}};
 
@@ -217,7 +218,7 @@ void machines_down(void)
 	}
 }
 
-int connect_from(int machine, int protocol, const char *text, uint16_t port)
+static int connect_within(int machine, int protocol, const char *text, uint16_t port, int patience)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -237,22 +238,32 @@ int connect_from(int machine, int protocol, const char *text, uint16_t port)
 	struct pollfd poller = {.fd = fd, .events = POLLOUT};
 	if (result < 0 && errno != EINPROGRESS)
 		return -1;
-	if (poll(&poller, 1, PATIENCE_MS) <= 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &length) || problem)
+	if (poll(&poller, 1, patience) <= 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &length) || problem)
 		return -1;
 	return berth_fd_steal(&fd);
 }
 
-const char *ask(int fd)
+int connect_from(int machine, int protocol, const char *address, uint16_t port)
+{
+	return connect_within(machine, protocol, address, port, PATIENCE_MS);
+}
+
+static const char *ask_within(int fd, int patience)
 {
 	static char text[128];
 	struct pollfd poller = {.fd = fd, .events = POLLIN};
 
 	text[0] = '\0';
-	if (fd < 0 || send(fd, "who are you", 11, MSG_NOSIGNAL) < 0 || poll(&poller, 1, PATIENCE_MS) <= 0)
+	if (fd < 0 || send(fd, "who are you", 11, MSG_NOSIGNAL) < 0 || poll(&poller, 1, patience) <= 0)
 		return text;
 	ssize_t n = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
 	text[n > 0 ? n : 0] = '\0';
 	return text;
+}
+
+const char *ask(int fd)
+{
+	return ask_within(fd, PATIENCE_MS);
 }
 
 const char *reach(int machine, int protocol, const char *address, uint16_t port)
@@ -260,6 +271,18 @@ const char *reach(int machine, int protocol, const char *address, uint16_t port)
 	berth_fd fd = connect_from(machine, protocol, address, port);
 
 	return ask(fd);
+}
+
+bool is_silent(int fd)
+{
+	return *ask_within(fd, SILENCE_MS) == '\0';
+}
+
+bool is_unreachable(int machine, int protocol, const char *address, uint16_t port)
+{
+	berth_fd fd = connect_within(machine, protocol, address, port, SILENCE_MS);
+
+	return is_silent(fd);
 }
 
 static int packet_socket(int machine, const char *interface)
@@ -275,12 +298,12 @@ static int packet_socket(int machine, const char *interface)
 	return fd;
 }
 
-bool frame_arrives(int from, int to, const char *interface, const void *frame, size_t length)
+bool frame_arrives(int from, int to, const char *interface, const void *frame, size_t length, bool wanted)
 {
 	berth_fd ears = packet_socket(to, interface), mouth = packet_socket(from, "eth0");
 	struct pollfd poller = {.fd = ears, .events = POLLIN};
 	char buffer[2048];
-	gint64 end = g_get_monotonic_time() + PATIENCE_MS / 2 * G_TIME_SPAN_MILLISECOND;
+	gint64 end = g_get_monotonic_time() + (wanted ? PATIENCE_MS : SILENCE_MS / 2) * G_TIME_SPAN_MILLISECOND;
 
 	const char *sent = frame;
 	size_t tag = sent[12] == (char) 0x81 ? 4 : 0; // of a VLAN: it is not among what is received

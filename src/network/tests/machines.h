@@ -37,14 +37,18 @@ bool set_bridge_rules(bool on);
 // The calling thread's namespace.
 void enter_machine(int machine);
 
-// A socket of the machine that is connected; -1: refused, or no answer within a moment.
+// A socket of the machine that is connected; -1: refused, or no answer.
 int connect_from(int machine, int protocol, const char *address, uint16_t port);
 // What is answered to a question by that socket; "": nothing. The text is valid until the next call.
 const char *ask(int fd);
 // Both.
 const char *reach(int machine, int protocol, const char *address, uint16_t port);
+// The same where nothing must come: only a moment is waited for it.
+bool is_silent(int fd);
+bool is_unreachable(int machine, int protocol, const char *address, uint16_t port);
 // The last byte of the MAC that containers have: 02:42:ac:1e:00:xx.
 uint8_t mac_of(int machine);
 
-// Whether a frame that the one sends by its eth0 is seen at the interface of the other (the host's: the bridge).
-bool frame_arrives(int from, int to, const char *interface, const void *frame, size_t length);
+// Whether a frame that the one sends by its eth0 is seen at the interface of the other (the host's: the bridge). One
+// that is not wanted there is waited for only a moment.
+bool frame_arrives(int from, int to, const char *interface, const void *frame, size_t length, bool wanted);

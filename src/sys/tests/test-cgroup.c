@@ -476,10 +476,13 @@ G_NORETURN static int count_up(void)
 	}
 }
 
-static bool moves(void)
+// Whether the counter does within so many looks: some for what must not, many for what must.
+enum { SOME = 100, MANY = 10000 };
+
+static bool moves(int looks)
 {
 	int before = *counter;
-	for (int i = 0; i < 100 && *counter == before; i++)
+	for (int i = 0; i < looks && *counter == before; i++)
 		usleep(2000);
 	return *counter != before;
 }
@@ -492,14 +495,14 @@ static void test_freeze(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 		return;
 	counter = mmap(NULL, sizeof *counter, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid = spawn(fixture->cgroup, count_up);
-	g_assert_true(moves());
+	g_assert_true(moves(MANY));
 	berth_cgroup_freeze(fixture->cgroup, true, &error);
 	g_assert_no_error(error);
 	g_assert_true(berth_cgroup_frozen(fixture->cgroup));
-	g_assert_false(moves());
+	g_assert_false(moves(SOME));
 	berth_cgroup_freeze(fixture->cgroup, false, &error);
 	g_assert_no_error(error);
-	g_assert_true(moves());
+	g_assert_true(moves(MANY));
 	g_assert_false(berth_cgroup_frozen(fixture->cgroup));
 
 	// A frozen group can be killed.
