@@ -301,16 +301,22 @@ grep_log() {
 	berth logs --tail 1 asker | grep -q "$1"
 }
 
+# In kilobytes.
+private_memory() {
+	awk '/^Private_Dirty/ {print $2}' "/proc/$1/smaps_rollup"
+}
+
 @test "a container that asks much costs no memory for it" {
 	local monitor before
 	launch web --network front
 	launch asker --network front
 	monitor=$(pgrep -f "berth-monitor.*$(berth inspect -f '{{.Id}}' asker)")
 	sleep 1.2 # it has given back what its start took
-	before=$(awk '/^Private_Dirty/ {print $2}' "/proc/$monitor/smaps_rollup")
+	before=$(private_memory "$monitor")
 	for _ in $(seq 50); do
 		ask asker web >/dev/null
 	done
 	ask asker +tcp web >/dev/null
-	eventually eval '[ "$(awk "/^Private_Dirty/ {print \$2}" "/proc/$monitor/smaps_rollup")" -le $((before + 32)) ]'
+	settled() { [ "$(private_memory "$monitor")" -le $((before + 32)) ]; }
+	eventually settled
 }

@@ -76,7 +76,7 @@ case_terminal() {
 	run -0 on_terminal "$program" run --rm $create_flags -t bb sh -c 'tty; test -t 0 && test -t 1 && echo terminal'
 	[[ "$output" == */dev/pts/0* ]] && [[ "$output" == *terminal* ]]
 	background --name t-tty -t bb sh -c 'trap exit TERM; while :; do sleep 0.1; done'
-	run -0 on_terminal "$program" exec -t t-tty sh -c 'sleep 1; tty; stty size'
+	run -0 on_terminal "$program" exec -t t-tty sh -c "$sized; tty; stty size"
 	[[ "$output" == */dev/pts/1* ]] && [[ "$output" == *"33 77"* ]]
 }
 
@@ -157,7 +157,7 @@ case_signals() {
 	engine kill -s USR1 t-signals >/dev/null
 	eventually logged t-signals usr1
 	engine stop -t 20 t-signals >/dev/null
-	logged t-signals term
+	eventually logged t-signals term
 	[ "$(inspect '{{.State.ExitCode}}' t-signals)" = 3 ]
 	engine start t-signals >/dev/null
 	is_running t-signals

@@ -66,6 +66,9 @@ on_terminal() {
 	script -qec "stty rows 33 cols 77; $line" /dev/null </dev/null | tr -d '\r\0\004' | sed 's/\^[@D]//g'
 }
 
+# A shell's words that wait until the terminal has that size, which who shows it tells only once there is a program.
+sized='i=0; until [ "$(stty size)" = "33 77" ] || [ $i = 300 ]; do i=$((i + 1)); sleep 0.1; done'
+
 # The processes whose command line names the work folder, but for the shells of the tests.
 processes_of_work() {
 	local path pid
