@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an engine is asked for all day: many containers started, listed, run in, and removed; and how 500 of them weigh."""
-import os
 import re
 import statistics
 import subprocess
 import time
 
 from bench_network import Machines, Networked
-from bench_tools import QUIET, Daemon, compare, say, timed, which
+from bench_tools import QUIET, Daemon, compare, processes_about, say, timed, which
 
 ROW, AT_ONCE, LISTED, CROWD, EDGE = 15, 50, 100, 500, 20
 LIST = "/v1.41/containers/json?all=1"
@@ -91,18 +90,19 @@ def requests(engines, name):
 
 
 def listing(engines, rounds):
-    """With 100 containers: `exec`, `ps`, and the API's list."""
+    """With 100 containers: `exec`, `ps`, and the API's list. Podman has one: 100 take it minutes."""
+    names = [name for name in engines.commands if name != "podman"]
     for name in engines.commands:
-        engines.start(name, LISTED)
+        engines.start(name, LISTED if name in names else 1)
     newest = {name: subprocess.run(command + ["ps", "-lq"], capture_output=True, text=True, check=True).stdout.strip()
               for name, command in engines.commands.items()}
     compare("`exec` of true, whole command", {name: lambda name=name: timed(
         engines.commands[name] + ["exec", newest[name], "true"]) for name in engines.commands}, rounds)
     compare(f"`ps` with {LISTED} containers, whole command", {name: lambda name=name: timed(
-        engines.commands[name] + ["ps"]) for name in engines.commands}, rounds)
+        engines.commands[name] + ["ps"]) for name in names}, rounds)
     if which("wrk"):
         say(f"\nGET {LIST} with {LISTED} containers, wrk with 4 connections over loopback, requests per second\n")
-        rates = {name: [] for name in engines.commands if name != "podman"}
+        rates = {name: [] for name in names}
         for _ in range(3):
             for name, values in rates.items():
                 values.append(requests(engines, name))
@@ -121,15 +121,7 @@ def weight(pid, field):
 def crowd(engines):
     """500 of ours: whether the last ones start as the first did, and what they and the engine weigh."""
     times = [timed(engines.run("berth", "-d", "busybox", "sleep", "1000")) for _ in range(CROWD)]
-    monitors = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as file:
-                line = file.read()
-            if os.path.basename(line.partition("\0")[0]) == "berth-monitor" and engines.work in line:
-                monitors.append(int(entry))
-        except OSError:
-            pass
+    monitors = [pid for pid, program in processes_about(engines.work).items() if program == "berth-monitor"]
     first, last = statistics.median(times[:EDGE]), statistics.median(times[-EDGE:])
     berthd = engines.berthd.process.pid
     say(f"\n{CROWD} containers on the default bridge\n")

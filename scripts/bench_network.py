@@ -17,7 +17,10 @@ MANY = 2000
 class Machines:
     """A host and, on its wire, an outside."""
 
+    made = []
+
     def __init__(self, name):
+        self.made.append(self)
         self.host, self.outside = f"berth-bench-{os.getpid()}-{name}", f"berth-bench-{os.getpid()}-{name}-out"
         for namespace in (self.host, self.outside):
             self.ip("netns", "add", namespace)
@@ -38,7 +41,15 @@ class Machines:
 
     def end(self):
         for namespace in (self.host, self.outside):
-            subprocess.run([which("ip"), "netns", "del", namespace], check=False)
+            if os.path.exists(f"/run/netns/{namespace}"):
+                subprocess.run([which("ip"), "netns", "del", namespace], check=False)
+        if self in self.made:
+            self.made.remove(self)
+
+    @classmethod
+    def end_all(cls):
+        for machines in list(cls.made):
+            machines.end()
 
 
 class Networked:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -13,6 +14,9 @@ QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": su
 
 # Seconds between two measurements, so that what one leaves to be done behind its back is not charged to the next.
 SETTLE = 0.3
+# Seconds after which a slow candidate is not measured again, and how often it is in any case.
+ENOUGH, LEAST = 15, 3
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def say(text=""):
@@ -47,7 +51,7 @@ def compare(title, candidates, rounds):
             broken[name] = str(error).strip().splitlines()[-1][-300:]
     for _ in range(rounds):
         for name, once in candidates.items():
-            if name not in broken:
+            if name not in broken and (len(times[name]) < LEAST or sum(times[name]) < ENOUGH * 1000):
                 time.sleep(SETTLE)
                 times[name].append(once())
     say(f"\n{title} (median of {rounds}, alternating)\n")
@@ -59,19 +63,48 @@ def compare(title, candidates, rounds):
             continue
         median = statistics.median(values)
         ours = ours or median
-        say(f"| {name:28} | {median:4.1f} ms | {statistics.quantiles(values, n=10)[8]:4.1f} ms | {median / ours:7.2f}x |")
+        fewer = "" if len(values) == rounds else f" of {len(values)}"
+        say(f"| {name:28} | {median:4.1f} ms | {statistics.quantiles(values, n=10)[8]:4.1f} ms | {median / ours:7.2f}x |{fewer}")
 
 
 def which(name):
     return shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
 
 
+def end_by_signals():
+    """A signal ends the program by its `finally` clauses, once."""
+    def end(number, _):
+        for each in ENDING:
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + number)
+    for number in ENDING:
+        signal.signal(number, end)
+
+
+def processes_about(word):
+    """Pids of processes whose command line has the word, and their programs' names."""
+    found = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/cmdline", encoding="utf-8", errors="replace") as file:
+                line = file.read()
+        except OSError:
+            continue
+        if word in line:
+            found[int(entry)] = os.path.basename(line.partition("\0")[0])
+    return found
+
+
 class Daemon:
-    """A daemon of our own, ended by its pid."""
+    """A daemon of our own, ended by its pid; a terminal's signals do not reach it."""
+
+    running = []
 
     def __init__(self, command, ready, log):
         self.log = open(log, "wb")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        start_new_session=True)
+        self.running.append(self)
         for _ in range(300):
             if self.process.poll() is not None:
                 break
@@ -90,3 +123,11 @@ class Daemon:
                 self.process.kill()
                 self.process.wait()
         self.log.close()
+        if self in self.running:
+            self.running.remove(self)
+
+    @classmethod
+    def end_all(cls):
+        """Those that nobody has ended."""
+        for daemon in reversed(list(cls.running)):
+            daemon.end()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the kernel has of the soak's engine, and whether that, the engine's view and the clients' knowledge agree."""
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 import urllib.parse
@@ -22,6 +24,38 @@ def processes_of(soak):
         if os.path.basename(words[0]) == "berth-monitor" and any(soak.engine.folder in word for word in words):
             found[int(pid)] = words[1] if len(words) > 1 and re.fullmatch("[0-9a-f]{64}", words[1]) else None
     return found
+
+
+def sweep(engine):
+    """Ends what an engine that was killed has left: processes in its groups, and mounts in its folder. (Its groups and its
+    folder are removed with it.)"""
+    groups = [root for root, _, _ in os.walk("/sys/fs/cgroup") if engine.cgroup in root.split("/")]
+    for group in groups:  # who is frozen in a v1 group is not even killed
+        if os.path.exists(f"{group}/freezer.state"):
+            with contextlib.suppress(OSError), open(f"{group}/freezer.state", "w") as file:
+                file.write("THAWED")
+
+    def inside():
+        found = set()
+        for group in groups:
+            try:
+                with open(f"{group}/cgroup.procs") as file:
+                    found |= set(map(int, file.read().split()))
+            except OSError:  # a threaded group, or one that is gone
+                pass
+        return found
+
+    def gone():
+        pids = inside()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not pids
+    eventually(gone)
+    with open("/proc/self/mounts") as file:
+        mounted = [line.split(" ")[1] for line in file]
+    for point in sorted((point for point in mounted if point.startswith(f"{engine.folder}/")), reverse=True):
+        subprocess.run(["umount", "-l", point], check=False)
 
 
 def cgroups_of(soak):
