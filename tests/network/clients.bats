@@ -29,9 +29,9 @@ round_trip() {
 	eventually from in_outside -- tcp $HOST4 8080
 	[[ "$("$docker" port one 80)" == *"0.0.0.0:8080"* ]]
 	[[ "$("$docker" ps --format '{{.Names}} {{.Ports}}' --filter name=one)" == "one 0.0.0.0:8080->80/tcp"* ]]
-	"$docker" run --rm --network front busybox ping -qc 1 -W 2 web
+	"$docker" run --rm --network front busybox ping -qc 1 -W 10 web
 	"$docker" network connect --alias late --ip 10.95.0.60 front "$("$docker" run -d --name three busybox sleep 1000)"
-	"$docker" run --rm --network front busybox ping -qc 1 -W 2 late
+	"$docker" run --rm --network front busybox ping -qc 1 -W 10 late
 	[ "$("$docker" inspect -f '{{(index .NetworkSettings.Networks "front").IPAddress}}' three)" = 10.95.0.60 ]
 	[ "$("$docker" network inspect -f '{{len .Containers}}' front)" -eq 3 ]
 	[[ "$("$docker" network inspect -f '{{range .Containers}}{{.Name}}={{.IPv4Address}} {{end}}' front)" == *"one=10.95.0.50/24"* ]]
@@ -81,7 +81,7 @@ round_trip() {
 		network.connect(two, aliases=["late"], ipv4_address="10.96.0.77")
 		network.reload()
 		assert {c.name for c in network.containers} == {"one", "two"}
-		answer = client.containers.run("busybox", "ping -qc 1 -W 2 late", network="front", remove=True)
+		answer = client.containers.run("busybox", "ping -qc 1 -W 10 late", network="front", remove=True)
 		assert b"1 packets received" in answer, answer
 		network.disconnect(two)
 		for container in (one, two):
@@ -124,10 +124,10 @@ round_trip() {
 	END
 	docker-compose up -d
 	eventually from in_outside -- tcp $HOST4 8088
-	inside shop_web_1 ping -qc 1 -W 2 db
+	inside shop_web_1 ping -qc 1 -W 10 db
 	inside shop_web_1 /peer ask tcp 10.97.0.20 5432
-	inside shop_proxy_1 ping -qc 1 -W 2 www
-	inside shop_proxy_1 ping -qc 1 -W 2 web
+	inside shop_proxy_1 ping -qc 1 -W 10 www
+	inside shop_proxy_1 ping -qc 1 -W 10 web
 	run ! inside shop_proxy_1 ping -qc 1 -W 2 db
 	run ! inside shop_db_1 ping -qc 1 -W 1 $FAR4
 	[[ "$(docker-compose ps)" == *"0.0.0.0:8088->80/tcp"* ]]

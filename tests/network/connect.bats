@@ -85,21 +85,21 @@ teardown() {
 	berth network create front >/dev/null
 	answerer one tcp 7000 --network front --network-alias web --network-alias also
 	launch two --network front --add-host fixed:192.0.2.7 --add-host gate:host-gateway
-	inside two ping -qc 1 -W 2 one
-	inside two ping -qc 1 -W 2 web
-	inside two ping -qc 1 -W 2 also
+	inside two ping -qc 1 -W 10 one
+	inside two ping -qc 1 -W 10 web
+	inside two ping -qc 1 -W 10 also
 	inside two grep -q "^192.0.2.7.fixed$" /etc/hosts
-	inside two ping -qc 1 -W 2 gate
+	inside two ping -qc 1 -W 10 gate
 	local pid
 	pid=$(berth inspect -f "{{.State.Pid}}" two)
 	engine_stop
-	nsenter -t "$pid" -a -r ping -qc 1 -W 2 gate # the default bridge stays, though nobody is on it
+	nsenter -t "$pid" -a -r ping -qc 1 -W 10 gate # the default bridge stays, though nobody is on it
 	engine_start
-	inside two ping -qc 1 -W 2 gate
+	inside two ping -qc 1 -W 10 gate
 	inside two cat /etc/resolv.conf | grep -q '^nameserver 127.0.0.11'
 	run ! inside two ping -qc 1 -W 2 nobody
 	berth network connect --alias late front "$(berth run -d busybox sleep 1000)"
-	inside two ping -qc 1 -W 2 late
+	inside two ping -qc 1 -W 10 late
 }
 
 # neighbour CONTAINER ADDRESS: the MAC that it knows of it.
@@ -109,19 +109,20 @@ neighbour() {
 
 @test "an address that comes to another container is at its MAC at once" {
 	local address4=10.66.0.66 address6=fd00:66::66
+	known() { [ "$(neighbour asker $address4) $(neighbour asker $address6)" = "$1 $1" ]; }
 	berth network create --ipv6 --subnet 10.66.0.0/24 --subnet fd00:66::/64 front >/dev/null
 	launch asker --network front
 	launch one --network front --ip $address4 --ip6 $address6 --mac-address 02:00:00:00:00:01
 	launch two
-	in_container asker ping -qc 1 -W 2 $address4
-	in_container asker ping -qc 1 -W 2 $address6
-	[ "$(neighbour asker $address4) $(neighbour asker $address6)" = "02:00:00:00:00:01 02:00:00:00:00:01" ]
+	in_container asker ping -qc 1 -W 10 $address4
+	in_container asker ping -qc 1 -W 10 $address6
+	known 02:00:00:00:00:01
 	berth rm -f one
 	berth network connect --ip $address4 --ip6 $address6 front two
-	[ "$(neighbour asker $address4) $(neighbour asker $address6)" = "$(mac two front) $(mac two front)" ]
+	eventually known "$(mac two front)"
 	berth rm -f two
 	launch three --network front --ip $address4 --ip6 $address6 --mac-address 02:00:00:00:00:03
-	[ "$(neighbour asker $address4) $(neighbour asker $address6)" = "02:00:00:00:00:03 02:00:00:00:00:03" ]
+	eventually known 02:00:00:00:00:03
 }
 
 @test "links: addresses in hosts, variables, on the default bridge and on others" {
@@ -155,7 +156,7 @@ neighbour() {
 	berth network create front >/dev/null
 	launch other --network front
 	launch linked --network front --link other:friend
-	inside linked ping -qc 1 -W 2 friend
+	inside linked ping -qc 1 -W 10 friend
 	run berth run --rm --link nobody:x busybox true
 	[ "$status" -eq 125 ]
 	[[ "$output" == *nobody* ]]

@@ -41,7 +41,7 @@ teardown() {
 	[ "$(address4 one both)" = "$address" ]
 	[ "$(network_objects)" = "$before" ]
 	from in_outside -- tcp $HOST4 8080
-	inside two ping -qc 1 -W 2 one
+	inside two ping -qc 1 -W 10 one
 	# what it adopted it knows: the address and the port are taken
 	run berth run --rm --network both --ip "$address" busybox true
 	[ "$status" -eq 125 ]
@@ -49,7 +49,7 @@ teardown() {
 	[ "$status" -eq 125 ]
 	[[ "$output" == *"already allocated"* ]]
 	launch three --network both
-	inside three ping -qc 1 -W 2 one
+	inside three ping -qc 1 -W 10 one
 	berth rm -f one >/dev/null
 	not_from in_outside -- tcp $HOST4 8080
 }
@@ -145,7 +145,7 @@ no_rule() {
 	for port in $ports; do
 		[ -z "$(in_host ip -6 addr show dev "$port"; in_host ip -6 route show table all dev "$port")" ]
 	done
-	inside one ping -qc 1 -W 2 "$(address6 one both)"
+	inside one ping -qc 1 -W 10 "$(address6 one both)"
 }
 
 @test "claims of another's address are not heard: ARP, Ethernet, IP, neighbour discovery" {

@@ -29,7 +29,7 @@ teardown() {
 	[ "$(address4 one)" != "" ]
 	in_container one ip -4 -o addr show dev eth0 | grep -q "inet $(address4 one)/16 "
 	in_container one ip route | grep -q "^default via $(berth inspect -f '{{.NetworkSettings.Gateway}}' one) dev eth0"
-	in_container one ping -qc 1 -W 2 $FAR4
+	in_container one ping -qc 1 -W 10 $FAR4
 	[ "$(from in_container one -- tcp $FAR4 7000)" = "$HOST4 $FAR4 hello" ]
 	# of several addresses, a server that listens on all answers by the nearest
 	[[ "$(from in_container one -- udp $OUTSIDE4 7000 hi)" == "$HOST4 "*" hi" ]]
@@ -62,7 +62,7 @@ teardown() {
 		[[ "$(from in_container left -- $protocol $OUTSIDE4 7003)" == "$HOST4 "* ]]
 		[[ "$(from in_container left -- $protocol $OUTSIDE6 7003)" == "$HOST6 "* ]]
 	done
-	in_container left ping -qc 1 -W 2 "$(address4 right both)"
+	in_container left ping -qc 1 -W 10 "$(address4 right both)"
 	in_container left ping -6 -qc 1 -W 2 "$(address6 right both)"
 	in_container left ping -6 -qc 1 -W 2 $FAR6
 }

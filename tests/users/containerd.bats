@@ -217,6 +217,7 @@ throttled() {
 	local pid
 	pid=$(ctr task ls | awk '$1 == "t-first" {print $2}')
 	run -0 once --with-ns "network:/proc/$pid/ns/net" --rootfs "$work/root" t-second readlink /proc/self/ns/net
+	echo "$output"
 	[ "$output" = "$(readlink "/proc/$pid/ns/net")" ]
 }
 
