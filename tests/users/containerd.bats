@@ -216,9 +216,8 @@ throttled() {
 	launch t-first -- sleep 1000
 	local pid
 	pid=$(ctr task ls | awk '$1 == "t-first" {print $2}')
-	run -0 once --with-ns "network:/proc/$pid/ns/net" --rootfs "$work/root" t-second readlink /proc/self/ns/net
-	echo "$output"
-	[ "$output" = "$(readlink "/proc/$pid/ns/net")" ]
+	run -0 once --with-ns "network:/proc/$pid/ns/net" --rootfs "$work/root" t-second sh -c 'readlink /proc/self/ns/net >/tmp/own'
+	[ "$(cat "$work/root/tmp/own")" = "$(readlink "/proc/$pid/ns/net")" ]
 }
 
 @test "containerd: checkpoint" {
