@@ -371,7 +371,7 @@ def test_every_option_is_documented():
         text = file.read()
     flags = re.findall(r"^(?:  -., |      )--([a-z0-9-]+)", berthd("--help").stdout, re.M)
     with open(f"{TOP}/src/programs/daemon-file.c", encoding="utf-8") as file:
-        keys = re.findall(r'^\t\{"([a-z0-9-]+)", JSON_', file.read(), re.M)
+        keys = re.findall(r'^\t\{"([a-z0-9-]+)", &', file.read(), re.M)
     with open(f"{TOP}/src/programs/daemon-foreign.c", encoding="utf-8") as file:
         foreign = re.findall(r'^\t\{"([a-z0-9-]+)",', file.read(), re.M)
     assert len(flags) > 60 and len(keys) > 50 and len(foreign) > 25
