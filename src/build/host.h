@@ -19,9 +19,14 @@ struct berth_build_transfer {
 
 struct berth_build_host {
 	void *data;
+	// What the steps of one build share: the host then need not make for each of them what one before had. It is
+	// their `steps`, and ended when none of them runs. NULL: nothing is shared.
+	void *(*begin)(void *data);
+	void (*end)(void *data, void *steps);
 	// Runs it to its end. *ret_exit_code 0-255; false: it did not run, or `canceled` (asked about every 50 ms, may
-	// be NULL) said so and it was killed. Nothing of it is left then: no process, no mount, no network; and what
-	// was made for its mounts in the snapshot (a mount point, /etc/hosts and its like) is gone, too.
+	// be NULL) said so and it was killed. Nothing of it is left then, but what it shares: no process, no mount,
+	// no network; and what was made for its mounts in the snapshot (a mount point, /etc/hosts and its like) is
+	// gone, too.
 	bool (*run)(void *data, const struct berth_build_step *step, berth_canceled_fn *canceled, void *canceled_data,
 		    int *ret_exit_code, GError **error);
 	bool (*pull)(void *data, const struct berth_build_transfer *transfer, GError **error);

@@ -281,7 +281,12 @@ struct api_container_updated *berth_engine_container_update(struct berth_engine 
 // Frees a GPtrArray of document structs, as the lists above return them.
 void berth_objects_free(GPtrArray *objects, const struct berth_document *document);
 
-// Builds. Runs a process in a writable snapshot, as a container that no list has and no event tells of, to its end:
+// Builds. What the steps of one build share (their `steps`): as long as it is there a step can have the network that
+// one before it had, and what they leave is cleared behind their backs. When it is freed nothing of them is left, but
+// for networks that are being left.
+struct berth_engine_steps *berth_engine_steps_new(struct berth_engine *engine);
+void berth_engine_steps_free(struct berth_engine_steps *steps);
+// Runs a process in a writable snapshot, as a container that no list has and no event tells of, to its end:
 // *ret_exit_code 0-255. False: it did not run, or `canceled` (may be NULL; asked often) said so and it was killed:
 // BERTH_ERROR_CANCELED. In either case nothing is left of it, and of what was made in the snapshot to be mounted upon
 // only what the process has put something into.

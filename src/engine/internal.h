@@ -38,6 +38,7 @@ struct berth_run_network;
 struct berth_exec_table;
 struct berth_metrics;
 struct berth_engine_step;
+struct berth_engine_steps;
 
 // What waits for a container with a user namespace: users-take.c.
 struct berth_users_ready {

@@ -9,6 +9,16 @@ struct daemon_build {
 	struct berth_builder *builder;
 };
 
+static void *begin(void *data)
+{
+	return berth_engine_steps_new(((struct daemon_build *) data)->engine);
+}
+
+static void end(G_GNUC_UNUSED void *data, void *steps)
+{
+	berth_engine_steps_free(steps);
+}
+
 static bool run(void *data, const struct berth_build_step *step, berth_canceled_fn *canceled, void *canceled_data,
 		int *ret_exit_code, GError **error)
 {
@@ -71,8 +81,13 @@ struct daemon_build *daemon_build_new(struct berth_engine *engine, GError **erro
 	struct daemon_build *build = g_new0(struct daemon_build, 1);
 
 	build->engine = engine;
-	build->host = (struct berth_build_host){
-		.data = build, .run = run, .pull = pull, .push = push, .registries = registries};
+	build->host = (struct berth_build_host){.data = build,
+						.begin = begin,
+						.end = end,
+						.run = run,
+						.pull = pull,
+						.push = push,
+						.registries = registries};
 	const struct berth_builder_options options = {
 		.store = berth_engine_store(engine),
 		.images = berth_engine_images(engine),

@@ -18,6 +18,7 @@ struct berth_build_mount {
 // A process that runs in a writable snapshot, as a container does that has this configuration: same namespaces,
 // capabilities, seccomp profile, limits and names. All of it is borrowed.
 struct berth_build_step {
+	void *steps; // what it shares with other steps of its build (build/host.h); NULL: nothing
 	const char *snapshot; // its id, 64 hex digits: the caller's, before and after
 	char *const *arguments, *const *environment;
 	const char *folder; // working directory, absolute; made if it is missing

@@ -179,13 +179,18 @@ static void *work(void *data)
 
 bool berth_building_execute(struct berth_building *building, GError **error)
 {
+	const struct berth_build_host *host = building->builder->host;
+
 	wrap_all(building);
+	building->shared = host->begin ? host->begin(host->data) : NULL;
 	building->settled_at = g_get_monotonic_time();
 	pthread_mutex_lock(&building->lock);
 	work_on(building, false);
 	pthread_mutex_unlock(&building->lock);
 	for (guint i = 0; i < building->threads->len; i++)
 		pthread_join(*(pthread_t *) building->threads->pdata[i], NULL);
+	if (building->shared)
+		host->end(host->data, building->shared);
 	if (!building->failure)
 		return true;
 	g_propagate_error(error, g_steal_pointer(&building->failure));

@@ -63,6 +63,7 @@ struct berth_building {
 	struct berth_dockerfile *file;
 	GPtrArray *plans; // of struct berth_plan, one per platform
 	GPtrArray *steps; // of struct berth_building_step, of all plans
+	void *shared; // what those that run share (build/host.h)
 	unsigned vertices; // told of so far
 	struct berth_build_imports *imports; // what cache_from names; NULL: nothing
 	int work; // its folder

@@ -236,6 +236,7 @@ static bool run(struct berth_building_step *this, const char *snapshot, struct b
 	const struct berth_plan_step *step = this->step;
 	g_auto(GStrv) environment = environment_of(this, mounts), devices = devices_of(&step->instruction->run);
 	struct berth_build_step wanted = {
+		.steps = this->building->shared,
 		.snapshot = snapshot,
 		.arguments = (char *const *) step->arguments,
 		.environment = environment,

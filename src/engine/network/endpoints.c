@@ -8,6 +8,7 @@
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "engine/network/endpoint-wanted.h"
+#include "engine/step/step.h"
 #include "network/sandbox.h"
 
 #include <fcntl.h>
@@ -145,18 +146,29 @@ static struct berth_run_network *make_run_patiently(struct berth_engine *engine,
 	return run;
 }
 
+static struct berth_engine_step_network *shared_of(const struct berth_engine_container *container)
+{
+	return container->step ? container->step->network : NULL;
+}
+
 bool berth_engine__network_prepare(struct berth_engine *engine, struct berth_engine_container *container,
 				   int run_folder, GError **error)
 {
 	if (!berth_engine__has_resolver(container->record))
 		return true;
-	struct berth_run_network *run = make_run_patiently(engine, container, error);
+	struct berth_engine_step_network *shared = shared_of(container);
+	bool again = shared && shared->run;
+	struct berth_run_network *run =
+		again ? g_steal_pointer(&shared->run) : make_run_patiently(engine, container, error);
 	if (!run)
 		return false;
 	hand_over_ports(engine, run);
 	BERTH_FAILPOINT("container.network.allocated");
 	if (!berth_run_network_write(run_folder, run, error)) {
-		abandon(engine, container->id, run);
+		if (again)
+			shared->run = run;
+		else
+			abandon(engine, container->id, run);
 		return false;
 	}
 	set_network(engine, container, run);
@@ -248,8 +260,25 @@ static bool give_resolver(struct berth_engine *engine, struct berth_engine_conta
 	g_autoptr(berth_monitor_resolver) resolver =
 		berth_engine__resolver(engine, container, container->network->endpoints);
 
-	return berth_sandbox_resolver(sandbox, &udp, &tcp, error) &&
-	       berth_monitor_resolve(monitor, resolver, udp, tcp, error);
+	if (!berth_sandbox_resolver(sandbox, &udp, &tcp, error) ||
+	    !berth_monitor_resolve(monitor, resolver, udp, tcp, error))
+		return false;
+	struct berth_engine_step_network *shared = shared_of(container);
+	if (!shared)
+		return true;
+	shared->udp = berth_fd_steal(&udp);
+	shared->tcp = berth_fd_steal(&tcp);
+	return true;
+}
+
+// All is there, from an earlier step of the build; only its resolver is the monitor's.
+static bool hand_on(struct berth_engine *engine, const struct berth_engine_container *container,
+		    struct berth_monitor *monitor, const struct berth_engine_step_network *shared, GError **error)
+{
+	g_autoptr(berth_monitor_resolver) resolver =
+		berth_engine__resolver(engine, container, container->network->endpoints);
+
+	return berth_monitor_resolve(monitor, resolver, shared->udp, shared->tcp, error);
 }
 
 static bool write_names(struct berth_engine *engine, const GPtrArray *endpoints, GError **error)
@@ -265,8 +294,11 @@ static bool write_names(struct berth_engine *engine, const GPtrArray *endpoints,
 bool berth_engine__network_attach(struct berth_engine *engine, struct berth_engine_container *container,
 				  struct berth_monitor *monitor, GError **error)
 {
+	struct berth_engine_step_network *shared = shared_of(container);
 	if (!container->network)
 		return true;
+	if (shared && shared->namespace >= 0)
+		return hand_on(engine, container, monitor, shared, error);
 	const GPtrArray *endpoints = container->network->endpoints;
 	berth_fd namespace = berth_engine__namespace(NULL, berth_monitor_pid(monitor), "net", error);
 	g_autoptr(berth_sandbox) sandbox = namespace < 0 ? NULL : berth_sandbox_open(namespace, error);
@@ -287,6 +319,8 @@ bool berth_engine__network_attach(struct berth_engine *engine, struct berth_engi
 		return false;
 	berth_engine__flows_settle_later(engine);
 	BERTH_FAILPOINT("container.network.published");
+	if (shared)
+		shared->namespace = fcntl(namespace, F_DUPFD_CLOEXEC, 3); // if that fails nothing is shared
 	return true;
 }
 
@@ -321,6 +355,59 @@ void berth_engine__network_release(struct berth_engine *engine, struct berth_eng
 	berth_engine__network_give_back(engine, container, berth_engine__network_take(engine, container));
 }
 
+static void detach_all(struct berth_engine *engine, const struct berth_run_network *run)
+{
+	for (guint i = 0; i < run->endpoints->len; i++) {
+		const struct berth_endpoint *endpoint = run->endpoints->pdata[i];
+		g_autoptr(GError) error = NULL;
+		if (!berth_engine__endpoint_detach(engine, endpoint, NULL, &error))
+			g_warning("container %s: leaving its network: %s", endpoint->container, error->message);
+		BERTH_FAILPOINT("container.network.detached");
+		berth_engine__endpoint_release(engine, endpoint);
+	}
+}
+
+static void forget(struct berth_engine *engine, const struct berth_engine_container *container)
+{
+	berth_fd folder = berth_engine__run_folder(engine, container->id, false, NULL);
+
+	if (folder >= 0)
+		unlinkat(folder, BERTH_RUN_NETWORK_FILE, 0);
+}
+
+static void count_one_left(struct berth_engine *engine)
+{
+	pthread_mutex_lock(&engine->lock);
+	engine->leaving--;
+	engine->left++;
+	pthread_cond_broadcast(&engine->has_left);
+	pthread_mutex_unlock(&engine->lock);
+}
+
+struct berth_run_network *berth_engine__network_keep(struct berth_engine *engine,
+						     struct berth_engine_container *container)
+{
+	pthread_mutex_lock(&engine->lock);
+	struct berth_run_network *run = container->network;
+	container->network = NULL;
+	pthread_mutex_unlock(&engine->lock);
+	forget(engine, container);
+	return run;
+}
+
+void berth_engine__network_leaving(struct berth_engine *engine)
+{
+	pthread_mutex_lock(&engine->lock);
+	engine->leaving++;
+	pthread_mutex_unlock(&engine->lock);
+}
+
+void berth_engine__network_left(struct berth_engine *engine, const struct berth_run_network *run)
+{
+	detach_all(engine, run);
+	count_one_left(engine);
+}
+
 void berth_engine__network_give_back(struct berth_engine *engine, const struct berth_engine_container *container,
 				     struct berth_run_network *taken)
 {
@@ -340,22 +427,10 @@ void berth_engine__network_give_back(struct berth_engine *engine, const struct b
 	if (engine->options.network.no_icc) // what led to it
 		berth_engine__links_follow(engine, container);
 	BERTH_FAILPOINT("container.network.withdrawn");
-	for (guint i = 0; i < run->endpoints->len; i++) {
-		const struct berth_endpoint *endpoint = run->endpoints->pdata[i];
-		berth_engine__endpoint_detach(engine, endpoint, NULL, &error);
-		note(container, "leaving its network", &error);
-		BERTH_FAILPOINT("container.network.detached");
-		berth_engine__endpoint_release(engine, endpoint);
-	}
-	berth_fd folder = berth_engine__run_folder(engine, container->id, false, NULL);
-	if (folder >= 0)
-		unlinkat(folder, BERTH_RUN_NETWORK_FILE, 0);
+	detach_all(engine, run);
+	forget(engine, container);
 	BERTH_FAILPOINT("container.network.released");
-	pthread_mutex_lock(&engine->lock);
-	engine->leaving--;
-	engine->left++;
-	pthread_cond_broadcast(&engine->has_left);
-	pthread_mutex_unlock(&engine->lock);
+	count_one_left(engine);
 	berth_engine__count_action(engine, BERTH_ACTION_NETWORK_RELEASE, began);
 }
 

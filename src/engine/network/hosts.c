@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "engine/life/join.h"
 #include "engine/network/endpoint-wanted.h"
+#include "engine/step/step.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -181,6 +182,9 @@ bool berth_engine__files_make(struct berth_engine *engine, const struct berth_en
 		berth_engine__hosts_line(hosts, record, endpoints->pdata[i]);
 	ret->hosts = g_string_free(g_steal_pointer(&hosts), FALSE);
 	ret->texts.hosts = ret->hosts;
+	// That of an earlier step.
+	if (container->step && container->step->network && container->step->network->namespace >= 0)
+		ret->namespace = berth_engine__path_of(container->step->network->namespace);
 	return true;
 }
 

@@ -64,6 +64,12 @@ struct berth_run_network *berth_engine__network_take(struct berth_engine *engine
 						     struct berth_engine_container *container);
 void berth_engine__network_give_back(struct berth_engine *engine, const struct berth_engine_container *container,
 				     struct berth_run_network *run);
+// A step has ended, and another is to have what it has: taken from it, left as it is. Given back by a pair of calls:
+// who wants an address waits from the first on.
+struct berth_run_network *berth_engine__network_keep(struct berth_engine *engine,
+						     struct berth_engine_container *container);
+void berth_engine__network_leaving(struct berth_engine *engine);
+void berth_engine__network_left(struct berth_engine *engine, const struct berth_run_network *run);
 // What a run left that nobody took back, because the engine was killed: by the network.json of its run folder.
 void berth_engine__network_discard(struct berth_engine *engine, const char *id, int run_folder);
 // It has another name from now on, which others find it by.

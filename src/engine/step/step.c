@@ -161,21 +161,25 @@ static bool launch(struct berth_engine *engine, struct berth_engine_container *c
 	return false;
 }
 
-// What is left of the run. Networks are given back behind the caller's back: see berth_engine__exited().
-static bool clear(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
+// What is left of the run. Whoever looks into a step that failed runs another in its snapshot, with the same names.
+static bool clear(struct berth_engine *engine, struct berth_engine_container *container, bool failed, GError **error)
 {
 	g_autofree char *cgroup = berth_engine__cgroup_path(engine, container->record->host_config);
+	struct berth_engine_steps *steps = container->step->wanted->steps;
 
 	berth_engine__step_tidy(container->step);
-	berth_engine__network_release(engine, container);
+	berth_engine__steps_give(steps, container);
 	BERTH_FAILPOINT("step.released");
-	return berth_engine__run_clear(engine, container->id, cgroup, error);
+	if (!steps || failed)
+		return berth_engine__run_clear(engine, container->id, cgroup, error);
+	berth_engine__steps_clear_later(steps, container->id, cgroup);
+	return true;
 }
 
 bool berth_engine_step_run(struct berth_engine *engine, const struct berth_build_step *wanted, bool (*canceled)(void *),
 			   void *data, int *ret_exit_code, GError **error)
 {
-	struct berth_engine_step step = {.wanted = wanted, .root = -1};
+	struct berth_engine_step step = {.engine = engine, .wanted = wanted, .root = -1};
 	g_autoptr(GError) clearing = NULL;
 	struct berth_container_record *record = make_record(engine, wanted, error);
 
@@ -183,9 +187,11 @@ bool berth_engine_step_run(struct berth_engine *engine, const struct berth_build
 		return false;
 	g_autoptr(berth_engine_container) container = berth_engine__container_new(record);
 	container->step = &step;
+	if (berth_engine__has_resolver(record))
+		step.network = berth_engine__steps_take(wanted->steps, wanted);
 	pthread_mutex_lock(&container->operation);
 	bool done = launch(engine, container, canceled, data, ret_exit_code, error);
-	bool cleared = clear(engine, container, &clearing);
+	bool cleared = clear(engine, container, !done || *ret_exit_code != 0, &clearing);
 	pthread_mutex_unlock(&container->operation);
 	if (done && !cleared)
 		g_propagate_error(error, g_steal_pointer(&clearing));

@@ -5,10 +5,13 @@
 #pragma once
 
 #include "engine/internal.h"
+#include "engine/network/networks.h"
 #include "spec/build-step.h"
 
 struct berth_engine_step {
+	struct berth_engine *engine;
 	const struct berth_build_step *wanted;
+	struct berth_engine_step_network *network; // that steps hand on; NULL: its own, as any container's
 	int root; // the snapshot's, mounted as the step has it; -1 until it is made
 	GPtrArray *stubs; // paths of mount points that the root does not have, parents first
 };
@@ -22,3 +25,18 @@ bool berth_engine__step_plan_mounts(const struct berth_build_step *step, struct 
 				    GError **error);
 // Removes from the root what was only made to be mounted upon, if it is still as it was: empty.
 void berth_engine__step_tidy(struct berth_engine_step *step);
+
+// steps.c. A network namespace as one step of a build leaves it to the next.
+struct berth_engine_step_network {
+	char *asked; // what the step says of its network
+	struct berth_run_network *run; // NULL: not made yet, or a container has it now
+	int namespace, udp, tcp; // and the resolver's sockets in it; -1: not made yet
+};
+
+// One that waits, or a new one to be filled at the start; the step's from then on. NULL: this step shares nothing.
+struct berth_engine_step_network *berth_engine__steps_take(struct berth_engine_steps *steps,
+							   const struct berth_build_step *step);
+// The container's step has ended: what it had of networks waits for the next one, or is given back.
+void berth_engine__steps_give(struct berth_engine_steps *steps, struct berth_engine_container *container);
+// Clears the run folder and what goes with it, on a worker.
+void berth_engine__steps_clear_later(struct berth_engine_steps *steps, const char *id, const char *cgroup);
