@@ -67,8 +67,7 @@ struct berth_engine {
 	char *containers_path, *cache_path;
 	int exec_folder, containers_folder;
 	struct berth_monitor_spare *spare;
-	int spare_users; // atomic; the next container is thought to have a user namespace, and so no use for its
-			 // network
+	int spare_bare; // atomic; the next container is thought to have no use for the spare's network
 	struct berth_plugins *plugins;
 	struct berth_networks *networks;
 	int monitor_program; // of berth_self_clone(); -1: this kernel does not let it
@@ -243,6 +242,9 @@ bool berth_engine__start(struct berth_engine *engine, struct berth_engine_contai
 // berth_engine__network_release() and berth_engine__run_clear().
 struct berth_monitor *berth_engine__prepare(struct berth_engine *engine, struct berth_engine_container *container,
 					    GError **error);
+// Has a monitor wait for the next container, if none does: soon, or when what is starting has started. `bare`: without
+// a network made for it.
+void berth_engine__spare_want(struct berth_engine *engine, bool bare, bool soon);
 int berth_engine__run_folder(struct berth_engine *engine, const char *id, bool make, GError **error);
 struct berth_monitor *berth_engine__connect(struct berth_engine *engine, const struct berth_engine_container *container,
 					    GError **error);

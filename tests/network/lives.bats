@@ -172,3 +172,75 @@ s.sendto(bytes([134, 0, 0, 0, 64, 0]) + struct.pack(">HII", 1800, 0, 0), ("ff02:
 	run ! in_container thief ping -qc 1 -W 1 "$(address4 third both)"
 	from in_container third -- tcp "$(address4 victim both)" 80
 }
+
+no_interfaces() {
+	! in_host ip -o link show type veth | grep -v wire
+}
+
+# What the steps of a build printed.
+printed() {
+	sed -n 's/^#[0-9]* [0-9.]* \(.*=.*\)$/\1/p' | sort
+}
+
+@test "steps of a build have one network after another, and only those that may; with the build it is gone" {
+	local about='echo "$N=$(readlink /proc/self/ns/net) $(ip -4 -o addr show eth0 2>/dev/null | tr -s " " | cut -d" " -f4)"'
+	serve in_outside tcp 80
+	berth build --progress plain --allow security.insecure - >"$BATS_TEST_TMPDIR/log" 2>&1 <<-END
+		FROM busybox
+		ENV N=1
+		RUN $about
+		ENV N=2
+		RUN $about; echo hello | nc -w 5 $FAR4 80 | grep hello && echo "3=reached"; grep -c "\$(hostname -i)" /etc/hosts
+		ENV N=4
+		RUN --network=none $about
+		ENV N=5
+		RUN --security=insecure $about
+		ENV N=6
+		RUN $about
+	END
+	printed <"$BATS_TEST_TMPDIR/log" >"$BATS_TEST_TMPDIR/said"
+	cat "$BATS_TEST_TMPDIR/said" "$BATS_TEST_TMPDIR/log"
+	first=$(sed -n 's/^1=//p' "$BATS_TEST_TMPDIR/said")
+	[[ "$first" == net:*/16 ]]
+	grep -qxF "2=$first" "$BATS_TEST_TMPDIR/said"
+	grep -qx '3=reached' "$BATS_TEST_TMPDIR/said"
+	grep -qxF "6=$first" "$BATS_TEST_TMPDIR/said"
+	run ! grep -qF "4=${first% *}" "$BATS_TEST_TMPDIR/said"
+	run ! grep -qF "5=${first% *}" "$BATS_TEST_TMPDIR/said"
+	eventually no_interfaces
+}
+
+@test "steps that run at once are on the network that was asked for, each with an address of its own" {
+	berth network create building >/dev/null
+	berth build --progress plain --network building - >"$BATS_TEST_TMPDIR/log" 2>&1 <<-'END'
+		FROM busybox AS one
+		RUN sleep 1; echo "a=$(ip -4 -o addr show eth0 | tr -s ' ' | cut -d' ' -f4)"; touch /one
+		FROM busybox AS two
+		RUN sleep 1; echo "b=$(ip -4 -o addr show eth0 | tr -s ' ' | cut -d' ' -f4)"; touch /two
+		FROM busybox
+		COPY --from=one /one /
+		COPY --from=two /two /
+		RUN echo "c=$(ip -4 -o addr show eth0 | tr -s ' ' | cut -d' ' -f4)"
+	END
+	printed <"$BATS_TEST_TMPDIR/log" >"$BATS_TEST_TMPDIR/said"
+	cat "$BATS_TEST_TMPDIR/said"
+	[ "$(grep -c '=172[.].*/' "$BATS_TEST_TMPDIR/said")" -eq 3 ]
+	[ "$(cut -d= -f2 "$BATS_TEST_TMPDIR/said" | sort -u | wc -l)" -eq 2 ]
+	eventually no_interfaces
+}
+
+@test "the engine is killed during a build: what its steps had of networks is gone, and its addresses are free" {
+	berth network create --subnet 10.77.0.0/29 small >/dev/null
+	berth build --network small - >/dev/null 2>&1 <<-'END' &
+		FROM busybox
+		RUN true
+		RUN sleep 1000
+	END
+	eventually pgrep -xf 'sleep 1000'
+	engine_stop KILL
+	wait
+	engine_start
+	eventually no_interfaces
+	run ! pgrep -xf 'sleep 1000'
+	for i in 1 2 3 4 5; do launch "n$i" --network small; done
+}

@@ -206,7 +206,14 @@ static void fill_spare(void *data, bool canceled)
 	struct berth_engine *engine = data;
 
 	if (!canceled)
-		berth_monitor_spare_fill(engine->spare, !g_atomic_int_get(&engine->spare_users));
+		berth_monitor_spare_fill(engine->spare, !g_atomic_int_get(&engine->spare_bare));
+}
+
+// A step of a build lasts milliseconds, and the next one follows at once.
+void berth_engine__spare_want(struct berth_engine *engine, bool bare, bool soon)
+{
+	g_atomic_int_set(&engine->spare_bare, bare);
+	berth_workers_add(engine->workers, fill_spare, engine, soon ? 0 : SPARE_DELAY);
 }
 
 // Lets the prepared container's program start. `monitor` is taken.
@@ -226,8 +233,8 @@ static bool launch(struct berth_engine *engine, struct berth_engine_container *c
 		// Who came too late for the first time and too early to find it running.
 		berth_engine__attach_pending(engine, container, monitor);
 		container->run++;
-		g_atomic_int_set(&engine->spare_users, container->record->users != NULL);
-		berth_workers_add(engine->workers, fill_spare, engine, SPARE_DELAY);
+		// One with a user namespace makes a network of its own, in that.
+		berth_engine__spare_want(engine, container->record->users != NULL, false);
 		if (again)
 			berth_engine__links_follow(engine, container);
 		return berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&monitor), error);

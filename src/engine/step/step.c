@@ -154,6 +154,8 @@ static bool launch(struct berth_engine *engine, struct berth_engine_container *c
 	BERTH_FAILPOINT("step.prepared");
 	if (attach(monitor, container->step->wanted, error) && berth_monitor_start(monitor, &pid, error)) {
 		BERTH_FAILPOINT("step.started");
+		if (container->step->wanted->steps)
+			berth_engine__spare_want(engine, container->step->network != NULL, true);
 		if (wait_for_end(engine, container, monitor, canceled, data, ret_exit_code, error))
 			return true;
 	}
