@@ -91,6 +91,7 @@
 	200000 // variables that stages have from stages, in all, as the checks see them
 #define BERTH_LIMIT_EXPANSION_UNSET 4096 // names without value that are reported of one instruction
 #define BERTH_LIMIT_EXPANSION (1 << 20) // what variables make of one text
+#define BERTH_LIMIT_EXPANSION_ALL (64 << 20) // of all texts of a file, with what stages and steps have of them
 #define BERTH_LIMIT_EXPANSION_DEPTH 64 // ${a:-${b:-…}}
 #define BERTH_LIMIT_EXPANSION_MATCH (256 << 10) // pattern's characters times the value's, of ${a#p} and ${a/p/w}
 #define BERTH_LIMIT_IGNORE_FILE (4 << 20) // a .dockerignore

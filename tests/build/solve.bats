@@ -211,3 +211,27 @@ while True:
 	wait $!
 	berth builder prune -af --filter type=exec.cachemount
 }
+
+@test "variables that are copied into many texts, stages and steps have a limit together" {
+	{
+		printf 'FROM busybox AS s0\nENV a=0123456789abcdef0123456789abcdef\n'
+		printf 'ENV a=$a$a\n%.0s' {1..14}
+	} >base
+	{
+		cat base
+		printf 'RUN echo %s\n' {1..200}
+	} >steps
+	{
+		cat base
+		printf 'LABEL l%s=$a\n' {1..200}
+	} >labels
+	{
+		cat base
+		for i in {1..100}; do printf 'FROM s%s AS s%s\n' $((i - 1)) "$i"; done
+	} >stages
+	for file in steps labels stages; do
+		run build -f "$file" .
+		[ "$status" -eq 1 ]
+		[[ $output == *'larger than 67108864 bytes'* || $output == *'more than 67108864 bytes'* ]]
+	done
+}

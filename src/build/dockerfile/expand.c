@@ -70,9 +70,15 @@ static const char *look_up(struct walker *walker, const char *name, bool report)
 
 static bool add_made(struct walker *walker, const char *text, GString *out, GError **error)
 {
-	size_t length = strlen(text);
+	size_t length = strlen(text), *all = walker->scope->made;
 
 	walker->made += length;
+	if (all)
+		*all += length;
+	if (all && *all > BERTH_LIMIT_EXPANSION_ALL)
+		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
+				       "variables make more than %d bytes of all texts together",
+				       BERTH_LIMIT_EXPANSION_ALL);
 	if (walker->made > BERTH_LIMIT_EXPANSION)
 		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
 				       "variables make more than %d bytes of one text", BERTH_LIMIT_EXPANSION);

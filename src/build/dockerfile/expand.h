@@ -15,6 +15,7 @@ struct berth_dockerfile_scope {
 	char escape; // the file's: '\\' or '`'
 	GPtrArray *unset; // if not NULL, gets the name (g_strdup) of each variable that was read and is not set, where
 			  // no modifier says what then
+	size_t *made; // if not NULL, grows by the bytes that variables give, up to BERTH_LIMIT_EXPANSION_ALL
 };
 
 // One word: variables replaced, quotes and escapes removed. The caller frees. Fails on bad syntax and on ${a?…}.

@@ -14,6 +14,7 @@ struct berth_dockerfile__linter {
 	GHashTable *defaults; // the same, as if there were no --build-arg
 	GPtrArray *memory;
 	guint inherited; // variables that were copied from stage to stage
+	size_t made; // bytes of them, and of what variables gave
 };
 
 // A case of a rule: its words are filled in.

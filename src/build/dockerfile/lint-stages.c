@@ -22,6 +22,18 @@ static void put(GHashTable *table, const char *name, const char *value)
 	g_hash_table_insert(table, g_strdup(name), g_strdup(value));
 }
 
+static size_t size_of(GHashTable *table)
+{
+	GHashTableIter iter;
+	gpointer name, value;
+	size_t size = 0;
+
+	g_hash_table_iter_init(&iter, table);
+	while (g_hash_table_iter_next(&iter, &name, &value))
+		size += strlen(name) + strlen(value);
+	return size;
+}
+
 static GHashTable *new_table(void)
 {
 	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -63,6 +75,9 @@ static void begin(struct berth_dockerfile__linter *linter, struct state *states,
 		// Too many: then nothing is known of them.
 		if (linter->inherited > BERTH_LIMIT_DOCKERFILE_INHERITED)
 			return;
+		linter->made += size_of(states[before].variables);
+		if (linter->made > BERTH_LIMIT_EXPANSION_ALL)
+			return;
 		copy_table(states[before].variables, state->variables);
 		copy_table(states[before].environment, state->environment);
 		state->known = states[before].known;
@@ -91,7 +106,8 @@ static instruction *expand(struct berth_dockerfile__linter *linter, struct state
 	struct berth_dockerfile_scope scope = {.lookup = berth_dockerfile__from_table,
 					       .data = state->variables,
 					       .escape = given->escape,
-					       .unset = unset};
+					       .unset = unset,
+					       .made = &linter->made};
 	instruction *expanded = berth_dockerfile_instruction_expand(given, &scope, linter->memory, NULL);
 
 	for (guint i = 0; state->known && i < unset->len; i++) {

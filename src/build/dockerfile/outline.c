@@ -21,6 +21,7 @@ struct outline {
 	GHashTable *globals; // values of ARG before the first FROM
 	GPtrArray *memory;
 	GArray *arguments, *secrets, *agents, *caches; // struct entry
+	size_t made; // bytes that variables gave
 };
 
 static void entry_clear(void *data)
@@ -53,7 +54,8 @@ static struct entry *find(GArray *entries, const char *name)
 
 static char *expand(struct outline *outline, const char *text)
 {
-	struct berth_dockerfile_scope scope = {.lookup = lookup, .data = outline, .escape = outline->file->escape};
+	struct berth_dockerfile_scope scope = {
+		.lookup = lookup, .data = outline, .escape = outline->file->escape, .made = &outline->made};
 
 	return berth_dockerfile_expand(&scope, text, NULL);
 }
@@ -140,7 +142,8 @@ static const char *secret_name(const struct berth_dockerfile_mount *mount)
 
 static void add_mounts(struct outline *outline, const struct berth_dockerfile_instruction *instruction)
 {
-	struct berth_dockerfile_scope scope = {.lookup = lookup, .data = outline, .escape = outline->file->escape};
+	struct berth_dockerfile_scope scope = {
+		.lookup = lookup, .data = outline, .escape = outline->file->escape, .made = &outline->made};
 
 	for (const char *const *text = instruction->run.mount_texts; *text; text++) {
 		struct berth_dockerfile_mount mount;

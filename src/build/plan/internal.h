@@ -9,6 +9,10 @@
 // Takes memory over; returns it.
 void *berth_plan__own(struct berth_plan *plan, void *memory);
 
+// Counts what is copied many times where there are many stages and steps: not more than BERTH_LIMIT_EXPANSION_ALL.
+bool berth_plan__count(struct berth_plan *plan, size_t bytes, GError **error);
+size_t berth_plan__size(const GPtrArray *texts); // bytes
+
 // "K=V" lists of variables, in the order in which they were first set. The strings are the list's.
 GPtrArray *berth_plan__variables_new(void);
 void berth_plan__variable_set(GPtrArray *list, const char *key, const char *value);

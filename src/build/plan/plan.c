@@ -4,6 +4,7 @@
 #include "build/plan/internal.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "image/platform.h"
 #include "image/record.h"
 
@@ -73,6 +74,37 @@ static unsigned count_layered(const struct berth_dockerfile_instruction *instruc
 	return layered;
 }
 
+bool berth_plan__count(struct berth_plan *plan, size_t bytes, GError **error)
+{
+	plan->made += bytes;
+	return plan->made <= BERTH_LIMIT_EXPANSION_ALL ||
+	       berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
+			       "the variables of all stages and steps together are larger than %d bytes",
+			       BERTH_LIMIT_EXPANSION_ALL);
+}
+
+size_t berth_plan__size(const GPtrArray *texts)
+{
+	size_t size = 0;
+
+	for (guint i = 0; i < texts->len; i++)
+		size += strlen(texts->pdata[i]) + 1;
+	return size;
+}
+
+// What a stage begins with.
+static bool count_stage(struct berth_plan *plan, const struct berth_plan_stage *stage, GError **error)
+{
+	const GPtrArray *history = stage->image->history;
+	size_t size = 2 * berth_plan__size(stage->environment);
+
+	for (guint i = 0; history && i < history->len; i++) {
+		const struct oci_history *entry = history->pdata[i];
+		size += sizeof *entry + (entry->created_by ? strlen(entry->created_by) : 0);
+	}
+	return berth_plan__count(plan, size, error);
+}
+
 // A stage on another one has all that is known at its end; its triggers come due.
 static void inherit(struct berth_plan *plan, struct berth_plan_stage *stage, const struct berth_plan_stage *from)
 {
@@ -104,7 +136,8 @@ static void begin_environment(struct berth_plan_stage *stage)
 static bool dispatch(struct berth_plan *plan, struct berth_plan_stage *stage,
 		     const struct berth_dockerfile_instruction *instruction, GError **error)
 {
-	struct berth_dockerfile_scope scope = {berth_plan__lookup, stage->environment, plan->file->escape, NULL};
+	struct berth_dockerfile_scope scope = {berth_plan__lookup, stage->environment, plan->file->escape, NULL,
+					       &plan->made};
 
 	if (instruction->kind == BERTH_DOCKERFILE_ARG)
 		return berth_plan__argument(plan, stage, instruction, error);
@@ -212,7 +245,8 @@ static bool begin_base(struct berth_plan *plan, struct berth_plan_stage *stage, 
 
 static bool begin_stage(struct berth_plan *plan, struct berth_plan_stage *stage, GPtrArray *triggers, GError **error)
 {
-	struct berth_dockerfile_scope scope = {berth_plan__lookup, plan->globals, plan->file->escape, NULL};
+	struct berth_dockerfile_scope scope = {berth_plan__lookup, plan->globals, plan->file->escape, NULL,
+					       &plan->made};
 	const struct berth_dockerfile_stage *source = stage->source;
 	g_autofree char *name = berth_dockerfile_expand(&scope, source->base, error);
 	g_autofree char *platform = NULL;
@@ -232,7 +266,7 @@ static bool begin_stage(struct berth_plan *plan, struct berth_plan_stage *stage,
 	if (!begin_base(plan, stage, name, triggers, error))
 		return false;
 	begin_environment(stage);
-	return true;
+	return count_stage(plan, stage, error);
 }
 
 static const char *stage_name(struct berth_plan *plan, unsigned index)

@@ -92,6 +92,7 @@ struct berth_plan {
 	struct berth_plan_stage *target;
 	GPtrArray *steps; // in the order of stages
 	GPtrArray *places; // of struct berth_plan_step: images that are only copied from
+	size_t made; // bytes that variables gave, with their copies
 	int64_t epoch; // SOURCE_DATE_EPOCH, seconds; -1: none
 	// Of memory: g_free, and what else is to be freed.
 	GPtrArray *memory, *images_made, *layers_made, *files;

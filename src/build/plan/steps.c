@@ -129,6 +129,8 @@ static bool add_run(struct berth_plan *plan, struct berth_plan_stage *stage, INS
 	}
 	step->arguments = own_list(plan, words);
 	step->script_name = step->script ? instruction->heredocs[0].name : NULL;
+	if (!berth_plan__count(plan, berth_plan__size(stage->environment), error))
+		return false;
 	g_autoptr(GPtrArray) environment = g_ptr_array_new();
 	for (guint i = 0; i < stage->environment->len; i++)
 		g_ptr_array_add(environment, g_strdup(stage->environment->pdata[i]));

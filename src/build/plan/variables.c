@@ -110,7 +110,8 @@ bool berth_plan__globals(struct berth_plan *plan, GError **error)
 		const struct berth_dockerfile_instruction *argument = &file->arguments[i];
 		for (unsigned k = 0; k < argument->pairs.count; k++) {
 			const struct berth_dockerfile_pair *pair = &argument->pairs.items[k];
-			struct berth_dockerfile_scope scope = {berth_plan__lookup, plan->globals, file->escape, NULL};
+			struct berth_dockerfile_scope scope = {berth_plan__lookup, plan->globals, file->escape, NULL,
+							       &plan->made};
 			const char *given;
 			if (berth_plan__given(plan, pair->key, &given)) {
 				berth_plan__variable_set(plan->globals, pair->key, given);
@@ -132,7 +133,8 @@ bool berth_plan__globals(struct berth_plan *plan, GError **error)
 static bool declare(struct berth_plan *plan, struct berth_plan_stage *stage, const struct berth_dockerfile_pair *pair,
 		    GString *text, GError **error)
 {
-	struct berth_dockerfile_scope scope = {berth_plan__lookup, stage->environment, plan->file->escape, NULL};
+	struct berth_dockerfile_scope scope = {berth_plan__lookup, stage->environment, plan->file->escape, NULL,
+					       &plan->made};
 	g_autofree char *value = NULL;
 	const char *given;
 
@@ -142,6 +144,8 @@ static bool declare(struct berth_plan *plan, struct berth_plan_stage *stage, con
 		return false;
 	else if (!pair->value)
 		value = g_strdup(berth_plan__variable(plan->globals, pair->key));
+	if (value && !berth_plan__count(plan, strlen(value), error))
+		return false;
 	if (value)
 		berth_plan__variable_set(stage->environment, pair->key, value);
 	if (!g_ptr_array_find_with_equal_func(stage->declared, pair->key, g_str_equal, NULL))

@@ -277,6 +277,13 @@ static void test_limits(void)
 		g_assert_error(error, BERTH_ERROR, BERTH_ERROR_RESOURCE_EXHAUSTED);
 		g_assert_null(value);
 	}
+	size_t made = 0;
+	scope.made = &made;
+	unsigned texts = 0;
+	for (char *text; (text = berth_dockerfile_expand(&scope, "$v", NULL)); texts++)
+		g_free(text);
+	g_assert_cmpuint(texts, ==, BERTH_LIMIT_EXPANSION_ALL / (BERTH_LIMIT_EXPANSION / 2 + 1));
+	scope.made = NULL;
 	g_free(many.value);
 	// Every `*` could take anything, and nothing fits: this ends soon.
 	many.value = g_strnfill(8000, 'a');
