@@ -13,7 +13,6 @@ struct berth_builder_options {
 	struct berth_store *store; // they outlive the builder
 	struct berth_images *images;
 	const struct berth_build_host *host;
-	int64_t keep_bytes; // of the cache when it is collected by itself; 0: a tenth of the disk
 	unsigned parallel; // steps that run at once; 0: as many as there are processors
 };
 // What an earlier builder left in <data root>/build/work is removed; cache mounts live in <data root>/build/mounts.
@@ -139,9 +138,25 @@ GPtrArray *berth_builder_cache_list(struct berth_builder *builder, GError **erro
 struct berth_build_prune {
 	GHashTable *filters; // until, unused-for, id, parent, type, description, inuse, shared, private; may be NULL
 	bool all; // internal and mounts, too
-	int64_t keep_bytes; // what may stay; 0: nothing
-	int64_t max_used_bytes, min_free_bytes; // 0: not asked for
+	// Bounds: the cache is made not larger than the second, and as small as is needed for the third, but never
+	// smaller than the first (the first alone: as small as that). All 0: all goes.
+	int64_t keep_bytes, max_used_bytes, min_free_bytes;
 };
+
+// What the engine's owner says: how the cache is kept small by itself, and what builds cannot be allowed.
+struct berth_builder_policy {
+	bool no_collection;
+	// Each in its turn, until it holds; NULL: the usual ones, of the bounds below.
+	const struct berth_build_prune *rules;
+	size_t rule_count;
+	int64_t reserved_bytes, max_used_bytes, min_free_bytes; // all 0: parts of the disk
+	bool no_insecure, no_host_network, no_devices; // --allow of these is FORBIDDEN
+};
+// From now on, in place of what was (at first: collection by the usual rules, everything can be allowed). It is copied.
+// The cache is collected in a thread of its own after this and after builds, not more often than once a minute; what a
+// build uses stays.
+void berth_builder_set_policy(struct berth_builder *builder, const struct berth_builder_policy *policy);
+
 // Removes what is unused; *ret_ids a new array of what went, *ret_bytes what that freed.
 bool berth_builder_prune(struct berth_builder *builder, const struct berth_build_prune *prune, char ***ret_ids,
 			 int64_t *ret_bytes, GError **error);

@@ -195,7 +195,9 @@ bool berth_push_compress(struct berth_transfer *transfer, const char *id, char *
 			return false;
 	if (!changed)
 		return true;
-	char *manifest = berth_image_manifest_put(transfer->images, id, record->layers, error);
+	g_autoptr(GHashTable) annotations = berth_image_manifest_annotations(transfer->images, record->manifest, error);
+	char *manifest =
+		annotations ? berth_image_manifest_put(transfer->images, id, record->layers, annotations, error) : NULL;
 	if (!manifest)
 		return false;
 	g_free(record->manifest);

@@ -10,12 +10,14 @@
 // are left out, and attributes that mean something to one host only (of the overlay, of security modules).
 #pragma once
 
+#include "image/decompress.h"
 #include "image/id-map.h"
 #include "store/blob.h"
 #include "store/snapshot.h"
 
 struct berth_layer_diff_options {
-	bool gzip;
+	enum berth_compression compression; // NONE, GZIP or ZSTD
+	const int *level; // of it (image/compressor.h); NULL: the usual one
 	const struct berth_id_maps *ids; // owners on the host to those of the image; NULL: the same
 	bool (*write)(void *data, const void *bytes, size_t length,
 		      GError **error); // in place of a descriptor; or NULL
@@ -24,7 +26,7 @@ struct berth_layer_diff_options {
 
 struct berth_layer_diff {
 	char diff_id[BERTH_DIGEST_SIZE]; // of the archive
-	char digest[BERTH_DIGEST_SIZE]; // of what was written; the same without gzip
+	char digest[BERTH_DIGEST_SIZE]; // of what was written; the same without compression
 	int64_t size; // of what was written
 	int64_t bytes; // of the files in it, as berth_snapshot_usage() counts them
 };

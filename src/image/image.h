@@ -46,11 +46,14 @@ struct berth_image_add {
 	const struct oci_image *image; // its configuration, whole
 	const GPtrArray *layers; // of struct berth_image_layer (image/record.h), lowest first; the lease has them
 	char *const *names; // full ones, which are its own from now on; may be NULL
+	GHashTable *annotations; // of its manifest: string to string; may be NULL
+	bool packed; // somebody chose how its layers are compressed
 	struct berth_lease *lease; // for what is written
 };
 // Writes configuration and manifest, and makes the image visible with all its names, in one transaction. One that is
-// there already only gets the names. Returns its id; *ret_manifest (may be NULL) is its manifest's digest, the
-// caller's.
+// there already gets the names, and the manifest if its annotations or its compression were chosen; CONFLICT if it came
+// with one from a repository that none of the names is of. Returns its id; *ret_manifest (may be NULL) is its
+// manifest's digest, the caller's.
 char *berth_images_add(struct berth_images *images, const struct berth_image_add *add, char **ret_manifest,
 		       GError **error);
 

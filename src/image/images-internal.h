@@ -32,9 +32,11 @@ const char *berth_image_architecture(void);
 // That the content of blob `digest` is what the image's configuration says; `expected` NULL: it says nothing.
 bool berth_image_check_diff_id(const char *digest, const char *expected, const char *found, GError **error);
 
-// manifest.c. Writes the OCI manifest of a configuration and layers; the same ones give the same bytes. Returns
-// its digest.
+// manifest.c. Writes the OCI manifest of a configuration and layers, with annotations (may be NULL); the same ones give
+// the same bytes. Returns its digest.
 char *berth_image_manifest_put(struct berth_images *images, const char *config, const GPtrArray *layers,
-			       GError **error);
+			       GHashTable *annotations, GError **error);
+// Those of the manifest `digest`: a map, the caller's.
+GHashTable *berth_image_manifest_annotations(struct berth_images *images, const char *digest, GError **error);
 // The record of an image: what lists show is taken from its configuration. `manifest` and `layers` are taken over.
 struct berth_image_record *berth_image_record_new(const struct oci_image *image, char *manifest, GPtrArray *layers);

@@ -127,7 +127,7 @@ static char *finish(const struct importing *this, struct oci_image *image, struc
 	char *manifest = NULL;
 	if (id) {
 		BERTH_FAILPOINT("image.import.config-written");
-		manifest = berth_image_manifest_put(this->images, id, layers, error);
+		manifest = berth_image_manifest_put(this->images, id, layers, NULL, error);
 	}
 	// Also when something is missing, so that all is freed in one way.
 	*ret = berth_image_record_new(image, manifest, layers);

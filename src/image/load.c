@@ -330,7 +330,7 @@ static bool make(struct loading *this, struct found *found, GError **error)
 	GPtrArray *layers = berth_objects_new();
 	bool done = make_layers(this, found, image, layers, error) &&
 		    (found->manifest ||
-		     (found->manifest = berth_image_manifest_put(this->images, found->id, layers, error)));
+		     (found->manifest = berth_image_manifest_put(this->images, found->id, layers, NULL, error)));
 	found->record = berth_image_record_new(image, g_strdup(found->manifest), layers);
 	return done;
 }

@@ -2,6 +2,7 @@
 #include "image/images-internal.h"
 
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/moment.h"
 #include "image/decompress.h"
 
@@ -29,7 +30,33 @@ static struct oci_descriptor *describe(struct berth_images *images, const char *
 	return g_steal_pointer(&descriptor);
 }
 
-char *berth_image_manifest_put(struct berth_images *images, const char *config, const GPtrArray *layers, GError **error)
+GHashTable *berth_image_manifest_annotations(struct berth_images *images, const char *digest, GError **error)
+{
+	size_t length;
+	g_autofree char *text =
+		berth_blob_read(berth_store_blobs(images->store), digest, BERTH_LIMIT_MANIFEST, &length, error);
+	g_autoptr(oci_manifest) manifest =
+		text ? berth_document_parse_text(&oci_manifest_document, text, length, digest, error) : NULL;
+
+	if (!manifest)
+		return NULL;
+	return manifest->annotations ? g_steal_pointer(&manifest->annotations) : berth_map_new();
+}
+
+static GHashTable *copy_map(GHashTable *map)
+{
+	GHashTable *copy = berth_map_new();
+	GHashTableIter iter;
+	gpointer key, value;
+
+	g_hash_table_iter_init(&iter, map);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_hash_table_insert(copy, g_strdup(key), g_strdup(value));
+	return copy;
+}
+
+char *berth_image_manifest_put(struct berth_images *images, const char *config, const GPtrArray *layers,
+			       GHashTable *annotations, GError **error)
 {
 	g_autoptr(oci_manifest) manifest = berth_document_new(&oci_manifest_document);
 
@@ -45,6 +72,8 @@ char *berth_image_manifest_put(struct berth_images *images, const char *config, 
 			return NULL;
 		g_ptr_array_add(manifest->layers, descriptor);
 	}
+	if (annotations && g_hash_table_size(annotations) > 0)
+		manifest->annotations = copy_map(annotations);
 	g_autofree char *text = berth_document_print_text(&oci_manifest_document, manifest, 0);
 	return berth_blob_put(berth_store_blobs(images->store), text, strlen(text), error);
 }
@@ -58,13 +87,7 @@ struct berth_image_record *berth_image_record_new(const struct oci_image *image,
 	// A time that cannot be read is an unknown one: images with odd ones exist and run.
 	if (!image->created || !berth_moment_parse(image->created, &record->created, NULL))
 		record->created = 0;
-	if (image->config && image->config->labels) {
-		GHashTableIter iter;
-		gpointer key, value;
-		record->labels = berth_map_new();
-		g_hash_table_iter_init(&iter, image->config->labels);
-		while (g_hash_table_iter_next(&iter, &key, &value))
-			g_hash_table_insert(record->labels, g_strdup(key), g_strdup(value));
-	}
+	if (image->config && image->config->labels)
+		record->labels = copy_map(image->config->labels);
 	return record;
 }

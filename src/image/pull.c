@@ -62,6 +62,7 @@ static bool is_recorded(const struct pull *this, char **ret_id, bool *ret, GErro
 
 static bool is_up_to_date(const struct pull *this, bool *ret, GError **error)
 {
+	char **ret_image = this->transfer->options->ret_image;
 	g_autofree char *id = NULL;
 
 	if (!is_recorded(this, &id, ret, error))
@@ -71,6 +72,8 @@ static bool is_up_to_date(const struct pull *this, bool *ret, GError **error)
 		g_autoptr(oci_image) image = berth_images_config(this->transfer->images, id, NULL);
 		*ret = image && runs(this, image);
 	}
+	if (*ret && ret_image)
+		*ret_image = g_steal_pointer(&id);
 	return true;
 }
 
@@ -190,11 +193,30 @@ static bool note_origins(const struct pull *this, struct berth_transaction *tran
 	return berth_origin_note(transaction, this->manifest->config->digest, repository, error);
 }
 
+// Whether the tag, which points to image `before` (NULL: it is not there), is to point to this one.
+static bool moves_tag(const struct pull *this, const char *before, bool *ret, GError **error)
+{
+	g_autoptr(oci_platform) machine = berth_platform_parse(NULL, error);
+	g_autofree char *wanted = berth_platform_string(this->platform);
+
+	*ret = this->name.tag;
+	if (!machine || !*ret || !this->transfer->options->keep_tags)
+		return machine;
+	g_autofree char *own = berth_platform_string(machine);
+	if (!(*ret = g_str_equal(wanted, own)) || !before)
+		return true;
+	// One that cannot be read is no loss.
+	g_autoptr(oci_image) image = berth_images_config(this->transfer->images, before, NULL);
+	*ret = !image || runs(this, image);
+	return true;
+}
+
 // *ret_newer: the name did not point to the image before.
 static bool record(struct pull *this, bool *ret_newer, GError **error)
 {
 	const char *id = this->manifest->config->digest;
 	struct berth_images *images = this->transfer->images;
+	bool moves;
 	g_autofree char *full = berth_image_name_full(&this->name), *familiar = berth_image_name_familiar(&this->name);
 	GError *failure = NULL;
 
@@ -208,9 +230,14 @@ static bool record(struct pull *this, bool *ret_newer, GError **error)
 		return false;
 	}
 	*ret_newer = g_strcmp0(before, id) != 0;
+	if (!moves_tag(this, before, &moves, error))
+		return false;
+	// What an index's digest names is the image that the tag names.
+	const char *digest = moves || !this->name.tag ? this->digest : this->manifest_digest;
+	g_autofree char *by_digest = g_strconcat(this->name.domain, "/", this->name.path, "@", digest, NULL);
 	return berth_image_record_add(transaction, id, this->record, error) &&
-	       (!this->name.tag || berth_tag_record_put(transaction, full, id, error)) &&
-	       berth_tag_record_put_digest(transaction, this->by_digest, this->digest, id, error) &&
+	       (!moves || berth_tag_record_put(transaction, full, id, error)) &&
+	       berth_tag_record_put_digest(transaction, by_digest, digest, id, error) &&
 	       note_origins(this, transaction, error) &&
 	       berth_images_tell(images, transaction, "pull", id, familiar, error) &&
 	       berth_transaction_commit(transaction, error);
@@ -262,6 +289,9 @@ static bool pull_resolved(struct pull *this, const struct berth_manifest *resolv
 	if (!same && !(read_document(this, this->digest, -1, resolved, INDEX_DEPTH, error) &&
 		       read_config(this, error) && get_layers(this, error) && record(this, ret_newer, error)))
 		return false;
+	char **ret_image = this->transfer->options->ret_image;
+	if (!same && ret_image)
+		*ret_image = g_strdup(this->manifest->config->digest);
 	g_autofree char *line = g_strconcat("Digest: ", this->digest, NULL);
 	berth_transfer_tell(this->transfer, NULL, line);
 	return true;

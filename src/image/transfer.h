@@ -10,6 +10,10 @@ struct berth_transfer_options {
 	const struct berth_credentials *credentials; // may be NULL
 	const char *platform; // "linux/arm64/v8"; NULL: this machine's
 	bool all_tags;
+	// Of a pull: a tag that points to an image of another platform stays where it is, and an image of another
+	// platform than this machine's gets none. It is known by its manifest's digest then, and by *ret_image.
+	bool keep_tags;
+	char **ret_image; // of a pull without all_tags: the image's id, the caller's; may be NULL
 	berth_progress_fn *progress; // Docker's lines; called from one thread at a time
 	berth_canceled_fn *canceled; // may be NULL
 	void *data; // of both

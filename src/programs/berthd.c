@@ -161,7 +161,7 @@ static bool serve(struct daemon_life *life, const struct daemon_sockets *sockets
 		  GError **error)
 {
 	life->engine = daemon_life_open(&life->options, (char *const *) sockets->warnings->pdata, error);
-	life->build = life->engine ? daemon_build_new(life->engine, error) : NULL;
+	life->build = life->engine ? daemon_build_new(life->engine, life->options.builder, error) : NULL;
 	if (!life->build) {
 		if (life->engine)
 			berth_engine_close(life->engine);

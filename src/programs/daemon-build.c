@@ -2,6 +2,7 @@
 #include "programs/daemon-build.h"
 
 #include "image/transfer.h"
+#include "programs/daemon-builder.h"
 
 struct daemon_build {
 	struct berth_engine *engine;
@@ -52,11 +53,13 @@ static struct berth_transfer_options options_of(const struct daemon_build *build
 	};
 }
 
-static bool pull(void *data, const struct berth_build_transfer *transfer, GError **error)
+static bool pull(void *data, const struct berth_build_transfer *transfer, char **ret_image, GError **error)
 {
 	const struct daemon_build *build = data;
-	const struct berth_transfer_options options = options_of(build, transfer);
+	struct berth_transfer_options options = options_of(build, transfer);
 
+	options.keep_tags = true;
+	options.ret_image = ret_image;
 	return berth_images_pull(berth_engine_images(build->engine), transfer->name, &options, error);
 }
 
@@ -76,7 +79,18 @@ static struct berth_registries *registries(void *data)
 	return berth_engine_registries(build->engine);
 }
 
-struct daemon_build *daemon_build_new(struct berth_engine *engine, GError **error)
+bool daemon_build_configure(struct daemon_build *build, const char *text, GError **error)
+{
+	struct daemon_builder builder;
+
+	if (!daemon_builder_read(text, &builder, error))
+		return false;
+	berth_builder_set_policy(build->builder, &builder.policy);
+	daemon_builder_clear(&builder);
+	return true;
+}
+
+struct daemon_build *daemon_build_new(struct berth_engine *engine, const char *builder, GError **error)
 {
 	struct daemon_build *build = g_new0(struct daemon_build, 1);
 
@@ -94,8 +108,9 @@ struct daemon_build *daemon_build_new(struct berth_engine *engine, GError **erro
 		.host = &build->host,
 	};
 	build->builder = berth_builder_new(&options, error);
-	if (build->builder)
+	if (build->builder && daemon_build_configure(build, builder, error))
 		return build;
+	berth_builder_free(build->builder);
 	g_free(build);
 	return NULL;
 }

@@ -8,7 +8,9 @@
 
 struct daemon_build;
 
-// The engine outlives it.
-struct daemon_build *daemon_build_new(struct berth_engine *engine, GError **error);
+// The engine outlives it. `builder` as below.
+struct daemon_build *daemon_build_new(struct berth_engine *engine, const char *builder, GError **error);
 void daemon_build_free(struct daemon_build *build); // NULL is fine; no build runs any more
+// What the configuration says of builds: JSON (daemon-builder.h), or NULL.
+bool daemon_build_configure(struct daemon_build *build, const char *builder, GError **error);
 struct berth_builder *daemon_build_builder(const struct daemon_build *build);

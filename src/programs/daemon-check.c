@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the settings must be, each for itself and together. All that is wrong is found at once.
+#include "programs/daemon-builder.h"
 #include "programs/daemon-options.h"
 
 #include "base/limits.h"
@@ -178,6 +179,17 @@ static void warn(const struct daemon_options *options, GPtrArray *warnings)
 			add(warnings, "feature %s has no effect: there is nothing that it would switch", *feature);
 }
 
+static void check_builder(const struct daemon_options *options, GPtrArray *errors)
+{
+	struct daemon_builder builder;
+	g_autoptr(GError) error = NULL;
+
+	if (daemon_builder_read(options->builder, &builder, &error))
+		daemon_builder_clear(&builder);
+	else
+		add(errors, "%s", error->message);
+}
+
 void daemon_options_check(const struct daemon_options *options, struct daemon_findings *findings)
 {
 	GPtrArray *errors = findings->errors;
@@ -192,6 +204,7 @@ void daemon_options_check(const struct daemon_options *options, struct daemon_fi
 	check_log(options, errors);
 	check_hosts(options, errors);
 	check_network(options, errors);
+	check_builder(options, errors);
 	check_folders("--cni-config-folder", options->cni_folders, errors);
 	check_folders("--cni-plugin-folder", options->cni_programs, errors);
 	check_folders("--plugin-folder", options->plugin_folders, errors);

@@ -74,11 +74,20 @@ static bool add_proxy(GPtrArray *arguments, G_GNUC_UNUSED const char *flag, cons
 	return g_strv_contains(names, name) && add_text(arguments, name, NULL, value);
 }
 
-// What a setting is in the file. Of an array and of an object each element is added.
+// It stays what it is: daemon-builder.c reads it.
+static bool add_builder(GPtrArray *arguments, const char *flag, G_GNUC_UNUSED const char *name, const json_t *value)
+{
+	g_autofree char *text = berth_json_text(value);
+
+	return add(arguments, "--%s=%s", flag, text);
+}
+
+// What a setting is in the file. Of an array and of an object each element is added, if it is not taken as a whole.
 struct kind {
 	json_type type; // JSON_TRUE for both switches
 	bool (*add)(GPtrArray *arguments, const char *flag, const char *name, const json_t *value);
 	const char *expected;
+	bool whole;
 };
 static const struct kind truth = {JSON_TRUE, add_switch, "true or false"};
 static const struct kind number = {JSON_INTEGER, add_number, "a number"};
@@ -87,6 +96,7 @@ static const struct kind list = {JSON_ARRAY, add_text, "an array of strings"};
 static const struct kind pairs = {JSON_OBJECT, add_pair, "an object of strings"};
 static const struct kind features = {JSON_OBJECT, add_feature, "an object of switches"};
 static const struct kind proxies = {JSON_OBJECT, add_proxy, "an object of http-proxy, https-proxy, no-proxy"};
+static const struct kind builds = {JSON_OBJECT, add_builder, "an object of gc and entitlements", true};
 static const struct kind pools = {JSON_ARRAY, add_pool, "an array of {\"base\": \"ADDRESS/LENGTH\", \"size\": LENGTH}"};
 static const struct kind ulimits = {JSON_OBJECT, add_ulimit, "an object of {\"Soft\": NUMBER, \"Hard\": NUMBER}"};
 
@@ -100,6 +110,7 @@ static const struct key {
 	{"authorization-plugins", &list, "authorization-plugin"},
 	{"bip", &text},
 	{"bridge", &text},
+	{"builder", &builds},
 	{"cdi-spec-dirs", &list, "cdi-spec-dir"},
 	{"cgroup-parent", &text},
 	{"cni-config-folders", &list, "cni-config-folder"},
@@ -194,7 +205,7 @@ static bool add_value(GPtrArray *arguments, const struct key *key, const json_t 
 
 	if (json_typeof(value) != kind->type && !(json_is_boolean(value) && kind->type == JSON_TRUE))
 		return false;
-	if (kind->type != JSON_ARRAY && kind->type != JSON_OBJECT)
+	if (kind->whole || (kind->type != JSON_ARRAY && kind->type != JSON_OBJECT))
 		return kind->add(arguments, flag_of(key), NULL, value);
 	json_array_foreach(value, i, element)
 	{

@@ -25,7 +25,6 @@ static const struct foreign {
 	{"api-cors-header", "api-cors-header", REFUSE, false, "\"\"", "dockerd has given it up, too"},
 	{"bip6", "bip6", REFUSE, false, "\"\"", "the IPv6 subnet of the default bridge is --fixed-cidr-v6"},
 	{"bridge-accept-fwmark", "bridge-accept-fwmark", REFUSE, false, "\"\"", "there is no such rule"},
-	{"builder", NULL, WARN, false, "{}", "the build cache keeps to a tenth of the disk by itself"},
 	{"cluster-advertise", "cluster-advertise", REFUSE, false, "\"\"", "dockerd has given it up, too"},
 	{"cluster-store", "cluster-store", REFUSE, false, "\"\"", "dockerd has given it up, too"},
 	{"cluster-store-opts", "cluster-store-opt", REFUSE, false, "{}", "dockerd has given it up, too"},

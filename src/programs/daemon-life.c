@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "programs/daemon-build.h"
 #include "programs/daemon-log.h"
 #include "programs/daemon-notify.h"
 
@@ -13,6 +14,7 @@
 // What SIGHUP changes; everything else needs a start.
 static const char *const reloadable[] = {
 	"authorization-plugin",
+	"builder",
 	"debug",
 	"feature",
 	"insecure-registry",
@@ -187,7 +189,8 @@ static bool read_again(struct daemon_life *life, struct daemon_options *next, GE
 	if (!daemon_options_read(next, life->argc, life->argv, &help, error))
 		return false;
 	struct berth_engine_options engine = engine_options(next, NULL);
-	return berth_engine_reload(life->engine, &engine, error) && daemon_life_set_log(next, error);
+	return berth_engine_reload(life->engine, &engine, error) && daemon_life_set_log(next, error) &&
+	       daemon_build_configure(life->build, next->builder, error);
 }
 
 void daemon_life_reload(struct daemon_life *life)

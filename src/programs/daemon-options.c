@@ -25,6 +25,9 @@ static const struct berth_flag flags[] = {
 	 GIVEN(bip)},
 	{"bridge", 'b', BERTH_FLAG_TEXT, AT(bridge), NULL, "\"none\": containers have no network of themselves",
 	 GIVEN(bridge)},
+	{"builder", 0, BERTH_FLAG_TEXT, AT(builder), "json",
+	 "How the build cache is kept small, and what builds may be allowed: the key \"builder\" of the file",
+	 .flags = BERTH_FLAG_HIDDEN, GIVEN(builder)},
 	{"cdi-spec-dir", 0, BERTH_FLAG_LIST, AT(cdi_folders), "list",
 	 "Folder of CDI specifications; of two with the same device the later one counts (default /etc/cdi and "
 	 "/var/run/cdi)",

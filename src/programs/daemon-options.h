@@ -29,6 +29,7 @@ struct daemon_options {
 	int64_t oom_score_adjust;
 	char **insecure_registries, **registry_mirrors, **registry_certificates;
 	int64_t downloads, uploads;
+	char *builder; // JSON
 	char *bridge, *bip, *fixed_cidr, *fixed_cidr_v6, *host_address, *published_ports;
 	char **address_pools, **dns, **dns_options, **dns_search, **host_gateway;
 	char **cni_folders, **cni_programs, **plugin_folders, **cdi_folders;
@@ -36,11 +37,11 @@ struct daemon_options {
 	bool icc, ipv6, ip_forward, ip_masq, iptables, ip6tables, userland_proxy;
 	bool debug, insecure_tcp, validate, version, describe_api;
 	struct {
-		bool config_file, hosts, group, data_root, exec_root, pidfile, log_level, log_format, storage_driver,
-			cgroup_parent, userns, log_driver, log_options, labels, init_path, debug, insecure_tcp,
-			insecure_registries, registry_mirrors, registry_certificates, downloads, uploads, bridge, bip,
-			fixed_cidr, fixed_cidr_v6, host_address, published_ports, address_pools, dns, dns_options,
-			dns_search, host_gateway, mtu, icc, ipv6, ip_forward, ip_masq, iptables, ip6tables,
+		bool builder, config_file, hosts, group, data_root, exec_root, pidfile, log_level, log_format,
+			storage_driver, cgroup_parent, userns, log_driver, log_options, labels, init_path, debug,
+			insecure_tcp, insecure_registries, registry_mirrors, registry_certificates, downloads, uploads,
+			bridge, bip, fixed_cidr, fixed_cidr_v6, host_address, published_ports, address_pools, dns,
+			dns_options, dns_search, host_gateway, mtu, icc, ipv6, ip_forward, ip_masq, iptables, ip6tables,
 			userland_proxy, cni_folders, cni_programs, plugin_folders, cdi_folders, default_ulimits,
 			default_ipc, default_cgroupns, default_runtime, default_shm_size, seccomp_profile, init,
 			no_new_privileges, authorization_plugins, exec_options, features, http_proxy, https_proxy,

@@ -14,6 +14,8 @@
 #define DOCKER_MEDIA_INDEX "application/vnd.docker.distribution.manifest.list.v2+json"
 #define DOCKER_MEDIA_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define DOCKER_MEDIA_CONFIG "application/vnd.docker.container.image.v1+json"
+#define DOCKER_MEDIA_LAYER "application/vnd.docker.image.rootfs.diff.tar"
+#define DOCKER_MEDIA_LAYER_ZSTD "application/vnd.docker.image.rootfs.diff.tar.zstd"
 #define DOCKER_MEDIA_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 // Annotations of an index's descriptors that name the image (OCI image layout; containerd's, which Docker writes).

@@ -140,6 +140,28 @@ build() { berth build --network none "$@"; }
 	[[ "$output" == *"/nothere"* ]]
 	run build --call dance fine
 	[[ "$output" == *"--call"* ]]
+	while IFS='|' read -r flags word; do
+		# shellcheck disable=SC2086 # several words
+		run build $flags fine
+		[ "$status" -ne 0 ]
+		[[ "$output" == *"$word"* ]]
+	done <<-END
+		--annotation x|--annotation x: expected [TYPE:]KEY=VALUE
+		--annotation layer:a=b|annotation-layer.a: unrecognized annotation type layer
+		--annotation index:a=b|the manifest alone can be annotated
+		--annotation manifest[linux/s390x]:a=b|annotation a of linux/s390x: this build is not for that platform
+		--annotation a=b -o folder|--annotation: this build has no image
+		--builder mine|--builder mine: there is no such builder
+		--detach|--detach: a build ends with its client
+		--print=outline|--print: its name is --call
+		--disable-content-trust=false|--disable-content-trust=false
+		--security-opt seccomp=x|--security-opt
+		--isolation hyperv|--isolation hyperv
+		-o type=oci,dest=x.oci,compression=estargz|compression=estargz
+		-o type=image,oci-mediatypes=false|oci-mediatypes=false
+		-o type=oci,dest=x.oci,rewrite-timestamp=false --build-arg SOURCE_DATE_EPOCH=1|rewrite-timestamp=false
+	END
+	[ -z "$(ls x.oci* 2>/dev/null)" ]
 }
 
 @test "outputs: a folder, archives, standard output" {
@@ -337,6 +359,10 @@ $(md5sum <token.txt)" ]
 	berth builder prune -af
 	build -t cached --cache-from type=local,src=kept ctx
 	[ "$(berth run --rm --network none cached cat /now)" = "$before" ]
+	build -q --cache-to type=local,dest=packed,compression=zstd,mode=max ctx
+	grep -rlq 'tar+zstd' packed/blobs
+	run build --cache-to type=local,dest=packed,colour=red ctx
+	[[ "$output" == *"colour is no attribute of type=cache"* ]]
 	run build --cache-from type=local,src=nothere ctx
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"--cache-from type=local,src=nothere"* ]]

@@ -3,6 +3,7 @@
 # Images pushed to Debian's registry and taken from there by other software; and to one that misbehaves.
 
 load helpers
+bats_require_minimum_version 1.5.0
 
 setup_file() {
 	images_setup
@@ -180,4 +181,54 @@ new_image() {
 	run berth manifest create --insecure "$PLAIN/x:1" "$PLAIN/list/one:1"
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"insecure-registries"* ]]
+}
+
+@test "builds go out annotated and as zstd, twice the same, and are taken back" {
+	command -v podman >/dev/null || skip "podman is not installed"
+	cd "$BATS_TEST_TMPDIR"
+	printf 'FROM busybox\nCOPY file /file\nCMD ["cat", "/file"]\n' >Dockerfile
+	seq 20000 >file
+	out=type=registry,compression=zstd,compression-level=9,force-compression=true
+	berth build -q --network none -t "$PLAIN/built:1" -o "$out" --annotation Key.of=value .
+	berth build -q --network none -t "$PLAIN/built:2" -o "$out,annotation.Key.of=value" .
+	manifest=$(skopeo inspect --tls-verify=false --raw "docker://$PLAIN/built:1")
+	[ "$(jq -r '.annotations["Key.of"]' <<<"$manifest")" = value ]
+	[ "$(jq -r '.layers[].mediaType' <<<"$manifest" | sort -u)" = application/vnd.oci.image.layer.v1.tar+zstd ]
+	[ "$(remote_digest "$PLAIN/built:1")" = "$(remote_digest "$PLAIN/built:2")" ]
+	local own=(--root "$BATS_TEST_TMPDIR/storage" --runroot "$BATS_TEST_TMPDIR/run" --storage-driver vfs)
+	DOCKER_CONFIG='' podman "${own[@]}" pull -q --tls-verify=false "$PLAIN/built:1"
+	podman "${own[@]}" rmi -af >/dev/null
+	rm -rf "$BATS_TEST_TMPDIR/storage"
+	[ "$(berth run --rm -q --network none "$PLAIN/built:1" | cksum)" = "$(cksum <file)" ]
+	berth rmi "$PLAIN/built:1" >/dev/null
+	# the engine's own image has both, and is pushed with them
+	berth build -q --network none -t "$PLAIN/own:1" -o type=image,compression=zstd --annotation a=b .
+	berth push -q "$PLAIN/own:1"
+	skopeo inspect --tls-verify=false --raw "docker://$PLAIN/own:1" | jq -e '.annotations.a == "b" and (.layers[-1].mediaType | endswith("+zstd"))'
+	# an index in a layout; and an archive that is loaded
+	berth build -q --network none --provenance true --annotation index,manifest,index-descriptor:n=m -o type=oci,dest=layout,tar=false .
+	[ "$(jq -r '.manifests[0].annotations.n' layout/index.json)" = m ]
+	index=$(skopeo inspect --raw oci:layout)
+	[ "$(jq -r .annotations.n <<<"$index")" = m ]
+	blob=layout/blobs/sha256/$(jq -r '.manifests[0].digest' <<<"$index" | cut -d: -f2)
+	[ "$(jq -r .annotations.n "$blob")" = m ]
+	berth build -q --network none -t loaded:1 -o type=docker,dest=archive,compression=zstd .
+	berth load -q -i archive
+	[ "$(berth run --rm --network none loaded:1 | cksum)" = "$(cksum <file)" ]
+}
+
+@test "a base image of another platform takes no name away" {
+	cd "$BATS_TEST_TMPDIR"
+	machine=$(berth version -f '{{.Server.Arch}}')
+	printf 'FROM scratch\nCOPY Dockerfile /\n' >Dockerfile
+	berth build -q --platform "linux/$machine,linux/s390x" -t "$PLAIN/multi:1" -o type=registry .
+	printf 'FROM %s\nCOPY Dockerfile /again\n' "$PLAIN/multi:1" >Dockerfile
+	berth build -q --platform linux/s390x -t foreign .
+	[ "$(berth image inspect -f '{{.Architecture}}' foreign)" = s390x ]
+	run ! berth image inspect "$PLAIN/multi:1"
+	berth build -q .
+	[ "$(berth image inspect -f '{{.Architecture}}' "$PLAIN/multi:1")" = "$machine" ]
+	berth build -q --pull --no-cache --platform linux/s390x -t foreign .
+	[ "$(berth image inspect -f '{{.Architecture}}' "$PLAIN/multi:1")" = "$machine" ]
+	[ "$(berth image inspect -f '{{.Architecture}}' foreign)" = s390x ]
 }

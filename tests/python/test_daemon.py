@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine as administrators know dockerd: its file, its sockets, TLS, authorization plugins, metrics, its end."""
 import contextlib
+import io
 import json
 import os
 import random
@@ -67,6 +68,12 @@ def info(engine):
     ({"selinux-enabled": True, "default-runtime": "nvidia"}, [],
      ["selinux-enabled is not supported", '--default-runtime: "nvidia" is not there']),
     ({"exec-opts": ["native.cgroupdriver=systemd"]}, [], ["Delegate=yes"]),
+    ({"builder": 5}, [], ["builder: expected an object of gc and entitlements"]),
+    ({"builder": {"gc": {"policy": [{}, {"keepStorage": "much"}]}}}, [], ["builder.gc.policy[1].keepStorage: "]),
+    ({"builder": {"gc": {"policy": [{"filter": ["colour=red"]}]}}}, [], ['builder.gc.policy[0].filter: "colour=red"']),
+    ({"builder": {"gc": {"policy": [{"filter": ["until=soon"]}]}}}, [], ['builder.gc.policy[0].filter: "until=soon"']),
+    ({"builder": {"gc": {"enabled": "yes"}, "x": {}}}, [], ["builder.gc.enabled: expected true or false"]),
+    ({"builder": {"entitlements": {"network": True}}}, [], ["builder.entitlements.network: there is no such"]),
     ({"default-ulimits": {"nofile": 5}}, [], ['default-ulimits: expected an object of {"Soft"']),
     ({"default-shm-size": "much"}, [], ["default-shm-size: invalid argument"]),
     ({"live-restore": False, "stop-containers": True}, [], ["say the same thing"]),
@@ -91,7 +98,11 @@ def test_wrong_settings(tmp_path, config, flags, messages):
     ({"exec-opts": ["native.cgroupdriver=cgroupfs"], "storage-driver": "overlay2", "live-restore": True,
       "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 64, "Hard": 128}}, "default-shm-size": "128M",
       "shutdown-timeout": 3, "metrics-addr": "127.0.0.1:9323", "features": {"cdi": True}, "selinux-enabled": False,
-      "default-address-pools": [{"base": "10.9.0.0/16", "size": 24}], "proxies": {"no-proxy": "x"}}, [], []),
+      "default-address-pools": [{"base": "10.9.0.0/16", "size": 24}], "proxies": {"no-proxy": "x"},
+      "builder": {"gc": {"enabled": True, "defaultKeepStorage": "20GB", "policy": [
+          {"keepStorage": "10GB", "filter": ["unused-for=2200h", "type=source.local"]},
+          {"reservedSpace": "1GB", "maxUsedSpace": "50GB", "minFreeSpace": "", "all": True}]},
+          "entitlements": {"network-host": True, "security-insecure": False}}}, [], []),
     ({"userland-proxy": True, "experimental": True, "features": {"buildkit": True}, "max-download-attempts": 9}, [],
      ["userland-proxy has no effect", "experimental has no effect", "feature buildkit=true has no effect",
       "max-download-attempts has no effect"]),
@@ -127,6 +138,34 @@ def test_reload(engine, client):
         assert info(engine)["Labels"] == ["a=b"]
     reload(engine)
     assert info(engine)["Labels"] == []
+
+
+def test_builds_are_configured(engine, client):
+    """The cache is collected by the rules that hold, also those of a reload and of a start; entitlements are refused."""
+    def build(*words):
+        text = "FROM busybox\n" + "".join(f"RUN echo {word} >/{word}\n" for word in words)
+        client.images.build(fileobj=io.BytesIO(text.encode()), network_mode="none")
+
+    def cached(wanted):
+        eventually(lambda: len(client.api.df()["BuildCache"] or []) == wanted, f"{wanted} records are left")
+
+    small = {"gc": {"policy": [{"all": True, "maxUsedSpace": 8}]}}
+    reload(engine, builder={"gc": {"enabled": False}})
+    build("first1", "second")
+    cached(2)
+    reload(engine, builder=small)
+    cached(1)  # 7 bytes of 14; the one that the other stands on
+    reload(engine, builder={"gc": {"policy": [{"keepStorage": "1GB"}]}})
+    build("first1", "second")
+    cached(2)
+    configure(engine, builder=small)
+    restart(engine)
+    cached(1)
+    said = reload(engine, builder={"entitlements": {"security-insecure": False, "device": False}})
+    assert "restart" not in said
+    for name, refused in (("security.insecure", True), ("device", True), ("network.host", False)):
+        answer = engine.ask("POST", f"/build?allow={name}&remote=http://127.0.0.1:9/Dockerfile")
+        assert (f"{name} is not allowed by the engine's configuration".encode() in answer) == refused, answer
 
 
 def test_defaults_of_containers(engine, client, run):

@@ -64,12 +64,13 @@ static void add_blob(struct berth_build_bundle *bundle, const struct oci_descrip
 }
 
 static bool add_layer(const struct berth_build_out *out, struct berth_build_bundle *bundle,
-		      struct oci_manifest *manifest, const char *digest, bool compress, GError **error)
+		      struct oci_manifest *manifest, const char *digest, const struct berth_build_packing *packing,
+		      GError **error)
 {
 	g_autoptr(oci_descriptor) layer = berth_document_new(&oci_descriptor_document);
 	const char *media = NULL;
 
-	layer->digest = berth_build_layer_blob(out, digest, compress, &media, error);
+	layer->digest = berth_build_layer_blob(out, digest, packing, &media, error);
 	if (!layer->digest)
 		return false;
 	layer->media_type = g_strdup(media);
@@ -82,21 +83,13 @@ static bool add_layer(const struct berth_build_out *out, struct berth_build_bund
 	return true;
 }
 
-static struct oci_manifest *new_manifest(GHashTable *annotations)
+static struct oci_manifest *new_manifest(const struct berth_build_packing *packing)
 {
 	struct oci_manifest *manifest = berth_document_new(&oci_manifest_document);
-	GHashTableIter iter;
-	gpointer key, value;
 
 	manifest->schema_version = 2;
-	manifest->media_type = g_strdup(OCI_MEDIA_MANIFEST);
+	manifest->media_type = g_strdup(packing->docker ? DOCKER_MEDIA_MANIFEST : OCI_MEDIA_MANIFEST);
 	manifest->layers = berth_objects_new();
-	if (!annotations || g_hash_table_size(annotations) == 0)
-		return manifest;
-	manifest->annotations = berth_map_new();
-	g_hash_table_iter_init(&iter, annotations);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(manifest->annotations, g_strdup(key), g_strdup(value));
 	return manifest;
 }
 
@@ -104,7 +97,7 @@ static struct oci_descriptor *put_manifest(const struct berth_build_out *out, st
 					   const struct oci_manifest *manifest, GError **error)
 {
 	g_autofree char *text = berth_document_print_text(&oci_manifest_document, manifest, 0);
-	struct oci_descriptor *descriptor = berth_build_put(out, text, OCI_MEDIA_MANIFEST, error);
+	struct oci_descriptor *descriptor = berth_build_put(out, text, manifest->media_type, error);
 
 	if (descriptor)
 		g_ptr_array_add(bundle->manifests, descriptor);
@@ -127,14 +120,17 @@ static struct oci_descriptor *add_image(const struct berth_build_out *out, struc
 					GError **error)
 {
 	g_autofree char *text = berth_document_print_text(&oci_image_document, made->image, 0);
-	g_autoptr(oci_manifest) manifest = new_manifest(way->annotations);
+	const struct berth_build_packing *packing = &way->packing;
+	g_autoptr(oci_manifest) manifest = new_manifest(packing);
 
-	if (!(manifest->config = berth_build_put(out, text, OCI_MEDIA_CONFIG, error)))
+	manifest->annotations = berth_build_annotations_of(way->annotations, BERTH_ANNOTATED_MANIFEST, made->platform);
+	if (!(manifest->config =
+		      berth_build_put(out, text, packing->docker ? DOCKER_MEDIA_CONFIG : OCI_MEDIA_CONFIG, error)))
 		return NULL;
 	add_blob(bundle, manifest->config);
 	for (guint i = 0; i < made->layers->len; i++) {
 		const struct berth_image_layer *layer = made->layers->pdata[i];
-		if (!add_layer(out, bundle, manifest, layer->digest, way->compress, error))
+		if (!add_layer(out, bundle, manifest, layer->digest, packing, error))
 			return NULL;
 	}
 	if (!bundle->config) {
@@ -144,8 +140,11 @@ static struct oci_descriptor *add_image(const struct berth_build_out *out, struc
 					g_strdup(((struct oci_descriptor *) manifest->layers->pdata[i])->digest));
 	}
 	struct oci_descriptor *descriptor = put_manifest(out, bundle, manifest, error);
-	if (descriptor)
-		descriptor->platform = platform_of(made->image);
+	if (!descriptor)
+		return NULL;
+	descriptor->platform = platform_of(made->image);
+	descriptor->annotations =
+		berth_build_annotations_of(way->annotations, BERTH_ANNOTATED_MANIFEST_DESCRIPTOR, made->platform);
 	return descriptor;
 }
 
@@ -173,8 +172,9 @@ static int compare(const void *left, const void *right)
 static bool add_attestations(const struct berth_build_out *out, struct berth_build_bundle *bundle,
 			     const struct berth_build_made *made, const char *subject, GError **error)
 {
+	static const struct berth_build_packing plain = {.kind = BERTH_COMPRESSION_NONE};
 	g_autoptr(GHashTable) statements = berth_build_statements(out, made, subject, error);
-	g_autoptr(oci_manifest) manifest = new_manifest(NULL);
+	g_autoptr(oci_manifest) manifest = new_manifest(&plain);
 	BERTH_AUTO_JSON json_t *config = json_pack("{s:s, s:s, s:{}, s:{s:s, s:[]}}", "architecture", "unknown", "os",
 						   "unknown", "config", "rootfs", "type", "layers", "diff_ids");
 
@@ -202,18 +202,23 @@ static bool add_attestations(const struct berth_build_out *out, struct berth_bui
 	return true;
 }
 
-static bool put_index(const struct berth_build_out *out, struct berth_build_bundle *bundle, GError **error)
+static bool put_index(const struct berth_build_out *out, struct berth_build_bundle *bundle,
+		      const struct berth_build_way *way, GError **error)
 {
 	g_autoptr(oci_index) index = berth_document_new(&oci_index_document);
 
 	index->schema_version = 2;
-	index->media_type = g_strdup(OCI_MEDIA_INDEX);
+	index->media_type = g_strdup(way->packing.docker ? DOCKER_MEDIA_INDEX : OCI_MEDIA_INDEX);
 	index->manifests = berth_objects_new();
 	for (guint i = 0; i < bundle->manifests->len; i++)
 		g_ptr_array_add(index->manifests, copy(bundle->manifests->pdata[i]));
+	index->annotations = berth_build_annotations_of(way->annotations, BERTH_ANNOTATED_INDEX, NULL);
 	g_autofree char *text = berth_document_print_text(&oci_index_document, index, 0);
-	bundle->root = berth_build_put(out, text, OCI_MEDIA_INDEX, error);
-	return bundle->root != NULL;
+	bundle->root = berth_build_put(out, text, index->media_type, error);
+	if (bundle->root)
+		bundle->root->annotations =
+			berth_build_annotations_of(way->annotations, BERTH_ANNOTATED_INDEX_DESCRIPTOR, NULL);
+	return bundle->root;
 }
 
 static bool fill(const struct berth_build_out *out, struct berth_build_bundle *bundle,
@@ -231,7 +236,7 @@ static bool fill(const struct berth_build_out *out, struct berth_build_bundle *b
 		if (!add_attestations(out, bundle, &made[i], subjects->pdata[i], error))
 			return false;
 	if (bundle->manifests->len > 1)
-		return put_index(out, bundle, error);
+		return put_index(out, bundle, way, error);
 	bundle->root = copy(bundle->manifests->pdata[0]);
 	return true;
 }

@@ -50,12 +50,12 @@ json_t *berth_build_cache_inline(const struct berth_build_out *out)
 	return berth_document_print(&berth_cache_index_document, index, 0);
 }
 
-static bool add_entry(const struct berth_build_out *out, const struct berth_build_cache_entry *entry, bool compress,
-		      struct berth_build_bundle *bundle, struct berth_cache_index *index, struct oci_manifest *manifest,
-		      GError **error)
+static bool add_entry(const struct berth_build_out *out, const struct berth_build_cache_entry *entry,
+		      const struct berth_build_packing *packing, struct berth_build_bundle *bundle,
+		      struct berth_cache_index *index, struct oci_manifest *manifest, GError **error)
 {
 	const char *media;
-	g_autofree char *digest = berth_build_layer_blob(out, entry->layer->digest, compress, &media, error);
+	g_autofree char *digest = berth_build_layer_blob(out, entry->layer->digest, packing, &media, error);
 
 	if (!digest)
 		return false;
@@ -75,8 +75,8 @@ static bool add_entry(const struct berth_build_out *out, const struct berth_buil
 	return true;
 }
 
-static bool fill(const struct berth_build_out *out, bool max, bool compress, struct berth_build_bundle *bundle,
-		 GError **error)
+static bool fill(const struct berth_build_out *out, bool max, const struct berth_build_packing *packing,
+		 struct berth_build_bundle *bundle, GError **error)
 {
 	g_autoptr(berth_cache_index) index = new_index();
 	g_autoptr(oci_manifest) manifest = berth_document_new(&oci_manifest_document);
@@ -86,7 +86,7 @@ static bool fill(const struct berth_build_out *out, bool max, bool compress, str
 	manifest->layers = berth_objects_new();
 	for (guint i = 0; out->cache && i < out->cache->len; i++) {
 		const struct berth_build_cache_entry *entry = out->cache->pdata[i];
-		if ((max || entry->in_result) && !add_entry(out, entry, compress, bundle, index, manifest, error))
+		if ((max || entry->in_result) && !add_entry(out, entry, packing, bundle, index, manifest, error))
 			return false;
 	}
 	g_autofree char *text = berth_document_print_text(&berth_cache_index_document, index, 0);
@@ -101,18 +101,18 @@ static bool fill(const struct berth_build_out *out, bool max, bool compress, str
 	return true;
 }
 
-struct berth_build_bundle *berth_build_cache_bundle(const struct berth_build_out *out, bool max, bool compress,
-						    GError **error)
+struct berth_build_bundle *berth_build_cache_bundle(const struct berth_build_out *out, bool max,
+						    const struct berth_build_packing *packing, GError **error)
 {
 	g_autoptr(berth_build_bundle) bundle = berth_build_bundle_new();
 
-	return fill(out, max, compress, bundle, error) ? g_steal_pointer(&bundle) : NULL;
+	return fill(out, max, packing, bundle, error) ? g_steal_pointer(&bundle) : NULL;
 }
 
 static bool export_to(const struct berth_build_out *out, const struct berth_cache_place *place, GError **error)
 {
 	g_autoptr(GError) failure = NULL;
-	g_autoptr(berth_build_bundle) bundle = berth_build_cache_bundle(out, place->max, place->compress, &failure);
+	g_autoptr(berth_build_bundle) bundle = berth_build_cache_bundle(out, place->max, &place->packing, &failure);
 
 	if (bundle && berth_build_push_bundle(out, bundle, place->ref, false, &failure))
 		return true;

@@ -29,11 +29,14 @@ struct berth_cache_place {
 	char *ref; // of a registry
 	char *source; // of local: the named context it came as
 	bool max; // all records, not only the result's
-	bool compress, ignore_error;
+	bool ignore_error;
+	struct berth_build_packing packing;
 };
 void berth_cache_place_clear(struct berth_cache_place *place);
+// image-manifest and oci-mediatypes: there is one form only.
+bool berth_build_cache_check_form(const char *key, const char *value, GError **error);
 bool berth_cache_place_read(const char *text, bool from, struct berth_cache_place *ret, GError **error);
 
 // export.c: the manifest, with all that it names, as a bundle.
-struct berth_build_bundle *berth_build_cache_bundle(const struct berth_build_out *out, bool max, bool compress,
-						    GError **error);
+struct berth_build_bundle *berth_build_cache_bundle(const struct berth_build_out *out, bool max,
+						    const struct berth_build_packing *packing, GError **error);

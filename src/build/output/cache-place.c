@@ -34,9 +34,14 @@ void berth_cache_place_clear(struct berth_cache_place *place)
 	g_clear_pointer(&place->source, g_free);
 }
 
-static bool is_true(const char *value)
+bool berth_build_cache_check_form(const char *key, const char *value, GError **error)
 {
-	return g_str_equal(value, "true") || g_str_equal(value, "1");
+	bool on;
+
+	// So it is in any case.
+	return berth_build_switch_read(key, value, &on, error) &&
+	       (on || berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "%s=%s: the cache is an OCI image manifest",
+				      key, value));
 }
 
 static bool set(char **field, const char *value)
@@ -48,6 +53,8 @@ static bool set(char **field, const char *value)
 
 static bool read_word(const char *key, const char *value, struct berth_cache_place *ret, GError **error)
 {
+	bool packing;
+
 	if (g_str_equal(key, "type"))
 		return set(&ret->type, value);
 	if (g_str_equal(key, "ref"))
@@ -59,20 +66,14 @@ static bool read_word(const char *key, const char *value, struct berth_cache_pla
 		return ret->max || g_str_equal(value, "min") ||
 		       berth_error_set(error, BERTH_ERROR_INVALID, "mode=%s: is neither min nor max", value);
 	}
-	if (g_str_equal(key, "compression")) {
-		ret->compress = g_str_equal(value, "gzip");
-		return ret->compress || g_str_equal(value, "uncompressed") ||
-		       berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "compression=%s: only gzip and uncompressed are supported", value);
-	}
-	if (g_str_equal(key, "ignore-error")) {
-		ret->ignore_error = is_true(value);
+	if (!berth_build_packing_read(&ret->packing, key, value, &packing, error))
+		return false;
+	if (packing)
 		return true;
-	}
-	// So it is in any case.
+	if (g_str_equal(key, "ignore-error"))
+		return berth_build_switch_read(key, value, &ret->ignore_error, error);
 	if (g_str_equal(key, "image-manifest") || g_str_equal(key, "oci-mediatypes"))
-		return is_true(value) || berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-							 "%s=%s: the cache is an OCI image manifest", key, value);
+		return berth_build_cache_check_form(key, value, error);
 	return berth_error_set(error, BERTH_ERROR_INVALID, "%s is no attribute of a cache", key);
 }
 
@@ -119,8 +120,9 @@ static bool read_place(const char *text, struct berth_cache_place *ret, GError *
 
 bool berth_cache_place_read(const char *text, bool from, struct berth_cache_place *ret, GError **error)
 {
-	*ret = (struct berth_cache_place){.compress = true};
-	if (read_place(text, ret, error) && check(ret, from, error))
+	*ret = (struct berth_cache_place){
+		.packing = {.kind = BERTH_COMPRESSION_GZIP, .level = BERTH_COMPRESSION_USUAL}};
+	if (read_place(text, ret, error) && berth_build_packing_check(&ret->packing, error) && check(ret, from, error))
 		return true;
 	berth_cache_place_clear(ret);
 	g_prefix_error(error, "--cache-%s %s: ", from ? "from" : "to", text);

@@ -3,18 +3,54 @@
 #pragma once
 
 #include "build/output/output.h"
+#include "image/compressor.h"
 
 #define IN_TOTO_MEDIA "application/vnd.in-toto+json"
+
+// packing.c: how layers go out.
+struct berth_build_packing {
+	enum berth_compression kind; // what plain layers become; NONE: they stay plain
+	int level; // of it; BERTH_COMPRESSION_USUAL: nobody asked for one
+	bool force; // what is compressed otherwise becomes that, too
+	bool given; // somebody chose any of this
+	bool docker; // Docker's media types, not OCI's
+};
+bool berth_build_switch_read(const char *name, const char *value, bool *ret, GError **error);
+// *ret_is: the attribute is about this.
+bool berth_build_packing_read(struct berth_build_packing *packing, const char *name, const char *value, bool *ret_is,
+			      GError **error);
+bool berth_build_packing_check(struct berth_build_packing *packing, GError **error); // after the last one
+// The blob of the layer as it is to go out: *ret_media and a digest, the caller's.
+char *berth_build_layer_blob(const struct berth_build_out *out, const char *digest,
+			     const struct berth_build_packing *packing, const char **ret_media, GError **error);
+
+// annotation.c
+enum berth_annotated {
+	BERTH_ANNOTATED_MANIFEST,
+	BERTH_ANNOTATED_INDEX,
+	BERTH_ANNOTATED_MANIFEST_DESCRIPTOR, // in an index
+	BERTH_ANNOTATED_INDEX_DESCRIPTOR, // in the index of a layout
+};
+GPtrArray *berth_build_annotations_new(void);
+// *ret_is: the attribute is an annotation.
+bool berth_build_annotation_read(GPtrArray *annotations, const char *name, const char *value, bool *ret_is,
+				 GError **error);
+// Those for a level and platform (NULL: of an index), the caller's; NULL: there are none.
+GHashTable *berth_build_annotations_of(const GPtrArray *annotations, enum berth_annotated level, const char *platform);
+bool berth_build_annotations_have(const GPtrArray *annotations, enum berth_annotated level);
+// That each platform that is named is built.
+bool berth_build_annotations_check(const GPtrArray *annotations, char *const *platforms, GError **error);
 
 // The attributes of one way out, read.
 struct berth_build_way {
 	const char *type;
 	bool push, store; // to a registry; into this engine
-	bool compress; // plain layers by gzip
+	struct berth_build_packing packing;
+	bool keeps_times; // files later than SOURCE_DATE_EPOCH are to stay so
 	bool push_by_digest; // no name is given to it there
 	bool max; // of the cache: all records, not only the result's
 	char **names; // full
-	GHashTable *annotations; // of manifests
+	GPtrArray *annotations;
 	int fd;
 };
 void berth_build_way_clear(struct berth_build_way *way);
@@ -40,10 +76,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_build_bundle, berth_build_bundle_free)
 // A small blob of the store, leased; returns what describes it.
 struct oci_descriptor *berth_build_put(const struct berth_build_out *out, const char *text, const char *media_type,
 				       GError **error);
-
-// compress.c. The blob of the layer as it is to go out: *ret_media and a digest, the caller's.
-char *berth_build_layer_blob(const struct berth_build_out *out, const char *digest, bool compress,
-			     const char **ret_media, GError **error);
 
 // attest.c. What the user wants to have attested of `made`: JSON of in-toto statements about `subject` (a manifest's
 // digest; NULL: none), by the file's name that a folder has for it. An empty table: nothing.

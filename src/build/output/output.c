@@ -36,6 +36,55 @@ static bool is_cache(const struct berth_build_way *way)
 	return g_str_equal(way->type, "cache");
 }
 
+static bool have_any(const GPtrArray *annotations)
+{
+	return annotations->len > 0;
+}
+
+// What the documents of the image are to be. `index`: there is one.
+static bool check_form(const struct berth_build_request *request, const struct berth_build_way *way, bool index,
+		       GError **error)
+{
+	bool zstd = way->packing.kind == BERTH_COMPRESSION_ZSTD, here = way->store && !way->push;
+
+	if (way->packing.docker && (have_any(way->annotations) || zstd || berth_build_wants_attestations(request)))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "output type=%s: oci-mediatypes=false: Docker's media types have no %s",
+				       way->type,
+				       zstd                         ? "zstd"
+				       : have_any(way->annotations) ? "annotations"
+								    : "attestations");
+	if (way->packing.docker && here)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "output type=%s: oci-mediatypes=false: the engine's own images have OCI's media "
+				       "types",
+				       way->type);
+	if (here && have_any(way->annotations) &&
+	    (berth_build_annotations_have(way->annotations, BERTH_ANNOTATED_INDEX) ||
+	     berth_build_annotations_have(way->annotations, BERTH_ANNOTATED_INDEX_DESCRIPTOR) ||
+	     berth_build_annotations_have(way->annotations, BERTH_ANNOTATED_MANIFEST_DESCRIPTOR)))
+		return berth_error_set(
+			error, BERTH_ERROR_NOT_IMPLEMENTED,
+			"output type=%s: of the engine's own images the manifest alone can be annotated; "
+			"use type=oci or type=registry",
+			way->type);
+	if (!index && (berth_build_annotations_have(way->annotations, BERTH_ANNOTATED_INDEX) ||
+		       berth_build_annotations_have(way->annotations, BERTH_ANNOTATED_INDEX_DESCRIPTOR)))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "output type=%s: index annotations not supported for single platform export",
+				       way->type);
+	if (way->keeps_times && request->arguments && g_hash_table_contains(request->arguments, "SOURCE_DATE_EPOCH"))
+		return berth_error_set(
+			error, BERTH_ERROR_NOT_IMPLEMENTED,
+			"output type=%s: rewrite-timestamp=false: with SOURCE_DATE_EPOCH no file of a step "
+			"is later than that",
+			way->type);
+	if (berth_build_annotations_check(way->annotations, request->platforms, error))
+		return true;
+	g_prefix_error(error, "output type=%s: ", way->type);
+	return false;
+}
+
 static bool check_way(const struct berth_build_request *request, const struct berth_build_way *way, GError **error)
 {
 	size_t platforms = request->platforms ? g_strv_length((char **) request->platforms) : 1;
@@ -51,7 +100,7 @@ static bool check_way(const struct berth_build_request *request, const struct be
 	if (request->squash && platforms > 1)
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 				       "--squash of several platforms is not supported");
-	return true;
+	return check_form(request, way, platforms > 1 || berth_build_wants_attestations(request), error);
 }
 
 bool berth_build_output_check(const struct berth_build_request *request, GError **error)
@@ -127,19 +176,58 @@ static bool write_archive(struct writing *this, const struct berth_build_way *wa
 
 static bool write_cache(struct writing *this, const struct berth_build_way *way, GError **error)
 {
-	g_autoptr(berth_build_bundle) bundle = berth_build_cache_bundle(this->out, way->max, way->compress, error);
+	g_autoptr(berth_build_bundle) bundle = berth_build_cache_bundle(this->out, way->max, &way->packing, error);
 
 	return bundle && berth_build_write_layout(this->out, bundle, way, error);
 }
 
+static void free_layers(GPtrArray *layers)
+{
+	for (guint i = 0; layers && i < layers->len; i++)
+		berth_image_layer_free(layers->pdata[i]);
+	if (layers)
+		g_ptr_array_unref(layers);
+}
+
+// The layers with other blobs, where somebody chose how they are compressed.
+static GPtrArray *pack(const struct writing *this, const struct berth_build_way *way, GError **error)
+{
+	GPtrArray *layers = berth_objects_new();
+
+	for (guint i = 0; i < this->made->layers->len; i++) {
+		struct berth_image_layer *layer =
+			berth_document_copy(&berth_image_layer_document, this->made->layers->pdata[i]);
+		const char *media;
+		char *digest = way->packing.given
+				       ? berth_build_layer_blob(this->out, layer->digest, &way->packing, &media, error)
+				       : g_strdup(layer->digest);
+		g_ptr_array_add(layers, layer);
+		if (!digest) {
+			free_layers(layers);
+			return NULL;
+		}
+		g_free(layer->digest);
+		layer->digest = digest;
+	}
+	return layers;
+}
+
 static bool store_image(struct writing *this, const struct berth_build_way *way, GError **error)
 {
+	g_autoptr(GHashTable) annotations =
+		berth_build_annotations_of(way->annotations, BERTH_ANNOTATED_MANIFEST, this->made->platform);
+	GPtrArray *layers = pack(this, way, error);
+	if (!layers)
+		return false;
 	const struct berth_image_add add = {.image = this->made->image,
-					    .layers = this->made->layers,
+					    .layers = layers,
 					    .names = way->names,
+					    .annotations = annotations,
+					    .packed = way->packing.given,
 					    .lease = this->out->lease};
 	g_autofree char *manifest = NULL;
 	char *id = berth_images_add(this->out->images, &add, &manifest, error);
+	free_layers(layers);
 
 	if (!id)
 		return false;
@@ -177,10 +265,25 @@ static bool push_stored(struct writing *this, const struct berth_build_way *way,
 	return true;
 }
 
+// They stand in what lists a document, not in it.
+static void warn_of_descriptors(const struct writing *this, const struct berth_build_way *way)
+{
+	bool index = this->count > 1 || berth_build_wants_attestations(this->out->request);
+
+	if (berth_build_annotations_have(way->annotations, BERTH_ANNOTATED_INDEX_DESCRIPTOR) ||
+	    (!index && berth_build_annotations_have(way->annotations, BERTH_ANNOTATED_MANIFEST_DESCRIPTOR)))
+		berth_build_warn(this->out, "a registry does not keep annotations of what it has under a name: those "
+					    "of that descriptor are in the metadata alone");
+}
+
 static bool push(struct writing *this, const struct berth_build_way *way, GError **error)
 {
-	if (way->store && !berth_build_wants_attestations(this->out->request) && !way->push_by_digest)
+	// The engine's own push compresses what is plain, names what it pushes, and has no index.
+	bool plain = way->packing.given && way->packing.kind == BERTH_COMPRESSION_NONE;
+	if (way->store && !berth_build_wants_attestations(this->out->request) && !way->push_by_digest &&
+	    !way->packing.docker && !plain)
 		return push_stored(this, way, error);
+	warn_of_descriptors(this, way);
 	g_autoptr(berth_build_bundle) bundle = berth_build_bundle_make(this->out, this->made, this->count, way, error);
 	for (char **name = way->names; bundle && *name; name++)
 		if (!berth_build_push_bundle(this->out, bundle, *name, way->push_by_digest, error))
@@ -220,14 +323,6 @@ static bool write_all(struct writing *this, GError **error)
 				return false;
 		}
 	return berth_build_cache_export(this->out, error);
-}
-
-static void free_layers(GPtrArray *layers)
-{
-	for (guint i = 0; layers && i < layers->len; i++)
-		berth_image_layer_free(layers->pdata[i]);
-	if (layers)
-		g_ptr_array_unref(layers);
 }
 
 // What is to be written in place of what was made: the caller's, as is its memory.

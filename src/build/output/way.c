@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attributes of ways out: what is known is read, what is not is refused by its name.
-#include "build/output/internal.h"
+#include "build/output/cache-internal.h"
 
 #include "base/error.h"
 #include "base/near.h"
@@ -20,80 +20,105 @@ static bool is_files(const char *type)
 void berth_build_way_clear(struct berth_build_way *way)
 {
 	g_clear_pointer(&way->names, g_strfreev);
-	g_clear_pointer(&way->annotations, g_hash_table_unref);
+	g_clear_pointer(&way->annotations, g_ptr_array_unref);
 }
 
-static bool read_switch(const char *name, const char *value, bool *ret, GError **error)
+// What BuildKit has and this engine does not, and why.
+static const struct {
+	const char *name, *why;
+} absent[] = {
+	{"buildinfo", "BuildKit has given it up, too; --provenance says what went in"},
+	{"dangling-name-prefix", "an image without a name is known by its id"},
+	{"name-canonical", "push-by-digest gives no names"},
+	{"platform-split", "files of several platforms have a folder each, those of one have none"},
+	{"prefer-nondist-layers", "layers that must not be distributed are never pushed"},
+	{"registry.insecure", "start the engine with --insecure-registry"},
+};
+
+static bool read_names(const char *value, GPtrArray *names)
 {
-	if (!*value || g_str_equal(value, "true") || g_str_equal(value, "1"))
-		*ret = true;
-	else if (g_str_equal(value, "false") || g_str_equal(value, "0"))
-		*ret = false;
-	else
-		return berth_error_set(error, BERTH_ERROR_INVALID, "%s=%s: is neither true nor false", name, value);
+	g_auto(GStrv) given = g_strsplit(value, ",", 0);
+
+	for (char **one = given; *one; one++)
+		if (**one)
+			g_ptr_array_add(names, g_strdup(*one));
 	return true;
 }
 
-static bool read_compression(const char *value, struct berth_build_way *way, GError **error)
+static bool refuse(const char *name, const struct berth_build_way *way, GError **error)
 {
-	way->compress = g_str_equal(value, "gzip");
-	return way->compress || g_str_equal(value, "uncompressed") ||
-	       berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-			       "compression=%s: only gzip and uncompressed are supported", value);
+	for (size_t i = 0; i < G_N_ELEMENTS(absent); i++)
+		if (g_str_equal(absent[i].name, name))
+			return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "%s is not supported: %s", name,
+					       absent[i].why);
+	return berth_error_set(error, BERTH_ERROR_INVALID, "%s is no attribute of type=%s", name, way->type);
 }
 
-// "annotation.KEY", "annotation-manifest.KEY", also with a platform in brackets, which is not looked at.
-static bool read_annotation(const char *name, const char *value, struct berth_build_way *way, bool *ret_is,
-			    GError **error)
+static bool read_cache(const char *name, const char *value, struct berth_build_way *way, GError **error)
 {
-	const char *key = strchr(name, '.');
+	bool ignored;
 
-	*ret_is = g_str_has_prefix(name, "annotation") && key;
-	if (!*ret_is)
-		return true;
-	g_autofree char *level = g_strndup(name, (gsize) (key - name));
-	if (!g_str_equal(level, "annotation") && !g_str_equal(level, "annotation-manifest"))
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED, "%s: only manifests can be annotated", name);
-	g_hash_table_replace(way->annotations, g_strdup(key + 1), g_strdup(value));
-	return true;
-}
-
-static bool read_one(const char *name, const char *value, struct berth_build_way *way, GPtrArray *names, GError **error)
-{
-	bool ignored, annotation;
-
-	if (g_strv_contains(elsewhere, name))
-		return true;
-	if (!read_annotation(name, value, way, &annotation, error))
-		return false;
-	if (annotation && !is_files(way->type))
-		return true;
-	if (is_files(way->type))
-		return berth_error_set(error, BERTH_ERROR_INVALID, "%s is no attribute of type=%s", name, way->type);
-	if (g_str_equal(name, "name")) {
-		g_auto(GStrv) given = g_strsplit(value, ",", 0);
-		for (char **one = given; *one; one++)
-			if (**one)
-				g_ptr_array_add(names, g_strdup(*one));
-		return true;
-	}
-	if (g_str_equal(name, "mode") && g_str_equal(way->type, "cache")) {
+	if (g_str_equal(name, "mode")) {
 		way->max = g_str_equal(value, "max");
 		return way->max || g_str_equal(value, "min") ||
 		       berth_error_set(error, BERTH_ERROR_INVALID, "mode=%s: is neither min nor max", value);
 	}
-	if (g_str_equal(name, "compression"))
-		return read_compression(value, way, error);
+	if (g_str_equal(name, "image-manifest") || g_str_equal(name, "oci-mediatypes"))
+		return berth_build_cache_check_form(name, value, error);
+	if (g_str_equal(name, "ignore-error")) // what fails is this machine's folder, or the build
+		return berth_build_switch_read(name, value, &ignored, error);
+	return refuse(name, way, error);
+}
+
+static bool read_image(const char *name, const char *value, struct berth_build_way *way, GPtrArray *names,
+		       GError **error)
+{
+	bool on = true;
+
+	if (g_str_equal(name, "name"))
+		return read_names(value, names);
 	if (g_str_equal(name, "push"))
-		return read_switch(name, value, &way->push, error);
+		return berth_build_switch_read(name, value, &way->push, error);
 	if (g_str_equal(name, "push-by-digest"))
-		return read_switch(name, value, &way->push_by_digest, error);
-	// What they ask for is so in any case.
-	if (g_str_equal(name, "oci-mediatypes") || g_str_equal(name, "unpack") || g_str_equal(name, "store") ||
-	    g_str_equal(name, "force-compression") || g_str_equal(name, "rewrite-timestamp") ||
-	    g_str_equal(name, "tar"))
-		return read_switch(name, value, &ignored, error);
-	return berth_error_set(error, BERTH_ERROR_INVALID, "%s is no attribute of type=%s", name, way->type);
+		return berth_build_switch_read(name, value, &way->push_by_digest, error);
+	// Unpacked is whatever was built.
+	if (g_str_equal(name, "unpack") || g_str_equal(name, "tar"))
+		return berth_build_switch_read(name, value, &on, error);
+	if (g_str_equal(name, "store")) {
+		bool read = berth_build_switch_read(name, value, &on, error);
+		way->store = way->store && on;
+		return read;
+	}
+	if (g_str_equal(name, "oci-mediatypes")) {
+		bool read = berth_build_switch_read(name, value, &on, error);
+		way->packing.docker = !on;
+		return read;
+	}
+	if (g_str_equal(name, "rewrite-timestamp")) {
+		bool read = berth_build_switch_read(name, value, &on, error);
+		way->keeps_times = !on;
+		return read;
+	}
+	return refuse(name, way, error);
+}
+
+static bool read_one(const char *name, const char *value, struct berth_build_way *way, GPtrArray *names, GError **error)
+{
+	bool cache = g_str_equal(way->type, "cache"), is;
+
+	if (g_strv_contains(elsewhere, name))
+		return true;
+	if (is_files(way->type))
+		return refuse(name, way, error);
+	if (!berth_build_packing_read(&way->packing, name, value, &is, error))
+		return false;
+	if (is)
+		return true;
+	if (cache)
+		return read_cache(name, value, way, error);
+	if (!berth_build_annotation_read(way->annotations, name, value, &is, error))
+		return false;
+	return is || read_image(name, value, way, names, error);
 }
 
 static bool check_type(const char *type, GError **error)
@@ -136,7 +161,7 @@ static bool read_attributes(const struct berth_build_output *output, struct bert
 	while (g_hash_table_iter_next(&iter, &name, &value))
 		if (!read_one(name, value ? value : "", way, names, error))
 			return false;
-	return true;
+	return berth_build_packing_check(&way->packing, error);
 }
 
 static bool read_way(const struct berth_build_request *request, const struct berth_build_output *output,
@@ -168,10 +193,11 @@ bool berth_build_way_read(const struct berth_build_request *request, const struc
 	*ret = (struct berth_build_way){
 		.type = output->type,
 		.push = registry,
-		.compress = registry,
+		.packing = {.kind = registry ? BERTH_COMPRESSION_GZIP : BERTH_COMPRESSION_NONE,
+			    .level = BERTH_COMPRESSION_USUAL},
 		.store = g_str_equal(output->type, "image") || (g_str_equal(output->type, "docker") && output->fd < 0),
 		.fd = output->fd,
-		.annotations = berth_map_new(),
+		.annotations = berth_build_annotations_new(),
 	};
 	if (read_way(request, output, ret, error))
 		return true;

@@ -35,11 +35,23 @@ struct oci_image *berth_plan__scratch(struct berth_plan *plan, const char *platf
 	return image;
 }
 
+// Whether the image runs on the platform; false: it cannot be read.
+static bool runs_on(struct berth_plan *plan, const char *id, const struct oci_platform *platform, bool *ret,
+		    GError **error)
+{
+	berth_lease_add(plan->lease, BERTH_RECORD_BLOB, id);
+	g_autoptr(oci_image) config = berth_images_config(plan->images, id, error);
+
+	*ret = config && berth_platform_rank(platform, config->os, config->architecture, config->variant) >= 0;
+	return config != NULL;
+}
+
 // The image's id if it is here and runs on the platform; NULL without an error if not.
 static char *find(struct berth_plan *plan, const char *name, const struct oci_platform *platform, GError **error)
 {
 	g_autoptr(GError) local = NULL;
 	g_autofree char *id = berth_images_resolve(plan->images, name, &local);
+	bool runs;
 
 	if (!id && g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
 		return NULL;
@@ -47,12 +59,26 @@ static char *find(struct berth_plan *plan, const char *name, const struct oci_pl
 		g_propagate_error(error, g_steal_pointer(&local));
 		return NULL;
 	}
-	berth_lease_add(plan->lease, BERTH_RECORD_BLOB, id);
-	g_autoptr(oci_image) config = berth_images_config(plan->images, id, error);
-	if (!config)
+	return runs_on(plan, id, platform, &runs, error) && runs ? g_steal_pointer(&id) : NULL;
+}
+
+// A name may stand for an image of another platform here: what was pulled is known by its id.
+static char *pull(struct berth_plan *plan, const char *name, const struct oci_platform *platform, GError **error)
+{
+	g_autofree char *text = berth_platform_string(platform), *key = g_strconcat(name, " ", text, NULL);
+	const char *before = g_hash_table_lookup(plan->pulled, key);
+	bool runs;
+
+	if (before)
+		return g_strdup(before);
+	g_autofree char *id = plan->pull(plan->pull_data, name, text, error);
+	if (!id || !runs_on(plan, id, platform, &runs, error))
 		return NULL;
-	if (berth_platform_rank(platform, config->os, config->architecture, config->variant) < 0)
+	if (!runs) {
+		berth_error_set(error, BERTH_ERROR_NOT_FOUND, "%s: no such image for platform %s", name, text);
 		return NULL;
+	}
+	g_hash_table_insert(plan->pulled, g_steal_pointer(&key), g_strdup(id));
 	return g_steal_pointer(&id);
 }
 
@@ -69,16 +95,7 @@ static char *resolve(struct berth_plan *plan, const char *name, const char *plat
 		g_propagate_error(error, g_steal_pointer(&local));
 		return NULL;
 	}
-	if (id)
-		return id;
-	if (!plan->pull(plan->pull_data, name, platform, error))
-		return NULL;
-	id = find(plan, name, wanted, &local);
-	if (!id && local)
-		g_propagate_error(error, g_steal_pointer(&local));
-	else if (!id)
-		berth_error_set(error, BERTH_ERROR_NOT_FOUND, "%s: no such image for platform %s", name, platform);
-	return id;
+	return id ? id : pull(plan, name, wanted, error);
 }
 
 // Its layers, kept by the plan's lease.

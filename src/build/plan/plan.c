@@ -50,6 +50,7 @@ void berth_plan_free(struct berth_plan *plan)
 	}
 	g_free(plan->stages);
 	g_clear_pointer(&plan->globals, g_ptr_array_unref);
+	g_hash_table_unref(plan->pulled);
 	g_ptr_array_unref(plan->places);
 	g_ptr_array_unref(plan->steps);
 	g_ptr_array_unref(plan->images_made);
@@ -392,6 +393,7 @@ struct berth_plan *berth_plan_new(const struct berth_plan_options *options, GErr
 	plan->lease = options->lease;
 	plan->pull = options->pull;
 	plan->pull_data = options->pull_data;
+	plan->pulled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	plan->several_platforms = platforms && platforms[0] && platforms[1];
 	plan->memory = g_ptr_array_new_with_free_func(g_free);
 	plan->images_made = g_ptr_array_new_with_free_func(free_image);

@@ -77,8 +77,8 @@ struct berth_plan_stage {
 	GPtrArray *steps; // those of its own
 };
 
-// Pulls an image by the host and tells of it.
-typedef bool berth_plan_pull_fn(void *data, const char *name, const char *platform, GError **error);
+// Pulls an image by the host and tells of it. Its id, the caller's.
+typedef char *berth_plan_pull_fn(void *data, const char *name, const char *platform, GError **error);
 
 struct berth_plan {
 	const struct berth_build_request *request;
@@ -98,6 +98,7 @@ struct berth_plan {
 	GPtrArray *memory, *images_made, *layers_made, *files;
 	berth_plan_pull_fn *pull;
 	void *pull_data;
+	GHashTable *pulled; // "name platform" to id: a build has one image of a name
 };
 typedef struct berth_plan berth_plan;
 

@@ -36,6 +36,7 @@ static bool begin(struct berth_building *building, GError **error)
 	building->trees = g_new0(struct berth_build_tree *, building->request->source_count + 1);
 	building->threads = g_ptr_array_new_with_free_func(g_free);
 	building->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	building->held = g_ptr_array_new_with_free_func(g_free);
 	pthread_mutex_init(&building->opening, NULL);
 	pthread_mutex_init(&building->telling, NULL);
 	pthread_mutex_init(&building->lock, NULL);
@@ -57,6 +58,7 @@ static void end(struct berth_building *building)
 	berth_building_sources_clear(building);
 	g_ptr_array_unref(building->threads);
 	g_hash_table_unref(building->used);
+	berth_build_cache_release(building);
 	berth_dockerfile_free(building->file);
 	if (building->dockerfile_text)
 		g_bytes_unref(building->dockerfile_text);
@@ -95,7 +97,7 @@ static bool is_canceled(void *data)
 	return berth_building_canceled(((struct pulling *) data)->building);
 }
 
-static bool pull(void *data, const char *name, const char *platform, GError **error)
+static char *pull(void *data, const char *name, const char *platform, GError **error)
 {
 	struct pulling this = {data, 0};
 	struct berth_building *building = data;
@@ -110,11 +112,12 @@ static bool pull(void *data, const char *name, const char *platform, GError **er
 	GError *failure = NULL;
 
 	this.vertex = berth_building_begin(building, shown);
-	bool good = host->pull(host->data, &transfer, &failure);
+	char *image = NULL;
+	host->pull(host->data, &transfer, &image, &failure);
 	berth_building_end(building, this.vertex, failure);
 	if (failure)
 		g_propagate_error(error, failure);
-	return good;
+	return image;
 }
 
 static bool plan_one(struct berth_building *building, const char *platform, GError **error)
@@ -201,7 +204,9 @@ static bool build(struct berth_building *building, struct berth_build_result *re
 {
 	const struct berth_build_out out = out_of(building);
 
-	if (!check_request(building->request, error) || !berth_building_dockerfile(building, error))
+	if (!check_request(building->request, error) ||
+	    !berth_builder_check_allowed(building->builder, building->request, error) ||
+	    !berth_building_dockerfile(building, error))
 		return false;
 	if (building->request->call)
 		return berth_building_answer(building, &ret->answer, error);

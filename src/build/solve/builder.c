@@ -7,11 +7,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #define WORK "work"
 #define MOUNTS "mounts"
-#define KEEP_PART 10 // of the disk
 
 static int open_folder(int parent, const char *name, GError **error)
 {
@@ -21,13 +19,6 @@ static int open_folder(int parent, const char *name, GError **error)
 	    (fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		berth_error_set_errno(error, errno, "make the builder's folder %s", name);
 	return fd;
-}
-
-static int64_t part_of_disk(int folder)
-{
-	struct statvfs disk;
-
-	return fstatvfs(folder, &disk) < 0 ? 0 : (int64_t) (disk.f_blocks * disk.f_frsize / KEEP_PART);
 }
 
 // What lies in the work folder is of builds that a crash ended.
@@ -40,8 +31,6 @@ static bool open_folders(struct berth_builder *builder, GError **error)
 	    (builder->work = open_folder(folder, WORK, error)) < 0 ||
 	    (builder->mounts = open_folder(folder, MOUNTS, error)) < 0)
 		return false;
-	if (builder->keep_bytes == 0)
-		builder->keep_bytes = part_of_disk(builder->work);
 	return berth_cache_mounts_sweep(builder, error);
 }
 
@@ -52,7 +41,6 @@ struct berth_builder *berth_builder_new(const struct berth_builder_options *opti
 	builder->store = options->store;
 	builder->images = options->images;
 	builder->host = options->host;
-	builder->keep_bytes = options->keep_bytes;
 	builder->parallel = options->parallel ? options->parallel : g_get_num_processors();
 	builder->work = builder->mounts = -1;
 	pthread_mutex_init(&builder->naming, NULL);
@@ -65,6 +53,8 @@ struct berth_builder *berth_builder_new(const struct berth_builder_options *opti
 	builder->fresh = g_hash_table_new(g_str_hash, g_str_equal);
 	builder->flights = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	builder->failed = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, berth_failed_step_free);
+	builder->using = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	builder->collector = berth_collector_new();
 	builder->held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	if (open_folders(builder, error))
 		return builder;
@@ -76,6 +66,8 @@ void berth_builder_free(struct berth_builder *builder)
 {
 	if (!builder)
 		return;
+	berth_collector_free(builder->collector);
+	g_hash_table_unref(builder->using);
 	g_hash_table_unref(builder->failed);
 	g_hash_table_unref(builder->held);
 	g_hash_table_unref(builder->flights);

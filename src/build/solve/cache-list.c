@@ -9,14 +9,15 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define COLLECT_MICROSECONDS 30000000 // between two collections of what is too much
 #define SHARED_KINDS BERTH_RECORD_IMAGE " "
 
 // What is known of each while it is decided.
 struct entry {
 	struct api_build_cache *shown;
 	int64_t created, used;
-	bool mount;
+	int64_t needed; // when it, or what stands on it, was used
+	guint depth; // of records that it stands on
+	bool mount, gone;
 	char *chain_id, *digest;
 };
 
@@ -112,8 +113,10 @@ static GPtrArray *list(struct berth_builder *builder, GError **error)
 	}
 	for (guint i = 0; i < entries->len; i++) {
 		struct entry *entry = entries->pdata[i];
-		if (!entry->mount)
+		if (!entry->mount) {
+			entry->shown->in_use = berth_build_cache_is_held(builder, entry->shown->id);
 			continue;
+		}
 		entry->shown->size = berth_cache_mount_size(builder, entry->shown->id);
 		entry->shown->in_use = berth_cache_mount_is_held(builder, entry->shown->id);
 	}
@@ -258,12 +261,33 @@ static bool matches(const struct entry *entry, GHashTable *wanted, int64_t now, 
 
 // Pruning
 
+// What others stand on is needed as long as they are: removing it first would free nothing.
+static void note_needs(GPtrArray *entries)
+{
+	g_autoptr(GHashTable) by_id = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < entries->len; i++) {
+		struct entry *entry = entries->pdata[i];
+		entry->needed = entry->used ? entry->used : entry->created;
+		g_hash_table_insert(by_id, entry->shown->id, entry);
+	}
+	for (guint i = 0; i < entries->len; i++) {
+		struct entry *entry = entries->pdata[i], *below = entry;
+		while (below->shown->parent && (below = g_hash_table_lookup(by_id, below->shown->parent)) &&
+		       entry->depth < entries->len) {
+			entry->depth++;
+			below->needed = MAX(below->needed, entry->needed);
+		}
+	}
+}
+
 static int oldest_first(const void *a, const void *b)
 {
 	const struct entry *one = *(const struct entry *const *) a, *other = *(const struct entry *const *) b;
-	int64_t first = one->used ? one->used : one->created, second = other->used ? other->used : other->created;
 
-	return first < second ? -1 : first > second;
+	if (one->needed != other->needed)
+		return one->needed < other->needed ? -1 : 1;
+	return one->depth > other->depth ? -1 : one->depth < other->depth;
 }
 
 static bool remove_entry(struct berth_builder *builder, const struct entry *entry, bool *ret_removed, GError **error)
@@ -279,6 +303,8 @@ static bool remove_entry(struct berth_builder *builder, const struct entry *entr
 		*ret_removed = good;
 		return good;
 	}
+	if (berth_build_cache_is_held(builder, id))
+		return true; // since it was listed
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(berth_store_database(builder->store), error);
 	if (!transaction || !berth_record_remove(transaction, BERTH_RECORD_BUILD_CACHE, id, error) ||
 	    !berth_transaction_commit(transaction, error))
@@ -287,23 +313,22 @@ static bool remove_entry(struct berth_builder *builder, const struct entry *entr
 	return true;
 }
 
-// How much has to go so that the limits hold; INT64_MAX: all that matches.
+// How much has to go so that the bounds hold; INT64_MAX: all that matches.
 static int64_t excess(const struct berth_builder *builder, const struct berth_build_prune *prune, int64_t total)
 {
 	struct statvfs disk;
-	int64_t over = 0;
 
 	if (prune->keep_bytes <= 0 && prune->max_used_bytes <= 0 && prune->min_free_bytes <= 0)
 		return G_MAXINT64;
-	if (prune->keep_bytes > 0 && total > prune->keep_bytes)
-		over = total - prune->keep_bytes;
-	if (prune->max_used_bytes > 0 && total > prune->max_used_bytes)
-		over = MAX(over, total - prune->max_used_bytes);
+	int64_t keep = prune->max_used_bytes > 0   ? prune->max_used_bytes
+		       : prune->min_free_bytes > 0 ? total
+						   : prune->keep_bytes;
 	if (prune->min_free_bytes > 0 && fstatvfs(builder->work, &disk) == 0) {
 		int64_t left = (int64_t) (disk.f_bavail * disk.f_frsize);
-		over = left < prune->min_free_bytes ? MAX(over, prune->min_free_bytes - left) : over;
+		keep = MIN(keep, total - MAX(prune->min_free_bytes - left, 0));
 	}
-	return over;
+	keep = MAX(keep, prune->keep_bytes);
+	return MAX(total - keep, 0);
 }
 
 static bool may_go(const struct entry *entry, const struct berth_build_prune *prune)
@@ -312,84 +337,65 @@ static bool may_go(const struct entry *entry, const struct berth_build_prune *pr
 	return !entry->shown->in_use && (prune->all || !entry->shown->shared);
 }
 
+struct pruned {
+	GStrvBuilder *ids;
+	int64_t bytes; // of cache mounts
+};
+
 static bool prune_entries(struct berth_builder *builder, const struct berth_build_prune *prune, GPtrArray *entries,
-			  GStrvBuilder *ids, int64_t *bytes, GError **error)
+			  const gint *stopped, struct pruned *pruned, GError **error)
 {
 	int64_t now = berth_moment_now(), total = 0;
 
-	for (guint i = 0; i < entries->len; i++)
-		total += ((const struct entry *) entries->pdata[i])->shown->size;
-	int64_t over = excess(builder, prune, total);
-	g_ptr_array_sort(entries, oldest_first);
-	for (guint i = 0; i < entries->len && over > 0; i++) {
+	for (guint i = 0; i < entries->len; i++) {
 		const struct entry *entry = entries->pdata[i];
-		bool wanted, removed;
+		total += entry->gone ? 0 : entry->shown->size;
+	}
+	int64_t over = excess(builder, prune, total);
+	for (guint i = 0; i < entries->len && over > 0 && !(stopped && g_atomic_int_get(stopped)); i++) {
+		struct entry *entry = entries->pdata[i];
+		bool wanted;
 		if (!matches(entry, prune->filters, now, &wanted, error))
 			return false;
-		if (!wanted || !may_go(entry, prune))
+		if (!wanted || entry->gone || !may_go(entry, prune))
 			continue;
-		if (!remove_entry(builder, entry, &removed, error))
+		if (!remove_entry(builder, entry, &entry->gone, error))
 			return false;
-		if (!removed)
+		if (!entry->gone)
 			continue;
-		g_strv_builder_add(ids, entry->shown->id);
+		g_strv_builder_add(pruned->ids, entry->shown->id);
 		over -= over == G_MAXINT64 ? 0 : entry->shown->size;
-		*bytes += entry->mount ? entry->shown->size : 0;
+		pruned->bytes += entry->mount ? entry->shown->size : 0;
 	}
+	return true;
+}
+
+bool berth_build_cache_apply(struct berth_builder *builder, const struct berth_build_prune *rules, size_t count,
+			     const gint *stopped, char ***ret_ids, int64_t *ret_bytes, GError **error)
+{
+	g_autoptr(GStrvBuilder) ids = g_strv_builder_new();
+	g_autoptr(GPtrArray) entries = list(builder, error);
+	struct berth_collected collected = {0};
+	struct pruned pruned = {ids, 0};
+
+	if (!entries)
+		return false;
+	note_needs(entries);
+	g_ptr_array_sort(entries, oldest_first);
+	for (size_t i = 0; i < count; i++)
+		if (!prune_entries(builder, &rules[i], entries, stopped, &pruned, error))
+			return false;
+	g_auto(GStrv) gone = g_strv_builder_end(ids);
+	// By itself it has no reason to look for what others left.
+	if ((!stopped || gone[0]) && !berth_store_collect(builder->store, &collected, error))
+		return false;
+	*ret_ids = g_steal_pointer(&gone);
+	*ret_bytes = pruned.bytes + collected.bytes;
 	return true;
 }
 
 bool berth_builder_prune(struct berth_builder *builder, const struct berth_build_prune *prune, char ***ret_ids,
 			 int64_t *ret_bytes, GError **error)
 {
-	g_autoptr(GStrvBuilder) ids = g_strv_builder_new();
-	g_autoptr(GPtrArray) entries = list(builder, error);
-	struct berth_collected collected = {0};
-	int64_t bytes = 0;
-
-	if (!entries || !prune_entries(builder, prune, entries, ids, &bytes, error) ||
-	    !berth_store_collect(builder->store, &collected, error))
-		return false;
-	*ret_ids = g_strv_builder_end(ids);
-	*ret_bytes = bytes + collected.bytes;
-	return true;
-}
-
-static bool add_size(void *data, const char *id, const char *name, const json_t *document)
-{
-	const json_t *size = json_object_get(document, "size");
-
-	(void) id, (void) name;
-	*(int64_t *) data += json_integer_value(size);
-	return true;
-}
-
-// Not after every build: adding up takes its time where the cache is large.
-static bool is_due(struct berth_builder *builder)
-{
-	int64_t now = g_get_monotonic_time();
-	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
-
-	if (builder->collect_at > now)
-		return false;
-	builder->collect_at = now + COLLECT_MICROSECONDS;
-	return true;
-}
-
-void berth_builder_collect(struct berth_builder *builder)
-{
-	const struct berth_build_prune prune = {.all = true, .keep_bytes = builder->keep_bytes};
-	g_auto(GStrv) ids = NULL;
-	int64_t total = 0, freed;
-
-	if (!is_due(builder))
-		return;
-	{
-		g_autoptr(berth_transaction) transaction =
-			berth_transaction_begin(berth_store_database(builder->store), NULL);
-		if (!transaction || !berth_record_each(transaction, BERTH_RECORD_BUILD_CACHE, add_size, &total, NULL))
-			return;
-	}
-	if (builder->keep_bytes > 0 && total > builder->keep_bytes)
-		berth_builder_prune(builder, &prune, &ids, &freed, NULL);
+	return berth_build_cache_apply(builder, prune, 1, NULL, ret_ids, ret_bytes, error);
 }

@@ -192,3 +192,37 @@ bool berth_build_cache_used(struct berth_building *building, GError **error)
 			return false;
 	return berth_transaction_commit(transaction, error);
 }
+
+void berth_build_cache_hold(struct berth_building *building, const char *key)
+{
+	struct berth_builder *builder = building->builder;
+	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
+	gsize count = (gsize) g_hash_table_lookup(builder->using, key);
+
+	g_hash_table_replace(builder->using, g_strdup(key), GSIZE_TO_POINTER(count + 1));
+	g_ptr_array_add(building->held, g_strdup(key));
+}
+
+void berth_build_cache_release(struct berth_building *building)
+{
+	struct berth_builder *builder = building->builder;
+	{
+		BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
+		for (guint i = 0; i < building->held->len; i++) {
+			const char *key = building->held->pdata[i];
+			gsize count = (gsize) g_hash_table_lookup(builder->using, key);
+			if (count > 1)
+				g_hash_table_replace(builder->using, g_strdup(key), GSIZE_TO_POINTER(count - 1));
+			else
+				g_hash_table_remove(builder->using, key);
+		}
+	}
+	g_ptr_array_unref(building->held);
+}
+
+bool berth_build_cache_is_held(struct berth_builder *builder, const char *key)
+{
+	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
+
+	return g_hash_table_contains(builder->using, key);
+}

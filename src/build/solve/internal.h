@@ -18,7 +18,6 @@ struct berth_builder {
 	struct berth_store *store;
 	struct berth_images *images;
 	const struct berth_build_host *host;
-	int64_t keep_bytes;
 	unsigned parallel;
 	int work, mounts; // folders
 	// Names of snapshots: a layer's snapshot gets its lasting name when it is settled. Held while one is used as a
@@ -33,8 +32,9 @@ struct berth_builder {
 	pthread_cond_t released;
 	GHashTable *failed; // snapshot -> struct berth_failed_step
 	GHashTable *held; // name of a cache mount's folder -> how many use it
-	int64_t collect_at; // monotonic, microseconds: not before that
+	GHashTable *using; // key of the cache -> how many running builds have a step of it
 	pthread_mutex_t making; // a cache mount's folder
+	struct berth_collector *collector;
 };
 
 // A layer on what is below it. The builds that use it share it.
@@ -75,6 +75,7 @@ struct berth_building {
 	GQueue ready; // of struct berth_building_step
 	GPtrArray *threads; // of pthread_t *
 	GHashTable *used; // keys of the cache that were hit
+	GPtrArray *held; // keys of its steps
 	unsigned running, idle, left;
 	GError *failure; // the first
 	gint stop; // atomic: nothing new begins, and what runs is to end
@@ -161,8 +162,23 @@ bool berth_build_cache_put(struct berth_transaction *transaction, const struct b
 			   GError **error);
 // The build used these; counted once each.
 bool berth_build_cache_used(struct berth_building *building, GError **error);
-// Removes what is over the builder's limit; failures are the next one's matter.
+// A record that has this key, or gets it, is in use as long as the build runs.
+void berth_build_cache_hold(struct berth_building *building, const char *key);
+void berth_build_cache_release(struct berth_building *building);
+bool berth_build_cache_is_held(struct berth_builder *builder, const char *key);
+
+// cache-list.c: removes by each of the rules in turn, until `stopped` (may be NULL) says so.
+bool berth_build_cache_apply(struct berth_builder *builder, const struct berth_build_prune *rules, size_t count,
+			     const gint *stopped, char ***ret_ids, int64_t *ret_bytes, GError **error);
+
+// collect.c
+struct berth_collector *berth_collector_new(void);
+void berth_collector_free(struct berth_collector *collector); // ends it
+// The cache has grown: it is collected when its time comes.
 void berth_builder_collect(struct berth_builder *builder);
+// FORBIDDEN: what the policy does not let builds have.
+bool berth_builder_check_allowed(struct berth_builder *builder, const struct berth_build_request *request,
+				 GError **error);
 
 // flight.c: one runs a step, others wait for it. False: canceled. *ret_waited: somebody else had it.
 bool berth_build_flight_begin(struct berth_building *building, const char *key, bool *ret_waited, GError **error);

@@ -180,7 +180,10 @@ static bool run_step(struct berth_building_step *this, bool *ret_cached, GError 
 		*ret_cached = true;
 		return true;
 	}
-	bool good = find_key(&doing, error) && obtain(&doing, ret_cached, error);
+	bool good = find_key(&doing, error);
+	if (good)
+		berth_build_cache_hold(this->building, doing.key);
+	good = good && obtain(&doing, ret_cached, error);
 	clear(&doing);
 	return good;
 }

@@ -112,14 +112,14 @@ static bool run(void *data, const struct berth_build_step *step, berth_canceled_
 	return good;
 }
 
-static bool pull(void *data, const struct berth_build_transfer *transfer, GError **error)
+static bool pull(void *data, const struct berth_build_transfer *transfer, char **ret_image, GError **error)
 {
 	struct bench *bench = data;
 
 	g_atomic_int_inc(&bench->pulls);
 	if (!bench->pulled || !g_str_equal(bench->pulled, transfer->name))
 		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "pull access denied for %s", transfer->name);
-	g_autofree char *id = fixture_import(&bench->fixture, "pulled", transfer->name);
+	*ret_image = fixture_import(&bench->fixture, "pulled", transfer->name);
 	return true;
 }
 
@@ -142,15 +142,13 @@ static bool on_canceled(void *data)
 
 void bench_restart(struct bench *bench)
 {
-	const struct berth_builder_options options = {.store = bench->fixture.store,
-						      .images = bench->fixture.images,
-						      .host = &bench->host,
-						      .parallel = 4,
-						      .keep_bytes = bench->keep_bytes};
+	const struct berth_builder_options options = {
+		.store = bench->fixture.store, .images = bench->fixture.images, .host = &bench->host, .parallel = 4};
 
 	berth_builder_free(bench->builder);
 	bench->builder = berth_builder_new(&options, &bench->error);
 	g_assert_no_error(bench->error);
+	berth_builder_set_policy(bench->builder, &bench->policy);
 }
 
 void bench_setup(struct bench *bench, gconstpointer data)

@@ -20,7 +20,7 @@ struct bench {
 	GString *output; // what steps printed
 	GString *environment; // of the last step
 	GString *mounts; // "tmpfs /x;", "secret /run/secrets/a=…;", …
-	int64_t keep_bytes; // of the builder
+	struct berth_builder_policy policy; // of the builder
 	const char *pulled; // image that a pull brings under that name
 	gint canceled;
 	struct berth_build_result result;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "spec/api-build.h"
 
 #include <fcntl.h>
@@ -320,6 +321,22 @@ static void free_records(GPtrArray *records)
 	fixture_free_all(records, &api_build_cache_document);
 }
 
+// The cache comes to that many records, by itself.
+static void assert_records(BENCH *bench, guint wanted)
+{
+	guint found = G_MAXUINT;
+
+	for (int i = 0; i < 1000 && found != wanted; i++) {
+		GPtrArray *records = berth_builder_cache_list(bench->builder, &bench->error);
+		g_assert_no_error(bench->error);
+		found = records->len;
+		free_records(records);
+		if (found != wanted)
+			g_usleep(10000);
+	}
+	g_assert_cmpuint(found, ==, wanted);
+}
+
 static void test_prune(BENCH *bench, gconstpointer data)
 {
 	g_autoptr(GHashTable) filters = g_hash_table_new(g_str_hash, g_str_equal);
@@ -357,14 +374,84 @@ static void test_prune(BENCH *bench, gconstpointer data)
 static void test_collect(BENCH *bench, gconstpointer data)
 {
 	(void) data;
-	bench->keep_bytes = 6;
-	bench_restart(bench);
 	bench_build(bench, "FROM small:1\nRUN write /a 12345\nRUN write /b 12345\n", NULL);
 	g_assert_no_error(bench->error);
-	GPtrArray *records = berth_builder_cache_list(bench->builder, &bench->error);
-	g_assert_cmpuint(records->len, ==, 1); // the older one is gone
-	free_records(records);
+	assert_records(bench, 2);
+	// What stands on another one goes before it; what a start finds too much goes then.
+	bench->policy.max_used_bytes = 6;
+	bench_restart(bench);
+	assert_records(bench, 1);
 	assert_read(bench, "/b", "12345");
+	bench_build(bench, "FROM small:1\nRUN write /a 12345\n", NULL);
+	g_assert_nonnull(strstr(bench->log->str, "cached [2/2]"));
+	// Rules in turn: those that fit nothing, and then one that does; with other rules than before, at once.
+	char *const mounts[] = {(char *) "exec.cachemount", NULL};
+	g_autoptr(GHashTable) filters = g_hash_table_new(g_str_hash, g_str_equal);
+	g_hash_table_insert(filters, (void *) "type", (void *) mounts);
+	const struct berth_build_prune rules[] = {{.filters = filters, .all = true}, {.all = true, .keep_bytes = 1}};
+	struct berth_builder_policy policy = {.rules = rules, .rule_count = 1};
+	berth_builder_set_policy(bench->builder, &policy);
+	bench_build(bench, "FROM small:1\nRUN write /a 12345\n", NULL);
+	assert_records(bench, 1);
+	policy.no_collection = true;
+	policy.rule_count = 2;
+	berth_builder_set_policy(bench->builder, &policy);
+	assert_records(bench, 1);
+	policy.no_collection = false;
+	berth_builder_set_policy(bench->builder, &policy);
+	assert_records(bench, 0);
+}
+
+// What a running build has a step of stays, whatever the rules say.
+static void *collect_meanwhile(void *data)
+{
+	BENCH *bench = data;
+	const struct berth_build_prune all = {.all = true};
+	g_autoptr(GError) error = NULL;
+	char **ids;
+	int64_t bytes;
+
+	for (bool runs = false; !runs; g_usleep(1000)) {
+		BERTH_AUTO_UNLOCK locker = berth_lock(&bench->lock);
+		runs = bench->at_once > 0;
+	}
+	g_assert_true(berth_builder_prune(bench->builder, &all, &ids, &bytes, &error));
+	g_assert_cmpuint(g_strv_length(ids), ==, 0);
+	g_strfreev(ids);
+	GPtrArray *records = berth_builder_cache_list(bench->builder, &error);
+	g_assert_true(((struct api_build_cache *) records->pdata[0])->in_use);
+	free_records(records);
+	return NULL;
+}
+
+static void test_in_use(BENCH *bench, gconstpointer data)
+{
+	pthread_t thread;
+
+	(void) data;
+	bench_build(bench, "FROM small:1\nRUN write /a 1\n", NULL);
+	g_assert_no_error(bench->error);
+	pthread_create(&thread, NULL, collect_meanwhile, bench);
+	bench_build(bench, "FROM small:1\nRUN write /a 1\nRUN nap\n", NULL);
+	pthread_join(thread, NULL);
+	g_assert_no_error(bench->error);
+}
+
+static void test_entitlements(BENCH *bench, gconstpointer data)
+{
+	const struct berth_builder_policy policy = {.no_insecure = true, .no_host_network = true, .no_devices = true};
+	const struct berth_build_request requests[] = {
+		{.allow_insecure = true}, {.allow_host_network = true}, {.network = "host"}, {.allow_devices = true}};
+
+	(void) data;
+	berth_builder_set_policy(bench->builder, &policy);
+	for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {
+		struct berth_build_request request = requests[i];
+		bench_build(bench, "FROM small:1\nRUN write /a 1\n", &request);
+		g_assert_error(bench->error, BERTH_ERROR, BERTH_ERROR_FORBIDDEN);
+		g_clear_error(&bench->error);
+	}
+	assert_records(bench, 0);
 }
 
 static void test_keep_failed(BENCH *bench, gconstpointer data)
@@ -407,11 +494,23 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*test)(BENCH *bench, gconstpointer data);
 	} tests[] = {
-		{"steps", test_steps},         {"cached", test_cached},     {"config", test_config},
-		{"arguments", test_arguments}, {"stages", test_stages},     {"failure", test_failure},
-		{"bad-names", test_bad_names}, {"cancel", test_cancel},     {"twins", test_twins},
-		{"epoch", test_epoch},         {"triggers", test_triggers}, {"mounts", test_mounts},
-		{"prune", test_prune},         {"collect", test_collect},   {"keep-failed", test_keep_failed},
+		{"steps", test_steps},
+		{"cached", test_cached},
+		{"config", test_config},
+		{"arguments", test_arguments},
+		{"stages", test_stages},
+		{"failure", test_failure},
+		{"bad-names", test_bad_names},
+		{"cancel", test_cancel},
+		{"twins", test_twins},
+		{"epoch", test_epoch},
+		{"triggers", test_triggers},
+		{"mounts", test_mounts},
+		{"prune", test_prune},
+		{"collect", test_collect},
+		{"keep-failed", test_keep_failed},
+		{"in-use", test_in_use},
+		{"entitlements", test_entitlements},
 		{"pull", test_pull},
 	};
 

@@ -15,15 +15,18 @@
 #define BYTES BERTH_FLAG_BYTES
 #define INTEGER BERTH_FLAG_INTEGER
 #define HIDDEN BERTH_FLAG_HIDDEN
+#define REFUSED BERTH_FLAG_REFUSED
 // clang-format off: one row, one line or two
 const struct berth_flag berth_build_flags[] = {
 	{"add-host", 0, LIST, AT(add_hosts), NULL, "Add a custom host-to-IP mapping (\"host:ip\")"},
 	{"allow", 0, LIST, AT(allow), NULL,
 	 "Allow extra privileged entitlement (\"network.host\", \"security.insecure\", \"device\")"},
-	{"annotation", 0, LIST, AT(annotations), NULL, "Add annotation to the image", NULL, HIDDEN},
+	{"annotation", 0, LIST, AT(annotations), NULL,
+	 "Add annotation to the image (\"[manifest|index[,…]:]key=value\")"},
 	{"attest", 0, LIST, AT(attests), NULL, "Attestation parameters (\"type=sbom,generator=image\")"},
 	{"build-arg", 0, LIST, AT(build_args), NULL, "Set build-time variables"},
 	{"build-context", 0, LIST, AT(contexts), NULL, "Additional build contexts (\"name=path\")"},
+	{"builder", 0, TEXT, AT(builder), NULL, "Builder instance: there is the engine's, \"default\"", NULL, HIDDEN},
 	{"cache-from", 0, LIST, AT(cache_from), NULL,
 	 "External cache sources (\"user/app:cache\", \"type=local,src=path\")"},
 	{"cache-to", 0, LIST, AT(cache_to), NULL,
@@ -42,11 +45,13 @@ const struct berth_flag berth_build_flags[] = {
 	{"cpuset-mems", 0, TEXT, AT(cpuset_mems), NULL, "MEMs in which to allow execution (0-3, 0,1)"},
 	{"debug-on-failure", 0, SWITCH, AT(debug_on_failure), NULL,
 	 "Keep the step that fails, to be entered with a shell"},
+	{"detach", 0, SWITCH, 0, NULL, "a build ends with its client", NULL, HIDDEN | REFUSED},
 	{"disable-content-trust", 0, SWITCH, AT(trust), NULL, "Skip image verification", "true", HIDDEN},
 	{"file", 'f', TEXT, AT(file), NULL, "Name of the Dockerfile (default: \"PATH/Dockerfile\")"},
 	{"force-rm", 0, SWITCH, AT(force_rm), NULL,
 	 "Always remove intermediate containers: nothing of them is ever left", NULL, HIDDEN},
 	{"iidfile", 0, TEXT, AT(iidfile), NULL, "Write the image ID to a file"},
+	{"invoke", 0, TEXT, 0, NULL, "--debug-on-failure opens a shell in a step that failed", NULL, HIDDEN | REFUSED},
 	{"isolation", 0, TEXT, AT(isolation), NULL, "Container isolation technology", NULL, HIDDEN},
 	{"label", 0, LIST, AT(labels), NULL, "Set metadata for an image"},
 	{"load", 0, SWITCH, AT(load), NULL, "Shorthand for \"--output=type=docker\""},
@@ -59,6 +64,7 @@ const struct berth_flag berth_build_flags[] = {
 	{"no-cache-filter", 0, LIST, AT(no_cache_filter), NULL, "Do not cache specified stages"},
 	{"output", 'o', LIST, AT(outputs), NULL, "Output destination (\"type=local,dest=path\", a folder, or \"-\")"},
 	{"platform", 0, TEXT, AT(platform), NULL, "Set target platform for build"},
+	{"print", 0, TEXT, 0, NULL, "its name is --call", NULL, HIDDEN | REFUSED},
 	{"progress", 0, TEXT, AT(progress), NULL,
 	 "Set type of progress output (\"auto\", \"plain\", \"tty\", \"quiet\", \"rawjson\"). Use plain to show "
 	 "container output"},
@@ -93,6 +99,15 @@ bool berth_build_check(const struct berth_build_options *options, GError **error
 	if (options->isolation && *options->isolation && strcmp(options->isolation, "default") != 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "--isolation %s: Linux has none but the default one",
 				       options->isolation);
+	if (options->builder && *options->builder && strcmp(options->builder, "default") != 0)
+		return berth_error_set(
+			error, BERTH_ERROR_NOT_IMPLEMENTED,
+			"--builder %s: there is no such builder: the engine builds itself; another engine "
+			"is chosen by -H or --context",
+			options->builder);
+	if (!options->trust)
+		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
+				       "--disable-content-trust=false: Docker's content trust is not supported");
 	if (options->security_options)
 		return berth_error_set(
 			error, BERTH_ERROR_NOT_IMPLEMENTED,
@@ -130,7 +145,10 @@ static struct berth_build_sink *sink_new(const char *type)
 static bool read_pair(struct berth_build_sink *sink, const char *field, GError **error)
 {
 	const char *equals = strchr(field, '=');
-	g_autofree char *name = equals ? g_ascii_strdown(field, equals - field) : NULL;
+	// Keys of annotations are the user's.
+	g_autofree char *name = !equals                                 ? NULL
+				: g_str_has_prefix(field, "annotation") ? g_strndup(field, (gsize) (equals - field))
+									: g_ascii_strdown(field, equals - field);
 
 	if (!name || !*name)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "\"%s\": expected name=value", field);
@@ -199,21 +217,21 @@ static bool finish_sink(struct berth_build_sink *sink, GError **error)
 	return true;
 }
 
-char *berth_build_local_cache(const char *text, const char *key, char **ret_mode)
+char *berth_build_local_cache(const char *text, const char *key, GHashTable *attributes)
 {
 	g_auto(GStrv) fields = berth_split_csv(text, NULL);
-	g_autofree char *prefix = g_strconcat(key, "=", NULL), *folder = NULL;
+	g_autofree char *folder = NULL;
 	bool local = false;
 
 	for (char **field = fields; field && *field; field++) {
-		local = local || strcmp(*field, "type=local") == 0;
-		if (g_str_has_prefix(*field, prefix)) {
+		g_auto(GStrv) pair = g_strsplit(*field, "=", 2);
+		if (strcmp(*field, "type=local") == 0) {
+			local = true;
+		} else if (pair[0] && pair[1] && strcmp(pair[0], key) == 0) {
 			g_free(folder);
-			folder = g_strdup(*field + strlen(prefix));
-		}
-		if (ret_mode && g_str_has_prefix(*field, "mode=")) {
-			g_free(*ret_mode);
-			*ret_mode = g_strdup(*field + strlen("mode="));
+			folder = g_strdup(pair[1]);
+		} else if (attributes && pair[0]) {
+			g_hash_table_insert(attributes, g_strdup(pair[0]), g_strdup(pair[1] ? pair[1] : ""));
 		}
 	}
 	return local ? g_steal_pointer(&folder) : NULL;
@@ -223,19 +241,66 @@ char *berth_build_local_cache(const char *text, const char *key, char **ret_mode
 static void add_caches(const struct berth_build_options *options, GPtrArray *sinks)
 {
 	for (char **text = options->cache_to; text && *text; text++) {
-		g_autofree char *mode = NULL;
-		char *folder = berth_build_local_cache(*text, "dest", &mode);
-		if (!folder)
+		struct berth_build_sink *sink = sink_new("cache");
+		sink->destination = berth_build_local_cache(*text, "dest", sink->attributes);
+		sink->unpack = true;
+		if (!sink->destination) {
+			sink_free(sink);
 			continue;
+		}
 		if (sinks->len == 0) // the image is wanted all the same
 			g_ptr_array_add(sinks, sink_new("image"));
-		struct berth_build_sink *sink = sink_new("cache");
-		sink->destination = folder;
-		sink->unpack = true;
-		if (mode)
-			g_hash_table_insert(sink->attributes, g_strdup("mode"), g_steal_pointer(&mode));
 		g_ptr_array_add(sinks, sink);
 	}
+}
+
+// "index,manifest[linux/arm64]:KEY=VALUE", as buildx has it, in the exporters' words: "annotation-index.KEY".
+static bool add_annotation(GHashTable *attributes, const char *text, GError **error)
+{
+	const char *equals = strchr(text, '='), *colon = equals ? memchr(text, ':', (size_t) (equals - text)) : NULL;
+	const char *key = colon ? colon + 1 : text;
+
+	if (!equals || equals == key)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "--annotation %s: expected [TYPE:]KEY=VALUE", text);
+	g_autofree char *types = colon ? g_strndup(text, (gsize) (colon - text)) : g_strdup("");
+	g_auto(GStrv) all = g_strsplit(types, ",", 0);
+	static char *const usual[] = {(char *) "", NULL};
+	for (char *const *type = colon ? all : usual; *type; type++) {
+		if (colon && (!**type || **type == '['))
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "--annotation %s: expected a type before \":\": manifest, index, "
+					       "manifest-descriptor or index-descriptor",
+					       text);
+		g_hash_table_insert(
+			attributes,
+			g_strdup_printf("annotation%s%s.%.*s", **type ? "-" : "", *type, (int) (equals - key), key),
+			g_strdup(equals + 1));
+	}
+	return true;
+}
+
+// To all results that can have them.
+static bool add_annotations(char *const *annotations, GPtrArray *sinks, GError **error)
+{
+	static const char *const able[] = {"image", "registry", "oci", "docker", NULL};
+	bool taken = false;
+
+	if (!annotations)
+		return true;
+	if (sinks->len == 0)
+		g_ptr_array_add(sinks, sink_new("image"));
+	for (guint i = 0; i < sinks->len; i++) {
+		struct berth_build_sink *sink = sinks->pdata[i];
+		if (!g_strv_contains(able, sink->type))
+			continue;
+		taken = true;
+		for (char *const *text = annotations; *text; text++)
+			if (**text && !add_annotation(sink->attributes, *text, error))
+				return false;
+	}
+	return taken || berth_error_set(error, BERTH_ERROR_INVALID,
+					"--annotation: this build has no image as its result: files cannot be "
+					"annotated");
 }
 
 GPtrArray *berth_build_sinks(const struct berth_build_options *options, GError **error)
@@ -261,6 +326,8 @@ GPtrArray *berth_build_sinks(const struct berth_build_options *options, GError *
 	} else if (options->load && !image) {
 		g_ptr_array_add(sinks, sink_new("image"));
 	}
+	if (!add_annotations(options->annotations, sinks, error))
+		return NULL;
 	add_caches(options, sinks);
 	return g_steal_pointer(&sinks);
 }
@@ -423,9 +490,6 @@ bool berth_build_query(const struct berth_build_options *options, const GPtrArra
 	g_auto(GStrv) filters = options->no_cache_filter ? berth_split_values(options->no_cache_filter) : NULL;
 	g_autofree char *outputs = sinks->len > 0 ? sinks_json(sinks) : NULL;
 
-	if (options->annotations)
-		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				       "--annotation is not supported by this version: use LABEL or --label");
 	berth_path_add(path, "progress", "events");
 	add_list(path, "t", options->tags);
 	berth_path_add(path, "target", options->target);

@@ -6,7 +6,7 @@
 
 struct berth_build_options {
 	char *file, *target, *platform, *network, *iidfile, *metadata_file, *progress, *call, *isolation,
-		*cgroup_parent, *cpuset_cpus, *cpuset_mems, *provenance, *sbom;
+		*cgroup_parent, *cpuset_cpus, *cpuset_mems, *provenance, *sbom, *builder;
 	char **tags, **build_args, **contexts, **secrets, **ssh, **add_hosts, **labels, **ulimits, **outputs,
 		**no_cache_filter, **cache_from, **cache_to, **attests, **allow, **annotations, **security_options;
 	bool squash, push, load, quiet, no_cache, pull, check, debug_on_failure, rm, force_rm, compress, trust;
@@ -25,8 +25,9 @@ struct berth_build_sink {
 // A new GPtrArray of struct berth_build_sink, with its free function set.
 GPtrArray *berth_build_sinks(const struct berth_build_options *options, GError **error);
 
-// The folder of "type=local,KEY=FOLDER", the caller's; NULL: it is something else. `ret_mode` (may be NULL): its mode.
-char *berth_build_local_cache(const char *text, const char *key, char **ret_mode);
+// The folder of "type=local,KEY=FOLDER", the caller's; NULL: it is something else. `attributes` (may be NULL) gets what
+// else is said.
+char *berth_build_local_cache(const char *text, const char *key, GHashTable *attributes);
 
 // Adds what all builds ask for. `sinks` as above; `proxies` ("HTTP_PROXY=…") become arguments that are not given.
 bool berth_build_query(const struct berth_build_options *options, const GPtrArray *sinks, char *const *proxies,

@@ -179,9 +179,15 @@ static void assert_same(int one, int other, const char *expected)
 	}
 }
 
-static void test_round_trip(struct fixture *fixture, gconstpointer gzip)
+struct packing {
+	enum berth_compression kind;
+	int level; // -1: the usual one
+};
+
+static void test_round_trip(struct fixture *fixture, gconstpointer data)
 {
-	const struct berth_layer_diff_options options = {.gzip = GPOINTER_TO_INT(gzip)};
+	const struct packing *packing = data;
+	const struct berth_layer_diff_options options = {packing->kind, packing->level >= 0 ? &packing->level : NULL};
 	berth_fd tree = make_tree(fixture, "tree"), back = make_tree(fixture, "back"),
 		 copy = make_tree(fixture, "copy");
 	berth_fd layer = -1, again = -1, third = -1;
@@ -190,7 +196,7 @@ static void test_round_trip(struct fixture *fixture, gconstpointer gzip)
 
 	fill(fixture, tree, "tree");
 	struct berth_layer_diff first = diff(tree, -1, &options, &layer);
-	g_assert_cmpint(g_str_equal(first.diff_id, first.digest), ==, !options.gzip);
+	g_assert_cmpint(g_str_equal(first.diff_id, first.digest), ==, packing->kind == BERTH_COMPRESSION_NONE);
 	unpack(layer, back, NULL, first.diff_id);
 	assert_same(tree, back, "A /socket\n");
 	g_assert_cmpint(fstatat(back, "sparse", &status, 0), ==, 0);
@@ -289,7 +295,7 @@ static void test_refused(struct fixture *fixture, gconstpointer data)
 // What GNU tar makes of it.
 static void test_gnu_tar(struct fixture *fixture, gconstpointer data)
 {
-	const struct berth_layer_diff_options options = {.gzip = true};
+	const struct berth_layer_diff_options options = {.compression = BERTH_COMPRESSION_GZIP};
 	berth_fd tree = make_tree(fixture, "tree"), back = make_tree(fixture, "back"), layer = -1;
 	g_autofree char *path = NULL, *folder = g_build_filename(fixture->base, "back", NULL), *said = NULL;
 	g_autoptr(GError) error = NULL;
@@ -316,8 +322,13 @@ int main(int argc, char **argv)
 		g_print("1..0 # SKIP owners and devices are only root's to make\n");
 		return 0;
 	}
-	g_test_add("/diff/round-trip", struct fixture, GINT_TO_POINTER(false), setup, test_round_trip, teardown);
-	g_test_add("/diff/round-trip-gzip", struct fixture, GINT_TO_POINTER(true), setup, test_round_trip, teardown);
+	static const struct packing packings[] = {{BERTH_COMPRESSION_NONE, -1}, {BERTH_COMPRESSION_GZIP, -1},
+						  {BERTH_COMPRESSION_GZIP, 0},  {BERTH_COMPRESSION_GZIP, 9},
+						  {BERTH_COMPRESSION_ZSTD, -1}, {BERTH_COMPRESSION_ZSTD, 19}};
+	for (size_t i = 0; i < G_N_ELEMENTS(packings); i++) {
+		g_autofree char *path = g_strdup_printf("/diff/round-trip/%d/%d", packings[i].kind, packings[i].level);
+		g_test_add(path, struct fixture, &packings[i], setup, test_round_trip, teardown);
+	}
 	g_test_add("/diff/changes", struct fixture, NULL, setup, test_changes, teardown);
 	g_test_add("/diff/mapped", struct fixture, NULL, setup, test_mapped, teardown);
 	g_test_add("/diff/refused", struct fixture, NULL, setup, test_refused, teardown);

@@ -88,6 +88,33 @@ static char *pull_as(struct scene *scene, const char *name, const char *platform
 	return g_strdup(error ? error->message : "");
 }
 
+// As a build does. The image's id.
+static char *pull_base(struct scene *scene, const char *name, const char *platform)
+{
+	g_autofree char *full = g_strconcat(scene->registry->host, "/", name, NULL);
+	g_autoptr(GError) error = NULL;
+	char *id = NULL;
+	struct berth_transfer_options options = {.registries = scene->client,
+						 .platform = platform,
+						 .keep_tags = true,
+						 .ret_image = &id,
+						 .progress = note,
+						 .data = scene};
+
+	berth_images_pull(scene->fixture.images, full, &options, &error);
+	g_assert_no_error(error);
+	return id;
+}
+
+static char *architecture_of(struct scene *scene, const char *name)
+{
+	struct api_image_inspect *image = berth_images_inspect(scene->fixture.images, name, NULL);
+	char *architecture = g_strdup(image ? image->architecture : "none");
+
+	api_image_inspect_free(image);
+	return architecture;
+}
+
 static void pull(struct scene *scene, const char *name)
 {
 	assert_text(pull_as(scene, name, NULL, false), "");
@@ -375,6 +402,23 @@ static void test_index(void)
 	image = berth_images_inspect(scene.fixture.images, name, NULL);
 	g_assert_cmpstr(image->architecture, ==, berth_image_architecture());
 	api_image_inspect_free(image);
+	// A build's pull leaves the tag where it is, and gives none to what does not run here.
+	g_autofree char *foreign = pull_base(&scene, "multi", "linux/s390x");
+	assert_text(architecture_of(&scene, foreign), "s390x");
+	assert_text(architecture_of(&scene, name), berth_image_architecture());
+	g_autofree char *again = pull_base(&scene, "multi", "linux/s390x");
+	g_assert_cmpstr(again, ==, foreign);
+	g_autofree char *by_index = g_strconcat(name, "@", digest, NULL);
+	assert_text(architecture_of(&scene, by_index), berth_image_architecture());
+	g_autoptr(GPtrArray) removed = berth_images_remove(scene.fixture.images, name, true, true, NULL);
+	for (guint i = 0; i < removed->len; i++)
+		api_image_deleted_free(removed->pdata[i]);
+	g_free(pull_base(&scene, "multi", "linux/s390x"));
+	assert_text(architecture_of(&scene, name), "none");
+	assert_text(pull_as(&scene, "multi", "linux/s390x", false), "");
+	assert_text(architecture_of(&scene, name), "s390x");
+	g_free(pull_base(&scene, "multi", NULL)); // somebody wanted the other one
+	assert_text(architecture_of(&scene, name), "s390x");
 	assert_text(pull_as(&scene, "multi", "linux/arm/v6", false),
 		    "no matching manifest for linux/arm/v6 in the manifest list entries");
 	end(&scene);

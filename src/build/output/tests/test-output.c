@@ -2,6 +2,7 @@
 // Results of a build, made by hand, and all ways in which they go out.
 #include "build/output/cache.h"
 #include "build/output/internal.h"
+#include "image/images-internal.h"
 #include "image/tests/fixture.h"
 #include "image/tests/registry.h"
 
@@ -206,11 +207,32 @@ static void test_refusals(struct scene *scene, G_GNUC_UNUSED const void *data)
 	g_autoptr(GHashTable) colour = attribute("colour", "red");
 	output.attributes = colour;
 	assert_text(write_out(scene, &request, &result), "output type=oci: colour is no attribute of type=oci");
-	g_autoptr(GHashTable) zstd = attribute("compression", "zstd");
-	output.attributes = zstd;
-	assert_text(write_out(scene, &request, &result),
-		    "output type=oci: compression=zstd: only gzip and uncompressed are supported");
 	output.attributes = NULL;
+	output.type = "oci";
+	output.fd = 2; // nothing is written there
+	static const char *const refused[][3] = {
+		{"compression", "estargz", "compression=estargz: this engine has no use"},
+		{"compression", "xz", "compression=xz: expected uncompressed, gzip or zstd"},
+		{"compression-level", "10", "compression-level=10: gzip has the levels 0 to 9"},
+		{"compression-level", "-1", "compression-level=-1: expected a number"},
+		{"force-compression", "perhaps", "force-compression=perhaps: is neither true nor false"},
+		{"annotation-layer.a", "b", "annotation-layer.a: unrecognized annotation type layer"},
+		{"annotation[linux/arm64].a", "b", "annotation a of linux/arm64: this build is not for that"},
+		{"annotation[plan9/arm64].a", "b", "annotation[plan9/arm64].a: "},
+		{"annotation-index.a", "b", "index annotations not supported for single platform export"},
+		{"annotation.", "b", "annotation.: expected annotation.KEY"},
+		{"registry.insecure", "true", "registry.insecure is not supported: start the engine"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(refused); i++) {
+		g_autoptr(GHashTable) attributes = attribute(refused[i][0], refused[i][1]);
+		output.attributes = attributes;
+		g_autofree char *said = write_out(scene, &request, &result);
+		g_autofree char *wanted = g_strconcat("output type=oci: ", refused[i][2], NULL);
+		if (!g_str_has_prefix(said, wanted))
+			g_error("\"%s\" is not \"%s\"", said, wanted);
+	}
+	output.attributes = NULL;
+	output.fd = -1;
 	output.type = "registry";
 	assert_text(write_out(scene, &request, &result),
 		    "output type=registry: tag is needed when pushing to registry");
@@ -272,23 +294,169 @@ static void test_archive(struct scene *scene, const void *type)
 	clear(&second);
 }
 
-static void test_compressed(struct scene *scene, G_GNUC_UNUSED const void *data)
+// "KEY=VALUE,…" as attributes; `memory` keeps the texts.
+static GHashTable *attributes_of(const char *text, char ***memory)
 {
-	g_autoptr(GHashTable) gzip = attribute("compression", "gzip");
-	berth_fd fd = memory();
-	const struct berth_build_output output = {.type = "oci", .fd = fd, .attributes = gzip};
-	const struct berth_build_request request = {.outputs = &output, .output_count = 1};
+	GHashTable *attributes = g_hash_table_new(g_str_hash, g_str_equal);
+
+	*memory = g_strsplit_set(text, ",", 0);
+	for (char **word = *memory; *word; word++) {
+		char *equals = strchr(*word, '=');
+		*equals = '\0';
+		g_hash_table_insert(attributes, *word, equals + 1);
+	}
+	return attributes;
+}
+
+// Twice the same bytes, which load checks against their diff ids; in the given form.
+static void test_compressed(struct scene *scene, const void *data)
+{
+	g_auto(GStrv) how = g_strsplit(data, " ", 2), words = NULL;
+	g_autoptr(GHashTable) attributes = attributes_of(how[0], &words);
+	g_autofree char *first = NULL;
+	gsize first_length = 0;
+
+	for (int i = 0; i < 2; i++) {
+		berth_fd fd = memory();
+		const struct berth_build_output output = {.type = "oci", .fd = fd, .attributes = attributes};
+		const struct berth_build_request request = {.outputs = &output, .output_count = 1};
+		struct berth_build_result result;
+		g_autoptr(GError) error = NULL;
+		gsize length;
+		assert_text(write_out(scene, &request, &result), "");
+		char *bytes = bytes_of(fd, &length);
+		g_assert_true(contains(bytes, length, how[1]));
+		if (first)
+			g_assert_cmpmem(first, first_length, bytes, length);
+		g_free(first);
+		first = bytes;
+		first_length = length;
+		lseek(fd, 0, SEEK_SET);
+		berth_images_load(scene->fixture.images, fd, NULL, NULL, &error);
+		g_assert_no_error(error);
+		clear(&result);
+	}
+}
+
+// Compressed layers stay as they are unless that is forced.
+static void test_force(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	g_autofree char *name = g_strconcat(scene->registry->host, "/built:1", NULL);
+	char *const tags[] = {name, NULL};
+	static const char *const ways[][2] = {{"compression=gzip", OCI_MEDIA_LAYER_GZIP},
+					      {"compression=zstd", OCI_MEDIA_LAYER_ZSTD},
+					      {"compression=zstd,force-compression=true", OCI_MEDIA_LAYER_ZSTD},
+					      {"compression=uncompressed,force-compression=true", OCI_MEDIA_LAYER}};
+	struct berth_image_layer *lowest = scene->layers->pdata[0];
 	struct berth_build_result result;
-	g_autoptr(GError) error = NULL;
-	gsize length;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
+		g_auto(GStrv) words = NULL;
+		g_autoptr(GHashTable) attributes = attributes_of(ways[i][0], &words);
+		const struct berth_build_output output = {.type = "registry", .fd = -1, .attributes = attributes};
+		const struct berth_build_request request = {.tags = tags, .outputs = &output, .output_count = 1};
+		assert_text(write_out(scene, &request, &result), "");
+		g_autofree char *text = registry_text(scene->registry, "built", "manifests/1");
+		g_autoptr(oci_manifest) manifest =
+			berth_document_parse_text(&oci_manifest_document, text, strlen(text), "manifest", NULL);
+		const struct oci_descriptor *first = manifest->layers->pdata[0], *last = manifest->layers->pdata[2];
+		g_assert_cmpstr(last->media_type, ==, ways[i][1]);
+		g_assert_cmpstr(first->media_type, ==, i == 1 ? OCI_MEDIA_LAYER_GZIP : ways[i][1]);
+		if (i == 0) { // what a base image's layer is like
+			berth_lease_add(scene->lease, BERTH_RECORD_BLOB, first->digest);
+			g_free(lowest->digest);
+			lowest->digest = g_strdup(first->digest);
+		}
+		clear(&result);
+	}
+}
+
+static void test_docker_types(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	g_autofree char *name = g_strconcat(scene->registry->host, "/built:1", NULL);
+	char *const tags[] = {name, NULL};
+	g_autoptr(GHashTable) attributes = attribute("oci-mediatypes", "false");
+	struct berth_build_output output = {.type = "registry", .fd = -1, .attributes = attributes};
+	struct berth_build_request request = {.tags = tags, .outputs = &output, .output_count = 1};
+	struct berth_build_result result;
 
 	assert_text(write_out(scene, &request, &result), "");
-	g_autofree char *bytes = bytes_of(fd, &length);
-	g_assert_true(contains(bytes, length, OCI_MEDIA_LAYER_GZIP));
-	lseek(fd, 0, SEEK_SET);
-	berth_images_load(scene->fixture.images, fd, NULL, NULL, &error);
-	g_assert_no_error(error);
+	g_autofree char *text = registry_text(scene->registry, "built", "manifests/1");
+	for (const char *const *type =
+		     (const char *const[]){DOCKER_MEDIA_MANIFEST, DOCKER_MEDIA_CONFIG, DOCKER_MEDIA_LAYER_GZIP, NULL};
+	     *type; type++)
+		g_assert_nonnull(strstr(text, *type));
+	g_assert_null(strstr(text, "vnd.oci"));
 	clear(&result);
+	request.provenance = "";
+	assert_text(write_out(scene, &request, &result),
+		    "output type=registry: oci-mediatypes=false: Docker's media types have no attestations");
+	request.provenance = NULL;
+	output.type = "image";
+	g_autofree char *said = write_out(scene, &request, &result);
+	g_assert_nonnull(strstr(said, "the engine's own images have OCI's media types"));
+}
+
+// Each where BuildKit has it.
+static void test_annotations(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	g_autofree char *name = g_strconcat(scene->registry->host, "/built:1", NULL);
+	char *const tags[] = {name, NULL};
+	g_auto(GStrv) words = NULL;
+	g_autoptr(GHashTable) attributes =
+		attributes_of("annotation.Of.All=m,annotation[linux/amd64].Of.All=own,annotation-index.i=n,"
+			      "annotation-manifest-descriptor[linux/amd64].d=e,annotation-index-descriptor.x=y",
+			      &words);
+	const struct berth_build_output output = {.type = "registry", .fd = -1, .attributes = attributes};
+	const struct berth_build_request request = {
+		.tags = tags, .outputs = &output, .output_count = 1, .provenance = ""};
+	struct berth_build_result result;
+
+	assert_text(write_out(scene, &request, &result), "");
+	g_autofree char *text = registry_text(scene->registry, "built", "manifests/1");
+	g_autoptr(oci_index) index = berth_document_parse_text(&oci_index_document, text, strlen(text), "index", NULL);
+	g_assert_cmpstr(g_hash_table_lookup(index->annotations, "i"), ==, "n");
+	const struct oci_descriptor *descriptor = index->manifests->pdata[0], *attested = index->manifests->pdata[1];
+	g_assert_cmpstr(g_hash_table_lookup(descriptor->annotations, "d"), ==, "e");
+	g_assert_null(g_hash_table_lookup(attested->annotations, "d"));
+	g_autofree char *path = g_strconcat("manifests/", descriptor->digest, NULL);
+	g_autofree char *inner = registry_text(scene->registry, "built", path);
+	g_assert_nonnull(strstr(inner, "\"annotations\":{\"Of.All\":\"own\"}"));
+	g_assert_nonnull(strstr(result.metadata, "\"annotations\":{\"x\":\"y\"}"));
+	g_assert_nonnull(strstr(scene->warnings->str, "in the metadata alone"));
+	clear(&result);
+}
+
+// The engine's own image has them, as long as they are asked for; one that a repository has a manifest of stays.
+static void test_annotated_image(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	char *const tags[] = {(char *) "built:1", NULL};
+	g_autoptr(GHashTable) attributes = attribute("annotation.a", "b");
+	struct berth_build_output output = {.type = "image", .fd = -1};
+	const struct berth_build_request request = {.tags = tags, .outputs = &output, .output_count = 1};
+	struct berth_build_result result;
+	g_autoptr(GError) error = NULL;
+
+	for (int i = 0; i < 3; i++) {
+		output.attributes = i == 1 ? attributes : NULL;
+		assert_text(write_out(scene, &request, &result), "");
+		g_autoptr(GHashTable) annotations =
+			berth_image_manifest_annotations(scene->fixture.images, result.digest, &error);
+		g_assert_no_error(error);
+		g_assert_cmpstr(g_hash_table_lookup(annotations, "a"), ==, i == 1 ? "b" : NULL);
+		clear(&result);
+	}
+	g_autofree char *id = berth_images_resolve(scene->fixture.images, "built:1", &error);
+	g_autoptr(berth_transaction) transaction =
+		berth_transaction_begin(berth_store_database(scene->fixture.store), &error);
+	berth_tag_record_put(transaction, "docker.io/library/other@sha256:abcd", id, &error);
+	berth_transaction_commit(transaction, &error);
+	g_assert_no_error(error);
+	g_clear_pointer(&transaction, berth_transaction_free);
+	output.attributes = attributes;
+	g_autofree char *said = write_out(scene, &request, &result);
+	g_assert_nonnull(strstr(said, "the image is the same as docker.io/library/other@sha256:abcd, whose manifest "
+				      "stays as it is"));
 }
 
 static void test_files(struct scene *scene, const void *type)
@@ -460,7 +628,8 @@ static void check_imports(struct scene *scene, const char *from, bool max)
 static void test_cache_registry(struct scene *scene, const void *mode)
 {
 	g_autofree char *to =
-		g_strdup_printf("type=registry,ref=%s/cache:1,mode=%s", scene->registry->host, (const char *) mode);
+		g_strdup_printf("type=registry,ref=%s/cache:1,mode=%s,compression=zstd,compression-level=3",
+				scene->registry->host, (const char *) mode);
 	g_autofree char *from = g_strdup_printf("%s/cache:1", scene->registry->host);
 	char *const list[] = {to, NULL};
 	const struct berth_build_request request = {.cache_to = list};
@@ -538,7 +707,14 @@ int main(int argc, char **argv)
 		{"/output/refusals", test_refusals, NULL},
 		{"/output/oci", test_archive, "oci"},
 		{"/output/docker", test_archive, "docker"},
-		{"/output/compressed", test_compressed, NULL},
+		{"/output/gzip", test_compressed, "compression=gzip " OCI_MEDIA_LAYER_GZIP},
+		{"/output/gzip-9", test_compressed, "compression-level=9 " OCI_MEDIA_LAYER_GZIP},
+		{"/output/zstd", test_compressed, "compression=zstd " OCI_MEDIA_LAYER_ZSTD},
+		{"/output/zstd-7", test_compressed, "compression=zstd,compression-level=7 " OCI_MEDIA_LAYER_ZSTD},
+		{"/output/force-compression", test_force, NULL},
+		{"/output/docker-types", test_docker_types, NULL},
+		{"/output/annotations", test_annotations, NULL},
+		{"/output/annotated-image", test_annotated_image, NULL},
 		{"/output/local", test_files, "local"},
 		{"/output/tar", test_files, "tar"},
 		{"/output/attestations", test_attestations, NULL},
