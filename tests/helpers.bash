@@ -76,12 +76,16 @@ engine_setup() {
 	berth image bootstrap busybox >/dev/null
 }
 
-# Removes all containers; what cannot be removed fails the test.
+# Removes all containers; what cannot be removed fails the test. One that removes itself may have gone meanwhile.
 remove_containers() {
 	local ids
 	ids=$(berth ps -aq) || return 1
 	# shellcheck disable=SC2086
-	[ -z "$ids" ] || berth rm -f $ids >/dev/null
+	[ -z "$ids" ] || berth rm -f $ids >/dev/null || eventually no_containers
+}
+
+no_containers() {
+	[ -z "$(berth ps -aq)" ]
 }
 
 engine_teardown() {

@@ -9,6 +9,7 @@ note() {
 	cat >"$work/note" <<-SCRIPT
 		#!/bin/sh
 		echo "\$1 \$(jq -r .status) \$(readlink /proc/self/ns/mnt)" >>$work/notes
+		[ "\$1" != poststart ] || echo >$bundle/rootfs/tmp/started
 	SCRIPT
 	chmod 755 "$work/note"
 }
@@ -23,7 +24,7 @@ hook() {
 		--argjson d "$(hook poststart)" --argjson e "$(hook poststop)" \
 		'.hooks={prestart:$a,createRuntime:$b,createContainer:$c,poststart:$d,poststop:$e,
 		 startContainer:[{path:"/bin/sh",args:["sh","-c","cat >/tmp/state; echo startContainer >>/tmp/order"]}]}'
-	script 'echo program >>/tmp/order; sleep 0.3'
+	script 'echo program >>/tmp/order; until [ -e /tmp/started ]; do sleep 0.05; done'
 	cut -d' ' -f1,2 "$work/notes" >"$work/order"
 	diff "$work/order" - <<-'ORDER'
 		prestart creating
