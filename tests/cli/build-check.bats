@@ -60,5 +60,5 @@ setup() {
 	[[ $output == *"syntax=other/frontend: frontends are not run"* ]]
 	printf '# syntax=other/frontend\nFROM scratch\n' >context/Dockerfile
 	run -1 berth build -q context
-	[[ $output == *"syntax=other/frontend: frontends are not run"*"Dockerfile:1"* ]]
+	[[ $output == *"Dockerfile:1"*"syntax=other/frontend: frontends are not run"* ]]
 }
