@@ -118,31 +118,59 @@ static bool read_dockerfile(struct berth_build_body *body, int fd, const struct 
 	return body->dockerfile;
 }
 
-// The file of a context, -1 with *error.
-static int find_context(struct berth_build_body *body, const char *name, const char *folder, GError **error)
+static struct berth_build_body_context *add_context(struct berth_build_body *body, const char *name, bool listed,
+						    const char *folder, GError **error)
 {
-	for (guint i = 0; i < body->names->len; i++)
-		if (strcmp(body->names->pdata[i], name) == 0)
-			return g_array_index(body->contexts, int, i);
-	if (body->names->len >= BERTH_LIMIT_BUILD_CONTEXTS) {
+	struct berth_build_body_context *context;
+
+	if (body->contexts->len >= BERTH_LIMIT_BUILD_CONTEXTS) {
 		berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED, "context %s: a build has at most %d named ones",
 				name, BERTH_LIMIT_BUILD_CONTEXTS);
-		return -1;
+		return NULL;
 	}
 	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		berth_error_set_errno(error, errno, "making a file for context %s in %s", name, folder);
+		return NULL;
+	}
+	context = g_new0(struct berth_build_body_context, 1);
+	*context = (struct berth_build_body_context){g_strdup(name), fd, listed};
+	g_ptr_array_add(body->contexts, context);
+	return context;
+}
+
+// The file of a context, -1 with *error.
+static int find_context(struct berth_build_body *body, const struct part *part, bool listed, const char *folder,
+			GError **error)
+{
+	struct berth_build_body_context *found = NULL;
+
+	for (guint i = 0; i < body->contexts->len && !found; i++) {
+		struct berth_build_body_context *context = body->contexts->pdata[i];
+		found = strcmp(context->name, part->name) == 0 ? context : NULL;
+	}
+	if (!found)
+		found = add_context(body, part->name, listed, folder, error);
+	if (found && found->listed != listed) {
+		berth_error_set(error, BERTH_ERROR_INVALID, "context %s: comes as an archive and as a listing",
+				part->name);
 		return -1;
 	}
-	g_ptr_array_add(body->names, g_strdup(name));
-	g_array_append_val(body->contexts, fd);
-	return fd;
+	return found ? found->fd : -1;
 }
 
 static bool read_context(struct berth_build_body *body, int fd, const struct part *part, const char *folder,
 			 GError **error)
 {
-	int file = find_context(body, part->name, folder, error);
+	bool listed = strcmp(part->kind, "listing") == 0;
+
+	if (listed && part->length > BERTH_LIMIT_BUILD_LISTINGS - body->listed)
+		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
+				       "the listings of the build's contexts are larger than %" G_GINT64_FORMAT
+				       " bytes",
+				       BERTH_LIMIT_BUILD_LISTINGS);
+	body->listed += listed ? part->length : 0;
+	int file = find_context(body, part, listed, folder, error);
 	g_autofree char *block = g_malloc(COPY_BLOCK);
 
 	if (file < 0)
@@ -170,7 +198,7 @@ static bool read_one(struct berth_build_body *body, int fd, const char *folder, 
 			fine = read_secret(body, fd, &part, error);
 		else if (strcmp(part.kind, "dockerfile") == 0)
 			fine = read_dockerfile(body, fd, &part, error);
-		else if (strcmp(part.kind, "context") == 0)
+		else if (strcmp(part.kind, "context") == 0 || strcmp(part.kind, "listing") == 0)
 			fine = read_context(body, fd, &part, folder, error);
 		else
 			fine = berth_error_set(error, BERTH_ERROR_INVALID,
@@ -180,21 +208,31 @@ static bool read_one(struct berth_build_body *body, int fd, const char *folder, 
 	return fine;
 }
 
+static void context_free(void *data)
+{
+	struct berth_build_body_context *context = data;
+
+	berth_fd_clear(&context->fd);
+	g_free(context->name);
+	g_free(context);
+}
+
 bool berth_build_body_read(struct berth_build_body *body, int fd, const char *folder, GError **error)
 {
 	bool end = false;
 
 	*body = (struct berth_build_body){
 		.secrets = g_array_new(FALSE, FALSE, sizeof(struct berth_build_secret)),
-		.names = g_ptr_array_new_with_free_func(g_free),
-		.contexts = g_array_new(FALSE, FALSE, sizeof(int)),
+		.contexts = g_ptr_array_new_with_free_func(context_free),
 	};
 	while (!end)
 		if (!read_one(body, fd, folder, &end, error))
 			return false;
-	for (guint i = 0; i < body->contexts->len; i++)
-		if (lseek(g_array_index(body->contexts, int, i), 0, SEEK_SET) < 0)
-			return berth_error_set_errno(error, errno, "context %s", (char *) body->names->pdata[i]);
+	for (guint i = 0; i < body->contexts->len; i++) {
+		const struct berth_build_body_context *context = body->contexts->pdata[i];
+		if (lseek(context->fd, 0, SEEK_SET) < 0)
+			return berth_error_set_errno(error, errno, "context %s", context->name);
+	}
 	return true;
 }
 
@@ -205,10 +243,7 @@ void berth_build_body_clear(struct berth_build_body *body)
 		g_free((char *) (uintptr_t) secret->id);
 		g_bytes_unref(secret->value);
 	}
-	for (guint i = 0; body->contexts && i < body->contexts->len; i++)
-		close(g_array_index(body->contexts, int, i));
 	g_clear_pointer(&body->secrets, g_array_unref);
-	g_clear_pointer(&body->contexts, g_array_unref);
-	g_clear_pointer(&body->names, g_ptr_array_unref);
+	g_clear_pointer(&body->contexts, g_ptr_array_unref);
 	g_clear_pointer(&body->dockerfile, g_bytes_unref);
 }

@@ -5,17 +5,24 @@
 //	dockerfile 17 -		the Dockerfile's text, in place of one in the context
 //	secret 12 token		the value of a secret
 //	context 65536 libs	a piece of the archive of the context "libs"; further pieces go on where it ended
+//	listing 65536 libs	in place of it a piece of its listing (build/context/claim.c); "-" is the context itself
 //
-// and then the line "end 0 -\n", behind which the context's own archive goes to the body's end.
+// and then the line "end 0 -\n", behind which the context's own archive, if it is not listed, goes to the body's end.
 #pragma once
 
 #include "build/build.h"
 
+struct berth_build_body_context {
+	char *name; // "-": the context itself, which is listed
+	int fd; // at its beginning
+	bool listed;
+};
+
 struct berth_build_body {
 	GBytes *dockerfile; // NULL: none
 	GArray *secrets; // of struct berth_build_secret
-	GPtrArray *names; // of contexts
-	GArray *contexts; // descriptors at their beginning, as many
+	GPtrArray *contexts; // of struct berth_build_body_context
+	int64_t listed; // bytes of listings
 };
 
 // Reads the parts from `fd`, no byte more. Archives go into files without a name in `folder`, secrets nowhere.

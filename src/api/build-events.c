@@ -147,6 +147,12 @@ void berth_build_events__free(struct berth_build_stream *stream)
 	berth_build_stream_finish_outputs(stream);
 }
 
+void berth_build_events__want(struct berth_build_stream *stream, const char *context)
+{
+	put_line(stream,
+		 &(struct api_build_event){.kind = TEXT("wanted"), .vertex = BERTH_UNSET, .name = TEXT(context)});
+}
+
 void berth_build_events__end(struct berth_build_stream *stream, const struct berth_build_result *result)
 {
 	put_line(stream, &(struct api_build_event){.kind = TEXT("result"),

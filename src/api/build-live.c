@@ -23,6 +23,14 @@ struct berth_build_live {
 	char *id;
 	int canceled; // atomic
 	GPtrArray *agents; // of struct agent, that nobody has taken
+	struct archive *archive; // that the build waits for, or uses; NULL: none
+};
+
+// A context on its way: on the stack of who wants it.
+struct archive {
+	const char *name;
+	int fd; // -1: it has not been given yet
+	bool taken; // by the build: who gave it waits
 };
 
 struct agent {
@@ -119,6 +127,48 @@ int berth_build_live_take_agent(struct berth_build_live *live, const char *name,
 	return fd;
 }
 
+// With the lock. False: it did not come.
+static bool wait_for_archive(struct berth_build_live *live, struct archive *archive,
+			     const struct berth_build_live_taker *taker, GError **error)
+{
+	struct berth_build_lives *lives = live->lives;
+	gint64 end = g_get_monotonic_time() + (gint64) BERTH_LIMIT_BUILD_ARCHIVE_SECONDS * G_USEC_PER_SEC;
+
+	while (archive->fd < 0) {
+		if (taker->canceled(taker->data))
+			return berth_error_set(error, BERTH_ERROR_CANCELED, "the build was canceled");
+		if (g_get_monotonic_time() >= end)
+			return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
+					       "the client has listed context \"%s\", but does not send it",
+					       archive->name);
+		berth_cond_wait_for(&lives->given, &lives->lock, AGENT_LOOK_NANOSECONDS);
+	}
+	return true;
+}
+
+bool berth_build_live_take_archive(struct berth_build_live *live, const char *name,
+				   const struct berth_build_live_taker *taker, GError **error)
+{
+	struct berth_build_lives *lives = live->lives;
+	struct archive archive = {name, -1, false};
+
+	pthread_mutex_lock(&lives->lock);
+	live->archive = &archive;
+	pthread_mutex_unlock(&lives->lock);
+	taker->ask(taker->data, name);
+	pthread_mutex_lock(&lives->lock);
+	bool good = wait_for_archive(live, &archive, taker, error);
+	pthread_mutex_unlock(&lives->lock);
+	good = good && taker->use(taker->use_data, archive.fd, error);
+	pthread_mutex_lock(&lives->lock);
+	live->archive = NULL;
+	pthread_cond_broadcast(&lives->given);
+	while (archive.taken) // whoever gave it looks at it a last time
+		berth_cond_wait_for(&lives->given, &lives->lock, AGENT_LOOK_NANOSECONDS);
+	pthread_mutex_unlock(&lives->lock);
+	return good;
+}
+
 // With the lock.
 static struct berth_build_live *find(struct berth_build_lives *lives, const char *id, GError **error)
 {
@@ -172,5 +222,35 @@ bool berth_build_lives_give_agent(struct berth_build_lives *lives, const char *i
 	pthread_mutex_unlock(&lives->lock);
 	if (!given)
 		close(fd);
+	return given;
+}
+
+static bool give_archive(struct berth_build_lives *lives, const char *id, const char *name, int fd, GError **error)
+{
+	struct berth_build_live *live = find(lives, id, error);
+
+	if (!live)
+		return false;
+	struct archive *archive = live->archive;
+	if (fd < 0)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "build %s: context %s: the body is empty", id, name);
+	if (!archive || archive->fd >= 0 || strcmp(archive->name, name) != 0)
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "build %s: context %s is not wanted now", id, name);
+	archive->fd = fd;
+	archive->taken = true;
+	pthread_cond_broadcast(&lives->given);
+	while (live->archive == archive) // `live` is there as long as `taken` says so
+		berth_cond_wait_for(&lives->given, &lives->lock, AGENT_LOOK_NANOSECONDS);
+	archive->taken = false;
+	pthread_cond_broadcast(&lives->given);
+	return true;
+}
+
+bool berth_build_lives_give_archive(struct berth_build_lives *lives, const char *id, const char *name, int fd,
+				    GError **error)
+{
+	pthread_mutex_lock(&lives->lock);
+	bool given = give_archive(lives, id, name, fd, error);
+	pthread_mutex_unlock(&lives->lock);
 	return given;
 }

@@ -19,9 +19,24 @@ bool berth_build_live_canceled(const struct berth_build_live *live);
 // A connection to the agent `name`, which is waited for some seconds, unless the build is cancelled; the caller's.
 int berth_build_live_take_agent(struct berth_build_live *live, const char *name, GError **error);
 
+// Who wants the archive of a context, and what is done with it.
+struct berth_build_live_taker {
+	void (*ask)(void *data, const char *name); // called when it can be given
+	bool (*canceled)(void *data);
+	void *data; // of both
+	bool (*use)(void *data, int archive, GError **error);
+	void *use_data;
+};
+// Waits for the archive of context `name`, and for its use.
+bool berth_build_live_take_archive(struct berth_build_live *live, const char *name,
+				   const struct berth_build_live_taker *taker, GError **error);
+
 // Of others: NOT_FOUND if no such build is under way.
 bool berth_build_lives_check(struct berth_build_lives *lives, const char *id, GError **error);
 bool berth_build_lives_cancel(struct berth_build_lives *lives, const char *id, GError **error);
 // `fd` is taken, also when it fails. RESOURCE_EXHAUSTED: there are enough that wait.
 bool berth_build_lives_give_agent(struct berth_build_lives *lives, const char *id, const char *name, int fd,
 				  GError **error);
+// `fd` is borrowed until the build has used it, or is over: this waits for it. CONFLICT: the build does not want it.
+bool berth_build_lives_give_archive(struct berth_build_lives *lives, const char *id, const char *name, int fd,
+				    GError **error);

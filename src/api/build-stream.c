@@ -90,6 +90,13 @@ void berth_build_stream_event(void *data, const struct berth_build_event *event)
 	pthread_mutex_unlock(&stream->lock);
 }
 
+void berth_build_stream_want(struct berth_build_stream *stream, const char *context)
+{
+	pthread_mutex_lock(&stream->lock);
+	berth_build_events__want(stream, context);
+	pthread_mutex_unlock(&stream->lock);
+}
+
 // What is left of the body nobody wants.
 static void stop_reading(const struct berth_build_stream *stream)
 {

@@ -21,6 +21,8 @@ struct berth_build_stream *berth_build_stream_new(struct berth_request *request,
 void berth_build_stream_free(struct berth_build_stream *stream);
 // Of a struct berth_build_listener, whose data is the stream.
 void berth_build_stream_event(void *data, const struct berth_build_event *event);
+// Asks the client for the archive of a context that it has listed. Only among events.
+void berth_build_stream_want(struct berth_build_stream *stream, const char *context);
 // A descriptor whose bytes go into the stream as output `number`; the caller closes it. -1 with *error.
 int berth_build_stream_output(struct berth_build_stream *stream, unsigned number, GError **error);
 // What the builder wrote is told, outputs included: their descriptors are closed by now.

@@ -23,6 +23,8 @@ static struct berth_builder *builder_of(const struct berth_request *request, GEr
 	return builder;
 }
 
+#define MAIN_CONTEXT "-" // what parts of a body and requests call the context that has no name
+
 // A build, from its request to its end.
 struct work {
 	struct berth_request *request;
@@ -56,6 +58,19 @@ static int connect_agent(void *data, const char *name, GError **error)
 		return -1;
 	}
 	return berth_build_live_take_agent(work->live, name, error);
+}
+
+static void ask_for_archive(void *data, const char *name)
+{
+	berth_build_stream_want(((struct work *) data)->stream, name);
+}
+
+static bool use_archive(void *data, const char *name, berth_build_archive_fn *use, void *use_data, GError **error)
+{
+	struct work *work = data;
+	const struct berth_build_live_taker taker = {ask_for_archive, is_canceled, work, use, use_data};
+
+	return berth_build_live_take_archive(work->live, name ? name : MAIN_CONTEXT, &taker, error);
 }
 
 static bool check_id(const char *id, GError **error)
@@ -96,17 +111,28 @@ static void add_source(struct work *work, const struct berth_build_source *sourc
 	g_array_append_val(work->wanted.sources, *source);
 }
 
-// The context first, then those with names.
-static bool read_sources(struct work *work, GError **error)
+static const struct berth_build_body_context *find_listed(const struct work *work)
+{
+	for (guint i = 0; work->body.contexts && i < work->body.contexts->len; i++) {
+		const struct berth_build_body_context *context = work->body.contexts->pdata[i];
+		if (strcmp(context->name, MAIN_CONTEXT) == 0 && context->listed)
+			return context;
+	}
+	return NULL;
+}
+
+static bool add_main_source(struct work *work, GError **error)
 {
 	const char *remote = berth_request_text(work->request, "remote");
+	const struct berth_build_body_context *listed = find_listed(work);
 	int fd = berth_request_body_fd(work->request);
 
-	if (work->request->build_parts &&
-	    !berth_build_body_read(&work->body, fd, berth_request_spool(work->request), error))
-		return false;
+	if (listed && has_body(fd)) // its end is waited for: nothing can be asked for before
+		return berth_error_set(error, BERTH_ERROR_INVALID, "the context comes as an archive and as a listing");
 	if (remote && *remote)
 		add_source(work, &(struct berth_build_source){.tar = -1, .remote = remote});
+	else if (listed)
+		add_source(work, &(struct berth_build_source){.tar = listed->fd, .listed = true});
 	else if (has_body(fd))
 		add_source(work, &(struct berth_build_source){.tar = fd});
 	else if (work->body.dockerfile)
@@ -115,9 +141,29 @@ static bool read_sources(struct work *work, GError **error)
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "the build has no context: the request's body is empty, and the query parameter "
 				       "remote is missing");
-	for (guint i = 0; work->body.names && i < work->body.names->len; i++)
-		add_source(work, &(struct berth_build_source){.tar = g_array_index(work->body.contexts, int, i),
-							      .name = work->body.names->pdata[i]});
+	return true;
+}
+
+// The context first, then those with names.
+static bool read_sources(struct work *work, GError **error)
+{
+	int fd = berth_request_body_fd(work->request);
+
+	if (work->request->build_parts &&
+	    !berth_build_body_read(&work->body, fd, berth_request_spool(work->request), error))
+		return false;
+	if (work->body.listed > 0 && work->wanted.manner != BERTH_BUILD_EVENTS)
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "a context that is listed can only be asked for in a stream of events "
+				       "(progress=events)");
+	if (!add_main_source(work, error))
+		return false;
+	for (guint i = 0; work->body.contexts && i < work->body.contexts->len; i++) {
+		const struct berth_build_body_context *context = work->body.contexts->pdata[i];
+		if (context != find_listed(work))
+			add_source(work, &(struct berth_build_source){
+						 .tar = context->fd, .name = context->name, .listed = context->listed});
+	}
 	return true;
 }
 
@@ -179,6 +225,7 @@ static bool prepare(struct work *work, GError **error)
 	build->secrets = work->body.secrets ? (void *) work->body.secrets->data : NULL;
 	build->secret_count = work->body.secrets ? work->body.secrets->len : 0;
 	build->agent = berth_request_list(work->request, "ssh") ? connect_agent : NULL;
+	build->archive = use_archive;
 	build->data = work;
 	build->credentials = berth_build_credentials(work->request->registry_config);
 	return true;
@@ -218,6 +265,16 @@ bool berth_handle_build_cancel(struct berth_request *request, GError **error)
 {
 	return berth_build_lives_cancel(berth_request_builds(request), berth_request_text(request, "id"), error) &&
 	       berth_reply_empty(request, 204);
+}
+
+bool berth_handle_build_context(struct berth_request *request, GError **error)
+{
+	int fd = berth_request_body_fd(request);
+	bool given = berth_build_lives_give_archive(berth_request_builds(request), berth_request_argument(request),
+						    berth_request_text(request, "name"), fd, error);
+
+	shutdown(fd, SHUT_RD); // what is left of it nobody wants
+	return given && berth_reply_empty(request, 204);
 }
 
 // Agents

@@ -134,6 +134,11 @@ static const struct berth_parameter build_agent_query[] = {
 	{0},
 };
 
+static const struct berth_parameter build_context_query[] = {
+	{"name", BERTH_PARAMETER_TEXT, "of the context; \"-\": the one without a name", .required = true},
+	{0},
+};
+
 static const struct berth_parameter plugin_list_query[] = {
 	{"filters", BERTH_PARAMETER_FILTERS, "capability, enabled"},
 	{0},
@@ -511,6 +516,8 @@ const struct berth_route berth_routes[] = {
 	 "A shell with a terminal in what the failed step of that id left (Berth's own)"},
 	{"POST", "/build/{id}/agent", 124, berth_handle_build_agent, build_agent_query, UPGRADE,
 	 "Connects an ssh agent of the client to a build (Berth's own)"},
+	{"POST", "/build/{id}/context", 124, berth_handle_build_context, build_context_query, UPLOAD,
+	 "The archive of a context that a build with a listing wants (Berth's own)"},
 	{"POST", "/session", 124, berth_handle_buildkit, NULL, 0, "BuildKit's protocol, which is refused"},
 	{"POST", "/grpc", 124, berth_handle_buildkit, NULL, 0, "BuildKit's protocol, which is refused"},
 	{"POST", "/auth", 124, berth_handle_auth, NULL, STREAM | JSON, "Asks a registry whether credentials are good"},

@@ -168,6 +168,8 @@
 #define BERTH_LIMIT_BUILD_FAILED 8 // steps that failed and are kept for a shell; the oldest goes
 #define BERTH_LIMIT_BUILD_AGENTS 32 // connections to a client's ssh agents that wait
 #define BERTH_LIMIT_BUILD_CONTEXTS 64 // named ones
+#define BERTH_LIMIT_BUILD_LISTINGS ((int64_t) 512 << 20) // bytes of the listings of a build's contexts
+#define BERTH_LIMIT_BUILD_ARCHIVE_SECONDS 60 // that a build waits for a context that it wants
 #define BERTH_LIMIT_BUILD_SECRETS 64
 #define BERTH_LIMIT_BUILD_SECRET (500 << 10) // bytes of one
 #define BERTH_LIMIT_BUILD_DOCKERFILE (4 << 20)

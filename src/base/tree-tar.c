@@ -127,17 +127,16 @@ static bool put_content(struct writing *this, int fd, int64_t size, GError **err
 	return put_zeros(this, left + (-size & (BLOCK - 1)), error);
 }
 
-static bool is_wanted(const struct writing *this, const char *name)
+static bool is_wanted(const char *name, bool trusted)
 {
 	if (g_str_has_prefix(name, "security."))
 		return strcmp(name, CAPABILITY) == 0;
 	if (g_str_has_prefix(name, "trusted."))
-		return this->options->trusted && !g_str_has_prefix(name, "trusted.overlay.");
+		return trusted && !g_str_has_prefix(name, "trusted.overlay.");
 	return true;
 }
 
-// NULL if there are none. What cannot be read is not there.
-static GHashTable *read_xattrs(const struct writing *this, int fd)
+GHashTable *berth_tree_tar_xattrs(int fd, bool trusted)
 {
 	ssize_t size = flistxattr(fd, NULL, 0);
 	GHashTable *table = NULL;
@@ -147,7 +146,7 @@ static GHashTable *read_xattrs(const struct writing *this, int fd)
 	g_autofree char *names = g_malloc(BERTH_LIMIT_XATTR_BYTES), *value = g_malloc(BERTH_LIMIT_XATTR_BYTES);
 	size = flistxattr(fd, names, BERTH_LIMIT_XATTR_BYTES);
 	for (const char *name = names; size > 0 && name < names + size; name += strlen(name) + 1) {
-		ssize_t length = is_wanted(this, name) ? fgetxattr(fd, name, value, BERTH_LIMIT_XATTR_BYTES) : -1;
+		ssize_t length = is_wanted(name, trusted) ? fgetxattr(fd, name, value, BERTH_LIMIT_XATTR_BYTES) : -1;
 		if (length < 0)
 			continue;
 		if (!table)
@@ -173,7 +172,8 @@ static bool put_pending(struct writing *this, GError **error)
 static bool make_header(struct writing *this, struct berth_tar_header *header, const struct stat *status, int fd,
 			GByteArray *blocks, GError **error)
 {
-	g_autoptr(GHashTable) xattrs = fd < 0 || header->type == '1' ? NULL : read_xattrs(this, fd);
+	g_autoptr(GHashTable) xattrs =
+		fd < 0 || header->type == '1' ? NULL : berth_tree_tar_xattrs(fd, this->options->trusted);
 
 	if (++this->entries > BERTH_LIMIT_ARCHIVE_ENTRIES)
 		return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED, "more than %d files and folders",

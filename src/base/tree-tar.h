@@ -35,6 +35,10 @@ struct berth_tree_tar {
 	bool trusted; // extended attributes trusted.* are in it, too
 };
 
+// The extended attributes of an open file that the archive has: GBytes by name, NULL if there are none. What cannot be
+// read is not there.
+GHashTable *berth_tree_tar_xattrs(int fd, bool trusted);
+
 // Writes what `name` in `folder` ("." is the folder) is, and all beneath it. Errors name what could not be read;
 // CANCELED if write() said so.
 bool berth_tree_tar_write(const struct berth_tree_tar *options, int folder, const char *name, GError **error);

@@ -22,6 +22,7 @@ void berth_builder_free(struct berth_builder *builder); // no build runs any mor
 // Where files come from. Exactly one of the first three is given.
 struct berth_build_source {
 	int tar; // a descriptor with an archive (plain or compressed) to be read to its end; -1: none
+	bool listed; // `tar` is a listing of what the archive would have (context/claim.c); request->archive() has it
 	GBytes *text; // a Dockerfile alone
 	const char *remote; // a URL of an archive or a Dockerfile, or a git repository ("https://…/x.git#ref:folder")
 	const char *name; // of a named context; NULL: the context
@@ -38,6 +39,9 @@ struct berth_build_output {
 	GHashTable *attributes; // string to string: dest, name, push, compression, …
 	int fd; // for tar, oci, docker and local (as a tar): where the bytes go; -1: none is needed
 };
+
+// Takes an archive, a descriptor to be read to its end.
+typedef bool berth_build_archive_fn(void *data, int archive, GError **error);
 
 struct berth_build_request {
 	const char *id; // of this build; NULL: one is made up. For events and cancelling
@@ -59,6 +63,8 @@ struct berth_build_request {
 	size_t secret_count;
 	// A connected socket to the agent behind this id of --ssh, which the caller of it closes; NULL: there are none.
 	int (*agent)(void *data, const char *id, GError **error);
+	// Calls `use` with the archive of a context that is listed (`name` as its source has it); once for each.
+	bool (*archive)(void *data, const char *name, berth_build_archive_fn *use, void *use_data, GError **error);
 	const char *network; // of RUN, where the Dockerfile says nothing; NULL: default
 	const struct api_host_config *limits; // of RUN: memory, cpu, shm_size, ulimits, extra_hosts, cgroup_parent
 	bool allow_insecure, allow_host_network, allow_devices; // entitlements, --allow
@@ -66,7 +72,7 @@ struct berth_build_request {
 	const char *call; // NULL: build; "check", "outline", "targets": only answer; ",format=json" behind it: as JSON
 	bool keep_failed; // --debug-on-failure: result->failed_step can be entered
 	GHashTable *credentials; // of registries: host to struct berth_credentials
-	void *data; // of `agent`
+	void *data; // of `agent` and `archive`
 };
 
 // What is told while it builds. `vertex` numbers the steps from 0 in the order of the plan; all that is borrowed lives

@@ -30,7 +30,8 @@ extern const struct berth_document api_build_prune_report_document;
 // A line of the stream of events: the builder's events (build/build.h) by their kinds' names, and at its end "result"
 // or "error". A line "output" is followed by `bytes` bytes as they are, of the output numbered so.
 struct api_build_event {
-	char *kind; // instruction planned started log status cached done failed canceled warning output result error
+	char *kind; // instruction planned started log status cached done failed canceled warning wanted output result
+		    // error
 	int64_t vertex; // BERTH_UNSET: is about none
 	char *name, *digest, *stage, *image;
 	int64_t position, positions;

@@ -235,3 +235,129 @@ while True:
 		[[ $output == *'larger than 67108864 bytes'* || $output == *'more than 67108864 bytes'* ]]
 	done
 }
+
+# Contexts that are listed: their files come when a step that is not cached wants them.
+
+# A context that is large enough for a listing, and older than what a clock could miss.
+large_context() {
+	export XDG_CACHE_HOME=$WORK/cache
+	mkdir many
+	for i in $(seq 200); do printf '%01000d' "$i" >"many/$i"; done
+	printf 'FROM busybox\nCOPY . /all\n' >Dockerfile
+	date +%s%N >many/own # nobody else has built it
+	ln -s nowhere link
+	mkfifo fifo
+	touch -d '1 hour ago' many/*
+}
+
+note() {
+	python3 -c 'import os, sys; os.setxattr("many/3", "user.note", sys.argv[1].encode())' "$1"
+}
+
+sent() {
+	grep -q 'load build context' <<<"$1"
+}
+
+@test "files of a context that is cached are not sent, and one byte is noticed" {
+	large_context
+	note 1
+	run build -t listed .
+	sent "$output"
+	sleep 2.1 # what has just been written could be written again in the same tick
+	run build -t listed .
+	run ! sent "$output"
+	run strace -qq -f -e trace=openat "$BERTH_BUILD/berth" build -q .
+	run ! grep -q '"77"' <<<"$output"
+	printf '%01000d' 778 >many/77
+	touch -d '1 hour ago' many/77 many # as it was, as far as one can
+	run build -t listed .
+	sent "$output"
+	[ "$(berth run --rm --network none listed tail -c 3 /all/many/77)" = 778 ]
+	chmod 600 many/78
+	run build -t listed .
+	sent "$output"
+	note 2
+	run build -t listed .
+	sent "$output"
+	run build -t listed .
+	run ! sent "$output"
+	rm many/79
+	run build -t listed .
+	sent "$output"
+	run ! berth run --rm --network none listed test -e /all/many/79
+	# What is kept of hashes is the user's alone, and may be damaged.
+	kept=("$WORK"/cache/berth/contexts/*)
+	[ "$(stat -c %a "${kept[0]}")" = 600 ]
+	printf x | dd of="${kept[0]}" bs=1 seek=200 conv=notrunc status=none
+	run build -t listed .
+	run ! sent "$output"
+}
+
+@test "mounts, named contexts, ADD and .dockerignore with a context that is listed" {
+	large_context
+	mkdir other
+	cp -r many other/
+	tar -czf packed.tar.gz many/1 many/2
+	printf '*.log\nmany/9*\n!many/99\nDockerfile\n' >.dockerignore
+	echo x >a.log
+	{
+		printf 'FROM other AS base\nFROM busybox\nCOPY --from=base /many/5 /five\nCOPY . /all\nADD packed.tar.gz /unpacked/\n'
+		printf 'RUN --mount=target=/m test -p /m/fifo && cat /m/many/7 >/seven\nCOPY --from=other --chown=3:4 many/8 /\n'
+	} >Dockerfile
+	build -t mounted --build-context other=other .
+	berth run --rm --network none mounted sh -c 'test -e /all/many/99 && ! test -e /all/many/98 && ! test -e /all/a.log &&
+		! test -e /all/Dockerfile && test -f /unpacked/many/2 && cmp /seven /all/many/7 && stat -c %u:%g /8 | grep 3:4'
+	run build -t mounted --build-context other=other .
+	[ "$(grep -c CACHED <<<"$output")" -ge 6 ]
+	run ! grep -q 'context other. load build' <<<"$output"
+	echo y >other/many/8
+	run build -t mounted --build-context other=other .
+	grep -q 'context other. load build' <<<"$output"
+	[ "$(content mounted /8)" = y ]
+}
+
+@test "a client that lists what it does not have poisons nobody's cache" {
+	large_context
+	build -t honest .
+	echo evil >many/1
+	tar -cf "$WORK/evil.tar" --exclude=fifo .
+	printf '%01000d' 1 >many/1
+	date +%s%N >many/own
+	python3 - >"$WORK/listing" <<-'END'
+		import hashlib, os, sys
+		for folder, folders, files in os.walk("."):
+		    for name in folders + files:
+		        path = os.path.relpath(f"{folder}/{name}", ".")
+		        status = os.lstat(path)
+		        digest, size, target = "-", 0, ""
+		        if os.path.islink(path):
+		            target = os.readlink(path) + "\0"
+		        elif os.path.isfile(path):
+		            digest, size = hashlib.sha256(open(path, "rb").read()).hexdigest(), status.st_size
+		        sys.stdout.write(f"{status.st_mode:o} {size} 0 {digest} {path}\0{target}")
+	END
+	{
+		printf 'dockerfile 24 -\nFROM busybox\nCOPY . /all'
+		printf 'listing %d -\n' "$(stat -c %s "$WORK/listing")"
+		cat "$WORK/listing"
+		printf 'end 0 -\n'
+	} >"$WORK/body"
+	curl -sN --unix-socket "$WORK/run/berth.sock" -H 'X-Berth-Build: 1' -T "$WORK/body" -X POST \
+		'http://x/build?progress=events&buildid=liar&t=lied' >"$WORK/events" 3>&- &
+	client=$!
+	eventually grep -q wanted "$WORK/events"
+	curl -sf --unix-socket "$WORK/run/berth.sock" -T "$WORK/evil.tar" -X POST 'http://x/build/liar/context?name=-'
+	wait "$client"
+	grep -q '"result"' "$WORK/events"
+	[ "$(content lied /all/many/1)" = evil ]
+	rm fifo
+	build -t honest .
+	[ "$(berth run --rm --network none honest tail -c 1 /all/many/1)" = 1 ]
+	run curl -s --unix-socket "$WORK/run/berth.sock" -T "$WORK/evil.tar" -X POST 'http://x/build/liar/context?name=-'
+	[[ $output == *'none of this id is under way'* ]]
+	printf 'dockerfile 12 -\nFROM busyboxlisting 8 -\n100644 1end 0 -\n' >"$WORK/body"
+	run curl -s --unix-socket "$WORK/run/berth.sock" -H 'X-Berth-Build: 1' -T "$WORK/body" -X POST 'http://x/build?progress=events'
+	[[ $output == *'"result"'* ]] # nothing of it was wanted
+	run curl -s --unix-socket "$WORK/run/berth.sock" -H 'X-Berth-Build: 1' -T "$WORK/body" -X POST 'http://x/build'
+	[[ $output == *'only be asked for in a stream of events'* ]]
+}

@@ -23,6 +23,7 @@ struct berth_build_copied {
 	uint32_t uid, gid;
 	char *chmod; // NULL: as it is
 	berth_ignore *exclude; // NULL: none
+	bool unsure; // whether a file of a claimed tree is an archive
 	int64_t epoch;
 	char digest[BERTH_DIGEST_SIZE];
 	berth_canceled_fn *canceled;

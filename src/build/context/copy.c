@@ -44,6 +44,11 @@ const char *berth_build_copied_digest(const struct berth_build_copied *this)
 	return this->digest;
 }
 
+bool berth_build_copied_is_unsure(const struct berth_build_copied *this)
+{
+	return this->unsure;
+}
+
 static const char *command(const struct finding *this)
 {
 	return this->copy->add ? "ADD" : "COPY";
@@ -131,6 +136,10 @@ static bool take_archive(struct finding *this, struct berth_build_piece *piece, 
 
 	if (!copy->add || !(copy->unpack < 0 ? by_itself : copy->unpack > 0) || !S_ISREG(piece->node->mode))
 		return true;
+	if (berth_build_tree_is_claimed(piece->tree)) {
+		this->copied->unsure = true;
+		return true;
+	}
 	berth_fd fd = berth_build_tree_open_node(piece->tree, piece->node, O_RDONLY, error);
 	if (fd < 0)
 		return false;

@@ -33,6 +33,8 @@ struct berth_build_copied *berth_build_copy_find(const struct berth_build_copy *
 void berth_build_copied_free(struct berth_build_copied *copied);
 // What it will make, as a digest: sources, names, owners, modes; never times.
 const char *berth_build_copied_digest(const struct berth_build_copied *copied);
+// Whether it cannot be told from a claimed tree what it will make: ADD looks into files.
+bool berth_build_copied_is_unsure(const struct berth_build_copied *copied);
 // Makes it in `root`, a writable tree (an overlay's mount). Links in the destination are followed beneath `root` as a
 // process in there would. `content`: the folder of the snapshot's own content, into which what is new is written
 // directly, so that files of a context need not be copied; -1: there is none, all goes through `root`. With it `root`

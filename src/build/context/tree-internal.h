@@ -19,6 +19,7 @@ struct berth_build_tree {
 	GHashTable *inodes; // contents of files with several names, by "device:inode"; NULL: a context
 	int64_t entries; // that were read of a context
 	GBytes *text; // of its only file; NULL: it has a folder
+	bool claimed; // a client says so: nodes without files
 	bool context; // everything belongs to root, and can be linked into a layer
 };
 

@@ -31,6 +31,10 @@ struct berth_build_tree *berth_build_tree_open(const struct berth_build_source *
 // Of files that are there: a mounted snapshot. `folder` is taken; `identity` (a chain id) stands for its content.
 struct berth_build_tree *berth_build_tree_of(int folder, const char *identity);
 struct berth_build_tree *berth_build_tree_empty(void);
+// Of a context that is only listed (claim.c): it has digests, and nothing that could be opened. The descriptor is of a
+// file that nobody writes to any more.
+struct berth_build_tree *berth_build_tree_claimed(int listing, GError **error);
+bool berth_build_tree_is_claimed(const struct berth_build_tree *tree);
 struct berth_build_tree *berth_build_tree_ref(struct berth_build_tree *tree);
 void berth_build_tree_unref(struct berth_build_tree *tree); // the last removes its folder
 typedef struct berth_build_tree berth_build_tree;

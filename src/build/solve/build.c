@@ -34,6 +34,7 @@ static bool begin(struct berth_building *building, GError **error)
 	building->plans = g_ptr_array_new_with_free_func(free_plan);
 	building->steps = g_ptr_array_new_with_free_func(free_step);
 	building->trees = g_new0(struct berth_build_tree *, building->request->source_count + 1);
+	building->claims = g_new0(struct berth_build_tree *, building->request->source_count + 1);
 	building->threads = g_ptr_array_new_with_free_func(g_free);
 	building->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	building->held = g_ptr_array_new_with_free_func(g_free);

@@ -69,6 +69,7 @@ struct berth_building {
 	int work; // its folder
 	pthread_mutex_t opening; // of what follows
 	struct berth_build_tree **trees; // by request->sources; NULL: not opened yet
+	struct berth_build_tree **claims; // the same of those that are listed
 	pthread_mutex_t telling;
 	pthread_mutex_t lock; // of what follows
 	pthread_cond_t changed;
@@ -93,6 +94,8 @@ struct berth_building_step {
 	GPtrArray *dependents; // of struct berth_building_step
 	GArray *inputs; // unsigned: their vertices
 	unsigned waiting; // inputs that are not done
+	bool exact; // files of contexts must be here; before, a listing will do
+	bool claimed; // what is known of it rests on a listing
 	struct berth_build_layer *layer; // what it came to; NULL of an image without layers
 };
 
@@ -208,6 +211,8 @@ bool berth_step_folder(struct berth_building_step *this, const char *snapshot, G
 
 // sources.c. Borrowed.
 struct berth_build_tree *berth_building_tree(struct berth_building *building, int context, GError **error);
+// The same for a step's key: as long as the step need not be `exact`, a listing will do.
+struct berth_build_tree *berth_step_tree(struct berth_building_step *this, int context, GError **error);
 // The caller unrefs it.
 struct berth_build_tree *berth_building_source(struct berth_building *building, const struct berth_plan_source *source,
 					       GError **error);

@@ -41,7 +41,7 @@ static bool add_source(struct berth_building_step *this, const struct berth_plan
 		berth_build_key_add(key, "layer", layer ? layer->chain_id : "scratch");
 		return true;
 	}
-	struct berth_build_tree *tree = berth_building_tree(this->building, source->context, error);
+	struct berth_build_tree *tree = berth_step_tree(this, source->context, error);
 	g_autofree char *digest = tree ? berth_build_tree_digest(tree, path, error) : NULL;
 	berth_build_key_add(key, "content", digest);
 	return digest != NULL;

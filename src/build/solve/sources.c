@@ -45,6 +45,31 @@ void berth_building_tree_options(struct berth_building *building, struct berth_b
 		.work = -1, .credentials = *ret_secrets, .canceled = berth_building_canceled, .data = building};
 }
 
+struct opening {
+	const struct berth_build_source *source;
+	const struct berth_build_tree_options *options;
+	GBytes **dockerfile;
+	struct berth_build_tree *tree;
+};
+
+static bool open_archive(void *data, int archive, GError **error)
+{
+	struct opening *this = data;
+	const struct berth_build_source source = {.tar = archive, .name = this->source->name};
+
+	this->tree = berth_build_tree_open(&source, this->options, this->dockerfile, error);
+	return this->tree != NULL;
+}
+
+static struct berth_build_tree *open_source(const struct berth_building *building, struct opening *this, GError **error)
+{
+	const struct berth_build_request *request = building->request;
+
+	if (!this->source->listed)
+		return berth_build_tree_open(this->source, this->options, this->dockerfile, error);
+	return request->archive(request->data, this->source->name, open_archive, this, error) ? this->tree : NULL;
+}
+
 // `building->opening` must be held, or nothing else may run yet.
 static struct berth_build_tree *open_tree(struct berth_building *building, size_t index, GBytes **ret_dockerfile,
 					  GError **error)
@@ -63,7 +88,8 @@ static struct berth_build_tree *open_tree(struct berth_building *building, size_
 	if ((options.work = berth_building_work(building, error)) < 0)
 		return NULL;
 	unsigned vertex = berth_building_begin(building, name);
-	struct berth_build_tree *tree = berth_build_tree_open(source, &options, ret_dockerfile, &failure);
+	struct opening opening = {source, &options, ret_dockerfile, NULL};
+	struct berth_build_tree *tree = open_source(building, &opening, &failure);
 	berth_building_end(building, vertex, failure);
 	if (failure)
 		g_propagate_error(error, failure);
@@ -82,6 +108,24 @@ struct berth_build_tree *berth_building_tree(struct berth_building *building, in
 	if (!*tree)
 		*tree = open_tree(building, (size_t) context, NULL, error);
 	return *tree;
+}
+
+struct berth_build_tree *berth_step_tree(struct berth_building_step *this, int context, GError **error)
+{
+	struct berth_building *building = this->building;
+	size_t count = building->request->source_count;
+
+	if (!this->exact && (size_t) context < count && building->request->sources[context].listed) {
+		BERTH_AUTO_UNLOCK locker = berth_lock(&building->opening);
+		struct berth_build_tree **claim = &building->claims[context];
+		if (!building->trees[context]) {
+			this->claimed = true;
+			if (!*claim)
+				*claim = berth_build_tree_claimed(building->request->sources[context].tar, error);
+			return *claim;
+		}
+	}
+	return berth_building_tree(building, context, error);
 }
 
 struct berth_build_tree *berth_building_source(struct berth_building *building, const struct berth_plan_source *source,
@@ -153,10 +197,12 @@ bool berth_building_dockerfile(struct berth_building *building, GError **error)
 
 void berth_building_sources_clear(struct berth_building *building)
 {
-	for (size_t i = 0; i < building->request->source_count + 1; i++)
-		if (building->trees[i])
-			berth_build_tree_unref(building->trees[i]);
+	for (size_t i = 0; i < building->request->source_count + 1; i++) {
+		berth_build_tree_unref(building->trees[i]);
+		berth_build_tree_unref(building->claims[i]);
+	}
 	g_free(building->trees);
+	g_free(building->claims);
 	if (building->work < 0)
 		return;
 	berth_fd_clear(&building->work);

@@ -61,7 +61,10 @@ static struct berth_build_tree *open_source(struct berth_building_step *this, GE
 
 	if (source->context == 0 && this->building->request->source_count == 0)
 		return berth_build_tree_empty();
-	return berth_building_source(this->building, source, error);
+	if (source->context < 0)
+		return berth_building_source(this->building, source, error);
+	struct berth_build_tree *tree = berth_step_tree(this, source->context, error);
+	return tree ? berth_build_tree_ref(tree) : NULL;
 }
 
 bool berth_step_copy_find(struct berth_building_step *this, struct berth_build_copied **ret, GError **error)

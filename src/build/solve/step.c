@@ -27,9 +27,22 @@ struct doing {
 
 static void clear(struct doing *this)
 {
-	if (this->copied)
-		berth_build_copied_free(this->copied);
-	g_free(this->key);
+	g_clear_pointer(&this->copied, berth_build_copied_free);
+	g_clear_pointer(&this->key, g_free);
+}
+
+static bool find_copied(struct doing *this, GError **error)
+{
+	struct berth_building_step *step = this->step;
+
+	if (!berth_step_copy_find(step, &this->copied, error))
+		return false;
+	if (step->exact || !berth_build_copied_is_unsure(this->copied))
+		return true;
+	berth_build_copied_free(g_steal_pointer(&this->copied));
+	step->exact = true;
+	step->claimed = false;
+	return berth_step_copy_find(step, &this->copied, error);
 }
 
 static bool add_step(struct doing *this, struct berth_build_key *key, GError **error)
@@ -41,7 +54,7 @@ static bool add_step(struct doing *this, struct berth_build_key *key, GError **e
 		return berth_step_run_key(this->step, key, error);
 	case BERTH_PLAN_COPY:
 	case BERTH_PLAN_TREE:
-		if (!berth_step_copy_find(this->step, &this->copied, error))
+		if (!find_copied(this, error))
 			return false;
 		berth_step_copy_key(this->step, this->copied, key);
 		return true;
@@ -141,7 +154,8 @@ static bool import(struct doing *this, GError **error)
 	return false;
 }
 
-// Looks, then waits for who does the same step now, then looks again.
+// Looks, then waits for who does the same step now, then looks again. A step that is not found by what a client lists
+// is not done under that key: nothing has come to it yet.
 static bool obtain(struct doing *this, bool *ret_cached, GError **error)
 {
 	struct berth_building_step *step = this->step;
@@ -163,10 +177,18 @@ static bool obtain(struct doing *this, bool *ret_cached, GError **error)
 	if (good && !step->layer)
 		good = import(this, error);
 	*ret_cached = step->layer != NULL;
-	if (good && !step->layer)
+	if (good && !step->layer && !step->claimed)
 		good = execute(this, error);
 	berth_build_flight_end(building->builder, this->key);
 	return good;
+}
+
+static bool find_and_obtain(struct doing *this, bool *ret_cached, GError **error)
+{
+	if (!find_key(this, error))
+		return false;
+	berth_build_cache_hold(this->step->building, this->key);
+	return obtain(this, ret_cached, error);
 }
 
 static bool run_step(struct berth_building_step *this, bool *ret_cached, GError **error)
@@ -180,10 +202,14 @@ static bool run_step(struct berth_building_step *this, bool *ret_cached, GError 
 		*ret_cached = true;
 		return true;
 	}
-	bool good = find_key(&doing, error);
-	if (good)
-		berth_build_cache_hold(this->building, doing.key);
-	good = good && obtain(&doing, ret_cached, error);
+	this->exact = this->step->no_cache;
+	bool good = find_and_obtain(&doing, ret_cached, error);
+	if (good && !this->layer) {
+		clear(&doing);
+		this->exact = true;
+		this->claimed = false;
+		good = find_and_obtain(&doing, ret_cached, error);
+	}
 	clear(&doing);
 	return good;
 }

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/tree-tar.h"
 #include "cli/build/ignore.h"
+#include "cli/build/listing.h"
 #include "cli/client.h"
 #include "cli/container-options.h"
 
@@ -16,6 +17,10 @@
 #define BLOCK (64 << 10)
 #define PIECE (1 << 20) // of a named context
 #define SNIFF 512 // bytes by which an archive is told from a Dockerfile
+#define SMALL (64 << 10) // bytes of a context that is not worth a listing
+#define ENTRY 512 // bytes that a file takes in an archive, at least
+#define MAIN_CONTEXT "-"
+#define CACHE_PREFIX "cache:" // of names of folders that hold a cache
 #define PROGRESS_BYTES (1 << 20) // between two reports
 
 struct berth_build_named {
@@ -185,7 +190,7 @@ static bool read_caches(struct berth_build_context *context, char *const *given,
 		if (!folder)
 			continue;
 		struct berth_build_named *named = g_new0(struct berth_build_named, 1);
-		named->name = g_strdup_printf("cache:%u", i);
+		named->name = g_strdup_printf(CACHE_PREFIX "%u", i);
 		named->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		g_ptr_array_add(context->named, named);
 		if (named->folder < 0)
@@ -399,9 +404,42 @@ static bool put_folder(struct sending *this, int folder, const char *dockerfile,
 	return done;
 }
 
+static bool put_pieces(struct sending *this, const char *kind, const char *name, const GByteArray *bytes)
+{
+	for (guint at = 0; at < bytes->len; at += PIECE)
+		if (!put_part(this, kind, name, bytes->data + at, MIN(bytes->len - at, PIECE)))
+			return false;
+	return true;
+}
+
+// In place of an archive. *ret_listed false: the folder is so small that it is sent.
+static bool put_listing(struct sending *this, const char *name, int folder, const char *dockerfile, bool *ret_listed,
+			GError **error)
+{
+	struct berth_build_listing listing;
+
+	*ret_listed = false;
+	if (!this->context->lists || g_str_has_prefix(name, CACHE_PREFIX))
+		return true;
+	struct berth_build_ignore *ignore = berth_build_ignore_read(folder, dockerfile, error);
+	bool done = ignore && berth_build_listing_make(folder, ignore, &listing, error);
+	if (ignore)
+		berth_build_ignore_free(ignore);
+	if (!done)
+		return false;
+	*ret_listed = listing.content + listing.entries * ENTRY > SMALL;
+	done = !*ret_listed || put_pieces(this, "listing", name, listing.bytes);
+	g_byte_array_unref(listing.bytes);
+	return done;
+}
+
 static bool put_named(struct sending *this, const struct berth_build_named *named, GError **error)
 {
-	if (named->folder < 0)
+	bool listed = named->folder < 0;
+
+	if (!listed && !put_listing(this, named->name, named->folder, NULL, &listed, error))
+		return false;
+	if (listed)
 		return true;
 	this->name = named->name;
 	this->piece = g_byte_array_new();
@@ -443,13 +481,35 @@ bool berth_build_context_send(void *data, bool (*write)(void *to, const void *by
 	for (guint i = 0; i < context->named->len; i++)
 		if (!put_named(&this, context->named->pdata[i], error))
 			return false;
+	bool listed = false;
+	if (context->folder >= 0 &&
+	    !put_listing(&this, MAIN_CONTEXT, context->folder, context->dockerfile, &listed, error))
+		return false;
 	if (!put_part(&this, "end", "-", NULL, 0))
 		return false;
 	bool done = context->head ? put_input(&this, error)
-		    : context->folder >= 0
+		    : context->folder >= 0 && !listed
 			    ? put_folder(&this, context->folder, context->dockerfile, write_archive, error)
 			    : true;
 	if (done && context->progress)
 		context->progress(context->data, context->sent);
 	return done;
+}
+
+bool berth_build_context_send_archive(struct berth_build_context *context, const char *name,
+				      bool (*write)(void *to, const void *bytes, size_t length), void *to,
+				      GError **error)
+{
+	struct sending this = {.context = context, .write = write, .to = to};
+
+	context->progress = NULL; // the engine tells of it
+	if (strcmp(name, MAIN_CONTEXT) == 0 && context->folder >= 0)
+		return put_folder(&this, context->folder, context->dockerfile, write_archive, error);
+	for (guint i = 0; i < context->named->len; i++) {
+		const struct berth_build_named *named = context->named->pdata[i];
+		if (named->folder >= 0 && strcmp(named->name, name) == 0)
+			return put_folder(&this, named->folder, NULL, write_archive, error);
+	}
+	return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "the engine wants context \"%s\", which there is not",
+			       name);
 }

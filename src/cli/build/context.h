@@ -15,6 +15,7 @@ struct berth_build_context {
 	bool empty; // standard input was the Dockerfile
 	GPtrArray *named; // of struct berth_build_named
 	GPtrArray *secrets; // of struct berth_build_file
+	bool lists; // folders are listed, and sent when the engine asks for them
 	int64_t sent; // bytes
 	void (*progress)(void *data, int64_t sent); // may be NULL
 	void *data;
@@ -26,6 +27,10 @@ bool berth_build_context_open(struct berth_build_context *context, const struct 
 void berth_build_context_clear(struct berth_build_context *context);
 // Parameters that are about it.
 void berth_build_context_query(const struct berth_build_context *context, GString *path);
+// The archive of a context that was listed, by the name that the engine has for it ("-": the one without a name).
+bool berth_build_context_send_archive(struct berth_build_context *context, const char *name,
+				      bool (*write)(void *to, const void *bytes, size_t length), void *to,
+				      GError **error);
 // A body, for struct berth_call.
 bool berth_build_context_send(void *context, bool (*write)(void *to, const void *bytes, size_t length), void *to,
 			      GError **error);

@@ -8,6 +8,7 @@
 #include "cli/build/debug.h"
 #include "cli/build/output.h"
 #include "cli/build/view.h"
+#include "cli/build/wanted.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
 #include "cli/config.h"
@@ -33,6 +34,7 @@ struct build {
 	struct berth_build_context context;
 	GPtrArray *sinks;
 	struct berth_build_agents *agents;
+	struct berth_build_wanted *wanted;
 	struct berth_build_outputs *outputs;
 	struct berth_build_view *view;
 	char *id;
@@ -138,6 +140,8 @@ static bool take_event(struct build *this, struct berth_answer *answer, struct a
 	this->begun = true;
 	if (strcmp(event->kind, "output") == 0)
 		return read_output(this, answer, event, error);
+	if (strcmp(event->kind, "wanted") == 0)
+		return berth_build_wanted_send(this->wanted, event->name ? event->name : "", error);
 	if (strcmp(event->kind, "error") == 0) {
 		this->failure = g_strdup(event->text ? event->text : "failed");
 		this->failed_step = g_strdup(event->failed_step);
@@ -256,7 +260,13 @@ static char *source_of(const struct build *this)
 
 static int run(struct build *this, GError **error)
 {
+	this->wanted = berth_build_wanted_new(this->cli, &this->context, this->id);
 	bool done = request(this, error);
+	g_autofree char *unread = berth_build_wanted_end(g_steal_pointer(&this->wanted));
+	if (this->failure && unread) { // the engine saw no more than that it ended early
+		g_free(this->failure);
+		this->failure = g_steal_pointer(&unread);
+	}
 	g_autofree char *source = source_of(this);
 
 	berth_build_view_end(this->view, this->failure, source,
@@ -305,6 +315,8 @@ static int build_main(struct berth_cli *cli, const void *data, char **arguments,
 	if (!failure && make_view(&this, &failure) && (this.outputs = berth_build_outputs_new(this.sinks, &failure))) {
 		this.context.progress = on_sent;
 		this.context.data = &this;
+		// What is asked about is answered without a cache, and what is built anew needs every file.
+		this.context.lists = !this.options->no_cache && !is_question(this.options);
 		status = run(&this, &failure);
 	}
 	build_clear(&this);
