@@ -212,11 +212,12 @@ printed() {
 
 @test "steps that run at once are on the network that was asked for, each with an address of its own" {
 	berth network create building >/dev/null
+	# Each waits for the other, so that they do run at once.
 	berth build --progress plain --network building - >"$BATS_TEST_TMPDIR/log" 2>&1 <<-'END'
 		FROM busybox AS one
-		RUN sleep 1; echo "a=$(ip -4 -o addr show eth0 | tr -s ' ' | cut -d' ' -f4)"; touch /one
+		RUN --mount=type=cache,target=/c touch /c/a; for i in $(seq 300); do [ -e /c/b ] && break; sleep 0.1; done; echo "a=$(ip -4 -o addr show eth0 | tr -s ' ' | cut -d' ' -f4)"; touch /one
 		FROM busybox AS two
-		RUN sleep 1; echo "b=$(ip -4 -o addr show eth0 | tr -s ' ' | cut -d' ' -f4)"; touch /two
+		RUN --mount=type=cache,target=/c touch /c/b; for i in $(seq 300); do [ -e /c/a ] && break; sleep 0.1; done; echo "b=$(ip -4 -o addr show eth0 | tr -s ' ' | cut -d' ' -f4)"; touch /two
 		FROM busybox
 		COPY --from=one /one /
 		COPY --from=two /two /
@@ -234,13 +235,13 @@ printed() {
 	berth build --network small - >/dev/null 2>&1 <<-'END' &
 		FROM busybox
 		RUN true
-		RUN sleep 1000
+		RUN sleep 8642
 	END
-	eventually pgrep -xf 'sleep 1000'
+	eventually pgrep -xf 'sleep 8642'
 	engine_stop KILL
 	wait
 	engine_start
 	eventually no_interfaces
-	run ! pgrep -xf 'sleep 1000'
+	eventually eval "! pgrep -xf 'sleep 8642'"
 	for i in 1 2 3 4 5; do launch "n$i" --network small; done
 }
