@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 
+#define LOG_BYTES (5 << 20) // SQLite begins it anew at 1000 pages, of 4 KiB
+#define LOG_BYTES_LEAST (64 << 10)
 #define FILE_NAME "berth.db"
 #define BUSY_MILLISECONDS 5000 // only somebody who looks into the file by hand can keep it busy
 
@@ -169,6 +171,18 @@ static bool set_up(struct berth_database *database, GError **error)
 	       upgrade(database, version, error);
 }
 
+// Room for its log, which is used again and again, before the disk is full: what is removed then has to be written
+// down, too. Where the file system has not so much, less; where it cannot, none.
+static void reserve(const struct berth_database *database)
+{
+	g_autofree char *path = g_strconcat(database->path, "-wal", NULL);
+	berth_fd log = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	for (off_t bytes = LOG_BYTES; log >= 0 && bytes >= LOG_BYTES_LEAST; bytes /= 2)
+		if (fallocate(log, FALLOC_FL_KEEP_SIZE, 0, bytes) == 0 || errno != ENOSPC)
+			return;
+}
+
 struct berth_database *berth_database_open(const char *folder, GError **error)
 {
 	struct berth_database *database = g_new0(struct berth_database, 1);
@@ -185,8 +199,10 @@ struct berth_database *berth_database_open(const char *folder, GError **error)
 	if (sqlite3_open_v2(database->path, &database->connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK)
 		fail(database, "open", error);
-	else if (set_up(database, error))
+	else if (set_up(database, error)) {
+		reserve(database);
 		return database;
+	}
 	berth_database_free(database);
 	return NULL;
 }

@@ -434,6 +434,37 @@ static void test_full_disk(void)
 	finish(&scene);
 }
 
+// What frees the disk is written down, too.
+static void test_full_disk_removal(void)
+{
+	struct scene scene = {.root = scene_new()};
+	if (scene_small_disk(scene.root)) {
+		open_database(&scene);
+		start(&scene);
+		put(&scene, "container", "a", NULL, 1);
+		commit(&scene);
+		g_autofree char *path = g_build_filename(scene.root, "filler", NULL);
+		g_autofree char *much = g_strnfill(1 << 20, 'x');
+		berth_fd filler = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		ssize_t written;
+		do
+			written = write(filler, much, 1 << 20);
+		while (written > 0);
+		g_assert_cmpint(errno, ==, ENOSPC);
+		for (int i = 0; i < 3; i++) {
+			start(&scene);
+			put(&scene, "container", "b", NULL, i);
+			commit(&scene);
+			start(&scene);
+			g_assert_true(berth_record_remove(scene.transaction, "container", "b", &scene.error));
+			commit(&scene);
+		}
+		berth_database_free(g_steal_pointer(&scene.database));
+		umount2(scene.root, MNT_DETACH);
+	}
+	finish(&scene);
+}
+
 static json_int_t value_of(const json_t *document)
 {
 	return json_integer_value(json_object_get(document, "value"));
@@ -489,6 +520,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/store/database/damaged-record", test_damaged_record);
 	g_test_add_func("/store/database/killed", test_killed);
 	g_test_add_func("/store/database/full-disk", test_full_disk);
+	g_test_add_func("/store/database/full-disk-removal", test_full_disk_removal);
 	g_test_add_func("/store/database/threads", test_threads);
 	return g_test_run();
 }
