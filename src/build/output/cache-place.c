@@ -81,6 +81,9 @@ static bool check(const struct berth_cache_place *place, bool from, GError **err
 {
 	struct berth_image_name name;
 
+	if (place->packing.given && (from || g_str_equal(place->type, "inline")))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "compression is none of its matters: %s",
+				       from ? "layers come as they are" : "its layers are the image's own (--output)");
 	if (g_str_equal(place->type, "inline"))
 		return !from || berth_error_set(error, BERTH_ERROR_INVALID,
 						"an inline cache is imported by its image: type=registry,ref=IMAGE");

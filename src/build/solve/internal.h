@@ -2,7 +2,7 @@
 // What the files of this folder share.
 //
 // Locks, in the order in which they are taken: a build's `lock`, the builder's `naming`, the database's. `telling`,
-// `flying`, `holding` and `opening` are held around nothing else of the builder.
+// `flying`, `holding` and `opening` are held around nothing else of the builder, and so is the collector's.
 #pragma once
 
 #include "base/lock.h"

@@ -690,6 +690,11 @@ static void test_cache_missing(struct scene *scene, G_GNUC_UNUSED const void *da
 	assert_text(find(&other, "key0", NULL), "");
 	g_assert_true(g_str_has_prefix(scene->warnings->str, "--cache-from "));
 	end_elsewhere(&other);
+	char *const packed[] = {(char *) "type=inline,compression=zstd", NULL};
+	const struct berth_build_request vain = {.cache_to = packed};
+	assert_text(write_out(scene, &vain, &result),
+		    "--cache-to type=inline,compression=zstd: compression is none of its matters: its layers are the "
+		    "image's own (--output)");
 	char *const bad[] = {(char *) "type=gha", NULL};
 	const struct berth_build_request refused = {.cache_from = bad};
 	assert_text(write_out(scene, &refused, &result),
