@@ -191,7 +191,7 @@ while True:
 	printf 'FROM busybox AS b\nRUN %s,id=y,target=/y %s,id=x,target=/x sleep 0.1\n' $m $m >>Dockerfile
 	printf 'FROM busybox\nCOPY --from=a /bin/sh /a\nCOPY --from=b /bin/sh /b\nRUN %s,id=x,target=/x %s,id=x,target=/y : >/x/f; test -e /y/f\n' $m $m >>Dockerfile
 	for round in 1 2 3; do
-		timeout 20 "$BERTH_BUILD/berth" build --network none --no-cache -q .
+		timeout 60 "$BERTH_BUILD/berth" build --network none --no-cache -q .
 	done
 }
 
@@ -206,8 +206,8 @@ while True:
 
 @test "steps that must not be taken from the cache do not wait for each other" {
 	printf 'FROM busybox\nRUN --mount=type=cache,id=meet,target=/c mktemp /c/XXXXXX; until [ "$(ls /c | wc -l)" -ge 2 ]; do sleep 0.02; done\n' >Dockerfile
-	timeout 20 "$BERTH_BUILD/berth" build --network none --no-cache -q . >one 3>&- 4>&- &
-	timeout 20 "$BERTH_BUILD/berth" build --network none --no-cache -q .
+	timeout 60 "$BERTH_BUILD/berth" build --network none --no-cache -q . >one 3>&- 4>&- &
+	timeout 60 "$BERTH_BUILD/berth" build --network none --no-cache -q .
 	wait $!
 	berth builder prune -af --filter type=exec.cachemount
 }
