@@ -190,7 +190,7 @@ build() { berth build --network none "$@"; }
 }
 
 @test "progress on a terminal is never higher than it" {
-	dockerfile ctx 'FROM busybox' 'RUN for i in 1 2 3 4 5 6 7 8 9; do echo line $i; sleep 0.05; done'
+	dockerfile ctx 'FROM busybox' 'RUN for i in 1 2 3 4 5 6 7 8 9; do echo line $i; sleep 0.1; done'
 	python3 - "$BERTH_BUILD/berth" build --network none --no-cache ctx >screen <<-'END'
 		import fcntl, os, pty, struct, sys, termios
 		child, terminal = pty.fork()
