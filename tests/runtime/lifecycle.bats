@@ -133,7 +133,8 @@ load helpers
 }
 
 @test "kill knows names and numbers and refuses others" {
-	launch 'trap "echo hup" HUP; trap "echo usr1" USR1; while :; do sleep 0.05; done'
+	launch 'trap "echo hup" HUP; trap "echo usr1" USR1; echo ready; while :; do sleep 0.05; done'
+	eventually grep -q ready "$work/out"
 	runtime kill "$id" HUP
 	eventually grep -q hup "$work/out"
 	runtime kill "$id" 10
