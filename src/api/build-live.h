@@ -6,6 +6,10 @@
 #include <glib.h>
 #include <stdbool.h>
 
+// In place of an agent's name: a connection on which the client tells what it knows of the key of a host. It is no name
+// of an agent: steps cannot ask for it.
+#define BERTH_BUILD_KNOWN_HOSTS "@known-hosts"
+
 struct berth_build_lives;
 struct berth_build_live;
 

@@ -24,6 +24,7 @@ static struct berth_builder *builder_of(const struct berth_request *request, GEr
 }
 
 #define MAIN_CONTEXT "-" // what parts of a body and requests call the context that has no name
+#define KNOWN_HOSTS_SECONDS 30 // that a client has for an answer about a host
 
 // A build, from its request to its end.
 struct work {
@@ -52,7 +53,7 @@ static int connect_agent(void *data, const char *name, GError **error)
 	const struct work *work = data;
 	char *const *offered = berth_request_list(work->request, "ssh");
 
-	if (!offered || !g_strv_contains((const char *const *) offered, name)) {
+	if (*name == '@' || !offered || !g_strv_contains((const char *const *) offered, name)) {
 		berth_error_set(error, BERTH_ERROR_NOT_FOUND, "ssh agent %s: the client offers none of this name",
 				name);
 		return -1;
@@ -71,6 +72,30 @@ static bool use_archive(void *data, const char *name, berth_build_archive_fn *us
 	const struct berth_build_live_taker taker = {ask_for_archive, is_canceled, work, use, use_data};
 
 	return berth_build_live_take_archive(work->live, name ? name : MAIN_CONTEXT, &taker, error);
+}
+
+// Lines about a host, which the client answers on a connection like an agent's.
+static char *ask_known_hosts(void *data, const char *host, GError **error)
+{
+	const struct work *work = data;
+	const struct timeval patience = {.tv_sec = KNOWN_HOSTS_SECONDS};
+	berth_fd client = berth_build_live_take_agent(work->live, BERTH_BUILD_KNOWN_HOSTS, error);
+	g_autofree char *line = g_strconcat(host, "\n", NULL);
+	g_autofree char *answer = g_malloc(BERTH_LIMIT_GIT_KNOWN_HOSTS + 1);
+
+	if (client < 0)
+		return NULL;
+	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	ssize_t length = berth_write_all(client, line, strlen(line), "the client", error)
+				 ? berth_read_full(client, answer, BERTH_LIMIT_GIT_KNOWN_HOSTS + 1)
+				 : -1;
+	if (length >= 0 && length <= BERTH_LIMIT_GIT_KNOWN_HOSTS)
+		return g_strndup(answer, (gsize) length);
+	if (!*error)
+		berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
+				"the client does not tell, in %d seconds and %d bytes, what the key of %s is",
+				KNOWN_HOSTS_SECONDS, BERTH_LIMIT_GIT_KNOWN_HOSTS, host);
+	return NULL;
 }
 
 static bool check_id(const char *id, GError **error)
@@ -226,6 +251,7 @@ static bool prepare(struct work *work, GError **error)
 	build->secret_count = work->body.secrets ? work->body.secrets->len : 0;
 	build->agent = berth_request_list(work->request, "ssh") ? connect_agent : NULL;
 	build->archive = use_archive;
+	build->known_hosts = berth_request_switch(work->request, "knownhosts", false) ? ask_known_hosts : NULL;
 	build->data = work;
 	build->credentials = berth_build_credentials(work->request->registry_config);
 	return true;

@@ -120,6 +120,8 @@ static const struct berth_parameter build_query[] = {
 	{"provenance", BERTH_PARAMETER_TEXT, "attestation: mode=min or mode=max (Berth's own)"},
 	{"sbom", BERTH_PARAMETER_TEXT, "attestation (Berth's own)"},
 	{"ssh", BERTH_PARAMETER_LIST, "name of an ssh agent that the client lends (Berth's own)"},
+	{"knownhosts", BERTH_PARAMETER_SWITCH,
+	 "the client tells what keys hosts have, on connections like those of an agent \"@known-hosts\" (Berth's own)"},
 	{"call", BERTH_PARAMETER_TEXT, "check, outline or targets: only answer (Berth's own)"},
 	{0},
 };

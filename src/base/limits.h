@@ -33,6 +33,8 @@
 #define BERTH_LIMIT_CONTEXT_BYTES ((int64_t) 64 << 30) // unpacked
 #define BERTH_LIMIT_BUILD_REDIRECTS 10 // of one URL
 #define BERTH_LIMIT_GIT_SECONDS 1800 // for one call of git
+#define BERTH_LIMIT_GIT_BYTES ((int64_t) 64 << 30) // of one repository on the disk, its history and its files
+#define BERTH_LIMIT_GIT_KNOWN_HOSTS (64 << 10) // what a client says of the keys of a host
 #define BERTH_LIMIT_GIT_WORDS (16 << 10) // of what it says about a failure
 #define BERTH_LIMIT_GIT_SUBMODULES 100 // of one repository
 

@@ -65,6 +65,9 @@ struct berth_build_request {
 	int (*agent)(void *data, const char *id, GError **error);
 	// Calls `use` with the archive of a context that is listed (`name` as its source has it); once for each.
 	bool (*archive)(void *data, const char *name, berth_build_archive_fn *use, void *use_data, GError **error);
+	// What the caller knows of the keys of a host ("host", "[host]:port"), as lines of known_hosts(5), to be freed;
+	// NULL: nothing is to be asked.
+	char *(*known_hosts)(void *data, const char *host, GError **error);
 	const char *network; // of RUN, where the Dockerfile says nothing; NULL: default
 	const struct api_host_config *limits; // of RUN: memory, cpu, shm_size, ulimits, extra_hosts, cgroup_parent
 	bool allow_insecure, allow_host_network, allow_devices; // entitlements, --allow
@@ -72,7 +75,7 @@ struct berth_build_request {
 	const char *call; // NULL: build; "check", "outline", "targets": only answer; ",format=json" behind it: as JSON
 	bool keep_failed; // --debug-on-failure: result->failed_step can be entered
 	GHashTable *credentials; // of registries: host to struct berth_credentials
-	void *data; // of `agent` and `archive`
+	void *data; // of `agent`, `archive` and `known_hosts`
 };
 
 // What is told while it builds. `vertex` numbers the steps from 0 in the order of the plan; all that is borrowed lives

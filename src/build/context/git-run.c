@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "build/context/git-size.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -29,6 +30,8 @@
 #define OUTPUT ((size_t) 1 << 20) // that is kept
 #define FAILED 127 // how the child ends that could not execute git
 #define FILES 1024
+#define MEASURE 500 // milliseconds between two looks at what it has written, at least
+#define MEASURE_SHARE 20 // and so many times what a look takes
 #define PROCESSES 512
 #define SIGNALS 65
 
@@ -39,6 +42,8 @@ struct child {
 	int input, output, errors;
 	int folder; // where to work; with `place`, a mount of it that is put there
 	const char *place;
+	int ssh, passwd; // mounts for ssh; -1: none
+	const char *ssh_place;
 	uint32_t id;
 };
 
@@ -53,9 +58,8 @@ static const char *const fixed[] = {
 	"GIT_TERMINAL_PROMPT=0",
 	"GIT_ASKPASS=/bin/false",
 	"SSH_ASKPASS=/bin/false",
-	"GIT_ALLOW_PROTOCOL=https:http:git:ssh",
 	"GIT_PROTOCOL_FROM_USER=0",
-	"GIT_SSH_COMMAND=ssh -F none -o BatchMode=yes -o ProxyCommand=none -o PermitLocalCommand=no",
+	"GIT_SSH_VARIANT=ssh",
 	"GIT_AUTHOR_NAME=berth",
 	"GIT_AUTHOR_EMAIL=berth@localhost",
 	"GIT_COMMITTER_NAME=berth",
@@ -82,6 +86,8 @@ static GPtrArray *make_environment(const struct berth_build_git_run *run)
 	for (size_t i = 0; i < G_N_ELEMENTS(passed); i++)
 		if (g_getenv(passed[i]))
 			g_ptr_array_add(environment, g_strdup_printf("%s=%s", passed[i], g_getenv(passed[i])));
+	g_ptr_array_add(environment, g_strconcat("GIT_ALLOW_PROTOCOL=https:http:git", run->ssh ? ":ssh" : "", NULL));
+	g_ptr_array_add(environment, g_strconcat("GIT_SSH_COMMAND=", run->ssh ? run->ssh->command : "false", NULL));
 	for (char *const *one = run->environment; one && *one; one++)
 		g_ptr_array_add(environment, g_strdup(*one));
 	g_ptr_array_add(environment, NULL);
@@ -95,13 +101,18 @@ static void limit(int resource, rlim_t most)
 	syscall(SYS_prlimit64, 0, resource, &limits, NULL);
 }
 
+static bool put(int mounted, const char *place)
+{
+	return mounted < 0 || syscall(SYS_move_mount, mounted, "", AT_FDCWD, place,
+				      MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) == 0;
+}
+
 static bool enter(const struct child *child)
 {
 	if (!child->place)
 		return fchdir(child->folder) == 0;
-	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       syscall(SYS_move_mount, child->folder, "", AT_FDCWD, child->place, MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
-	       chdir(child->place) == 0;
+	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && put(child->folder, child->place) &&
+	       put(child->ssh, child->ssh_place) && put(child->passwd, "/etc/passwd") && chdir(child->place) == 0;
 }
 
 static bool give_up_rights(const struct child *child)
@@ -179,12 +190,30 @@ static void drain(int *fd, GString *into, size_t most)
 	}
 }
 
+// Now and then, the less often the longer it takes.
+static bool measure(const struct berth_build_git_run *run, int64_t *next, GError **error)
+{
+	const struct berth_build_git_size most = {
+		.bytes = run->options->git_bytes > 0 ? run->options->git_bytes : BERTH_LIMIT_GIT_BYTES,
+		.entries = BERTH_LIMIT_CONTEXT_ENTRIES,
+	};
+	int64_t begin = g_get_monotonic_time();
+
+	if (begin < *next)
+		return true;
+	bool fine = berth_build_git_measure(run->folder, &most, error);
+	int64_t end = g_get_monotonic_time();
+	*next = end + MAX(MEASURE * 1000, (end - begin) * MEASURE_SHARE);
+	return fine;
+}
+
 static bool wait_for(const struct berth_build_git_run *run, int pidfd, int output, int errors, GString *text,
 		     GString *words, GError **error)
 {
 	int64_t until = g_get_monotonic_time() + (int64_t) BERTH_LIMIT_GIT_SECONDS * G_USEC_PER_SEC;
 	const struct berth_build_tree_options *options = run->options;
 	berth_fd out = output, err = errors;
+	int64_t next = 0, at_once = 0;
 
 	for (;;) {
 		struct pollfd polls[] = {{pidfd, POLLIN, 0}, {out, POLLIN, 0}, {err, POLLIN, 0}};
@@ -192,7 +221,9 @@ static bool wait_for(const struct berth_build_git_run *run, int pidfd, int outpu
 		drain(&out, text, OUTPUT);
 		drain(&err, words, BERTH_LIMIT_GIT_WORDS);
 		if (polls[0].revents)
-			return true;
+			return measure(run, &at_once, error);
+		if (!measure(run, &next, error))
+			return false;
 		if (options->canceled && options->canceled(options->data))
 			return berth_error_set(error, BERTH_ERROR_CANCELED, "the build was canceled");
 		if (g_get_monotonic_time() > until)
@@ -216,16 +247,32 @@ static bool judge(const siginfo_t *end, GString *words, GError **error)
 	return berth_error_set(error, BERTH_ERROR_INVALID, "git: %s", *text ? text : "it says nothing");
 }
 
-// A place that everybody can reach, to see the folder at, which itself lies where only root can go.
-static const char *choose_place(void)
+// Everybody can reach them; the folder itself lies where only root can go.
+const char *berth_build_git_place(unsigned number)
 {
-	static const char *const places[] = {"/mnt", "/srv", "/tmp"};
+	static const char *const places[] = {"/mnt", "/srv", "/media", "/tmp"};
 	struct stat status;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(places); i++)
-		if (lstat(places[i], &status) == 0 && S_ISDIR(status.st_mode))
+		if (lstat(places[i], &status) == 0 && S_ISDIR(status.st_mode) && number-- == 0)
 			return places[i];
 	return NULL;
+}
+
+static int clone_mount(int fd, GError **error)
+{
+	int mounted = (int) syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+
+	if (mounted < 0)
+		berth_error_set_errno(error, errno, "mount the folder for git");
+	return mounted;
+}
+
+static bool clone_ssh(const struct berth_build_git_ssh *ssh, int *ret_folder, int *ret_passwd, GError **error)
+{
+	return !ssh || !ssh->place ||
+	       ((*ret_folder = clone_mount(ssh->folder, error)) >= 0 &&
+		(ssh->passwd < 0 || (*ret_passwd = clone_mount(ssh->passwd, error)) >= 0));
 }
 
 static bool make_pipe(int pair[2], GError **error)
@@ -270,8 +317,8 @@ bool berth_build_git_call(const struct berth_build_git_run *run, const char *con
 	g_autofree char *program = g_find_program_in_path("git");
 	g_autoptr(GPtrArray) list = g_ptr_array_new(), environment = make_environment(run);
 	g_autoptr(GString) text = g_string_new(NULL);
-	struct child child = {.id = run->id, .folder = run->folder};
-	berth_fd input = open("/dev/null", O_RDONLY | O_CLOEXEC), mounted = -1;
+	struct child child = {.id = run->id, .folder = run->folder, .ssh = -1, .passwd = -1};
+	berth_fd input = open("/dev/null", O_RDONLY | O_CLOEXEC), mounted = -1, ssh = -1, passwd = -1;
 
 	if (!program)
 		return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
@@ -285,12 +332,14 @@ bool berth_build_git_call(const struct berth_build_git_run *run, const char *con
 	child.arguments = (char *const *) list->pdata;
 	child.environment = (char *const *) environment->pdata;
 	child.input = input;
-	if (run->id && (child.place = choose_place())) {
-		mounted = (int) syscall(SYS_open_tree, run->folder, "",
-					OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-		if (mounted < 0)
-			return berth_error_set_errno(error, errno, "mount the folder for git");
+	if (run->id && (child.place = berth_build_git_place(0))) {
+		mounted = clone_mount(run->folder, error);
+		if (mounted < 0 || !clone_ssh(run->ssh, &ssh, &passwd, error))
+			return false;
 		child.folder = mounted;
+		child.ssh = ssh;
+		child.ssh_place = run->ssh ? run->ssh->place : NULL;
+		child.passwd = passwd;
 	}
 	if (!run_to_end(run, &child, text, error))
 		return false;

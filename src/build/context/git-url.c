@@ -167,6 +167,37 @@ static bool read_fragment(struct berth_build_git *this, const char *fragment, GE
 	return set_reference(this, reference, error) && (!colon || set_folder(this, colon + 1, error));
 }
 
+static bool has_only(const char *text, size_t length, const char *others)
+{
+	for (size_t i = 0; i < length; i++)
+		if (!g_ascii_isalnum(text[i]) && !strchr(others, text[i]))
+			return false;
+	return true;
+}
+
+// What ssh is given: "[user@]host[:port]", also as "[user@][address]:port"; of the short form without a port.
+static bool check_ssh(const char *remote, const char *authority, size_t length, GError **error)
+{
+	const char *end = authority + length, *at = memrchr(authority, '@', length);
+	const char *host = at ? at + 1 : authority;
+	const char *bracket = *host == '[' ? memchr(host, ']', (size_t) (end - host)) : NULL;
+	const char *colon = memchr(bracket ? bracket : host, ':', (size_t) (end - (bracket ? bracket : host)));
+	const char *stop = colon ? colon : end;
+
+	if (at && (at == authority || !has_only(authority, (size_t) (at - authority), "-_.+")))
+		return refuse(error, "repository", remote, "its user has characters that no user's name has");
+	if (bracket ? bracket + 1 != stop || !has_only(host + 1, (size_t) (bracket - host - 1), ":.")
+		    : !has_only(host, (size_t) (stop - host), "-_."))
+		return refuse(error, "repository", remote, "its host has characters that no host's name has");
+	if (host == stop)
+		return refuse(error, "repository", remote, "it has no host");
+	if (colon && colon + 1 < end &&
+	    (end - colon > 6 || strspn(colon + 1, "0123456789") < (size_t) (end - colon - 1) ||
+	     g_ascii_strtoull(colon + 1, NULL, 10) - 1 > 65534))
+		return refuse(error, "repository", remote, "its port is no number of 1 to 65535");
+	return true;
+}
+
 // Host and path of what git is given.
 static bool check_remote(const char *remote, GError **error)
 {
@@ -181,6 +212,9 @@ static bool check_remote(const char *remote, GError **error)
 		return refuse(error, "repository", remote, "its user or host begins with \"-\"");
 	if (!*host || *host == '/' || (at && (at[1] == '/' || !at[1])))
 		return refuse(error, "repository", remote, "it has no host");
+	bool url = g_str_has_prefix(remote, "ssh://");
+	if ((url || host == remote) && !check_ssh(remote, host, url ? length : strcspn(host, ":"), error))
+		return false;
 	path = strstr(remote, "://") ? host + length : strchr(remote, ':');
 	if (path && path[0] && path[1] == '-')
 		return refuse(error, "repository", remote, "its path begins with \"-\"");

@@ -3,6 +3,7 @@
 // what a stranger made: the folder that was asked for must be one, and no link.
 #include "build/context/fetch.h"
 #include "build/context/git-run.h"
+#include "build/context/git-ssh.h"
 #include "build/context/git-url.h"
 #include "build/context/remote.h"
 
@@ -42,6 +43,7 @@ struct cloning {
 	const struct berth_build_tree_options *options;
 	struct berth_build_tree *tree;
 	struct berth_build_git_run run;
+	struct berth_build_git_ssh *ssh; // NULL: the repository is not reached by it
 	GPtrArray *environment;
 	char *shown; // the repository, for messages
 };
@@ -296,6 +298,12 @@ static bool clone_into(struct cloning *this, const char *checksum, bool keep_git
 		.id = berth_build_git_id(),
 	};
 	make_environment(this);
+	if (berth_build_git_is_ssh(this->git->remote)) {
+		this->ssh = berth_build_git_ssh_new(this->git->remote, this->run.id, this->options, error);
+		if (!this->ssh)
+			return false;
+		this->run.ssh = this->ssh;
+	}
 	if (this->options->progress)
 		this->options->progress(this->options->data, this->shown, 0, 0);
 	if (this->run.id && fchown(tree->folder, this->run.id, this->run.id) < 0)
@@ -320,9 +328,11 @@ struct berth_build_tree *berth_build_git_open(const char *source, const struct b
 	this.shown = berth_build_url_redact(git.remote);
 	bool done = this.tree && clone_into(&this, checksum, git.keep_git < 0 ? keep_git : git.keep_git, error);
 	if (!done && this.tree) {
+		berth_build_git_ssh_explain(this.ssh, error);
 		g_prefix_error(error, "failed to load git repository %s: ", this.shown);
 		g_clear_pointer(&this.tree, berth_build_tree_unref);
 	}
+	berth_build_git_ssh_free(this.ssh);
 	g_clear_pointer(&this.environment, g_ptr_array_unref);
 	g_free(this.shown);
 	berth_build_git_clear(&git);

@@ -11,6 +11,16 @@
 
 struct berth_build_tree;
 
+// How git reaches hosts by ssh.
+struct berth_build_ssh {
+	// A connection to the agent that the caller of the build lends, which the caller of it closes; NULL: it lends
+	// none.
+	int (*agent)(void *data, const char *id, GError **error);
+	// Lines of known_hosts(5) about a host ("host", "[host]:port"), to be freed; NULL on failure. May be NULL.
+	char *(*known_hosts)(void *data, const char *host, GError **error);
+	void *data; // of both
+};
+
 struct berth_build_tree_options {
 	int work; // folder for it, the build's own
 	const char *dockerfile; // not NULL: path of the Dockerfile, which names the .dockerignore that applies; it can
@@ -18,6 +28,8 @@ struct berth_build_tree_options {
 	bool ignore; // .dockerignore applies (it was not applied by the client); to remote sources it always does.
 		     // Without it only itself and the Dockerfile go, if it names them: clients send these all the same
 	bool keep_git; // .git stays
+	struct berth_build_ssh ssh;
+	int64_t git_bytes; // that a git repository may take on the disk; 0: BERTH_LIMIT_GIT_BYTES
 	GHashTable *credentials; // of git and HTTP: name of a secret to GBytes ("GIT_AUTH_TOKEN", …); may be NULL
 	void (*progress)(void *data, const char *what, int64_t current, int64_t total); // may be NULL
 	berth_canceled_fn *canceled; // may be NULL

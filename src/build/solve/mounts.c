@@ -331,7 +331,7 @@ static bool open_agent(struct berth_step_mounts *this, const struct berth_docker
 	char *target = NULL;
 	int fd = -1;
 
-	struct berth_step_agent *agent = berth_step_agent_new(this->step->building, id, wanted, &fd, &local);
+	struct berth_build_agent_socket *agent = berth_step_agent_new(this->step->building, id, wanted, &fd, &local);
 	if (!agent && !wanted->required && g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
 		return true;
 	if (!agent) {
@@ -399,7 +399,7 @@ bool berth_step_mounts_open(struct berth_step_mounts *this, GError **error)
 	this->descriptors = g_array_new(FALSE, FALSE, sizeof(int));
 	this->trees = g_ptr_array_new_with_free_func(unref_tree);
 	this->uses = g_array_new(FALSE, FALSE, sizeof(struct berth_cache_mount_use));
-	this->agents = g_ptr_array_new_with_free_func(berth_step_agent_free);
+	this->agents = g_ptr_array_new_with_free_func(berth_build_agent_socket_free);
 	this->folders = g_ptr_array_new_with_free_func(g_free);
 	if (!hold_caches(this, error))
 		return false;

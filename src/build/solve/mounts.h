@@ -2,6 +2,7 @@
 // What RUN --mount asks for.
 #pragma once
 
+#include "build/context/agent-socket.h"
 #include "build/solve/internal.h"
 
 struct berth_step_mounts {
@@ -13,7 +14,7 @@ struct berth_step_mounts {
 	GArray *descriptors;
 	GPtrArray *trees; // of struct berth_build_tree
 	GArray *uses; // of struct berth_cache_mount_use
-	GPtrArray *agents; // of struct berth_step_agent
+	GPtrArray *agents; // of struct berth_build_agent_socket
 	GPtrArray *folders; // in the build's work folder, to be removed
 };
 
@@ -40,7 +41,6 @@ int berth_cache_mount_open(struct berth_building *building, GArray *uses, const 
 void berth_cache_mounts_release(struct berth_builder *builder, GArray *uses); // and frees them
 
 // ssh.c. A socket in the work folder behind which the agent of the caller of the build is.
-struct berth_step_agent;
-struct berth_step_agent *berth_step_agent_new(struct berth_building *building, const char *id,
-					      const struct berth_dockerfile_mount *mount, int *ret_fd, GError **error);
-void berth_step_agent_free(void *agent);
+struct berth_build_agent_socket *berth_step_agent_new(struct berth_building *building, const char *id,
+						      const struct berth_dockerfile_mount *mount, int *ret_fd,
+						      GError **error);

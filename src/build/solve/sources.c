@@ -40,9 +40,16 @@ static GHashTable *credentials(const struct berth_build_request *request)
 void berth_building_tree_options(struct berth_building *building, struct berth_build_tree_options *ret,
 				 GHashTable **ret_secrets)
 {
-	*ret_secrets = credentials(building->request);
+	const struct berth_build_request *request = building->request;
+
+	*ret_secrets = credentials(request);
 	*ret = (struct berth_build_tree_options){
-		.work = -1, .credentials = *ret_secrets, .canceled = berth_building_canceled, .data = building};
+		.work = -1,
+		.ssh = {request->agent, request->known_hosts, request->data},
+		.credentials = *ret_secrets,
+		.canceled = berth_building_canceled,
+		.data = building,
+	};
 }
 
 struct opening {

@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "cli/build/keys.h"
+#include "cli/build/known-hosts.h"
 #include "cli/client.h"
 
 #include <poll.h>
@@ -20,8 +22,11 @@
 #define SIGN_REQUEST 13
 #define REFUSAL "\0\0\0\1\5" // SSH_AGENT_FAILURE
 
+#define KNOWN_HOSTS "@known-hosts" // in place of an agent: see cli/build/known-hosts.h
+
 struct agent {
-	char *id, *socket;
+	char *id, *socket; // socket NULL: it is no agent that is asked for, but known hosts
+	struct berth_build_keys *keys; // behind the socket; NULL: it is the user's
 	pid_t pid; // of who offers it; 0: nobody yet
 };
 
@@ -29,19 +34,46 @@ struct berth_build_agents {
 	GArray *agents; // of struct agent
 };
 
-static bool check_socket(const char *text, const char *path, GError **error)
+static bool find_agent(struct agent *agent, const char *text, const char *paths, GError **error)
 {
+	g_auto(GStrv) list = g_strsplit(paths, ",", -1);
 	struct stat status;
 
-	if (stat(path, &status) < 0)
-		return berth_error_set_errno(error, errno, "--ssh %s: %s", text, path);
-	if (strlen(path) >= sizeof((struct sockaddr_un *) NULL)->sun_path)
+	if (!list[0] || stat(list[0], &status) < 0)
+		return berth_error_set_errno(error, list[0] ? errno : ENOENT, "--ssh %s: %s", text, paths);
+	if (!S_ISSOCK(status.st_mode)) {
+		agent->keys = berth_build_keys_new(text, list, error);
+		agent->socket = g_strdup(agent->keys ? berth_build_keys_socket(agent->keys) : NULL);
+		return agent->keys;
+	}
+	if (list[1])
+		return berth_error_set(error, BERTH_ERROR_INVALID, "--ssh %s: one agent, or keys: %s is a socket", text,
+				       list[0]);
+	if (strlen(list[0]) >= sizeof((struct sockaddr_un *) NULL)->sun_path)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "--ssh %s: the socket's path is too long", text);
-	return S_ISSOCK(status.st_mode) ||
-	       berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-			       "--ssh %s: %s is no socket; keys are given through an agent: eval $(ssh-agent); ssh-add "
-			       "%s; and then --ssh default",
-			       text, path, path);
+	agent->socket = g_strdup(list[0]);
+	return true;
+}
+
+// One "ID" or "ID=PATHS".
+static bool add_agent(struct berth_build_agents *agents, const char *text, GError **error)
+{
+	const char *equals = strchr(text, '=');
+	const char *paths = equals ? equals + 1 : g_getenv("SSH_AUTH_SOCK");
+	struct agent agent = {.id = equals ? g_strndup(text, (gsize) (equals - text)) : g_strdup(text)};
+
+	bool fine =
+		*agent.id == '@' || !*agent.id
+			? berth_error_set(error, BERTH_ERROR_INVALID,
+					  "--ssh %s: expected default, ID=SOCKET or ID=KEY[,KEY]", text)
+		: paths && *paths ? find_agent(&agent, text, paths, error)
+		: equals ? berth_error_set(error, BERTH_ERROR_INVALID, "--ssh %s: no socket and no key is named", text)
+			 : berth_error_set(error, BERTH_ERROR_INVALID,
+					   "--ssh %s: no agent runs: SSH_AUTH_SOCK is not set; keys are given as "
+					   "--ssh %s=KEY",
+					   text, text);
+	g_array_append_val(agents->agents, agent);
+	return fine;
 }
 
 struct berth_build_agents *berth_build_agents_new(char *const *given, GError **error)
@@ -52,22 +84,13 @@ struct berth_build_agents *berth_build_agents_new(char *const *given, GError **e
 		return NULL;
 	agents = g_new0(struct berth_build_agents, 1);
 	agents->agents = g_array_new(FALSE, TRUE, sizeof(struct agent));
-	for (; *given; given++) {
-		const char *equals = strchr(*given, '=');
-		const char *path = equals ? equals + 1 : g_getenv("SSH_AUTH_SOCK");
-		struct agent agent = {
-			.id = equals ? g_strndup(*given, (gsize) (equals - *given)) : g_strdup(*given),
-			.socket = g_strdup(path),
-		};
-		g_array_append_val(agents->agents, agent);
-		bool fine = path ? check_socket(*given, path, error)
-				 : berth_error_set(error, BERTH_ERROR_INVALID,
-						   "--ssh %s: no agent runs: SSH_AUTH_SOCK is not set", *given);
-		if (fine)
-			continue;
-		berth_build_agents_free(agents);
-		return NULL;
-	}
+	for (; *given; given++)
+		if (!add_agent(agents, *given, error)) {
+			berth_build_agents_free(agents);
+			return NULL;
+		}
+	const struct agent known_hosts = {.id = g_strdup(KNOWN_HOSTS)};
+	g_array_append_val(agents->agents, known_hosts);
 	return agents;
 }
 
@@ -144,7 +167,10 @@ static void offer(struct berth_cli *cli, const struct agent *agent, const char *
 		char byte;
 		bool used = berth_answer_ready(answer) || recv(fd.fd, &byte, 1, MSG_PEEK) > 0;
 		if (used && fork() == 0) {
-			serve(answer, agent->socket);
+			if (agent->socket)
+				serve(answer, agent->socket);
+			else
+				berth_build_known_hosts_serve(answer);
 			_exit(0);
 		}
 	}
@@ -177,6 +203,7 @@ void berth_build_agents_free(struct berth_build_agents *agents)
 			while (waitpid(agent->pid, NULL, 0) < 0 && errno == EINTR)
 				;
 		}
+		berth_build_keys_free(agent->keys);
 		g_free(agent->id);
 		g_free(agent->socket);
 	}

@@ -7,7 +7,8 @@
 
 struct berth_build_agents;
 
-// Of --ssh ("default", "ID=SOCKET"): checks that the sockets are there. NULL without *error: there are none.
+// Of --ssh ("default", "ID=SOCKET", "ID=KEY,KEY"): checks that the sockets are there, and begins agents that have the
+// keys. With them goes an offer to tell what is known of hosts. NULL without *error: there are none.
 struct berth_build_agents *berth_build_agents_new(char *const *given, GError **error);
 // Offers them to the build of this id, which is under way, by processes of their own. For those the client makes
 // connections of its own.

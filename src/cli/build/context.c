@@ -155,7 +155,10 @@ static bool is_url(const char *text)
 	for (const char *const *beginning = beginnings; *beginning; beginning++)
 		if (g_str_has_prefix(text, *beginning))
 			return true;
-	return false;
+	// "user@host:path" of git, if no file is called so
+	const char *at = strchr(text, '@'), *colon = at ? strchr(at, ':') : NULL;
+	return colon && at > text && colon > at + 1 && !memchr(text, '/', (size_t) (colon - text)) &&
+	       access(text, F_OK) < 0;
 }
 
 // "NAME=PATH"; what is no folder here the engine knows: a URL, docker-image://, a stage.

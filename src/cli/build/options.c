@@ -78,7 +78,8 @@ const struct berth_flag berth_build_flags[] = {
 	{"security-opt", 0, LIST, AT(security_options), NULL, "Security options", NULL, HIDDEN},
 	{"shm-size", 0, BYTES, AT(shm_size), NULL, "Shared memory size for build containers"},
 	{"squash", 0, SWITCH, AT(squash), NULL, "Squash newly built layers into a single new layer"},
-	{"ssh", 0, LIST, AT(ssh), NULL, "SSH agent socket to expose to the build (\"default|<id>[=<socket>]\")"},
+	{"ssh", 0, LIST, AT(ssh), NULL,
+	 "SSH agent socket or keys to expose to the build (\"default|<id>[=<socket>|<key>[,<key>]]\")"},
 	{"tag", 't', LIST, AT(tags), NULL, "Name and optionally a tag (\"name:tag\")"},
 	{"target", 0, TEXT, AT(target), NULL, "Set the target build stage to build"},
 	{"ulimit", 0, LIST, AT(ulimits), "ulimit", "Ulimit options"},
@@ -508,6 +509,7 @@ bool berth_build_query(const struct berth_build_options *options, const GPtrArra
 		g_autofree char *id = g_strndup(*ssh, strcspn(*ssh, "="));
 		berth_path_add(path, "ssh", id);
 	}
+	add_switch(path, "knownhosts", options->ssh != NULL);
 	add_switch(path, "nocache", options->no_cache);
 	add_switch(path, "pull", options->pull);
 	add_switch(path, "squash", options->squash);
