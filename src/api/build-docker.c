@@ -147,7 +147,7 @@ void berth_build_docker__event(struct berth_build_stream *stream, const struct b
 	struct step *step =
 		stream->vertices ? g_hash_table_lookup(stream->vertices, GUINT_TO_POINTER(event->vertex)) : NULL;
 	if (!step || event->kind == BERTH_BUILD_INSTRUCTION || event->kind == BERTH_BUILD_PLANNED ||
-	    event->kind == BERTH_BUILD_WARNING)
+	    event->kind == BERTH_BUILD_WARNING || event->kind == BERTH_BUILD_DEBUG)
 		return;
 	if (event->image) {
 		g_free(step->image);

@@ -29,6 +29,7 @@ static const char *const kinds[] = {
 	[BERTH_BUILD_FAILED] = "failed",
 	[BERTH_BUILD_CANCELED] = "canceled",
 	[BERTH_BUILD_WARNING] = "warning",
+	[BERTH_BUILD_DEBUG] = "debug",
 };
 
 static void put_line(struct berth_build_stream *stream, const struct api_build_event *line)
@@ -59,7 +60,8 @@ void berth_build_events__event(struct berth_build_stream *stream, const struct b
 	struct api_build_event line = {
 		.kind = TEXT(kinds[event->kind]),
 		.vertex = event->kind == BERTH_BUILD_INSTRUCTION ? BERTH_UNSET : event->vertex,
-		.name = TEXT(event->name),
+		.name = event->kind == BERTH_BUILD_DEBUG ? NULL : TEXT(event->name),
+		.failed_step = event->kind == BERTH_BUILD_DEBUG ? TEXT(event->name) : NULL,
 		.digest = TEXT(event->digest),
 		.stage = TEXT(event->stage),
 		.image = TEXT(event->image),
@@ -163,14 +165,11 @@ void berth_build_events__end(struct berth_build_stream *stream, const struct ber
 						   .metadata = result->metadata});
 }
 
-void berth_build_events__fail(struct berth_build_stream *stream, const GError *failure, const char *failed_step)
+void berth_build_events__fail(struct berth_build_stream *stream, const GError *failure)
 {
 	int64_t code;
 	g_autofree char *command G_GNUC_UNUSED = berth_build_docker__exit(failure->message, &code);
 
-	put_line(stream, &(struct api_build_event){.kind = TEXT("error"),
-						   .vertex = BERTH_UNSET,
-						   .text = failure->message,
-						   .failed_step = TEXT(failed_step),
-						   .code = code});
+	put_line(stream, &(struct api_build_event){
+				 .kind = TEXT("error"), .vertex = BERTH_UNSET, .text = failure->message, .code = code});
 }

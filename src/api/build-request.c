@@ -287,7 +287,11 @@ bool berth_build_wanted_read(struct berth_build_wanted *wanted, const struct ber
 	    !read_outputs(wanted, request, error))
 		return false;
 	build->cache_from = wanted->cache_from;
-	return true;
+	return !build->keep_failed || wanted->manner == BERTH_BUILD_EVENTS ||
+	       berth_error_set(
+		       error, BERTH_ERROR_INVALID,
+		       "query parameter keepfailed: needs a stream of events (progress=events), which says what "
+		       "can be entered");
 }
 
 void berth_build_wanted_clear(struct berth_build_wanted *wanted)

@@ -40,6 +40,5 @@ char *berth_build_docker__exit(const char *message, int64_t *ret_code);
 void berth_build_events__event(struct berth_build_stream *stream, const struct berth_build_event *event);
 void berth_build_events__end(struct berth_build_stream *stream, const struct berth_build_result *result);
 void berth_build_events__want(struct berth_build_stream *stream, const char *context);
-// `failed_step` (may be NULL) was kept for a shell.
-void berth_build_events__fail(struct berth_build_stream *stream, const GError *failure, const char *failed_step);
+void berth_build_events__fail(struct berth_build_stream *stream, const GError *failure);
 void berth_build_events__free(struct berth_build_stream *stream);

@@ -118,7 +118,7 @@ bool berth_build_stream_end(struct berth_build_stream *stream, const struct bert
 	if (!stream->flowing)
 		flow(stream);
 	if (stream->manner == BERTH_BUILD_EVENTS && failure)
-		berth_build_events__fail(stream, failure, result->failed_step);
+		berth_build_events__fail(stream, failure);
 	else if (stream->manner == BERTH_BUILD_EVENTS)
 		berth_build_events__end(stream, result);
 	else if (failure)

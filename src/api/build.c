@@ -343,9 +343,15 @@ static bool give_terminal(struct berth_request *request, int socket, GError **er
 		.height = (int) berth_request_integer(request, "h", 0),
 		.width = (int) berth_request_integer(request, "w", 0),
 	};
+	GError *failure = NULL;
 	int code;
 
-	return berth_build_debug(berth_request_builder(request), berth_request_argument(request), &debug, &code, error);
+	if (berth_build_debug(berth_request_builder(request), berth_request_argument(request), &debug, &code, &failure))
+		return true;
+	g_autofree char *told = g_strdup_printf("%s\r\n", failure->message);
+	berth_write_all(socket, told, strlen(told), "the terminal", NULL);
+	g_propagate_error(error, failure);
+	return false;
 }
 
 static void on_debug(struct berth_request *request, int socket, const char *early, size_t length)
@@ -368,6 +374,16 @@ bool berth_handle_build_debug(struct berth_request *request, GError **error)
 		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such failed step: %s", step);
 	berth_reply_upgrade(request, BERTH_CONTENT_RAW, on_debug);
 	return true;
+}
+
+bool berth_handle_build_resize(struct berth_request *request, GError **error)
+{
+	struct berth_builder *builder = builder_of(request, error);
+	unsigned width, height;
+
+	return builder && berth_request_size(request, &width, &height, error) &&
+	       berth_build_resize(builder, berth_request_argument(request), height, width, error) &&
+	       berth_reply_empty(request, 200);
 }
 
 // The cache

@@ -138,7 +138,7 @@ berth_handler berth_handle_ping, berth_handle_version, berth_handle_info, berth_
 	berth_handle_no_swarm, berth_handle_refused, berth_handle_options;
 // build.c
 berth_handler berth_handle_build, berth_handle_build_agent, berth_handle_build_context, berth_handle_build_cancel,
-	berth_handle_build_prune, berth_handle_build_debug, berth_handle_build_mount_export,
+	berth_handle_build_prune, berth_handle_build_debug, berth_handle_build_resize, berth_handle_build_mount_export,
 	berth_handle_build_mount_import, berth_handle_buildkit;
 // plugins.c
 berth_handler berth_handle_plugin_list, berth_handle_plugin;

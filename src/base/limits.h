@@ -167,7 +167,7 @@
 
 // Builds, as a request for one may ask
 #define BERTH_LIMIT_BUILD_ID 128 // characters
-#define BERTH_LIMIT_BUILD_FAILED 8 // steps that failed and are kept for a shell; the oldest goes
+#define BERTH_LIMIT_BUILD_DEBUG_SECONDS 60 // that a failed build waits for a shell to be opened in its step
 #define BERTH_LIMIT_BUILD_AGENTS 32 // connections to a client's ssh agents that wait
 #define BERTH_LIMIT_BUILD_CONTEXTS 64 // named ones
 #define BERTH_LIMIT_BUILD_LISTINGS ((int64_t) 512 << 20) // bytes of the listings of a build's contexts

@@ -73,7 +73,7 @@ struct berth_build_request {
 	bool allow_insecure, allow_host_network, allow_devices; // entitlements, --allow
 	const char *provenance, *sbom; // "", "mode=max" …; NULL: none
 	const char *call; // NULL: build; "check", "outline", "targets": only answer; ",format=json" behind it: as JSON
-	bool keep_failed; // --debug-on-failure: result->failed_step can be entered
+	bool keep_failed; // --debug-on-failure: a step that fails can be entered, see BERTH_BUILD_DEBUG
 	GHashTable *credentials; // of registries: host to struct berth_credentials
 	void *data; // of `agent`, `archive` and `known_hosts`
 };
@@ -92,6 +92,8 @@ enum berth_build_event_kind {
 	BERTH_BUILD_FAILED, // text: why
 	BERTH_BUILD_CANCELED,
 	BERTH_BUILD_WARNING, // of lint: name is the rule, text, line
+	BERTH_BUILD_DEBUG, // the build has failed, text says why, and waits: name is the snapshot of the step that
+			   // berth_build_debug() enters. When that is over, or nobody comes for a minute, it ends
 };
 struct berth_build_event {
 	enum berth_build_event_kind kind;
@@ -121,7 +123,6 @@ struct berth_build_result {
 	char *digest; // of its manifest or index
 	char *answer; // of `call`: text for people, or JSON
 	char *metadata; // JSON: what --metadata-file shows
-	char *failed_step; // snapshot of the step that failed, which berth_build_debug() enters; NULL: none
 };
 void berth_build_result_clear(struct berth_build_result *result);
 
@@ -130,8 +131,9 @@ void berth_build_result_clear(struct berth_build_result *result);
 // that fails is INVALID: "process "/bin/sh -c false" did not complete successfully: exit code: 1".
 bool berth_build(struct berth_builder *builder, const struct berth_build_request *request,
 		 const struct berth_build_listener *listener, struct berth_build_result *ret, GError **error);
-// Runs a shell in what a failed step left (result->failed_step), until it ends or the other side of `terminal` is gone;
-// then that is removed. The shell is the user's of the step, with its environment; secrets and agents are not there.
+// Runs a shell in what a failed step left (BERTH_BUILD_DEBUG), until it ends, the other side of `terminal` is gone or
+// the build is canceled. It has what the step had: user, environment, network, limits, and its mounts anew, with
+// secrets and agents.
 struct berth_build_debug {
 	char *const *arguments; // NULL: /bin/sh
 	int terminal; // a stream socket: its stdin and stdout
@@ -139,8 +141,9 @@ struct berth_build_debug {
 };
 bool berth_build_debug(struct berth_builder *builder, const char *failed_step, const struct berth_build_debug *debug,
 		       int *ret_exit_code, GError **error);
-bool berth_build_is_kept(struct berth_builder *builder, const char *failed_step);
-void berth_build_forget(struct berth_builder *builder, const char *failed_step);
+bool berth_build_is_kept(struct berth_builder *builder, const char *failed_step); // and nobody has entered it
+bool berth_build_resize(struct berth_builder *builder, const char *failed_step, unsigned height, unsigned width,
+			GError **error);
 
 // The cache. Elements: struct api_build_cache (spec/api-build.h).
 GPtrArray *berth_builder_cache_list(struct berth_builder *builder, GError **error);

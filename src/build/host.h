@@ -29,6 +29,8 @@ struct berth_build_host {
 	// gone, too.
 	bool (*run)(void *data, const struct berth_build_step *step, berth_canceled_fn *canceled, void *canceled_data,
 		    int *ret_exit_code, GError **error);
+	// Changes the size of the terminal of a step that runs in this snapshot.
+	bool (*resize)(void *data, const char *snapshot, unsigned height, unsigned width, GError **error);
 	// *ret_image: the image's id, the caller's. Tags of images of other platforms than the pulled one's stay.
 	bool (*pull)(void *data, const struct berth_build_transfer *transfer, char **ret_image, GError **error);
 	bool (*push)(void *data, const struct berth_build_transfer *transfer, GError **error);

@@ -146,10 +146,10 @@ static void send_size(const struct berth_session *session)
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col == 0)
 		return;
-	if (!session->exec && !session->container)
-		return; // its size is what it was
 	g_autoptr(GString) path = session->exec ? berth_path_new("/exec/%s/resize", session->exec, false)
-						: berth_path_new("/containers/%s/resize", session->container, false);
+				  : session->failed_step
+					  ? berth_path_new("/build/%s/resize", session->failed_step, false)
+					  : berth_path_new("/containers/%s/resize", session->container, false);
 	berth_path_add_integer(path, "h", size.ws_row);
 	berth_path_add_integer(path, "w", size.ws_col);
 	berth_client_do(session->client, "POST", path->str, NULL); // a container that has just ended has no size

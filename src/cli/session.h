@@ -9,6 +9,7 @@ struct berth_session {
 	struct berth_client *client;
 	const char *container; // for signals and sizes
 	const char *exec; // instead of it: a further process, which gets sizes only
+	const char *failed_step; // or a shell in that, which gets sizes only
 	bool tty; // the container has a terminal
 	bool in, out, err; // what of ours is joined
 	bool signals; // are passed on

@@ -292,3 +292,6 @@ void berth_engine_steps_free(struct berth_engine_steps *steps);
 // only what the process has put something into.
 bool berth_engine_step_run(struct berth_engine *engine, const struct berth_build_step *step,
 			   bool (*canceled)(void *data), void *data, int *ret_exit_code, GError **error);
+// Of the terminal of one that runs.
+bool berth_engine_step_resize(struct berth_engine *engine, const char *snapshot, unsigned height, unsigned width,
+			      GError **error);

@@ -28,6 +28,13 @@ static bool run(void *data, const struct berth_build_step *step, berth_canceled_
 	return berth_engine_step_run(build->engine, step, canceled, canceled_data, ret_exit_code, error);
 }
 
+static bool resize(void *data, const char *snapshot, unsigned height, unsigned width, GError **error)
+{
+	const struct daemon_build *build = data;
+
+	return berth_engine_step_resize(build->engine, snapshot, height, width, error);
+}
+
 // Those of the host that the name is of, and no others.
 static const struct berth_credentials *credentials_for(const struct berth_build_transfer *transfer)
 {
@@ -99,6 +106,7 @@ struct daemon_build *daemon_build_new(struct berth_engine *engine, const char *b
 						.begin = begin,
 						.end = end,
 						.run = run,
+						.resize = resize,
 						.pull = pull,
 						.push = push,
 						.registries = registries};

@@ -30,8 +30,8 @@ extern const struct berth_document api_build_prune_report_document;
 // A line of the stream of events: the builder's events (build/build.h) by their kinds' names, and at its end "result"
 // or "error". A line "output" is followed by `bytes` bytes as they are, of the output numbered so.
 struct api_build_event {
-	char *kind; // instruction planned started log status cached done failed canceled warning wanted output result
-		    // error
+	char *kind; // instruction planned started log status cached done failed canceled warning debug wanted output
+		    // result error
 	int64_t vertex; // BERTH_UNSET: is about none
 	char *name, *digest, *stage, *image;
 	int64_t position, positions;
@@ -41,7 +41,8 @@ struct api_build_event {
 	char *text;
 	int64_t current, total, at;
 	int64_t output, bytes;
-	char *answer, *metadata, *failed_step; // of the result
+	char *answer, *metadata; // of the result
+	char *failed_step; // of debug: what can be entered
 	int64_t code; // of an error: the exit code of the step, or 0
 };
 extern const struct berth_document api_build_event_document;

@@ -212,24 +212,42 @@ build() { berth build --network none "$@"; }
 	END
 }
 
-@test "a step that failed is entered with a shell, which is dropped at its end" {
-	dockerfile ctx 'FROM busybox' 'WORKDIR /work' 'ENV WHO=me' 'RUN echo left > there; exit 3'
-	python3 - "$BERTH_BUILD/berth" build --network none --progress plain --debug-on-failure ctx >screen <<-'END'
-		import os, pty, sys
+@test "a step that failed is entered with a shell, with the step's mounts, in a terminal that is resized" {
+	dockerfile ctx 'FROM busybox' 'WORKDIR /work' 'ENV WHO=me' \
+		'RUN --mount=type=secret,id=word --mount=type=ssh --mount=type=cache,target=/cache --mount=target=/bound \
+		echo kept >/cache/file; echo left > there; exit 3'
+	echo hush >word
+	ssh-keygen -q -t ed25519 -N '' -f key
+	python3 - "$BERTH_BUILD/berth" build --network none --progress plain --debug-on-failure --secret id=word,src=word \
+		--ssh default=key ctx >screen <<-'END'
+		import fcntl, os, pty, struct, sys, termios
+		def resize(rows, columns):
+		    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 		child, terminal = pty.fork()
 		if child == 0:
+		    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 97, 0, 0))
 		    os.execv(sys.argv[1], ["berth"] + sys.argv[2:])
-		data, asked = b"", False
+		data = b""
+		def read_until(text):
+		    global data
+		    while text not in data:
+		        data += os.read(terminal, 65536)
+		read_until(b"at its end.")
+		read_until(b"# ")
+		os.write(terminal, b"echo $(cat there) $(pwd) $WHO; tty; cat /run/secrets/word /cache/file /bound/Dockerfile; "
+		         b"test -S $SSH_AUTH_SOCK && echo an agent; stty size\n")
+		read_until(b"31 97")
+		resize(40, 111)
+		os.write(terminal, b"until stty size | grep '40 111'; do :; done; exit 0\n")
 		try:
 		    while part := os.read(terminal, 65536):
 		        data += part
-		        if b"what the failed step left" in data and b"# " in data.split(b"at its end.")[-1] and not asked:
-		            os.write(terminal, b"echo $(cat there) $(pwd) $WHO; tty; exit 0\n")
-		            asked = True
 		except OSError:
 		    pass
 		text = data.decode()
-		assert "left /work me" in text and "/dev/pts/0" in text, text
+		for expected in ("left /work me", "/dev/pts/0", "hush", "kept", "ENV WHO", "an agent", "exit code: 3"):
+		    assert expected in text, text
+		assert text.count("ERROR: failed to build") == 1, text
 		assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
 	END
 	[ -z "$(ls -A "$WORK/data/build/work")" ]
@@ -238,6 +256,29 @@ build() { berth build --network none "$@"; }
 	[[ "$output" == *"--debug-on-failure: standard input is no terminal"* ]]
 	run curl -s --unix-socket "$WORK/run/berth.sock" -X POST -H 'Connection: Upgrade' -H 'Upgrade: tcp' http://x/build/nothing/debug
 	[[ "$output" == *"No such failed step: nothing"* ]]
+	run curl -s --unix-socket "$WORK/run/berth.sock" -X POST -H 'Content-Type: application/x-tar' http://x/build?keepfailed=1
+	[[ "$output" == *"keepfailed: needs a stream of events"* ]]
+}
+
+@test "a client that leaves its shell in a failed step, or does not open one, ends the build" {
+	dockerfile ctx 'FROM busybox' 'RUN --mount=type=cache,target=/c false'
+	python3 - "$BERTH_BUILD/berth" build --network none --progress plain --debug-on-failure ctx <<-'END'
+		import os, pty, signal, sys
+		child, terminal = pty.fork()
+		if child == 0:
+		    os.execv(sys.argv[1], ["berth"] + sys.argv[2:])
+		data = b""
+		while b"# " not in data.split(b"at its end.")[-1] or b"at its end." not in data:
+		    data += os.read(terminal, 65536)
+		os.kill(child, signal.SIGKILL)
+	END
+	eventually bash -c '[ -z "$(ls -A "$WORK/data/build/work")" ]'
+	tar -C ctx -c . | curl -sN --unix-socket "$WORK/run/berth.sock" -H 'Content-Type: application/x-tar' --data-binary @- \
+		'http://x/build?progress=events&keepfailed=1&networkmode=none' >events 3>&- 4>&- &
+	client=$!
+	eventually grep -q '"kind":"debug"' events
+	kill "$client"
+	eventually bash -c '[ -z "$(ls -A "$WORK/data/build/work")" ]'
 }
 
 @test "--check tells what could be better" {

@@ -238,6 +238,13 @@ bool berth_build_is_kept(G_GNUC_UNUSED struct berth_builder *builder, const char
 	return g_str_equal(failed_step, "kept");
 }
 
+bool berth_build_resize(struct berth_builder *builder, const char *failed_step, unsigned height, unsigned width,
+			G_GNUC_UNUSED GError **error)
+{
+	fake_note(builder->engine, "resize %s %ux%u", failed_step, width, height);
+	return true;
+}
+
 bool berth_build_debug(struct berth_builder *builder, const char *failed_step, const struct berth_build_debug *debug,
 		       int *ret_exit_code, G_GNUC_UNUSED GError **error)
 {

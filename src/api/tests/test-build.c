@@ -205,6 +205,16 @@ static void test_client_leaves(struct fixture *fixture, G_GNUC_UNUSED const void
 	wait_for_streams(fixture, 0);
 }
 
+static void test_resize(struct fixture *fixture, G_GNUC_UNUSED const void *data)
+{
+	g_autofree char *done = ask(fixture, "POST", "/build/kept/resize?h=30&w=90", "", "");
+
+	check_has(done, "HTTP/1.1 200");
+	check_last(fixture, "resize kept 90x30");
+	g_autofree char *half = ask(fixture, "POST", "/build/kept/resize?h=30", "", "");
+	check_has(half, "HTTP/1.1 400");
+}
+
 static void test_agent(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 {
 	g_autoptr(GString) text = g_string_new(NULL), agent_text = g_string_new(NULL);
@@ -258,6 +268,7 @@ int main(int argc, char **argv)
 		{"/build/cancel", test_cancel},
 		{"/build/client-leaves", test_client_leaves},
 		{"/build/agent", test_agent},
+		{"/build/resize", test_resize},
 		{"/build/cache", test_cache},
 	};
 

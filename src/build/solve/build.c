@@ -68,7 +68,6 @@ static void end(struct berth_building *building)
 	pthread_mutex_destroy(&building->lock);
 	pthread_mutex_destroy(&building->telling);
 	pthread_mutex_destroy(&building->opening);
-	g_free(building->failed_step);
 	g_free(building->id);
 }
 
@@ -216,9 +215,13 @@ static bool build(struct berth_building *building, struct berth_build_result *re
 	if (building->request->cache_from && building->request->cache_from[0])
 		building->imports = berth_build_imports_new(&out, open_context, building);
 	berth_building_tell_instructions(building, building->plans->pdata[0]);
-	bool good = berth_building_execute(building, error);
-	BERTH_FAILPOINT("build.executed");
 	GError *failure = NULL;
+	bool good = berth_building_execute(building, &failure);
+	if (!good) {
+		berth_building_debug(building, failure);
+		g_propagate_error(error, g_steal_pointer(&failure));
+	}
+	BERTH_FAILPOINT("build.executed");
 	if (!berth_builder_settle(building->builder, &failure) ||
 	    !berth_build_cache_used(building, failure ? NULL : &failure)) {
 		if (good)
@@ -245,7 +248,6 @@ bool berth_build(struct berth_builder *builder, const struct berth_build_request
 
 	*ret = (struct berth_build_result){NULL};
 	bool good = begin(&building, error) && build(&building, ret, error);
-	ret->failed_step = g_steal_pointer(&building.failed_step);
 	end(&building);
 	berth_builder_collect(builder);
 	return good;
@@ -257,6 +259,5 @@ void berth_build_result_clear(struct berth_build_result *result)
 	g_free(result->digest);
 	g_free(result->answer);
 	g_free(result->metadata);
-	g_free(result->failed_step);
 	*result = (struct berth_build_result){NULL};
 }

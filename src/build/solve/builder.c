@@ -52,7 +52,7 @@ struct berth_builder *berth_builder_new(const struct berth_builder_options *opti
 	builder->pending = g_ptr_array_new();
 	builder->fresh = g_hash_table_new(g_str_hash, g_str_equal);
 	builder->flights = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	builder->failed = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, berth_failed_step_free);
+	builder->failed = g_hash_table_new(g_str_hash, g_str_equal);
 	builder->using = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	builder->collector = berth_collector_new();
 	builder->held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

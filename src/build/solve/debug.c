@@ -1,132 +1,170 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a failed step left, kept for a look at it.
+// A look at a step that failed. Its build is not over until that is: so its sources, secrets and agents are there yet,
+// and nothing is left of what it kept.
 #include "build/solve/internal.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/limits.h"
 
 #include <poll.h>
+#include <string.h>
+
+#define LOOK_NANOSECONDS 100000000 // between two questions whether anybody waits for it yet
 
 static const char *const shell[] = {"/bin/sh", NULL};
 
-void berth_failed_step_free(void *data)
-{
-	struct berth_failed_step *failed = data;
-
-	berth_snapshot_remove(berth_store_snapshots(failed->builder->store), failed->snapshot, NULL);
-	berth_build_layer_unref(failed->builder, failed->below);
-	g_strfreev(failed->environment);
-	g_free(failed->folder);
-	g_free(failed->user);
-	g_free(failed->network);
-	g_free(failed->snapshot);
-	g_free(failed);
-}
-
-// Nobody came for it. `holding` is held.
-static struct berth_failed_step *oldest(struct berth_builder *builder)
-{
-	struct berth_failed_step *found = NULL;
-	GHashTableIter iter;
-	gpointer failed;
-
-	g_hash_table_iter_init(&iter, builder->failed);
-	while (g_hash_table_iter_next(&iter, NULL, &failed))
-		if (!found || ((struct berth_failed_step *) failed)->kept_at < found->kept_at)
-			found = failed;
-	return found;
-}
+struct berth_failed_step {
+	struct berth_building_step *step;
+	char *snapshot;
+	bool entered, over; // `holding` is held
+};
 
 bool berth_step_keep(struct berth_building_step *this, const char *snapshot)
 {
 	struct berth_building *building = this->building;
-	const struct berth_plan_step *step = this->step;
 
-	if (!building->request->keep_failed || step->kind != BERTH_PLAN_RUN || berth_building_canceled(building))
+	if (!building->request->keep_failed || this->step->kind != BERTH_PLAN_RUN || berth_building_canceled(building))
 		return false;
-	pthread_mutex_lock(&building->lock);
-	bool first = !building->failed_step;
-	if (first)
-		building->failed_step = g_strdup(snapshot);
-	pthread_mutex_unlock(&building->lock);
-	if (!first)
+	BERTH_AUTO_UNLOCK locker = berth_lock(&building->lock);
+	if (building->failed)
 		return false;
-	struct berth_failed_step *failed = g_new0(struct berth_failed_step, 1);
-	failed->builder = building->builder;
-	failed->snapshot = g_strdup(snapshot);
-	failed->below = berth_build_layer_ref(berth_building_layer_of(step->parent));
-	failed->environment = g_strdupv((char **) step->environment);
-	failed->folder = g_strdup(step->folder && *step->folder ? step->folder : "/");
-	failed->user = g_strdup(step->user);
-	failed->network = g_strdup(berth_step_network(this));
-	failed->kept_at = g_get_monotonic_time();
-	BERTH_AUTO_UNLOCK locker = berth_lock(&building->builder->holding);
-	if (g_hash_table_size(building->builder->failed) >= BERTH_LIMIT_BUILD_FAILED)
-		g_hash_table_remove(building->builder->failed, oldest(building->builder)->snapshot);
-	g_hash_table_replace(building->builder->failed, failed->snapshot, failed);
+	building->failed = g_new0(struct berth_failed_step, 1);
+	building->failed->step = this;
+	building->failed->snapshot = g_strdup(snapshot);
 	return true;
 }
 
-// Taken out: one shell at a time, and nobody removes it meanwhile.
-static struct berth_failed_step *take(struct berth_builder *builder, const char *snapshot)
+static void tell(struct berth_building *building, const GError *failure)
+{
+	const struct berth_failed_step *failed = building->failed;
+	struct berth_build_event event = {
+		.kind = BERTH_BUILD_DEBUG,
+		.vertex = failed->step->vertex,
+		.name = failed->snapshot,
+		.text = failure->message,
+		.length = strlen(failure->message),
+	};
+
+	berth_building_tell(building, &event);
+}
+
+// Until whoever came has left, or nobody comes.
+static void wait_for_end(struct berth_building *building)
+{
+	struct berth_builder *builder = building->builder;
+	struct berth_failed_step *failed = building->failed;
+	int64_t until = g_get_monotonic_time() + (int64_t) BERTH_LIMIT_BUILD_DEBUG_SECONDS * G_USEC_PER_SEC;
+
+	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
+	while (!failed->over &&
+	       (failed->entered || (!berth_building_canceled(building) && g_get_monotonic_time() < until)))
+		berth_cond_wait_for(&builder->released, &builder->holding, LOOK_NANOSECONDS);
+	g_hash_table_remove(builder->failed, failed->snapshot);
+}
+
+void berth_building_debug(struct berth_building *building, const GError *failure)
+{
+	struct berth_builder *builder = building->builder;
+	struct berth_failed_step *failed = building->failed;
+
+	if (!failed)
+		return;
+	// The others have ended; from now on it is canceled only if its caller says so.
+	g_atomic_int_set(&building->stop, 0);
+	if (!berth_building_canceled(building)) {
+		pthread_mutex_lock(&builder->holding);
+		g_hash_table_insert(builder->failed, failed->snapshot, failed);
+		pthread_mutex_unlock(&builder->holding);
+		tell(building, failure);
+		wait_for_end(building);
+	}
+	berth_snapshot_remove(berth_store_snapshots(builder->store), failed->snapshot, NULL);
+	g_free(failed->snapshot);
+	g_free(failed);
+	building->failed = NULL;
+}
+
+// One shell at a time.
+static struct berth_failed_step *enter(struct berth_builder *builder, const char *snapshot)
 {
 	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
 	struct berth_failed_step *failed = g_hash_table_lookup(builder->failed, snapshot);
 
-	if (failed)
-		g_hash_table_steal(builder->failed, snapshot);
+	if (!failed || failed->entered)
+		return NULL;
+	failed->entered = true;
 	return failed;
+}
+
+static void leave(struct berth_builder *builder, struct berth_failed_step *failed)
+{
+	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
+
+	failed->over = true;
+	pthread_cond_broadcast(&builder->released);
 }
 
 bool berth_build_is_kept(struct berth_builder *builder, const char *failed_step)
 {
 	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->holding);
+	const struct berth_failed_step *failed = g_hash_table_lookup(builder->failed, failed_step);
 
-	return g_hash_table_contains(builder->failed, failed_step);
+	return failed && !failed->entered;
 }
+
+struct looking {
+	const struct berth_build_debug *debug;
+	struct berth_building *building;
+};
 
 // The monitor reads the socket, too; this only sees that the other side has closed it.
 static bool is_gone(void *data)
 {
-	const struct berth_build_debug *debug = data;
-	struct pollfd terminal = {.fd = debug->terminal, .events = POLLRDHUP};
+	const struct looking *this = data;
+	struct pollfd terminal = {.fd = this->debug->terminal, .events = POLLRDHUP};
 
-	return poll(&terminal, 1, 0) > 0 && (terminal.revents & (POLLRDHUP | POLLHUP | POLLERR));
+	return (poll(&terminal, 1, 0) > 0 && (terminal.revents & (POLLRDHUP | POLLHUP | POLLERR))) ||
+	       berth_building_canceled(this->building);
 }
 
 bool berth_build_debug(struct berth_builder *builder, const char *failed_step, const struct berth_build_debug *debug,
 		       int *ret_exit_code, GError **error)
 {
-	struct berth_failed_step *failed = take(builder, failed_step);
-	g_autoptr(api_host_config) limits = berth_document_new(&api_host_config_document);
+	struct berth_failed_step *failed = enter(builder, failed_step);
 
 	if (!failed)
 		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such failed step: %s", failed_step);
-	const struct berth_build_step wanted = {
+	struct looking looking = {debug, failed->step->building};
+	const struct api_host_config *given = looking.building->request->limits;
+	g_autoptr(api_host_config) limits = given ? berth_document_copy(&api_host_config_document, given)
+						  : berth_document_new(&api_host_config_document);
+	if (debug->height > 0 && debug->width > 0) {
+		json_decref(limits->console_size);
+		limits->console_size = json_pack("[i, i]", debug->height, debug->width);
+	}
+	struct berth_build_step wanted = {
 		.snapshot = failed->snapshot,
 		.arguments = debug->arguments && *debug->arguments ? debug->arguments : (char *const *) shell,
-		.environment = failed->environment,
-		.folder = failed->folder,
-		.user = failed->user,
-		.network = failed->network,
 		.limits = limits,
 		.output = debug->terminal,
 		.errors = debug->terminal,
 		.terminal = true,
 	};
-	if (debug->height > 0 && debug->width > 0)
-		limits->console_size = json_pack("[i, i]", debug->height, debug->width);
-	bool good = builder->host->run(builder->host->data, &wanted, is_gone, (void *) debug, ret_exit_code, error);
-	berth_failed_step_free(failed);
+	bool good = berth_step_enter(failed->step, &wanted, is_gone, &looking, ret_exit_code, error);
+	leave(builder, failed);
 	return good;
 }
 
-void berth_build_forget(struct berth_builder *builder, const char *failed_step)
+bool berth_build_resize(struct berth_builder *builder, const char *failed_step, unsigned height, unsigned width,
+			GError **error)
 {
-	struct berth_failed_step *failed = take(builder, failed_step);
-
-	if (failed)
-		berth_failed_step_free(failed);
+	pthread_mutex_lock(&builder->holding);
+	const struct berth_failed_step *failed = g_hash_table_lookup(builder->failed, failed_step);
+	bool entered = failed && failed->entered;
+	pthread_mutex_unlock(&builder->holding);
+	if (!entered)
+		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such failed step with a shell in it: %s",
+				       failed_step);
+	return builder->host->resize(builder->host->data, failed_step, height, width, error);
 }

@@ -30,7 +30,7 @@ struct berth_builder {
 	GHashTable *flights; // keys of steps that run now
 	pthread_mutex_t holding;
 	pthread_cond_t released;
-	GHashTable *failed; // snapshot -> struct berth_failed_step
+	GHashTable *failed; // snapshot -> struct berth_failed_step, borrowed: those that can be entered
 	GHashTable *held; // name of a cache mount's folder -> how many use it
 	GHashTable *using; // key of the cache -> how many running builds have a step of it
 	pthread_mutex_t making; // a cache mount's folder
@@ -80,7 +80,7 @@ struct berth_building {
 	unsigned running, idle, left;
 	GError *failure; // the first
 	gint stop; // atomic: nothing new begins, and what runs is to end
-	char *failed_step;
+	struct berth_failed_step *failed; // that was kept; NULL: none
 	int64_t started; // nanoseconds since 1970
 	int64_t settled_at; // monotonic, microseconds
 };
@@ -196,6 +196,9 @@ struct berth_build_layer *berth_building_layer_of(const struct berth_plan_step *
 // step-run.c
 bool berth_step_run_key(struct berth_building_step *this, struct berth_build_key *key, GError **error);
 bool berth_step_run(struct berth_building_step *this, const char *snapshot, GError **error);
+// The same with another process: `wanted` says which, and on what streams.
+bool berth_step_enter(struct berth_building_step *this, struct berth_build_step *wanted, berth_canceled_fn *canceled,
+		      void *data, int *ret_exit_code, GError **error);
 const char *berth_step_network(const struct berth_building_step *this);
 
 // step-copy.c. `copied` is found once, for the key and for the doing.
@@ -235,14 +238,7 @@ bool berth_building_lint(struct berth_building *building, GError **error);
 bool berth_building_answer(struct berth_building *building, char **ret_answer, GError **error);
 
 // debug.c
-struct berth_failed_step {
-	struct berth_builder *builder;
-	char *snapshot;
-	struct berth_build_layer *below;
-	char **environment;
-	char *folder, *user, *network;
-	int64_t kept_at; // monotonic, microseconds
-};
-void berth_failed_step_free(void *failed);
 // Takes the failed step's snapshot over, if the build wants it kept and none is yet.
 bool berth_step_keep(struct berth_building_step *this, const char *snapshot);
+// Offers a shell in the step that was kept, if one was, and waits for its end.
+void berth_building_debug(struct berth_building *building, const GError *failure);

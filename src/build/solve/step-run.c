@@ -230,28 +230,53 @@ static char **devices_of(const struct berth_dockerfile_run *run)
 	return (char **) g_ptr_array_free(list, FALSE);
 }
 
+// What the step is run in; `environment` and `devices` are borrowed.
+static void set_place(struct berth_building_step *this, const struct berth_step_mounts *mounts, char **environment,
+		      char **devices, struct berth_build_step *wanted)
+{
+	const struct berth_plan_step *step = this->step;
+
+	wanted->environment = environment;
+	wanted->folder = step->folder && *step->folder ? step->folder : "/";
+	wanted->user = step->user;
+	wanted->hostname = argument(this, HOSTNAME_ARGUMENT);
+	wanted->network = berth_step_network(this);
+	wanted->devices = devices;
+	wanted->insecure = step->instruction->run.insecure;
+	wanted->mounts = (const void *) mounts->list->data;
+	wanted->mount_count = mounts->list->len;
+}
+
 static bool run(struct berth_building_step *this, const char *snapshot, struct berth_step_mounts *mounts,
 		GError **error)
 {
-	const struct berth_plan_step *step = this->step;
-	g_auto(GStrv) environment = environment_of(this, mounts), devices = devices_of(&step->instruction->run);
+	g_auto(GStrv) environment = environment_of(this, mounts), devices = devices_of(&this->step->instruction->run);
 	struct berth_build_step wanted = {
 		.steps = this->building->shared,
 		.snapshot = snapshot,
-		.arguments = (char *const *) step->arguments,
-		.environment = environment,
-		.folder = step->folder && *step->folder ? step->folder : "/",
-		.user = step->user,
-		.hostname = argument(this, HOSTNAME_ARGUMENT),
-		.network = berth_step_network(this),
-		.devices = devices,
-		.insecure = step->instruction->run.insecure,
+		.arguments = (char *const *) this->step->arguments,
 		.limits = this->building->request->limits,
-		.mounts = (const void *) mounts->list->data,
-		.mount_count = mounts->list->len,
 	};
 
+	set_place(this, mounts, environment, devices, &wanted);
 	return call_host(this, &wanted, error);
+}
+
+bool berth_step_enter(struct berth_building_step *this, struct berth_build_step *wanted, berth_canceled_fn *canceled,
+		      void *data, int *ret_exit_code, GError **error)
+{
+	const struct berth_build_host *host = this->building->builder->host;
+	struct berth_step_mounts mounts = {.step = this};
+
+	bool good = berth_step_mounts_open(&mounts, error);
+	if (good) {
+		g_auto(GStrv) environment = environment_of(this, &mounts);
+		g_auto(GStrv) devices = devices_of(&this->step->instruction->run);
+		set_place(this, &mounts, environment, devices, wanted);
+		good = host->run(host->data, wanted, canceled, data, ret_exit_code, error);
+	}
+	berth_step_mounts_close(&mounts);
+	return good;
 }
 
 bool berth_step_run(struct berth_building_step *this, const char *snapshot, GError **error)

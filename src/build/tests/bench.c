@@ -125,14 +125,16 @@ static bool pull(void *data, const struct berth_build_transfer *transfer, char *
 
 static void on_event(void *data, const struct berth_build_event *event)
 {
-	static const char *const kinds[] = {"instruction", "planned", "started", "log",      "status",
-					    "cached",      "done",    "failed",  "canceled", "warning"};
+	static const char *const kinds[] = {"instruction", "planned", "started",  "log",     "status", "cached",
+					    "done",        "failed",  "canceled", "warning", "debug"};
 	struct bench *bench = data;
 
 	if (event->kind == BERTH_BUILD_LOG)
 		g_string_append_len(bench->output, event->text, (gssize) event->length);
 	else
 		g_string_append_printf(bench->log, "%s %s;", kinds[event->kind], event->name ? event->name : "");
+	if (event->kind == BERTH_BUILD_DEBUG && bench->debug)
+		bench->debug(bench, event->name);
 }
 
 static bool on_canceled(void *data)

@@ -23,6 +23,8 @@ struct bench {
 	struct berth_builder_policy policy; // of the builder
 	const char *pulled; // image that a pull brings under that name
 	gint canceled;
+	void (*debug)(struct bench *bench,
+		      const char *failed_step); // at a step that can be entered; NULL: nobody comes
 	struct berth_build_result result;
 	GError *error;
 	pthread_mutex_t lock;

@@ -9,7 +9,9 @@
 #include "spec/api-build.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 
 typedef struct bench BENCH;
 
@@ -454,24 +456,70 @@ static void test_entitlements(BENCH *bench, gconstpointer data)
 	assert_records(bench, 0);
 }
 
+static void *look_around(void *data)
+{
+	BENCH *bench = data;
+	char *const look[] = {(char *) "need /a && cache /f 2", NULL};
+	g_autofree char *step = g_strdup(strstr(bench->log->str, "debug ") + strlen("debug "));
+	int ends[2], code = -1;
+	GError *error = NULL;
+
+	*strchr(step, ';') = '\0';
+	g_string_append(bench->log, "entered;");
+	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+	const struct berth_build_debug debug = {.arguments = look, .terminal = ends[0]};
+	g_assert_false(berth_build_resize(bench->builder, step, 1, 1, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
+	g_clear_error(&error);
+	g_assert_true(berth_build_is_kept(bench->builder, step));
+	berth_build_debug(bench->builder, step, &debug, &code, &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(code, ==, 0);
+	char text[8] = "";
+	g_assert_cmpint(read(ends[1], text, sizeof text - 1), ==, 2);
+	g_assert_cmpstr(text, ==, "12"); // of the cache, which the step has filled
+	close(ends[0]);
+	close(ends[1]);
+	g_assert_false(berth_build_debug(bench->builder, step, &debug, &code, &error));
+	g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
+	g_clear_error(&error);
+	return NULL;
+}
+
+static pthread_t debugger;
+
+static void start_debugger(BENCH *bench, G_GNUC_UNUSED const char *failed_step)
+{
+	g_assert_cmpint(pthread_create(&debugger, NULL, look_around, bench), ==, 0);
+}
+
+static void leave(BENCH *bench, G_GNUC_UNUSED const char *failed_step)
+{
+	g_atomic_int_set(&bench->canceled, 1);
+}
+
 static void test_keep_failed(BENCH *bench, gconstpointer data)
 {
-	struct berth_build_request request = {.keep_failed = true};
-	char *const look[] = {(char *) "need /a", NULL};
-	const struct berth_build_debug debug = {.arguments = look, .terminal = -1};
-	int code = -1;
+	const struct berth_build_secret secret = {"s", g_bytes_new_static("hush", 4)};
+	struct berth_build_request request = {.keep_failed = true, .secrets = &secret, .secret_count = 1};
 
 	(void) data;
 	guint before = snapshots_of(bench);
-	bench_build(bench, "FROM small:1\nRUN write /a 1 && fail 1\n", &request);
-	g_assert_nonnull(bench->result.failed_step);
-	g_clear_error(&bench->error);
-	berth_build_debug(bench->builder, bench->result.failed_step, &debug, &code, &bench->error);
-	g_assert_no_error(bench->error);
-	g_assert_cmpint(code, ==, 0);
+	bench->debug = start_debugger;
+	bench_build(bench,
+		    "FROM small:1\nRUN --mount=type=cache,target=/c --mount=type=secret,id=s cache /f 1 && write /a 1 "
+		    "&& fail 1\n",
+		    &request);
+	pthread_join(debugger, NULL);
+	g_assert_error(bench->error, BERTH_ERROR, BERTH_ERROR_INVALID);
+	g_assert_nonnull(strstr(bench->log->str, "entered;"));
+	g_assert_nonnull(strstr(bench->mounts->str, "file /run/secrets/s=hush;")); // of the shell, the last that ran
 	g_assert_cmpuint(snapshots_of(bench), ==, before);
-	g_assert_false(berth_build_debug(bench->builder, bench->result.failed_step, &debug, &code, &bench->error));
-	g_assert_error(bench->error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
+	g_bytes_unref(secret.value);
+	// A caller that is gone is not waited for.
+	bench->debug = leave;
+	bench_build(bench, "FROM small:1\nRUN write /b 1 && fail 1\n", &request);
+	g_assert_cmpuint(snapshots_of(bench), ==, before);
 }
 
 static void test_pull(BENCH *bench, gconstpointer data)

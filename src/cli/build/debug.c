@@ -24,6 +24,7 @@ static GString *path_of(const char *failed_step)
 bool berth_build_enter(struct berth_cli *cli, const char *failed_step, GError **error)
 {
 	const struct berth_session session = {.client = cli->client,
+					      .failed_step = failed_step,
 					      .tty = true,
 					      .in = true,
 					      .out = true,

@@ -40,7 +40,7 @@ struct build {
 	char *id;
 	struct api_build_event *result; // NULL: none came
 	char *failure; // what the engine said
-	char *failed_step; // that was kept for a shell; NULL: none
+	bool shown; // how it failed was
 	bool begun; // an event came
 };
 
@@ -133,6 +133,36 @@ static bool read_output(struct build *this, struct berth_answer *answer, const s
 	return true;
 }
 
+// The text of the Dockerfile, for the source around a failure.
+static char *source_of(const struct build *this)
+{
+	gsize size;
+	const char *text = this->context.text ? g_bytes_get_data(this->context.text, &size) : NULL;
+
+	return text ? g_strndup(text, size) : NULL;
+}
+
+static void end_view(struct build *this, const char *failure)
+{
+	g_autofree char *source = source_of(this);
+
+	berth_build_view_end(this->view, failure, source,
+			     this->context.dockerfile ? this->context.dockerfile : "Dockerfile");
+}
+
+// The build waits until the shell is over.
+static void enter(struct build *this, const struct api_build_event *event)
+{
+	const char *failure = event->text ? event->text : "failed";
+	g_autoptr(GError) error = NULL;
+
+	end_view(this, failure);
+	berth_build_view_error(stderr, failure);
+	this->shown = true;
+	if (!berth_build_enter(this->cli, event->failed_step, &error))
+		fprintf(stderr, "--debug-on-failure: %s\n", error->message);
+}
+
 static bool take_event(struct build *this, struct berth_answer *answer, struct api_build_event *event, GError **error)
 {
 	if (!this->begun && this->agents)
@@ -142,10 +172,11 @@ static bool take_event(struct build *this, struct berth_answer *answer, struct a
 		return read_output(this, answer, event, error);
 	if (strcmp(event->kind, "wanted") == 0)
 		return berth_build_wanted_send(this->wanted, event->name ? event->name : "", error);
-	if (strcmp(event->kind, "error") == 0) {
+	if (strcmp(event->kind, "debug") == 0)
+		enter(this, event);
+	else if (strcmp(event->kind, "error") == 0)
 		this->failure = g_strdup(event->text ? event->text : "failed");
-		this->failed_step = g_strdup(event->failed_step);
-	} else if (strcmp(event->kind, "result") == 0)
+	else if (strcmp(event->kind, "result") == 0)
 		this->result = berth_document_copy(&api_build_event_document, event);
 	else
 		berth_build_view_event(this->view, event);
@@ -249,15 +280,6 @@ static int conclude(struct build *this, GError **error)
 	return 0;
 }
 
-// The text of the Dockerfile, for the source around a failure.
-static char *source_of(const struct build *this)
-{
-	gsize size;
-	const char *text = this->context.text ? g_bytes_get_data(this->context.text, &size) : NULL;
-
-	return text ? g_strndup(text, size) : NULL;
-}
-
 static int run(struct build *this, GError **error)
 {
 	this->wanted = berth_build_wanted_new(this->cli, &this->context, this->id);
@@ -267,10 +289,9 @@ static int run(struct build *this, GError **error)
 		g_free(this->failure);
 		this->failure = g_steal_pointer(&unread);
 	}
-	g_autofree char *source = source_of(this);
 
-	berth_build_view_end(this->view, this->failure, source,
-			     this->context.dockerfile ? this->context.dockerfile : "Dockerfile");
+	if (!this->shown)
+		end_view(this, this->failure);
 	bool success = done && this->result;
 	GError *problem = NULL;
 	if (!berth_build_outputs_end(g_steal_pointer(&this->outputs), success, &problem) && success) {
@@ -278,10 +299,8 @@ static int run(struct build *this, GError **error)
 		return 1;
 	}
 	g_clear_error(&problem);
-	if (done && this->failure)
+	if (done && this->failure && !this->shown)
 		berth_build_view_error(stderr, this->failure);
-	if (done && this->failed_step)
-		berth_build_enter(this->cli, this->failed_step, error);
 	return success ? conclude(this, error) : 1;
 }
 
@@ -295,7 +314,6 @@ static void build_clear(struct build *this)
 	berth_build_context_clear(&this->context);
 	api_build_event_free(this->result);
 	g_free(this->failure);
-	g_free(this->failed_step);
 	g_free(this->id);
 }
 

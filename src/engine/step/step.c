@@ -201,3 +201,12 @@ bool berth_engine_step_run(struct berth_engine *engine, const struct berth_build
 		g_warning("step %s: clearing it: %s", container->id, clearing->message);
 	return done && cleared;
 }
+
+bool berth_engine_step_resize(struct berth_engine *engine, const char *snapshot, unsigned height, unsigned width,
+			      GError **error)
+{
+	berth_fd folder = berth_engine__run_folder(engine, snapshot, false, error);
+	g_autoptr(berth_monitor) monitor = folder < 0 ? NULL : berth_monitor_connect(folder, error);
+
+	return monitor && berth_monitor_resize(monitor, width, height, error);
+}
