@@ -13,6 +13,8 @@ struct berth_build_stream {
 	bool flowing; // the request has been read
 	GString *waiting; // what is written then
 	bool cut; // it was too much
+	bool watched; // `watcher` waits for the request to have been read
+	pthread_t watcher;
 	// Docker's
 	GPtrArray *steps; // of struct step (build-docker.c)
 	GHashTable *vertices; // struct step by their vertices

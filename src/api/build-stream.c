@@ -20,15 +20,6 @@ struct berth_build_stream *berth_build_stream_new(struct berth_request *request,
 	return stream;
 }
 
-void berth_build_stream_free(struct berth_build_stream *stream)
-{
-	berth_build_docker__free(stream);
-	berth_build_events__free(stream);
-	g_string_free(stream->waiting, TRUE);
-	pthread_mutex_destroy(&stream->lock);
-	g_free(stream);
-}
-
 static void flow(struct berth_build_stream *stream)
 {
 	stream->flowing = true;
@@ -46,13 +37,32 @@ static bool was_read(const struct berth_build_stream *stream)
 	return fd.fd < 0 || (poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP));
 }
 
+// A build may have nothing more to tell for long, and need the client to have heard what it told: of agents to lend.
+static void *flow_when_read(void *data)
+{
+	struct berth_build_stream *stream = data;
+	struct pollfd fd = {berth_request_body_fd(stream->request), POLLRDHUP, 0};
+
+	while (poll(&fd, 1, -1) < 0 && errno == EINTR)
+		;
+	pthread_mutex_lock(&stream->lock);
+	if (!stream->flowing && was_read(stream))
+		flow(stream);
+	pthread_mutex_unlock(&stream->lock);
+	return NULL;
+}
+
 void berth_build_stream__put(struct berth_build_stream *stream, const void *data, size_t length)
 {
 	if (!stream->flowing && was_read(stream))
 		flow(stream);
 	if (stream->flowing) {
 		berth_stream_write(stream->request, data, length);
-	} else if (stream->waiting->len + length <= BERTH_LIMIT_BUILD_WAITING && !stream->cut) {
+		return;
+	}
+	if (!stream->watched)
+		stream->watched = pthread_create(&stream->watcher, NULL, flow_when_read, stream) == 0;
+	if (stream->waiting->len + length <= BERTH_LIMIT_BUILD_WAITING && !stream->cut) {
 		g_string_append_len(stream->waiting, data, (gssize) length);
 	} else {
 		stream->cut = true;
@@ -98,12 +108,25 @@ void berth_build_stream_want(struct berth_build_stream *stream, const char *cont
 }
 
 // What is left of the body nobody wants.
-static void stop_reading(const struct berth_build_stream *stream)
+static void stop_reading(struct berth_build_stream *stream)
 {
 	int fd = berth_request_body_fd(stream->request);
 
 	if (fd >= 0)
 		shutdown(fd, SHUT_RD);
+	if (stream->watched)
+		pthread_join(stream->watcher, NULL);
+	stream->watched = false;
+}
+
+void berth_build_stream_free(struct berth_build_stream *stream)
+{
+	stop_reading(stream);
+	berth_build_docker__free(stream);
+	berth_build_events__free(stream);
+	g_string_free(stream->waiting, TRUE);
+	pthread_mutex_destroy(&stream->lock);
+	g_free(stream);
 }
 
 bool berth_build_stream_end(struct berth_build_stream *stream, const struct berth_build_result *result,
