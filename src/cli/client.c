@@ -79,11 +79,6 @@ struct berth_client *berth_client_new(const char *host, GError **error)
 	return NULL;
 }
 
-void berth_client_be_alone(struct berth_client *client)
-{
-	g_clear_pointer(&client->idle, berth_client__disconnect);
-}
-
 void berth_client_free(struct berth_client *client)
 {
 	if (!client)

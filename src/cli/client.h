@@ -24,8 +24,6 @@ struct berth_answer; // one answer, at first only its head
 // is made by the first call. BERTH_ERROR_INVALID, or NOT_IMPLEMENTED for what cannot be spoken (https://).
 struct berth_client *berth_client_new(const char *host, GError **error);
 void berth_client_free(struct berth_client *client);
-// To be called before a fork, if both sides go on with it: a connection that waits would be used by both.
-void berth_client_be_alone(struct berth_client *client);
 const char *berth_client_host(const struct berth_client *client);
 // Further lines ("Name: value") of each request's head.
 void berth_client_set_headers(struct berth_client *client, char *const *headers);

@@ -37,7 +37,8 @@ teardown() {
 	# An agent that has our keys ends with its build.
 	eventually bash -c '! pgrep -f "[s]sh-agent -D -a .*/berth-ssh-"'
 	run ! compgen -G "${TMPDIR:-/tmp}/berth-ssh-??????"
-	[ -z "$(ls "$WORK/data/build/work")" ]
+	# shellcheck disable=SC2016
+	eventually bash -c '[ -z "$(ls -A "$WORK/data/build/work")" ]'
 }
 
 # A bare repository whose Dockerfile takes a file of it.

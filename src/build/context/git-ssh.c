@@ -129,6 +129,12 @@ struct berth_build_git_ssh *berth_build_git_ssh_new(const char *remote, uint32_t
 				"it is reached by ssh, and the build was lent no agent: it needs --ssh " AGENT);
 		return NULL;
 	}
+	g_autofree char *program = g_find_program_in_path("ssh");
+	if (!program) {
+		berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
+				"it is reached by ssh, which is not installed on this host: install OpenSSH's client");
+		return NULL;
+	}
 	if (!host) {
 		berth_error_set(error, BERTH_ERROR_INVALID, "it has no host");
 		return NULL;

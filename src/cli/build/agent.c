@@ -180,7 +180,6 @@ void berth_build_agents_start(struct berth_build_agents *agents, struct berth_cl
 {
 	pid_t parent = getpid();
 
-	berth_client_be_alone(cli->client);
 	for (guint i = 0; i < agents->agents->len; i++) {
 		struct agent *agent = &g_array_index(agents->agents, struct agent, i);
 		fflush(NULL);

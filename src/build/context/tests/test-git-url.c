@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How git repositories are named, and what is refused before git hears of it.
 #include "build/context/fetch.h"
+#include "build/context/git-ssh.h"
 #include "build/context/git-url.h"
 
 #include "base/error.h"
@@ -90,6 +91,21 @@ static void test_refused(void)
 		{"-u@h:x.git", "begins with \"-\""},
 		{"git@-oProxyCommand=x:y", "begins with \"-\""},
 		{"git@h:-x", "its path begins with \"-\""},
+		{"ssh://%2doProxyCommand=x/y", "its host has characters"},
+		{"ssh://h;id/y", "its host has characters"},
+		{"ssh://$(id)@h/y", "its user has characters"},
+		{"ssh://u:secret@h/y", "its user has characters"},
+		{"`id`@h:x", "its user has characters"},
+		{"git@h|id:x", "its host has characters"},
+		{"ssh://h:-oProxyCommand=x/y", "its port is no number"},
+		{"ssh://h:22x/y", "its port is no number"},
+		{"ssh://h:0/y", "its port is no number"},
+		{"ssh://h:65536/y", "its port is no number"},
+		{"ssh://h:2:2/y", "its port is no number"},
+		{"ssh://[::1/y", "its host has characters"},
+		{"ssh://[::1]x/y", "its host has characters"},
+		{"ssh://u@/y", "it has no host"},
+		{"ssh://:22/y", "it has no host"},
 		{"https://h x/x.git", "blanks or control characters"},
 		{"git:///x", "it has no host"},
 		{"https://h/x.git?ref=a#b", "two references are given"},
@@ -111,6 +127,30 @@ static void test_refused(void)
 			g_error("\"%s\" is not in: %s", cases[i].expected, error->message);
 		g_error_free(error);
 	}
+}
+
+// As ssh looks for its key; of what is refused above nothing is asked.
+static void test_ssh_host(void)
+{
+	static const char *const cases[][2] = {
+		{"git@Host.Example:a/b.git", "host.example"},
+		{"ssh://host/x", "host"},
+		{"ssh://git@host:22/x", "host"},
+		{"ssh://git@host:2222/x", "[host]:2222"},
+		{"ssh://git@host:/x", "host"},
+		{"ssh://[FE80::1]/x", "fe80::1"},
+		{"ssh://u@[::1]:2222/x", "[::1]:2222"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct berth_build_git git;
+		g_assert_true(berth_build_git_parse(cases[i][0], &git, NULL));
+		g_assert_true(berth_build_git_is_ssh(git.remote));
+		g_autofree char *host = berth_build_git_ssh_host(git.remote);
+		g_assert_cmpstr(host, ==, cases[i][1]);
+		berth_build_git_clear(&git);
+	}
+	g_assert_false(berth_build_git_is_ssh("https://git@h/x.git"));
 }
 
 static void test_redact(void)
@@ -136,5 +176,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/git-url/parse", test_parse);
 	g_test_add_func("/git-url/refused", test_refused);
 	g_test_add_func("/git-url/redact", test_redact);
+	g_test_add_func("/git-url/ssh-host", test_ssh_host);
 	return g_test_run();
 }

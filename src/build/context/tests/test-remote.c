@@ -9,13 +9,18 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #define SECRET "top secret"
+#define AUTHORITIES "/etc/ssl/certs/ca-certificates.crt" // of libcurl
 
 struct scene {
 	struct fixture fixture;
@@ -199,12 +204,71 @@ static void test_secrets(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 	g_hash_table_unref(scene->fixture.options.credentials);
 }
 
+static char *read_text(const char *folder, const char *name)
+{
+	g_autofree char *path = g_build_filename(folder, name, NULL);
+	char *text = NULL;
+
+	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	return text;
+}
+
+// This thread takes one authority for the host's.
+static void trust(const char *folder)
+{
+	const char *const words[] = {
+		"openssl", "req",   "-x509", "-newkey",     "ec",       "-pkeyopt", "ec_paramgen_curve:P-256",
+		"-nodes",  "-days", "2",     "-subj",       "/CN=test", "-addext",  "subjectAltName=IP:127.0.0.1",
+		"-keyout", "key",   "-out",  "certificate", NULL};
+	g_autofree char *certificate = g_build_filename(folder, "certificate", NULL);
+	int status;
+
+	g_assert_true(g_spawn_sync(folder, (char **) words, NULL,
+				   G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL,
+				   NULL, NULL, NULL, &status, NULL));
+	g_assert_cmpint(status, ==, 0);
+	g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
+	g_assert_cmpint(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+	g_assert_cmpint(mount(certificate, AUTHORITIES, NULL, MS_BIND, NULL), ==, 0);
+}
+
 static struct berth_build_tree *open_remote(struct scene *scene, const char *remote, GBytes **ret_dockerfile,
 					    GError **error)
 {
 	const struct berth_build_source source = {.tar = -1, .remote = remote};
 
 	return berth_build_tree_open(&source, &scene->fixture.options, ret_dockerfile, error);
+}
+
+static void test_downgrade(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	GError *error = NULL;
+
+	if (geteuid() != 0 || access(AUTHORITIES, F_OK) < 0) {
+		g_test_skip("needs root, and " AUTHORITIES " to put its own in place of");
+		return;
+	}
+	trust(scene->fixture.path);
+	g_autofree char *key = read_text(scene->fixture.path, "key"),
+			*certificate = read_text(scene->fixture.path, "certificate");
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct MHD_Daemon *server = MHD_start_daemon(
+		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS, 0, NULL, NULL, serve, scene, MHD_OPTION_SOCK_ADDR,
+		&address, MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_HTTPS_MEM_CERT, certificate, MHD_OPTION_END);
+	g_assert_nonnull(server);
+	unsigned port = MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT)->port;
+	g_autofree char *here = g_strdup_printf("https://127.0.0.1:%u/here", port);
+	g_autofree char *there = g_strdup_printf("https://127.0.0.1:%u/there", port);
+	g_assert_cmpstr(add(scene, here, "/fine", NULL, -1), ==, NULL);
+	unsigned before = scene->requests;
+	g_autofree char *message = add(scene, there, "/x", NULL, -1);
+	assert_has(message, "it redirects from TLS to plain HTTP, which is refused");
+	g_assert_null(open_remote(scene, there, NULL, &error));
+	assert_has(error->message, "it redirects from TLS to plain HTTP, which is refused");
+	g_error_free(error);
+	g_assert_cmpuint(scene->requests, ==, before + 2); // the plain server has heard nothing
+	fixture_assert_list(scene->fixture.root, "fine 600 0:0 hello\n");
+	MHD_stop_daemon(server);
 }
 
 static void test_context(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
@@ -294,6 +358,122 @@ static void test_submodules(struct scene *scene, G_GNUC_UNUSED gconstpointer dat
 	garden_dig_over(&garden);
 }
 
+// A repository that is small on its way, and large where it goes.
+static void test_size(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	struct garden garden;
+	GError *error = NULL;
+
+	garden_plant(&garden, scene->fixture.path,
+		     "git init -q large; cd large; head -c 9000000 /dev/zero >zero; git add .; git commit -qm l");
+	g_autofree char *large = garden_repository(&garden, "large");
+	scene->fixture.options.git_bytes = 10 << 20;
+	g_autoptr(berth_build_tree) tree = open_remote(scene, large, NULL, &error);
+	g_assert_no_error(error);
+	scene->fixture.options.git_bytes = 8 << 20;
+	g_assert_null(open_remote(scene, large, NULL, &error));
+	assert_has(error->message, "/large: it takes more than 8388608 bytes on the disk");
+	g_clear_error(&error);
+	g_clear_pointer(&tree, berth_build_tree_unref);
+	g_autofree char *left = fixture_list(scene->fixture.work);
+	g_assert_cmpstr(left, ==, "");
+	garden_dig_over(&garden);
+}
+
+#define COMMIT "1234567890123456789012345678901234567890"
+#define OBJECT 65000 // bytes of each
+#define PAUSE 500 // microseconds after one
+
+static bool put(int fd, const void *bytes, size_t length)
+{
+	return berth_write_all(fd, bytes, length, "the client", NULL);
+}
+
+static bool put_line(int fd, const char *text, size_t length)
+{
+	g_autofree char *head = g_strdup_printf("%04x", (unsigned) length + 4);
+
+	return put(fd, head, 4) && put(fd, text, length);
+}
+
+// Reads lines to one that is this; NULL: to the mark between two lists.
+static bool read_to(int fd, const char *last)
+{
+	char head[5] = "", line[65536];
+
+	while (berth_read_full(fd, head, 4) == 4) {
+		size_t length = strtoul(head, NULL, 16);
+		if (length < 4 && !last)
+			return true;
+		if (length > 4 && berth_read_full(fd, line, length - 4) != (ssize_t) length - 4)
+			return false;
+		if (last && length > 4 && strncmp(line, last, strlen(last)) == 0)
+			return true;
+	}
+	return false;
+}
+
+// A blob of zeroes, not compressed.
+static GByteArray *make_object(void)
+{
+	GByteArray *object = g_byte_array_new();
+	const uint8_t size[] = {0x80 | 3 << 4 | (OBJECT & 15), 0x80 | (OBJECT >> 4 & 127), OBJECT >> 11};
+	const uint8_t stored[] = {0x78, 1, 1, OBJECT & 255, OBJECT >> 8, ~OBJECT & 255, ~OBJECT >> 8 & 255};
+	const uint8_t sum[] = {OBJECT % 65521 >> 8, OBJECT % 65521 & 255, 0, 1};
+	g_autofree uint8_t *zeroes = g_malloc0(OBJECT);
+
+	g_byte_array_append(object, size, sizeof size);
+	g_byte_array_append(object, stored, sizeof stored);
+	g_byte_array_append(object, zeroes, OBJECT);
+	return g_byte_array_append(object, sum, sizeof sum);
+}
+
+// A server of one repository that has no end.
+static void *serve_endless(void *data)
+{
+	static const char head[] = COMMIT " HEAD\0shallow", branch[] = COMMIT " refs/heads/main",
+			  shallow[] = "shallow " COMMIT;
+	berth_fd client = accept(*(int *) data, NULL, NULL);
+	char length[5] = "", request[4096];
+	g_autoptr(GByteArray) object = make_object();
+
+	bool good = berth_read_full(client, length, 4) == 4 &&
+		    berth_read_full(client, request, strtoul(length, NULL, 16) - 4) > 0 &&
+		    put_line(client, head, sizeof head - 1) && put_line(client, branch, sizeof branch - 1) &&
+		    put(client, "0000", 4) && read_to(client, NULL) && put_line(client, shallow, sizeof shallow - 1) &&
+		    put(client, "0000", 4) && read_to(client, "done") && put_line(client, "NAK\n", 4) &&
+		    put(client, "PACK\0\0\0\2\0\x7f\xff\xff", 12);
+	g_assert_true(good);
+	while (put(client, object->data, object->len))
+		g_usleep(PAUSE);
+	return NULL;
+}
+
+// It is ended in the middle.
+static void test_endless(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	GError *error = NULL;
+	pthread_t thread;
+
+	g_assert_cmpint(bind(listener, (struct sockaddr *) &address, length), ==, 0);
+	g_assert_cmpint(listen(listener, 1), ==, 0);
+	g_assert_cmpint(getsockname(listener, (struct sockaddr *) &address, &length), ==, 0);
+	signal(SIGPIPE, SIG_IGN);
+	g_assert_cmpint(pthread_create(&thread, NULL, serve_endless, &listener), ==, 0);
+	g_autofree char *source = g_strdup_printf("git://127.0.0.1:%u/x", ntohs(address.sin_port));
+	scene->fixture.options.git_bytes = 1 << 20;
+	g_assert_null(open_remote(scene, source, NULL, &error));
+	assert_has(error->message, "/x: it takes more than 1048576 bytes on the disk");
+	g_error_free(error);
+	pthread_join(thread, NULL);
+	close(listener);
+	g_autofree char *left = fixture_list(scene->fixture.work);
+	g_assert_cmpstr(left, ==, "");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -304,5 +484,8 @@ int main(int argc, char **argv)
 	ADD(context);
 	ADD(git);
 	ADD(submodules);
+	ADD(size);
+	ADD(endless);
+	ADD(downgrade);
 	return g_test_run();
 }

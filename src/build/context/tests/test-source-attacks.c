@@ -104,6 +104,42 @@ static void test_option(struct fixture *fixture)
 	garden_dig_over(&garden);
 }
 
+static int lend(void *data, G_GNUC_UNUSED const char *id, G_GNUC_UNUSED GError **error)
+{
+	++*(int *) data;
+	return -1;
+}
+
+// A user, host, port or path that ssh would take for an option, or a shell for more than a name: no agent is asked for,
+// and nothing is run.
+static void test_ssh_option(struct fixture *fixture)
+{
+	static const char *const sources[] = {
+		"ssh://-oProxyCommand=touch%20x/y",
+		"ssh://%2DoProxyCommand=touch%20x/y",
+		"ssh://u@-oProxyCommand=x/y",
+		"-oProxyCommand=x@h:y",
+		"git@-oProxyCommand=x:y",
+		"ssh://h:-oProxyCommand=x/y",
+		"ssh://$(touch${IFS}x)@h/y",
+		"ssh://h`touch${IFS}x`/y",
+		"git@h;id:y",
+		"git@h:--upload-pack=x",
+	};
+	int asked = 0;
+
+	fixture->options.ssh = (struct berth_build_ssh){.agent = lend, .data = &asked};
+	for (size_t i = 0; i < G_N_ELEMENTS(sources); i++) {
+		GError *error = NULL;
+		g_assert_null(open_remote(fixture, sources[i], &error));
+		g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+		assert_has(error->message, "invalid git repository");
+		g_error_free(error);
+	}
+	g_assert_cmpint(asked, ==, 0);
+	fixture_assert_list(fixture->work, "");
+}
+
 // Submodules that would read files of this machine or run a program; hooks and filters that a repository brings.
 static void test_hostile(struct fixture *fixture)
 {
@@ -228,6 +264,7 @@ static void run(void (*test)(struct fixture *fixture))
 TEST(ignore_link)
 TEST(git_refused)
 TEST(option)
+TEST(ssh_option)
 TEST(hostile)
 TEST(rights)
 TEST(canceled)
@@ -237,6 +274,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/source-attacks/CVE-2022-4122 an ignore file that is a link", run_ignore_link);
 	g_test_add_func("/source-attacks/CVE-2019-13139 a reference that is an option", run_option);
+	g_test_add_func("/source-attacks/CVE-2017-1000117 CVE-2023-51385 an ssh URL that is an option or a command",
+			run_ssh_option);
 	g_test_add_func("/source-attacks/GO-2022-1107 CVE-2026-33748 CVE-2026-44517 out of the repository",
 			run_git_refused);
 	g_test_add_func("/source-attacks/hostile submodules", run_hostile);
