@@ -167,6 +167,7 @@ static bool prepare_one(struct berth_setup *setup, const struct oci_mount *mount
 	struct berth_mount_step *step = &g_array_index(setup->mounts, struct berth_mount_step, setup->mounts->len - 1);
 	if (step->options.remount)
 		return true;
+	berth_mount_label_add(setup, step);
 	if (step->options.bind && !prepare_bind(setup, step, error))
 		return false;
 	if (!step->options.bind && berth_idmap_mount_wanted(step) && !prepare_mapped(setup, step, error))
