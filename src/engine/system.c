@@ -205,6 +205,19 @@ static void describe_settings(struct berth_engine *engine, struct api_info *info
 	pthread_mutex_unlock(&engine->lock);
 }
 
+// A variable of the environment, as registries are reached by it; without credentials.
+static char *proxy_of(const char *name)
+{
+	g_autofree char *lower = g_ascii_strdown(name, -1);
+	const char *value = g_getenv(name) ? g_getenv(name) : g_getenv(lower);
+	const char *scheme = value ? strstr(value, "://") : NULL, *start = scheme ? scheme + 3 : value;
+	const char *at = start ? memrchr(start, '@', strcspn(start, "/")) : NULL;
+
+	if (!at)
+		return g_strdup(value ? value : "");
+	return g_strdup_printf("%.*sxxxxx:xxxxx%s", (int) (start - value), value, at);
+}
+
 static void describe_engine(struct berth_engine *engine, struct api_info *info)
 {
 	info->id = g_strdup(engine->id);
@@ -228,9 +241,9 @@ static void describe_engine(struct berth_engine *engine, struct api_info *info)
 	info->cdi_spec_dirs = json_array();
 	for (char *const *folder = engine->options.cdi_folders; *folder; folder++)
 		json_array_append_new(info->cdi_spec_dirs, json_string(*folder));
-	info->http_proxy = g_strdup("");
-	info->https_proxy = g_strdup("");
-	info->no_proxy = g_strdup("");
+	info->http_proxy = proxy_of("HTTP_PROXY");
+	info->https_proxy = proxy_of("HTTPS_PROXY");
+	info->no_proxy = proxy_of("NO_PROXY");
 }
 
 struct api_info *berth_engine_info(struct berth_engine *engine, GError **error)

@@ -185,7 +185,9 @@ def test_defaults_of_containers(engine, client, run):
 # Sockets
 
 def test_missing_group_leaves_the_socket_to_root(engine):
-    restart(engine, "--group", "no-such-group")
+    restart(engine, "--group", "no-such-group", "--http-proxy", "http://u:secret@p.example:3128", "--no-proxy", "a,b")
+    shown = info(engine)
+    assert (shown["HttpProxy"], shown["NoProxy"]) == ("http://xxxxx:xxxxx@p.example:3128", "a,b")
     status = os.stat(engine.socket)
     assert stat.S_IMODE(status.st_mode) == 0o660 and (status.st_uid, status.st_gid) == (0, 0)
     assert "group no-such-group for the engine's socket: there is none" in engine.read_log()
