@@ -112,7 +112,7 @@ static bool read_dockerfile(struct berth_build_body *body, int fd, const struct 
 {
 	if (body->dockerfile)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "the body of the build has two Dockerfiles");
-	if (!check_length(part, BERTH_LIMIT_BUILD_DOCKERFILE, error))
+	if (!check_length(part, BERTH_LIMIT_DOCKERFILE, error))
 		return false;
 	body->dockerfile = read_bytes(fd, part, error);
 	return body->dockerfile;

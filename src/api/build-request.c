@@ -324,17 +324,13 @@ static void free_credentials(void *data)
 
 GHashTable *berth_build_credentials(const char *header)
 {
-	if (!header || !*header)
+	size_t length;
+	char *text = berth_request_decode(header, &length);
+
+	if (!text)
 		return NULL;
-	size_t length = strcspn(header, "=");
-	char *padded = g_strdup_printf("%.*s%.*s", (int) length, header, (int) ((4 - length % 4) % 4), "===");
-	g_strdelimit(padded, "-", '+');
-	g_strdelimit(padded, "_", '/');
-	char *text = (char *) g_base64_decode(padded, &length);
 	BERTH_AUTO_JSON json_t *json = json_loadb(text, length, 0, NULL);
-	explicit_bzero(padded, strlen(padded));
 	explicit_bzero(text, length);
-	g_free(padded);
 	g_free(text);
 	if (!json_is_object(json) || json_object_size(json) == 0)
 		return NULL;

@@ -395,8 +395,7 @@ bool berth_handle_build_prune(struct berth_request *request, GError **error)
 					    "description", "inuse",      "shared", "private", NULL};
 	g_autoptr(GHashTable) filters = NULL;
 
-	if (!builder || !berth_request_filters(request, &filters, error) ||
-	    !berth_request_check_filters(filters, known, error))
+	if (!builder || !berth_request_filters(request, &filters, error) || !berth_filters_check(filters, known, error))
 		return false;
 	const struct berth_build_prune prune = {
 		.filters = filters,

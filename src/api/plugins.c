@@ -13,7 +13,7 @@ bool berth_handle_plugin_list(struct berth_request *request, GError **error)
 	g_autoptr(GHashTable) filters = NULL;
 	BERTH_AUTO_JSON json_t *list = json_array();
 
-	return berth_request_filters(request, &filters, error) && berth_request_check_filters(filters, known, error) &&
+	return berth_request_filters(request, &filters, error) && berth_filters_check(filters, known, error) &&
 	       berth_reply_json(request, 200, list);
 }
 

@@ -35,28 +35,16 @@ static char *host_of(const char *address)
 	return g_steal_pointer(&host);
 }
 
-static void forget(char *secret)
-{
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	g_free(secret);
-}
-
 // Reads the header; what cannot be read is as if it were not there, as with Docker. `domain` NULL: any.
 static struct berth_credentials *read_credentials(const struct berth_request *request, const char *domain)
 {
-	const char *header = berth_request_registry_auth(request);
+	size_t length;
+	char *text = berth_request_decode(berth_request_registry_auth(request), &length);
 
-	if (!header || !*header)
+	if (!text)
 		return NULL;
-	size_t length = strcspn(header, "=");
-	char *padded = g_strdup_printf("%.*s%.*s", (int) length, header, (int) ((4 - length % 4) % 4), "===");
-	g_strdelimit(padded, "-", '+');
-	g_strdelimit(padded, "_", '/');
-	char *text = (char *) g_base64_decode(padded, &length);
 	struct berth_credentials *credentials =
 		berth_document_parse_text(&berth_credentials_document, text, length, "X-Registry-Auth", NULL);
-	forget(padded);
 	explicit_bzero(text, length);
 	g_free(text);
 	if (!credentials || !domain || !credentials->server_address || !*credentials->server_address)

@@ -153,18 +153,19 @@ bool berth_request_filters(const struct berth_request *request, GHashTable **ret
 	return *ret;
 }
 
-bool berth_request_check_filters(GHashTable *filters, const char *const *known, GError **error)
+char *berth_request_decode(const char *header, size_t *ret_length)
 {
-	GHashTableIter iter;
-	void *name;
+	if (!header || !*header)
+		return NULL;
+	size_t length = strcspn(header, "=");
+	char *padded = g_strdup_printf("%.*s%.*s", (int) length, header, (int) ((4 - length % 4) % 4), "===");
 
-	if (!filters)
-		return true;
-	g_hash_table_iter_init(&iter, filters);
-	while (g_hash_table_iter_next(&iter, &name, NULL))
-		if (!g_strv_contains(known, name))
-			return berth_error_set(error, BERTH_ERROR_INVALID, "invalid filter '%s'", (char *) name);
-	return true;
+	g_strdelimit(padded, "-", '+');
+	g_strdelimit(padded, "_", '/');
+	char *text = (char *) g_base64_decode(padded, ret_length);
+	explicit_bzero(padded, strlen(padded));
+	g_free(padded);
+	return text;
 }
 
 const char *berth_request_registry_auth(const struct berth_request *request)

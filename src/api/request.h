@@ -26,6 +26,9 @@ unsigned berth_request_version(const struct berth_request *request); // 147
 const char *berth_request_summary(const struct berth_request *request); // of its route
 const char *berth_request_argument(const struct berth_request *request); // what the path's {placeholder} stands for
 
+// What a header has as base64, in either alphabet, padded or not: a secret, to be zeroed and freed. NULL: nothing.
+char *berth_request_decode(const char *header, size_t *ret_length);
+
 // Parameters of the query. Their types were checked already; a parameter must stand in the route's table.
 const char *berth_request_text(const struct berth_request *request, const char *name); // NULL if it is not there
 bool berth_request_switch(const struct berth_request *request, const char *name, bool fallback);
@@ -36,8 +39,6 @@ int64_t berth_request_moment(const struct berth_request *request, const char *na
 char *const *berth_request_list(const struct berth_request *request, const char *name); // NULL if it is not there
 // A new table, NULL without error if there are no filters.
 bool berth_request_filters(const struct berth_request *request, GHashTable **ret, GError **error);
-// For what is not the engine's business: fails with the name of a filter that is not among the known ones.
-bool berth_request_check_filters(GHashTable *filters, const char *const *known, GError **error);
 
 // What X-Registry-Auth said: base64url of a JSON object; NULL if it is not there. It is a secret.
 const char *berth_request_registry_auth(const struct berth_request *request);

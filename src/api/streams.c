@@ -240,8 +240,7 @@ bool berth_handle_events(struct berth_request *request, GError **error)
 	int64_t since = berth_request_moment(request, "since"), until = berth_request_moment(request, "until");
 	g_autoptr(GHashTable) filters = NULL;
 
-	if (!berth_request_filters(request, &filters, error) ||
-	    !berth_request_check_filters(filters, event_filters, error))
+	if (!berth_request_filters(request, &filters, error) || !berth_filters_check(filters, event_filters, error))
 		return false;
 	if (since == 0 && berth_request_text(request, "since"))
 		since = 1; // "0" asks for all there are

@@ -601,6 +601,20 @@ GHashTable *berth_map_new(void)
 	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
+GHashTable *berth_map_copy(GHashTable *map)
+{
+	GHashTable *copy = berth_map_new();
+	GHashTableIter iter;
+	void *name, *value;
+
+	if (!map)
+		return copy;
+	g_hash_table_iter_init(&iter, map);
+	while (g_hash_table_iter_next(&iter, &name, &value))
+		g_hash_table_insert(copy, g_strdup(name), g_strdup(value));
+	return copy;
+}
+
 GPtrArray *berth_objects_new(void)
 {
 	return g_ptr_array_new();

@@ -136,6 +136,7 @@ void berth_document_clear(const struct berth_document *document, void *object);
 
 // Containers for the fields of hand-made objects; berth_document_free() frees what is put in them.
 GHashTable *berth_map_new(void); // MAP: g_hash_table_insert(map, g_strdup(key), g_strdup(value))
+GHashTable *berth_map_copy(GHashTable *map); // of NULL an empty one
 GPtrArray *berth_objects_new(void); // OBJECTS
 GHashTable *berth_map_object_new(const struct berth_document *of); // MAP_OBJECT
 

@@ -50,6 +50,23 @@ bool berth_write_all(int fd, const void *data, size_t length, const char *what, 
 	return true;
 }
 
+bool berth_write_all_at(int fd, const void *data, size_t length, int64_t offset, const char *what, GError **error)
+{
+	const char *at = data;
+
+	while (length > 0) {
+		ssize_t written = pwrite(fd, at, length, offset);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return berth_error_set_errno(error, errno, "write %s", what);
+		at += written;
+		offset += written;
+		length -= (size_t) written;
+	}
+	return true;
+}
+
 ssize_t berth_read_full(int fd, void *data, size_t length)
 {
 	size_t got = 0;

@@ -40,6 +40,9 @@ void berth_close_range(unsigned first, unsigned last, unsigned flags);
 // Writes all of `data`; false with *error on failure. EINTR is retried. A blocking descriptor is expected.
 bool berth_write_all(int fd, const void *data, size_t length, const char *what, GError **error);
 
+// The same at an offset of a file.
+bool berth_write_all_at(int fd, const void *data, size_t length, int64_t offset, const char *what, GError **error);
+
 // Reads until `length` bytes or the end. Returns the count, or -1 with errno.
 ssize_t berth_read_full(int fd, void *data, size_t length);
 

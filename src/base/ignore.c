@@ -150,11 +150,6 @@ bool berth_ignore_is_empty(const berth_ignore *ignore)
 	return ignore->patterns->len == 0;
 }
 
-const char *const *berth_ignore_patterns(const berth_ignore *ignore)
-{
-	return (const char *const *) ignore->texts->pdata;
-}
-
 // Where a `**` goes on: behind the next slash.
 static const char *behind_slash(const char *name)
 {

@@ -29,6 +29,3 @@ bool berth_ignore_matches(const berth_ignore *ignore, const char *path);
 // Whether everything below the folder `path` is left out, so that it need not be read: it is ignored itself and no
 // exception can match below it.
 bool berth_ignore_skips_folder(const berth_ignore *ignore, const char *path);
-
-// The patterns, cleaned, for a message or for who applies them elsewhere; NULL-terminated, borrowed.
-const char *const *berth_ignore_patterns(const berth_ignore *ignore);

@@ -101,7 +101,6 @@
 
 // Networks
 #define BERTH_LIMIT_PUBLISHED_PORTS 131072 // of one container
-// Networks of a container
 #define BERTH_LIMIT_ENDPOINTS 36 // networks; BERTH_ENDPOINT_SLOTS
 #define BERTH_LIMIT_PORT_BINDINGS 65536 // of one container
 #define BERTH_LIMIT_LINKS 256
@@ -174,7 +173,6 @@
 #define BERTH_LIMIT_BUILD_ARCHIVE_SECONDS 60 // that a build waits for a context that it wants
 #define BERTH_LIMIT_BUILD_SECRETS 64
 #define BERTH_LIMIT_BUILD_SECRET (500 << 10) // bytes of one
-#define BERTH_LIMIT_BUILD_DOCKERFILE (4 << 20)
 #define BERTH_LIMIT_BUILD_OUTPUTS 16
 #define BERTH_LIMIT_BUILD_LIST 4096 // elements of a list or map of a request
 #define BERTH_LIMIT_BUILD_WAITING (16 << 20) // output that waits until the request has been read

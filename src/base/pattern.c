@@ -121,8 +121,3 @@ bool berth_pattern_match(const char *pattern, const char *name, bool *ret_matche
 	*ret_matches = true;
 	return true;
 }
-
-bool berth_pattern_has_magic(const char *text)
-{
-	return strpbrk(text, "*?[\\");
-}

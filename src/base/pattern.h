@@ -8,6 +8,3 @@
 // Whether the whole of `name` is matched. A malformed pattern ("[", "[]a]", "[-]", "a\") is an error wherever it is
 // noticed, as in Go: "syntax error in pattern".
 bool berth_pattern_match(const char *pattern, const char *name, bool *ret_matches, GError **error);
-
-// Whether it has characters of a pattern: `*`, `?`, `[` or `\`.
-bool berth_pattern_has_magic(const char *text);

@@ -89,15 +89,12 @@ struct berth_network_option {
 	GHashTable *driver_options;
 	int64_t priority;
 };
-void berth_network_option_free(struct berth_network_option *option);
 bool berth_parse_networks(char *const *values, GPtrArray **ret, GError **error); // of struct berth_network_option
 struct api_endpoint_settings *berth_network_endpoint(const struct berth_network_option *option, GError **error);
 // The network's mode and endpoints of a request, from all options that concern them.
 bool berth_parse_endpoints(const struct berth_container_options *options, struct api_container_create *create,
 			   GError **error);
-bool berth_network_is_user_defined(const char *name); // not bridge, host, none, container:…
 bool berth_parse_driver_option(const char *text, GHashTable **ret, GError **error); // adds "key=value"
-bool berth_mac_check(const char *text, GError **error);
 bool berth_check_dns(char *const *addresses, char *const *search, GError **error);
 bool berth_parse_hosts(char *const *values, char ***ret, GError **error); // "name:address"
 bool berth_check_links(char *const *links, GError **error);

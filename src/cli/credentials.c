@@ -50,7 +50,8 @@ char *berth_login_key_of_server(const char *server)
 	return key_of_host(host);
 }
 
-char *berth_login_key_of_image(const char *image)
+// "localhost:5000/name:tag"
+static char *key_of_image(const char *image)
 {
 	g_autofree char *first = g_strndup(image, strcspn(image, "/"));
 	bool host = strchr(image, '/') && (strpbrk(first, ".:") || strcmp(first, "localhost") == 0);
@@ -242,7 +243,7 @@ char *berth_login_document(const char *key, const struct berth_login *login)
 	return berth_json_text(json);
 }
 
-char *berth_registry_auth_of_key(const struct berth_cli *cli, const char *key)
+static char *auth_of_key(const struct berth_cli *cli, const char *key)
 {
 	struct berth_login login = {0};
 	g_autoptr(GError) error = NULL;
@@ -311,7 +312,7 @@ char *berth_registry_config(const struct berth_cli *cli)
 
 char *berth_registry_auth(const struct berth_cli *cli, const char *image)
 {
-	g_autofree char *key = berth_login_key_of_image(image);
+	g_autofree char *key = key_of_image(image);
 
-	return berth_registry_auth_of_key(cli, key);
+	return auth_of_key(cli, key);
 }

@@ -20,7 +20,6 @@ void berth_login_clear(struct berth_login *login); // and overwrites what was se
 
 // The key under which credentials of a server are kept: "localhost:5000", or Docker Hub's. The caller frees them.
 char *berth_login_key_of_server(const char *server); // "https://localhost:5000/v2/"; NULL or "": Docker Hub
-char *berth_login_key_of_image(const char *image); // "localhost:5000/name:tag"
 
 // What is kept for a key; all NULL if that is nothing.
 bool berth_login_find(const struct berth_cli *cli, const char *key, struct berth_login *ret, GError **error);
@@ -35,7 +34,6 @@ char *berth_login_document(const char *key, const struct berth_login *login);
 // X-Registry-Auth for what is asked of an image's registry, NULL if nothing is kept for it. A helper that fails is
 // told of on standard error, and the request goes without. Free it with berth_secret_free().
 char *berth_registry_auth(const struct berth_cli *cli, const char *image);
-char *berth_registry_auth_of_key(const struct berth_cli *cli, const char *key);
 // X-Registry-Config for a build, which may ask any registry: of all that is kept; NULL: nothing. Free it with
 // berth_secret_free().
 char *berth_registry_config(const struct berth_cli *cli);

@@ -32,7 +32,6 @@ void berth_doctor_users(struct berth_doctor *doctor); // doctor-host.c
 void berth_doctor_storage(struct berth_doctor *doctor);
 void berth_doctor_host(struct berth_doctor *doctor);
 void berth_doctor_network(struct berth_doctor *doctor); // doctor-network.c
-void berth_doctor_engine(struct berth_doctor *doctor); // commands/doctor.c
 
 // Of use to them. A file's text without the space at its end, NULL if it cannot be read; the caller frees it.
 char *berth_doctor_read(const char *path);

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-bool berth_network_is_user_defined(const char *name)
+// Not bridge, host, none, container:…
+static bool is_user_defined(const char *name)
 {
 	return !g_strv_contains((const char *const[]){"default", "bridge", "host", "none", "", NULL}, name) &&
 	       !g_str_has_prefix(name, "container:");
@@ -110,7 +111,7 @@ static bool parse_network(const char *text, struct berth_network_option *option,
 			  berth_error_set(error, BERTH_ERROR_INVALID, "network name/id is not specified"));
 }
 
-void berth_network_option_free(struct berth_network_option *option)
+static void free_option(struct berth_network_option *option)
 {
 	g_free(option->name);
 	g_strfreev(option->aliases);
@@ -125,7 +126,7 @@ void berth_network_option_free(struct berth_network_option *option)
 
 bool berth_parse_networks(char *const *values, GPtrArray **ret, GError **error)
 {
-	*ret = g_ptr_array_new_with_free_func((GDestroyNotify) berth_network_option_free);
+	*ret = g_ptr_array_new_with_free_func((GDestroyNotify) free_option);
 	for (; values && *values; values++) {
 		struct berth_network_option *option = g_new0(struct berth_network_option, 1);
 		g_ptr_array_add(*ret, option);
@@ -146,7 +147,7 @@ static bool check_address(int family, const char *text, GError **error)
 			       text);
 }
 
-bool berth_mac_check(const char *text, GError **error)
+static bool check_mac(const char *text, GError **error)
 {
 	unsigned bytes[6];
 	char rest;
@@ -161,7 +162,7 @@ struct api_endpoint_settings *berth_network_endpoint(const struct berth_network_
 	g_autoptr(api_endpoint_settings) endpoint = berth_document_new(&api_endpoint_settings_document);
 
 	if (!check_address(AF_INET, option->ip, error) || !check_address(AF_INET6, option->ip6, error) ||
-	    (option->mac_address && !berth_mac_check(option->mac_address, error)))
+	    (option->mac_address && !check_mac(option->mac_address, error)))
 		return NULL;
 	endpoint->aliases = g_strdupv(option->aliases);
 	endpoint->links = g_strdupv(option->links);
@@ -219,7 +220,7 @@ static bool apply_options(const struct berth_container_options *options, struct 
 			*lists[i].to = g_strdupv(lists[i].from);
 	}
 	// On the default bridge a link is the container's, elsewhere an alias of the endpoint.
-	if (berth_network_is_user_defined(first->name))
+	if (is_user_defined(first->name))
 		first->links = g_strdupv(options->links);
 	return true;
 }
@@ -228,7 +229,7 @@ static bool add_endpoint(GHashTable *endpoints, const struct berth_network_optio
 {
 	if (!*option->name)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "no name set for network");
-	if (option->aliases && !berth_network_is_user_defined(option->name))
+	if (option->aliases && !is_user_defined(option->name))
 		return berth_error_set(error, BERTH_ERROR_INVALID,
 				       "network-scoped aliases are only supported for user-defined networks");
 	struct api_endpoint_settings *endpoint = berth_network_endpoint(option, error);
@@ -272,7 +273,7 @@ bool berth_parse_endpoints(const struct berth_container_options *options, struct
 		const struct berth_network_option *option = networks->pdata[i];
 		if (!add_endpoint(create->networking_config->endpoints_config, option, error))
 			return false;
-		defined += berth_network_is_user_defined(option->name);
+		defined += is_user_defined(option->name);
 	}
 	if (defined != 0 && defined != networks->len)
 		return berth_error_set(error, BERTH_ERROR_INVALID,

@@ -17,7 +17,6 @@
 
 #define BUFFER (64 << 10)
 #define DEFAULT_DETACH_KEYS "ctrl-p,ctrl-q"
-#define FRAME_OUT 1
 #define FRAME_ERR 2
 
 // Passed on without a terminal. With one only its size is; these four end the program, the terminal restored.

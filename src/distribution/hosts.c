@@ -50,7 +50,8 @@ void berth_endpoint_free(struct berth_endpoint *endpoint)
 	g_free(endpoint);
 }
 
-const char *berth_registry_host(const char *domain)
+// "docker.io" is served by another host.
+static const char *host_of(const char *domain)
 {
 	return g_str_equal(domain, "docker.io") || g_str_equal(domain, "index.docker.io") ? "registry-1.docker.io"
 											  : domain;
@@ -260,7 +261,7 @@ struct berth_endpoint *berth_hosts_endpoint(struct berth_hosts *hosts, const cha
 {
 	struct berth_endpoint *endpoint = g_new0(struct berth_endpoint, 1);
 
-	endpoint->authority = g_strdup(berth_registry_host(domain));
+	endpoint->authority = g_strdup(host_of(domain));
 	endpoint->base = g_strdup("");
 	endpoint->own = true;
 	if (find_tls(hosts, endpoint->authority, domain, &endpoint->tls, error)) {

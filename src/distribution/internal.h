@@ -38,8 +38,6 @@ const char *berth_hosts_proxy(const struct berth_hosts *hosts, const char *url);
 // Which scheme an endpoint without one spoke the last time ("https", "http"), or NULL; and to remember it.
 const char *berth_hosts_scheme(struct berth_hosts *hosts, const char *authority);
 void berth_hosts_remember(struct berth_hosts *hosts, const char *authority, const char *scheme);
-// "docker.io" is served by another host.
-const char *berth_registry_host(const char *domain);
 
 struct berth_registries {
 	struct berth_hosts *hosts;

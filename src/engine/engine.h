@@ -12,6 +12,7 @@
 #include "spec/api-network.h"
 #include "spec/api-stats.h"
 #include "spec/build-step.h"
+#include "spec/filters.h"
 
 struct berth_engine;
 
@@ -115,9 +116,6 @@ struct berth_registries *berth_engine_registries(struct berth_engine *engine); /
 struct oci_platform *berth_engine_remote_platform(struct berth_engine *engine, const char *name,
 						  const struct berth_manifest *manifest,
 						  const struct berth_transfer_options *options, GError **error);
-
-// Filters of lists, from the API's JSON (both {"name":["value"]} and {"name":{"value":true}}). Name -> char **.
-GHashTable *berth_filters_parse(const char *text, GError **error);
 
 // In what follows `container` is a full id, a unique prefix of one, or a name with or without its slash. NOT_FOUND: "No
 // such container: x".

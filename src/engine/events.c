@@ -345,7 +345,7 @@ bool berth_engine_events(struct berth_engine *engine, int64_t since, int64_t unt
 					    "secret", "service",   "type",   "volume", NULL};
 	struct listener listener = {engine, 0, since, until, filters, NULL};
 
-	if (!berth_engine__filters_check(filters, known, error))
+	if (!berth_filters_check(filters, known, error))
 		return false;
 	listener.rows = g_ptr_array_new_with_free_func((GDestroyNotify) json_decref);
 	count_listener(engine, 1);

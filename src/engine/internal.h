@@ -215,7 +215,6 @@ json_t *berth_engine__plugins_info(struct berth_engine *engine); // plugins.c, a
 json_t *berth_engine__registry_config(const struct berth_registries_options *options); // as info shows it
 
 // filters.c
-bool berth_engine__filters_check(GHashTable *filters, const char *const *known, GError **error);
 // The values of one filter; NULL if it is not given.
 char *const *berth_engine__filter(GHashTable *filters, const char *name);
 // The moment before which something must have been made: a time, or how long ago. G_MAXINT64: nothing is said.
@@ -376,7 +375,6 @@ GHashTable *berth_engine__endpoints(const struct berth_engine_container *contain
 GPtrArray *berth_engine__port_summaries(const struct berth_engine_container *container); // of api_port_summary
 struct api_network_settings *berth_engine__network_settings(const struct berth_engine_container *container);
 GPtrArray *berth_engine__mount_points(const struct berth_container_record *record); // of api_mount_point
-char *berth_engine__network_id(const char *name); // of a predefined one
 
 // status.c: Docker's texts.
 char *berth_engine__duration_text(int64_t nanoseconds); // "2 minutes"

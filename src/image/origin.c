@@ -53,6 +53,17 @@ bool berth_origin_note(struct berth_transaction *transaction, const char *digest
 	return berth_record_put_document(transaction, KIND, digest, NULL, &origin_document, &written, NULL, 0, error);
 }
 
+bool berth_origin_note_all(struct berth_transaction *transaction, const struct oci_manifest *manifest,
+			   const char *repository, GError **error)
+{
+	for (guint i = 0; i < manifest->layers->len; i++) {
+		const struct oci_descriptor *layer = manifest->layers->pdata[i];
+		if (!berth_origin_note(transaction, layer->digest, repository, error))
+			return false;
+	}
+	return berth_origin_note(transaction, manifest->config->digest, repository, error);
+}
+
 char **berth_origin_paths(struct berth_transaction *transaction, const char *digest, const char *host, GError **error)
 {
 	g_autofree char *prefix = g_strconcat(host, "/", NULL);

@@ -180,19 +180,6 @@ static bool get_layers(struct pull *this, GError **error)
 	return layers != NULL;
 }
 
-// Where the blobs that are here are known to be, too.
-static bool note_origins(const struct pull *this, struct berth_transaction *transaction, GError **error)
-{
-	g_autofree char *repository = g_strconcat(this->name.domain, "/", this->name.path, NULL);
-
-	for (guint i = 0; i < this->manifest->layers->len; i++) {
-		const struct oci_descriptor *layer = this->manifest->layers->pdata[i];
-		if (!berth_origin_note(transaction, layer->digest, repository, error))
-			return false;
-	}
-	return berth_origin_note(transaction, this->manifest->config->digest, repository, error);
-}
-
 // Whether the tag, which points to image `before` (NULL: it is not there), is to point to this one.
 static bool moves_tag(const struct pull *this, const char *before, bool *ret, GError **error)
 {
@@ -215,6 +202,7 @@ static bool moves_tag(const struct pull *this, const char *before, bool *ret, GE
 static bool record(struct pull *this, bool *ret_newer, GError **error)
 {
 	const char *id = this->manifest->config->digest;
+	g_autofree char *repository = g_strconcat(this->name.domain, "/", this->name.path, NULL);
 	struct berth_images *images = this->transfer->images;
 	bool moves;
 	g_autofree char *full = berth_image_name_full(&this->name), *familiar = berth_image_name_familiar(&this->name);
@@ -234,11 +222,11 @@ static bool record(struct pull *this, bool *ret_newer, GError **error)
 		return false;
 	// What an index's digest names is the image that the tag names.
 	const char *digest = moves || !this->name.tag ? this->digest : this->manifest_digest;
-	g_autofree char *by_digest = g_strconcat(this->name.domain, "/", this->name.path, "@", digest, NULL);
+	g_autofree char *by_digest = g_strconcat(repository, "@", digest, NULL);
 	return berth_image_record_add(transaction, id, this->record, error) &&
 	       (!moves || berth_tag_record_put(transaction, full, id, error)) &&
 	       berth_tag_record_put_digest(transaction, by_digest, digest, id, error) &&
-	       note_origins(this, transaction, error) &&
+	       berth_origin_note_all(transaction, this->manifest, repository, error) &&
 	       berth_images_tell(images, transaction, "pull", id, familiar, error) &&
 	       berth_transaction_commit(transaction, error);
 }

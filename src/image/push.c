@@ -108,29 +108,18 @@ static bool push_blobs(struct push *this, GError **error)
 	return berth_push_blobs(this->transfer, this->manifest, diff_ids, error);
 }
 
-static bool note_origins(const struct push *this, struct berth_transaction *transaction, GError **error)
-{
-	g_autofree char *repository = g_strconcat(this->name.domain, "/", this->name.path, NULL);
-
-	for (guint i = 0; i < this->manifest->layers->len; i++) {
-		const struct oci_descriptor *layer = this->manifest->layers->pdata[i];
-		if (!berth_origin_note(transaction, layer->digest, repository, error))
-			return false;
-	}
-	return berth_origin_note(transaction, this->manifest->config->digest, repository, error);
-}
-
 // The image is known under the digest from now on, if it is still here.
 static bool record(const struct push *this, GError **error)
 {
 	g_autofree char *by_digest = g_strconcat(this->name.domain, "/", this->name.path, "@", this->text.digest, NULL);
 	g_autofree char *familiar = berth_image_name_familiar(&this->name);
+	g_autofree char *repository = g_strconcat(this->name.domain, "/", this->name.path, NULL);
 	struct berth_images *images = this->transfer->images;
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(berth_store_database(images->store), error);
 	g_autoptr(berth_image_record) there = transaction ? berth_image_record_get(transaction, this->id, error) : NULL;
 
 	return there && berth_tag_record_put_digest(transaction, by_digest, this->text.digest, this->id, error) &&
-	       note_origins(this, transaction, error) &&
+	       berth_origin_note_all(transaction, this->manifest, repository, error) &&
 	       berth_images_tell(images, transaction, "push", this->id, familiar, error) &&
 	       berth_transaction_commit(transaction, error);
 }

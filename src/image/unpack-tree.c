@@ -187,21 +187,6 @@ static bool set_opaque(int fd, GError **error)
 	       berth_error_set_errno(error, errno, "mark the folder opaque");
 }
 
-static bool write_at(int fd, const char *data, size_t length, int64_t offset, GError **error)
-{
-	while (length > 0) {
-		ssize_t written = pwrite(fd, data, length, offset);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return berth_error_set_errno(error, errno, "write");
-		data += written;
-		offset += written;
-		length -= (size_t) written;
-	}
-	return true;
-}
-
 // The length of what belongs together at `offset`, up to where the file would have a whole HOLE of zeros or go on
 // behind one. *ret_zeros: it is such a hole.
 static size_t next_part(const char *data, size_t length, int64_t offset, bool *ret_zeros)
@@ -226,7 +211,7 @@ static bool write_block(int fd, const char *data, size_t length, int64_t offset,
 	while (length > 0) {
 		bool zeros;
 		size_t part = next_part(data, length, offset, &zeros);
-		if (!zeros && !write_at(fd, data, part, offset, error))
+		if (!zeros && !berth_write_all_at(fd, data, part, offset, "the content", error))
 			return false;
 		data += part;
 		offset += (int64_t) part;

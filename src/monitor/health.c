@@ -40,7 +40,8 @@ struct berth_prober {
 
 #define PROBER_OF(source, member) ((struct berth_prober *) ((char *) (source) -offsetof(struct berth_prober, member)))
 
-char *berth_prober_duration(int64_t nanoseconds)
+// "1m30s", as Docker writes durations.
+static char *duration_text(int64_t nanoseconds)
 {
 	int64_t seconds = nanoseconds / SECOND, milliseconds = nanoseconds % SECOND / MILLISECOND;
 	g_autofree char *fraction = milliseconds ? g_strdup_printf(".%03d", (int) milliseconds) : g_strdup("");
@@ -85,7 +86,7 @@ static char *take_text(struct berth_prober *prober)
 	g_autoptr(GString) whole = g_string_new(NULL);
 
 	if (prober->overrun) {
-		g_autofree char *timeout = berth_prober_duration(prober->setup.check->timeout);
+		g_autofree char *timeout = duration_text(prober->setup.check->timeout);
 		g_string_printf(whole, "Health check exceeded timeout (%s)%s", timeout,
 				prober->text->len > 0 ? ": " : "");
 	}

@@ -33,6 +33,3 @@ void berth_prober_pause(struct berth_prober *prober, bool paused);
 void berth_prober_stop(struct berth_prober *prober);
 
 void berth_prober_free(struct berth_prober *prober);
-
-// "1m30s", as Docker writes durations.
-char *berth_prober_duration(int64_t nanoseconds);

@@ -35,9 +35,6 @@ struct monitor {
 	struct berth_monitor_exit exit;
 };
 
-// Writes down what goes wrong while nobody asks; `data` is the monitor.
-void berth_monitor__warn(void *data, const char *message);
-
 // monitor-checkpoint.c. Creates the container, or restores it, as the settings say.
 bool berth_monitor__make(struct monitor *monitor, const struct oci_config *config, struct berth_create *create,
 			 GError **error);

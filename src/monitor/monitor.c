@@ -33,7 +33,8 @@
 #define WARNINGS_LIMIT (64 << 10)
 
 // What goes wrong while nobody asks is written where the one who looks for it finds it, and stays small.
-void berth_monitor__warn(void *data, const char *message)
+// Writes down what goes wrong while nobody asks; `data` is the monitor.
+static void warn(void *data, const char *message)
 {
 	struct monitor *monitor = data;
 	char moment[BERTH_MOMENT_SIZE];
@@ -80,7 +81,7 @@ static void write_exit(struct monitor *monitor)
 	g_autofree char *text = berth_document_print_text(&berth_monitor_exit_document, &monitor->exit, 0);
 
 	if (!berth_write_file_at(monitor->folder, BERTH_MONITOR_EXIT, text, strlen(text), 0600, false, &error))
-		berth_monitor__warn(monitor, error->message);
+		warn(monitor, error->message);
 }
 
 // Removes cgroup and state, and lets the next monitor into the folder.
@@ -89,7 +90,7 @@ static void remove_container(struct monitor *monitor)
 	g_autoptr(GError) error = NULL;
 
 	if (!berth_container_delete(monitor->container, true, &error))
-		berth_monitor__warn(monitor, error->message);
+		warn(monitor, error->message);
 	berth_server_close(monitor->server);
 	unlinkat(monitor->folder, BERTH_MONITOR_SOCKET, 0);
 	flock(monitor->folder, LOCK_UN);
@@ -420,11 +421,11 @@ static bool create(struct monitor *monitor, GError **error)
 	monitor->runtime = (struct berth_runtime){
 		.state_root = settings->state_root,
 		.cache_root = settings->cache_root && *settings->cache_root ? settings->cache_root : NULL,
-		.warn = berth_monitor__warn,
+		.warn = warn,
 		.data = monitor,
 	};
 	if ((settings->log_path && *settings->log_path) || settings->log_target) {
-		const struct berth_log_output_setup setup = {log_has_room, berth_monitor__warn, log_ended, monitor};
+		const struct berth_log_output_setup setup = {log_has_room, warn, log_ended, monitor};
 		monitor->log = berth_log_output_new(&monitor->loop, settings, &setup, error);
 		if (!monitor->log) {
 			g_prefix_error(error, "failed to initialize logging driver: ");

@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 static const char *find_variable(char *const *env, const char *name)
 {
 	size_t length = strlen(name);
@@ -97,7 +95,7 @@ static bool is_program(const char *path, bool *denied)
 
 static char *search(const char *name, const char *path, GError **error)
 {
-	g_auto(GStrv) folders = g_strsplit(path ? path : DEFAULT_PATH, ":", -1);
+	g_auto(GStrv) folders = g_strsplit(path ? path : OCI_DEFAULT_PATH, ":", -1);
 	bool denied = false;
 
 	for (char **folder = folders; *name && *folder; folder++) {

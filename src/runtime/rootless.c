@@ -42,7 +42,9 @@ static void add_mapping(GPtrArray *mappings, int64_t inside, int64_t outside, in
 	g_ptr_array_add(mappings, mapping);
 }
 
-GPtrArray *berth_rootless_ranges(const char *text, const char *name, uid_t uid)
+// The ranges that `text`, in the form of /etc/subuid, gives to a user, by name (NULL: unknown) or number; as mappings
+// of the ids from 1 on, a new GPtrArray of struct oci_id_mapping.
+static GPtrArray *ranges_of(const char *text, const char *name, uid_t uid)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	g_autofree char *number = g_strdup_printf("%u", (unsigned) uid);
@@ -69,7 +71,7 @@ static GPtrArray *map(int64_t own, const char *file, const char *name, const cha
 {
 	g_autofree char *program = g_find_program_in_path(helper);
 	g_autofree char *text = program ? read_text(file) : g_strdup("");
-	GPtrArray *mappings = berth_rootless_ranges(text, name, getuid());
+	GPtrArray *mappings = ranges_of(text, name, getuid());
 	struct oci_id_mapping *first = berth_document_new(&oci_id_mapping_document);
 
 	*first = (struct oci_id_mapping){.host_id = own, .size = 1};

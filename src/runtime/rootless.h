@@ -12,7 +12,3 @@
 // subordinate ones, by /etc/subuid and /etc/subgid. Without any (or without newuidmap and newgidmap) there is the own
 // id alone.
 bool berth_rootless_adapt(struct oci_config *config, GError **error);
-
-// The ranges that `text`, in the form of /etc/subuid, gives to a user, by name (NULL: unknown) or number; as mappings
-// of the ids from 1 on, a new GPtrArray of struct oci_id_mapping.
-GPtrArray *berth_rootless_ranges(const char *text, const char *name, uid_t uid);

@@ -6,6 +6,9 @@
 
 #include "base/document.h"
 
+#define OCI_DEFAULT_PATH                                                                                               \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" // where programs are looked for unless PATH says
+
 struct oci_root {
 	char *path;
 	bool readonly;

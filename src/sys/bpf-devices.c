@@ -73,7 +73,8 @@ static void emit_rule(GArray *program, const struct berth_device_rule *rule)
 	g_array_index(program, struct bpf_insn, jump).off = (int16_t) (program->len - jump - 1);
 }
 
-GArray *berth_bpf_devices_assemble(const struct berth_device_rule *rules, size_t count)
+// The program as a new GArray of struct bpf_insn.
+static GArray *assemble(const struct berth_device_rule *rules, size_t count)
 {
 	GArray *program = g_array_new(FALSE, FALSE, sizeof(struct bpf_insn));
 
@@ -161,7 +162,7 @@ bool berth_bpf_devices_attach(int cgroup_fd, const struct berth_device_rule *rul
 		return true;
 	}
 
-	g_autoptr(GArray) program = berth_bpf_devices_assemble(rules, count);
+	g_autoptr(GArray) program = assemble(rules, count);
 	berth_fd loaded = load_program(program);
 	if (loaded < 0)
 		return berth_error_set_errno(error, errno, "load the device rules' program into the kernel");

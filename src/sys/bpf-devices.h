@@ -8,9 +8,6 @@
 
 #include <linux/bpf.h>
 
-// The program as a new GArray of struct bpf_insn.
-GArray *berth_bpf_devices_assemble(const struct berth_device_rule *rules, size_t count);
-
 // Attaches a program for the rules to the v2 group, in the place of the one attached here before. `everything`: the
 // rules allow all there is; a program that is there is detached and none attached.
 bool berth_bpf_devices_attach(int cgroup_fd, const struct berth_device_rule *rules, size_t count, bool everything,

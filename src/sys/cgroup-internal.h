@@ -28,12 +28,9 @@ void berth_cgroup_mounts_free(struct berth_cgroup_mounts *mounts);
 typedef struct berth_cgroup_mounts berth_cgroup_mounts;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_cgroup_mounts, berth_cgroup_mounts_free)
 
-// berth_cgroup_create(), _begin(), _complete() and _open() on a given layout.
+// berth_cgroup_create() and _open() on a given layout.
 bool berth_cgroup_create_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
 			    GError **error);
-bool berth_cgroup_begin_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
-			   GError **error);
-bool berth_cgroup_complete_in(const struct berth_cgroup_mounts *mounts, struct berth_cgroup *cgroup, GError **error);
 bool berth_cgroup_open_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
 			  GError **error);
 

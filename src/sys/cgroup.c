@@ -285,13 +285,13 @@ static bool begin(const struct berth_cgroup_mounts *mounts, const char *path, bo
 	return true;
 }
 
-bool berth_cgroup_begin_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
-			   GError **error)
+static bool begin_in(const struct berth_cgroup_mounts *mounts, const char *path, struct berth_cgroup **ret,
+		     GError **error)
 {
 	return begin(mounts, path, false, ret, error);
 }
 
-bool berth_cgroup_complete_in(const struct berth_cgroup_mounts *mounts, struct berth_cgroup *cgroup, GError **error)
+static bool complete_in(const struct berth_cgroup_mounts *mounts, struct berth_cgroup *cgroup, GError **error)
 {
 	return make(cgroup, mounts, false, error);
 }
@@ -311,9 +311,9 @@ bool berth_cgroup_create_in(const struct berth_cgroup_mounts *mounts, const char
 {
 	g_autoptr(berth_cgroup) cgroup = NULL;
 
-	if (!berth_cgroup_begin_in(mounts, path, &cgroup, error))
+	if (!begin_in(mounts, path, &cgroup, error))
 		return false;
-	if (!berth_cgroup_complete_in(mounts, cgroup, error)) {
+	if (!complete_in(mounts, cgroup, error)) {
 		remove_made(cgroup);
 		return false;
 	}
@@ -374,7 +374,7 @@ bool berth_cgroup_adopt(const char *path, struct berth_cgroup **ret, GError **er
 bool berth_cgroup_complete(struct berth_cgroup *cgroup, GError **error)
 {
 	// One that was not begun lies on v2 (berth_cgroup_create_below()), where nothing is left to be made.
-	return !cgroup->mounts || berth_cgroup_complete_in(cgroup->mounts, cgroup, error);
+	return !cgroup->mounts || complete_in(cgroup->mounts, cgroup, error);
 }
 
 const struct berth_cgroup_mounts *berth_cgroup_mounts_of(const struct berth_cgroup *cgroup)

@@ -66,11 +66,6 @@ void berth_netlink_close(struct berth_netlink *netlink)
 	g_free(netlink);
 }
 
-int berth_netlink_fd(const struct berth_netlink *netlink)
-{
-	return netlink->fd;
-}
-
 int berth_netlink_errno(const struct berth_netlink *netlink)
 {
 	return netlink->errnum;

@@ -25,7 +25,6 @@ struct berth_netlink *berth_netlink_open(int protocol, GError **error);
 void berth_netlink_close(struct berth_netlink *netlink); // NULL is fine
 typedef struct berth_netlink berth_netlink;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_netlink, berth_netlink_close)
-int berth_netlink_fd(const struct berth_netlink *netlink); // borrowed; for poll(2) and multicast groups
 
 // Begins the batch's next message. NLM_F_REQUEST is added to `flags`, and NLM_F_ACK where an answer is needed: at the
 // last one (the kernel says of each refusal by itself); `header` is the family's struct.

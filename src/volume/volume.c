@@ -70,16 +70,6 @@ void berth_volumes_free(struct berth_volumes *volumes)
 	g_free(volumes);
 }
 
-const char *berth_volumes_root(const struct berth_volumes *volumes)
-{
-	return volumes->root;
-}
-
-struct berth_plugins *berth_volumes_plugins(const struct berth_volumes *volumes)
-{
-	return volumes->plugins;
-}
-
 bool berth_volume_name_check(const char *name, GError **error)
 {
 	size_t length = strlen(name);

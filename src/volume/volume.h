@@ -44,8 +44,6 @@ struct berth_volumes_options {
 struct berth_volumes *berth_volumes_new(const struct berth_volumes_options *options, struct berth_plugins *plugins,
 					GError **error);
 void berth_volumes_free(struct berth_volumes *volumes);
-const char *berth_volumes_root(const struct berth_volumes *volumes);
-struct berth_plugins *berth_volumes_plugins(const struct berth_volumes *volumes); // NULL: none
 
 // BERTH_ERROR_INVALID in Docker's words.
 bool berth_volume_name_check(const char *name, GError **error);

@@ -106,30 +106,6 @@ struct berth_images *berth_engine_images(struct berth_engine *engine)
 	return (struct berth_images *) engine;
 }
 
-static void add_filter(GHashTable *filters, const char *name, const json_t *values)
-{
-	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-	json_t *value;
-	const char *key;
-	size_t i;
-
-	json_array_foreach(values, i, value) g_strv_builder_add(builder, json_string_value(value));
-	json_object_foreach((json_t *) values, key, value) g_strv_builder_add(builder, key);
-	g_hash_table_insert(filters, g_strdup(name), g_strv_builder_end(builder));
-}
-
-GHashTable *berth_filters_parse(const char *text, GError **error)
-{
-	BERTH_AUTO_JSON json_t *json = berth_json_parse(text, strlen(text), "filters", error);
-	GHashTable *filters =
-		json ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev) : NULL;
-	const char *name;
-	json_t *values;
-
-	json_object_foreach(json, name, values) add_filter(filters, name, values);
-	return filters;
-}
-
 void berth_objects_free(GPtrArray *objects, const struct berth_document *document)
 {
 	for (guint i = 0; objects && i < objects->len; i++)

@@ -39,24 +39,6 @@ static struct timespec time_of(const struct berth_build_making *this, const stru
 	return node->mtime;
 }
 
-static bool set_xattrs(const struct berth_build_node *node, int fd, const char *path, GError **error)
-{
-	GHashTableIter all;
-	gpointer name, value;
-
-	if (!node->xattrs)
-		return true;
-	g_hash_table_iter_init(&all, node->xattrs);
-	while (g_hash_table_iter_next(&all, &name, &value)) {
-		gsize size;
-		const void *data = g_bytes_get_data(value, &size);
-		int result = fd >= 0 ? fsetxattr(fd, name, data, size, 0) : lsetxattr(path, name, data, size, 0);
-		if (result < 0)
-			return berth_error_set_errno(error, errno, "set extended attribute %s", (const char *) name);
-	}
-	return true;
-}
-
 // Whether the context's own file is what the layer's should be.
 static bool fits(const struct berth_build_making *this, const struct berth_build_node *node)
 {
@@ -197,7 +179,7 @@ static bool make_regular(struct berth_build_making *this, struct berth_build_pla
 		return berth_error_set_errno(error, errno, "set the owner of %s", name);
 	if (place->acl)
 		fremovexattr(fd, ACL_ACCESS);
-	if (!set_xattrs(node, fd, NULL, error))
+	if (!berth_build_node_set_xattrs(node, fd, NULL, error))
 		return false;
 	if (fchmod(fd, mode_of(this, node)) < 0)
 		return berth_error_set_errno(error, errno, "set the mode of %s", name);
@@ -222,7 +204,7 @@ static bool make_special(struct berth_build_making *this, struct berth_build_pla
 	if (!node->target && fchmodat(place->write, name, mode_of(this, node), 0) < 0)
 		return berth_error_set_errno(error, errno, "set the mode of %s", name);
 	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", place->write, name);
-	if (!set_xattrs(node, -1, path, error))
+	if (!berth_build_node_set_xattrs(node, -1, path, error))
 		return false;
 	return utimensat(place->write, name, times, AT_SYMLINK_NOFOLLOW) == 0 ||
 	       berth_error_set_errno(error, errno, "set the times of %s", name);
@@ -269,7 +251,7 @@ bool berth_build_make_attributes(struct berth_build_making *this, struct berth_b
 	}
 	if ((owner_of(this, place, node, &uid, &gid) || !place->made) && fchown(fd, uid, gid) < 0)
 		return berth_error_set_errno(error, errno, "set the owner of the folder %s", node->name);
-	if (!set_xattrs(node, fd, NULL, error))
+	if (!berth_build_node_set_xattrs(node, fd, NULL, error))
 		return false;
 	if (fchmod(fd, mode_of(this, node)) < 0)
 		return berth_error_set_errno(error, errno, "set the mode of the folder %s", node->name);

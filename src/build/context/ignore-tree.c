@@ -52,7 +52,7 @@ static GBytes *find_file(struct berth_build_tree *tree, const char *dockerfile, 
 
 	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
 		GError *failure = NULL;
-		GBytes *bytes = berth_build_tree_read(tree, paths[i], BERTH_LIMIT_DOCKERFILE, &failure);
+		GBytes *bytes = berth_build_tree_read(tree, paths[i], BERTH_LIMIT_IGNORE_FILE, &failure);
 		if (bytes) {
 			*ret_path = g_strdup(paths[i]);
 			return bytes;

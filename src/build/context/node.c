@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "build/context/node.h"
 
+#include "base/error.h"
+
 #include <string.h>
+#include <sys/xattr.h>
 
 struct berth_build_content *berth_build_content_new(void)
 {
@@ -109,4 +112,22 @@ char *berth_build_node_path(const struct berth_build_node *this)
 		g_string_prepend(path, this->name);
 	}
 	return g_string_free(path, false);
+}
+
+bool berth_build_node_set_xattrs(const struct berth_build_node *node, int fd, const char *path, GError **error)
+{
+	GHashTableIter all;
+	gpointer name, value;
+
+	if (!node->xattrs)
+		return true;
+	g_hash_table_iter_init(&all, node->xattrs);
+	while (g_hash_table_iter_next(&all, &name, &value)) {
+		gsize size;
+		const void *data = g_bytes_get_data(value, &size);
+		int result = fd >= 0 ? fsetxattr(fd, name, data, size, 0) : lsetxattr(path, name, data, size, 0);
+		if (result < 0)
+			return berth_error_set_errno(error, errno, "set extended attribute %s", (const char *) name);
+	}
+	return true;
 }

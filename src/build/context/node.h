@@ -38,6 +38,8 @@ void berth_build_node_remove(struct berth_build_node *child); // and frees it
 struct berth_build_node *berth_build_node_child(const struct berth_build_node *folder, const char *name);
 // The children, which must have been read, by the bytes of their names: a new array of borrowed nodes.
 GPtrArray *berth_build_node_sorted(const struct berth_build_node *folder);
+// Gives the file its extended attributes: by descriptor, or where that is -1 by a path, which may be a link.
+bool berth_build_node_set_xattrs(const struct berth_build_node *node, int fd, const char *path, GError **error);
 // "a/b" of a node; "" is the top.
 char *berth_build_node_path(const struct berth_build_node *node);
 

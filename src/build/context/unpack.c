@@ -144,38 +144,6 @@ static bool read_xattrs(struct archive_entry *entry, struct berth_build_node *no
 	return true;
 }
 
-static bool set_xattrs(const struct berth_build_node *node, int fd, GError **error)
-{
-	GHashTableIter all;
-	gpointer name, value;
-
-	if (!node->xattrs)
-		return true;
-	g_hash_table_iter_init(&all, node->xattrs);
-	while (g_hash_table_iter_next(&all, &name, &value)) {
-		gsize size;
-		const void *data = g_bytes_get_data(value, &size);
-		if (fsetxattr(fd, name, data, size, 0) < 0)
-			return berth_error_set_errno(error, errno, "set extended attribute %s", (const char *) name);
-	}
-	return true;
-}
-
-static bool write_at(int fd, const char *data, size_t length, int64_t offset, GError **error)
-{
-	while (length > 0) {
-		ssize_t written = pwrite(fd, data, length, offset);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return berth_error_set_errno(error, errno, "write");
-		data += written;
-		offset += written;
-		length -= (size_t) written;
-	}
-	return true;
-}
-
 static void hash_zeros(struct berth_hash *hash, int64_t count)
 {
 	static const char zeros[ZEROS];
@@ -198,7 +166,7 @@ static bool write_content(struct unpacking *this, int fd, struct berth_build_con
 		hash_zeros(hash, offset - seen);
 		berth_hash_update(hash, block, length);
 		seen = offset + (int64_t) length;
-		if (!write_at(fd, block, length, offset, error))
+		if (!berth_write_all_at(fd, block, length, offset, "the content", error))
 			return false;
 	}
 	if (result != ARCHIVE_EOF)
@@ -221,7 +189,7 @@ static bool add_file(struct unpacking *this, struct archive_entry *entry, struct
 		return berth_error_set_errno(error, errno, "make the file");
 	node->content = berth_build_content_new();
 	node->content->size = archive_entry_size(entry);
-	if (!write_content(this, fd, node->content, error) || !set_xattrs(node, fd, error))
+	if (!write_content(this, fd, node->content, error) || !berth_build_node_set_xattrs(node, fd, NULL, error))
 		return false;
 	if (!plain && fchmod(fd, mode) < 0)
 		return berth_error_set_errno(error, errno, "set its mode");
@@ -267,7 +235,7 @@ static bool add_folder(struct unpacking *this, struct berth_build_node *node, GE
 	berth_fd fd = openat(this->fd, node->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return berth_error_set_errno(error, errno, "open the folder");
-	return set_xattrs(node, fd, error) &&
+	return berth_build_node_set_xattrs(node, fd, NULL, error) &&
 	       (fchmod(fd, mode) == 0 || berth_error_set_errno(error, errno, "set its mode"));
 }
 
@@ -279,7 +247,7 @@ static bool change_folder(struct unpacking *this, struct berth_build_node *there
 
 	if (fd < 0)
 		return berth_error_set_errno(error, errno, "open the folder");
-	if (!set_xattrs(node, fd, error))
+	if (!berth_build_node_set_xattrs(node, fd, NULL, error))
 		return false;
 	if (fchmod(fd, node->mode & PERMISSIONS) < 0)
 		return berth_error_set_errno(error, errno, "set its mode");

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define LATEST ":latest"
 
 static struct oci_image *keep(struct berth_plan *plan, struct oci_image *image)

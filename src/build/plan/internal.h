@@ -25,8 +25,6 @@ bool berth_plan__globals(struct berth_plan *plan, GError **error);
 // ARG in a stage.
 bool berth_plan__argument(struct berth_plan *plan, struct berth_plan_stage *stage,
 			  const struct berth_dockerfile_instruction *instruction, GError **error);
-// The value that the request gives an argument; false: none. *ret may be NULL then: it is named without one.
-bool berth_plan__given(const struct berth_plan *plan, const char *key, const char **ret);
 
 // A step for an image's layers. `stage` may be NULL. The image's configuration (the plan's) in *ret_image.
 struct berth_plan_step *berth_plan__base(struct berth_plan *plan, struct berth_plan_stage *stage, const char *name,

@@ -7,10 +7,10 @@
 #include "base/limits.h"
 #include "image/platform.h"
 #include "image/record.h"
+#include "spec/oci-runtime.h"
 
 #include <string.h>
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define IMAGE_SCHEME "docker-image://"
 
 void *berth_plan__own(struct berth_plan *plan, void *memory)
@@ -129,8 +129,8 @@ static void begin_environment(struct berth_plan_stage *stage)
 		berth_plan__variable_set(stage->environment, key, end ? end + 1 : "");
 	}
 	if (!berth_plan__variable(stage->environment, "PATH")) {
-		berth_plan__append(&config->env, "PATH=" DEFAULT_PATH);
-		berth_plan__variable_set(stage->environment, "PATH", DEFAULT_PATH);
+		berth_plan__append(&config->env, "PATH=" OCI_DEFAULT_PATH);
+		berth_plan__variable_set(stage->environment, "PATH", OCI_DEFAULT_PATH);
 	}
 }
 

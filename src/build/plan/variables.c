@@ -48,7 +48,8 @@ const char *berth_plan__lookup(void *data, const char *name)
 	return berth_plan__variable(data, name);
 }
 
-bool berth_plan__given(const struct berth_plan *plan, const char *key, const char **ret)
+// The value that the request gives an argument; false: none. *ret may be NULL then: it is named without one.
+static bool find_given(const struct berth_plan *plan, const char *key, const char **ret)
 {
 	GHashTable *arguments = plan->request->arguments;
 	void *value = NULL;
@@ -93,7 +94,7 @@ static void override(struct berth_plan *plan)
 	for (guint i = 0; i < plan->globals->len; i++) {
 		const char *pair = plan->globals->pdata[i], *value;
 		g_autofree char *key = g_strndup(pair, (gsize) (strchr(pair, '=') - pair));
-		if (berth_plan__given(plan, key, &value))
+		if (find_given(plan, key, &value))
 			berth_plan__variable_set(plan->globals, key, value);
 	}
 }
@@ -113,7 +114,7 @@ bool berth_plan__globals(struct berth_plan *plan, GError **error)
 			struct berth_dockerfile_scope scope = {berth_plan__lookup, plan->globals, file->escape, NULL,
 							       &plan->made};
 			const char *given;
-			if (berth_plan__given(plan, pair->key, &given)) {
+			if (find_given(plan, pair->key, &given)) {
 				berth_plan__variable_set(plan->globals, pair->key, given);
 				continue;
 			}
@@ -138,7 +139,7 @@ static bool declare(struct berth_plan *plan, struct berth_plan_stage *stage, con
 	g_autofree char *value = NULL;
 	const char *given;
 
-	if (berth_plan__given(plan, pair->key, &given))
+	if (find_given(plan, pair->key, &given))
 		value = g_strdup(given);
 	else if (pair->value && !(value = berth_dockerfile_expand(&scope, pair->value, error)))
 		return false;

@@ -236,7 +236,7 @@ static bool open_input(struct berth_build_context *context, const char *file, GE
 		context->dockerfile = g_strdup(file);
 		return true;
 	}
-	g_autoptr(GBytes) rest = read_fd(STDIN_FILENO, BERTH_LIMIT_BUILD_DOCKERFILE, "standard input", error);
+	g_autoptr(GBytes) rest = read_fd(STDIN_FILENO, BERTH_LIMIT_DOCKERFILE, "standard input", error);
 	if (!rest)
 		return false;
 	gsize size;
@@ -255,10 +255,10 @@ static bool read_dockerfile(struct berth_build_context *context, const char *fil
 	const char *path = file ? file : access(usual, F_OK) < 0 && access(lower, F_OK) == 0 ? lower : usual;
 
 	if (file && strcmp(file, "-") == 0) {
-		context->text = read_fd(STDIN_FILENO, BERTH_LIMIT_BUILD_DOCKERFILE, "standard input", error);
+		context->text = read_fd(STDIN_FILENO, BERTH_LIMIT_DOCKERFILE, "standard input", error);
 		return context->text;
 	}
-	context->text = read_file(path, BERTH_LIMIT_BUILD_DOCKERFILE, error);
+	context->text = read_file(path, BERTH_LIMIT_DOCKERFILE, error);
 	if (!context->text) {
 		g_prefix_error(error, "failed to read dockerfile: ");
 		return false;
@@ -282,7 +282,7 @@ static bool open_context(struct berth_build_context *context, const char *argume
 	if (is_url(argument)) {
 		context->remote = g_strdup(argument);
 		if (file && strcmp(file, "-") == 0) {
-			context->text = read_fd(STDIN_FILENO, BERTH_LIMIT_BUILD_DOCKERFILE, "standard input", error);
+			context->text = read_fd(STDIN_FILENO, BERTH_LIMIT_DOCKERFILE, "standard input", error);
 			return context->text;
 		}
 		context->dockerfile = g_strdup(file);

@@ -271,12 +271,8 @@ void berth_build_view_tick(struct berth_build_view *view)
 		berth_build_live__draw(view, false);
 }
 
-unsigned berth_build_view_warnings(const struct berth_build_view *view)
-{
-	return view->warnings->len;
-}
-
-void berth_build_excerpt(GString *out, const char *source, const char *name, int64_t line, int64_t last_line)
+// The lines around those that are meant, with a mark, as BuildKit shows them. Appends.
+static void add_excerpt(GString *out, const char *source, const char *name, int64_t line, int64_t last_line)
 {
 	g_auto(GStrv) lines = g_strsplit(source, "\n", -1);
 	int64_t count = g_strv_length(lines), last = MAX(line, last_line);
@@ -304,7 +300,7 @@ static void print_failed(struct berth_build_view *view, const struct berth_build
 	g_string_append(text, vertex->kept->str);
 	g_string_append(text, "------\n");
 	if (excerpt && source && vertex->line > 0)
-		berth_build_excerpt(text, source, name, vertex->line, vertex->last_line);
+		add_excerpt(text, source, name, vertex->line, vertex->last_line);
 	g_autofree char *clean = berth_style_clean(text->str);
 	fputs(clean, view->options.out);
 }

@@ -33,6 +33,3 @@ void berth_build_view_tick(struct berth_build_view *view);
 void berth_build_view_end(struct berth_build_view *view, const char *failure, const char *source, const char *name);
 // Why it failed, behind the lines of the Dockerfile that are with it.
 void berth_build_view_error(FILE *out, const char *failure);
-unsigned berth_build_view_warnings(const struct berth_build_view *view);
-// The lines around those that are meant, with a mark, as BuildKit shows them. Appends.
-void berth_build_excerpt(GString *out, const char *source, const char *name, int64_t line, int64_t last_line);

@@ -6,10 +6,11 @@
 #include "base/fd.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/import.h"
+#include "spec/oci-runtime.h"
 
 #include <string.h>
 
-#define PATH_LINE "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define PATH_LINE "ENV PATH=" OCI_DEFAULT_PATH
 
 static bool import(struct berth_cli *cli, int fd, const char *name, const char *command, GError **error)
 {

@@ -94,7 +94,7 @@ static void find_engine(struct berth_doctor *doctor)
 		doctor->engine = peer.pid;
 }
 
-void berth_doctor_engine(struct berth_doctor *doctor)
+static void examine_engine(struct berth_doctor *doctor)
 {
 	g_autoptr(GError) error = NULL;
 	struct berth_client *client = doctor->cli->client;
@@ -147,8 +147,8 @@ static void examine(struct berth_doctor *doctor)
 		const char *group;
 		void (*check)(struct berth_doctor *doctor);
 	} groups[] = {
-		{"Engine", berth_doctor_engine}, {"Kernel", berth_doctor_kernel},   {"Cgroups", berth_doctor_cgroups},
-		{"Users", berth_doctor_users},   {"Storage", berth_doctor_storage}, {"Network", berth_doctor_network},
+		{"Engine", examine_engine},    {"Kernel", berth_doctor_kernel},   {"Cgroups", berth_doctor_cgroups},
+		{"Users", berth_doctor_users}, {"Storage", berth_doctor_storage}, {"Network", berth_doctor_network},
 		{"Host", berth_doctor_host},
 	};
 

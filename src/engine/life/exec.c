@@ -146,7 +146,8 @@ char **berth_engine__exec_ids(struct berth_engine *engine, const struct berth_en
 	return any ? g_strv_builder_end(ids) : NULL;
 }
 
-bool berth_engine__can_exec(const struct berth_engine_container *container, GError **error)
+// engine->lock is held.
+static bool can_exec(const struct berth_engine_container *container, GError **error)
 {
 	if (berth_engine__status_is(container, BERTH_STATUS_PAUSED))
 		return berth_error_set(error, BERTH_ERROR_CONFLICT,
@@ -174,7 +175,7 @@ struct berth_engine_exec *berth_engine__exec_find(struct berth_engine *engine, c
 {
 	pthread_mutex_lock(&engine->lock);
 	g_autoptr(berth_engine_exec) exec = look_up(engine, id, error);
-	bool fine = exec && berth_engine__can_exec(exec->container, error);
+	bool fine = exec && can_exec(exec->container, error);
 	pthread_mutex_unlock(&engine->lock);
 	return fine ? g_steal_pointer(&exec) : NULL;
 }
@@ -274,9 +275,9 @@ char *berth_engine_exec_create(struct berth_engine *engine, const char *text, co
 		return NULL;
 	g_autoptr(berth_engine_exec) exec = new_exec(container, id, config);
 	pthread_mutex_lock(&engine->lock);
-	bool added = container->removed ? berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such container: %s", text)
-					: berth_engine__can_exec(container, error) &&
-						  add(engine, berth_engine__exec_ref(exec), error);
+	bool added = container->removed
+			     ? berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such container: %s", text)
+			     : can_exec(container, error) && add(engine, berth_engine__exec_ref(exec), error);
 	pthread_mutex_unlock(&engine->lock);
 	if (!added || !berth_engine__exec_tell(engine, exec, "exec_create:", NULL, NULL, error))
 		return NULL;

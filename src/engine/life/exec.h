@@ -34,7 +34,6 @@ bool berth_engine__exec_ended(struct berth_engine *engine, struct berth_engine_e
 // An event of it, "exec_start: sh -c true"; further attributes as for berth_engine__event_add().
 bool berth_engine__exec_tell(struct berth_engine *engine, const struct berth_engine_exec *exec, const char *action,
 			     const char *name, const char *value, GError **error);
-bool berth_engine__can_exec(const struct berth_engine_container *container, GError **error); // engine->lock is held
 
 // One that an earlier engine made. NULL: it is known already.
 struct berth_engine_exec *berth_engine__exec_learn(struct berth_engine *engine,

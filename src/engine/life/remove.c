@@ -118,7 +118,7 @@ struct api_prune_report *berth_engine_container_prune(struct berth_engine *engin
 	int64_t until, reclaimed = 0;
 	GError *failure = NULL;
 
-	if (!berth_engine__filters_check(filters, known, error) || !berth_engine__filter_until(filters, &until, error))
+	if (!berth_filters_check(filters, known, error) || !berth_engine__filter_until(filters, &until, error))
 		return NULL;
 	g_autoptr(GPtrArray) containers = berth_engine__containers(engine);
 	for (guint i = 0; i < containers->len && !failure; i++) {

@@ -37,20 +37,6 @@ char **berth_engine__endpoint_names(const struct berth_container_record *record,
 	return (char **) g_ptr_array_free(names, FALSE);
 }
 
-static GHashTable *copy_options(GHashTable *options)
-{
-	GHashTable *copy = options ? berth_map_new() : NULL;
-	GHashTableIter iter;
-	void *name, *value;
-
-	if (!options)
-		return NULL;
-	g_hash_table_iter_init(&iter, options);
-	while (g_hash_table_iter_next(&iter, &name, &value))
-		g_hash_table_insert(copy, g_strdup(name), g_strdup(value));
-	return copy;
-}
-
 static char **copy_list(char *const *list)
 {
 	return list && *list ? g_strdupv((char **) list) : NULL;
@@ -87,7 +73,7 @@ static struct berth_endpoint *request(const struct berth_engine_container *conta
 	endpoint->mac = g_strdup(wanted->mac);
 	endpoint->ipv4 = g_strdup(wanted->ipv4);
 	endpoint->ipv6 = g_strdup(wanted->ipv6);
-	endpoint->options = copy_options(wanted->options);
+	endpoint->options = wanted->options ? berth_map_copy(wanted->options) : NULL;
 	if (berth_network_is_own(network->name))
 		endpoint->names = berth_engine__endpoint_names(container->record, wanted);
 	return endpoint;

@@ -67,20 +67,6 @@ static bool check_supported(const struct api_network_create *create, GError **er
 	return true;
 }
 
-static GHashTable *copy(GHashTable *map)
-{
-	GHashTable *result = berth_map_new();
-	GHashTableIter iter;
-	void *name, *value;
-
-	if (!map)
-		return result;
-	g_hash_table_iter_init(&iter, map);
-	while (g_hash_table_iter_next(&iter, &name, &value))
-		g_hash_table_insert(result, g_strdup(name), g_strdup(value));
-	return result;
-}
-
 static GPtrArray *pools_of(const struct api_ipam *ipam)
 {
 	GPtrArray *pools = berth_objects_new();
@@ -91,7 +77,7 @@ static GPtrArray *pools_of(const struct api_ipam *ipam)
 		pool->subnet = is_text(asked->subnet) ? g_strdup(asked->subnet) : NULL;
 		pool->range = is_text(asked->ip_range) ? g_strdup(asked->ip_range) : NULL;
 		pool->gateway = is_text(asked->gateway) ? g_strdup(asked->gateway) : NULL;
-		pool->auxiliary = asked->auxiliary_addresses ? copy(asked->auxiliary_addresses) : NULL;
+		pool->auxiliary = asked->auxiliary_addresses ? berth_map_copy(asked->auxiliary_addresses) : NULL;
 		g_ptr_array_add(pools, pool);
 	}
 	return pools;
@@ -114,10 +100,10 @@ static struct berth_network *make_record(const struct api_network_create *create
 	record->ipv4 = create->enable_ipv4 != 0;
 	record->ipv6 = create->enable_ipv6 == 1;
 	record->ipam_driver = g_strdup(ipam && is_text(ipam->driver) ? ipam->driver : "default");
-	record->ipam_options = ipam && ipam->options ? copy(ipam->options) : NULL;
+	record->ipam_options = ipam && ipam->options ? berth_map_copy(ipam->options) : NULL;
 	record->pools = pools_of(ipam);
-	record->options = copy(create->options);
-	record->labels = copy(create->labels);
+	record->options = berth_map_copy(create->options);
+	record->labels = berth_map_copy(create->labels);
 	if (!record->ipv4 && !record->ipv6 && g_str_equal(record->driver, "bridge")) {
 		berth_error_set(error, BERTH_ERROR_INVALID, "network %s: IPv4 and IPv6 are both switched off",
 				record->name);

@@ -9,26 +9,12 @@
 
 #include <string.h>
 
-static GHashTable *copy(GHashTable *map)
-{
-	GHashTable *result = berth_map_new();
-	GHashTableIter iter;
-	void *name, *value;
-
-	if (!map)
-		return result;
-	g_hash_table_iter_init(&iter, map);
-	while (g_hash_table_iter_next(&iter, &name, &value))
-		g_hash_table_insert(result, g_strdup(name), g_strdup(value));
-	return result;
-}
-
 static json_t *ipam_of(const struct berth_network *record)
 {
 	g_autoptr(api_ipam) ipam = berth_document_new(&api_ipam_document);
 
 	ipam->driver = g_strdup(record->ipam_driver ? record->ipam_driver : "default");
-	ipam->options = record->ipam_options ? copy(record->ipam_options) : NULL;
+	ipam->options = record->ipam_options ? berth_map_copy(record->ipam_options) : NULL;
 	ipam->config = berth_objects_new();
 	for (guint i = 0; record->pools && i < record->pools->len; i++) {
 		const struct berth_network_pool *pool = record->pools->pdata[i];
@@ -37,7 +23,7 @@ static json_t *ipam_of(const struct berth_network *record)
 		entry->ip_range = g_strdup(pool->range);
 		entry->gateway = g_strdup(pool->gateway);
 		if (pool->auxiliary && g_hash_table_size(pool->auxiliary) > 0)
-			entry->auxiliary_addresses = copy(pool->auxiliary);
+			entry->auxiliary_addresses = berth_map_copy(pool->auxiliary);
 		g_ptr_array_add(ipam->config, entry);
 	}
 	return berth_document_print(&api_ipam_document, ipam, 0);
@@ -59,11 +45,11 @@ static struct api_network_summary *summarise(const struct berth_network *record)
 	summary->attachable = record->attachable;
 	summary->config_from = json_pack("{s:s}", "Network", "");
 	summary->containers = json_object();
-	summary->options = copy(record->options);
+	summary->options = berth_map_copy(record->options);
 	if (record->predefined && record->interface)
 		g_hash_table_insert(summary->options, g_strdup("com.docker.network.bridge.name"),
 				    g_strdup(record->interface));
-	summary->labels = copy(record->labels);
+	summary->labels = berth_map_copy(record->labels);
 	return summary;
 }
 
@@ -126,7 +112,7 @@ static bool check_filters(GHashTable *filters, GError **error)
 	char *const *type = berth_engine__filter(filters, "type");
 	bool unused;
 
-	if (!berth_engine__filters_check(filters, known, error))
+	if (!berth_filters_check(filters, known, error))
 		return false;
 	if (dangling && (dangling[1] || !read_switch(dangling[0], &unused)))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid filter 'dangling=%s'", dangling[0]);

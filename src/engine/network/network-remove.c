@@ -109,7 +109,7 @@ struct api_network_prune_report *berth_engine_network_prune(struct berth_engine 
 	g_autoptr(GStrvBuilder) deleted = g_strv_builder_new();
 	int64_t until;
 
-	if (!berth_engine__filters_check(filters, known, error) || !berth_engine__filter_until(filters, &until, error))
+	if (!berth_filters_check(filters, known, error) || !berth_engine__filter_until(filters, &until, error))
 		return NULL;
 	g_autoptr(GPtrArray) networks = berth_engine__networks(engine);
 	for (guint i = 0; i < networks->len; i++) {

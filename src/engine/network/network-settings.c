@@ -42,20 +42,6 @@ static struct api_ipam_config *ipam_of(const struct berth_container_endpoint *wa
 	return ipam;
 }
 
-static GHashTable *copy(GHashTable *map)
-{
-	GHashTable *result = map ? berth_map_new() : NULL;
-	GHashTableIter iter;
-	void *name, *value;
-
-	if (!map)
-		return NULL;
-	g_hash_table_iter_init(&iter, map);
-	while (g_hash_table_iter_next(&iter, &name, &value))
-		g_hash_table_insert(result, g_strdup(name), g_strdup(value));
-	return result;
-}
-
 static struct api_endpoint_settings *settings_of(const struct berth_container_endpoint *wanted,
 						 const struct berth_endpoint *endpoint)
 {
@@ -64,7 +50,7 @@ static struct api_endpoint_settings *settings_of(const struct berth_container_en
 	settings->ipam_config = ipam_of(wanted);
 	settings->links = g_strdupv(wanted->links);
 	settings->aliases = g_strdupv(wanted->aliases);
-	settings->driver_opts = copy(wanted->options);
+	settings->driver_opts = wanted->options ? berth_map_copy(wanted->options) : NULL;
 	settings->gw_priority = wanted->gateway_priority;
 	settings->network_id = g_strdup(wanted->network);
 	settings->mac_address = g_strdup(endpoint && endpoint->mac ? endpoint->mac : wanted->mac);

@@ -15,7 +15,8 @@
 #define TABLE "berth" // of nftables
 #define STANDARD_EXEC_ROOT "/run/berth"
 
-char *berth_engine__network_id(const char *name)
+// The id of a predefined network.
+static char *predefined_id(const char *name)
 {
 	g_autofree char *text = g_strconcat("network ", name, NULL);
 
@@ -86,8 +87,7 @@ static struct berth_engine_network *find_by_prefix(struct berth_engine *engine, 
 	return found;
 }
 
-struct berth_engine_network *berth_engine__network_find_locked(struct berth_engine *engine, const char *text,
-							       GError **error)
+static struct berth_engine_network *find_locked(struct berth_engine *engine, const char *text, GError **error)
 {
 	unsigned count = 1;
 
@@ -109,7 +109,7 @@ struct berth_engine_network *berth_engine__network_find_locked(struct berth_engi
 struct berth_engine_network *berth_engine__network_find(struct berth_engine *engine, const char *text, GError **error)
 {
 	pthread_mutex_lock(&engine->lock);
-	struct berth_engine_network *network = berth_engine__network_find_locked(engine, text, error);
+	struct berth_engine_network *network = find_locked(engine, text, error);
 	pthread_mutex_unlock(&engine->lock);
 	return network;
 }
@@ -191,7 +191,7 @@ static struct berth_network *new_predefined(const char *name, const char *driver
 	struct berth_network *record = berth_document_new(&berth_network_document);
 
 	record->version = BERTH_NETWORK_VERSION;
-	record->id = berth_engine__network_id(name);
+	record->id = predefined_id(name);
 	record->name = g_strdup(name);
 	record->driver = g_strdup(driver);
 	record->predefined = true;

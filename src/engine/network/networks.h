@@ -28,8 +28,6 @@ void berth_engine__network_unref(struct berth_engine_network *network);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_engine_network, berth_engine__network_unref)
 // Finds by id, name, or unique prefix of an id. Returns a new reference.
 struct berth_engine_network *berth_engine__network_find(struct berth_engine *engine, const char *text, GError **error);
-struct berth_engine_network *berth_engine__network_find_locked(struct berth_engine *engine, const char *text,
-							       GError **error);
 // The one that an endpoint names: by its id, or by its name if it has none yet.
 struct berth_engine_network *berth_engine__network_of(struct berth_engine *engine,
 						      const struct berth_container_endpoint *endpoint, GError **error);

@@ -115,20 +115,6 @@ static bool put(struct berth_transaction *transaction, const struct secret_recor
 	return false;
 }
 
-static GHashTable *copy_labels(GHashTable *labels)
-{
-	GHashTable *copy = berth_map_new();
-	GHashTableIter iter;
-	void *key, *value;
-
-	if (!labels)
-		return copy;
-	g_hash_table_iter_init(&iter, labels);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(copy, g_strdup(key), g_strdup(value));
-	return copy;
-}
-
 char *berth_engine_secret_create(struct berth_engine *engine, const struct api_secret_create *create, GError **error)
 {
 	if (!check_name(create->name, error) || !check_data(create->data, error))
@@ -139,7 +125,7 @@ char *berth_engine_secret_create(struct berth_engine *engine, const struct api_s
 		return NULL;
 	secret->name = g_strdup(create->name);
 	secret->data = g_strdup(create->data);
-	secret->labels = copy_labels(create->labels);
+	secret->labels = berth_map_copy(create->labels);
 	secret->created = secret->updated = berth_moment_now();
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(engine->database, error);
 	if (!transaction || !put(transaction, secret, error) || !commit(engine, transaction, secret, "create", error))
@@ -159,7 +145,7 @@ static struct api_secret *describe(const struct secret_record *secret)
 	answer->updated_at = g_strdup(moment);
 	answer->spec = g_new0(struct api_secret_spec, 1);
 	answer->spec->name = g_strdup(secret->name);
-	answer->spec->labels = copy_labels(secret->labels);
+	answer->spec->labels = berth_map_copy(secret->labels);
 	return answer;
 }
 
@@ -195,7 +181,7 @@ GPtrArray *berth_engine_secret_list(struct berth_engine *engine, GHashTable *fil
 	static const char *const known[] = {"id", "label", "label!", "name", NULL};
 	struct listing listing = {filters, NULL};
 
-	if (!berth_engine__filters_check(filters, known, error))
+	if (!berth_filters_check(filters, known, error))
 		return NULL;
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(engine->database, error);
 	if (!transaction)
@@ -231,7 +217,7 @@ bool berth_engine_secret_update(struct berth_engine *engine, const char *text, c
 	}
 	if (update->labels) {
 		g_hash_table_unref(secret->labels);
-		secret->labels = copy_labels(update->labels);
+		secret->labels = berth_map_copy(update->labels);
 	}
 	secret->updated = berth_moment_now();
 	if (!put(transaction, secret, error) || !commit(engine, transaction, secret, "update", error))

@@ -117,9 +117,9 @@ static bool list_begin(struct list *list, GError **error)
 	list->image_ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	list->image_sizes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	read_ancestors(list);
-	return berth_engine__filters_check(list->filters, known, error) &&
-	       read_moment(list, "before", &list->before, error) && read_moment(list, "since", &list->since, error) &&
-	       read_names(list, error) && read_exit_codes(list, error) && read_statuses(list, error);
+	return berth_filters_check(list->filters, known, error) && read_moment(list, "before", &list->before, error) &&
+	       read_moment(list, "since", &list->since, error) && read_names(list, error) &&
+	       read_exit_codes(list, error) && read_statuses(list, error);
 }
 
 // Filters. All of these run under engine->lock.

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 // Sets a variable where it stands or at the end; an entry without "=" takes it away.
 static void set_variable(GPtrArray *env, const char *entry)
 {
@@ -43,7 +41,7 @@ char **berth_spec_environment(const struct api_container_config *config, bool tt
 {
 	g_autoptr(GPtrArray) env = g_ptr_array_new();
 
-	g_ptr_array_add(env, g_strdup("PATH=" DEFAULT_PATH));
+	g_ptr_array_add(env, g_strdup("PATH=" OCI_DEFAULT_PATH));
 	g_ptr_array_add(env, g_strconcat("HOSTNAME=", config->hostname, NULL));
 	if (tty)
 		g_ptr_array_add(env, g_strdup("TERM=xterm"));

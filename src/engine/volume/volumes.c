@@ -176,8 +176,7 @@ GPtrArray *berth_engine_volume_list(struct berth_engine *engine, GHashTable *fil
 	static const char *const known[] = {"dangling", "driver", "label", "label!", "name", NULL};
 	bool dangling;
 
-	if (!berth_engine__filters_check(filters, known, error) ||
-	    !read_switch(filters, "dangling", false, &dangling, error))
+	if (!berth_filters_check(filters, known, error) || !read_switch(filters, "dangling", false, &dangling, error))
 		return NULL;
 	g_autoptr(GPtrArray) all = read_all(engine, error);
 	if (!all)
@@ -289,7 +288,7 @@ struct api_volume_prune_report *berth_engine_volume_prune(struct berth_engine *e
 	g_autoptr(GStrvBuilder) deleted = g_strv_builder_new();
 	int64_t reclaimed = 0;
 
-	if (!berth_engine__filters_check(filters, known, error) || !read_switch(filters, "all", all, &all, error))
+	if (!berth_filters_check(filters, known, error) || !read_switch(filters, "all", all, &all, error))
 		return NULL;
 	g_autoptr(GPtrArray) volumes = read_all(engine, error);
 	if (!volumes)
