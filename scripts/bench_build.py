@@ -8,7 +8,7 @@ from bench_engine import Engines
 from bench_network import Machines
 from bench_tools import QUIET, compare, say, timed, which
 
-STEPS, FILES, FOLDERS = 10, 20000, 100
+STEPS, FILES, FOLDERS, LARGE = 10, 20000, 100, 3
 # Work for one processor that takes some tenths of a second.
 WORK = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done"
 
@@ -69,6 +69,28 @@ def many_files(builders, rounds):
             file.write(f"{i}\n" * 20)
     compare(f"COPY of {FILES} files, nothing cached", {way: lambda way=way: builders.build(way, folder, "--no-cache")
                                                       for way in builders.ways}, rounds)
+    cached(builders, folder, f"The same of {FILES} files, all cached", rounds)
+
+
+def cached(builders, folder, title, rounds):
+    time.sleep(2.5)  # files that were written just now have to be looked at
+    for way in builders.ways:
+        builders.build(way, folder)
+    compare(title, {way: lambda way=way: builders.build(way, folder) for way in builders.ways}, rounds)
+
+
+def large_files(builders, rounds):
+    folder = builders.context("large", "FROM busybox\nCOPY . /files\n")
+    for i in range(LARGE):
+        with open(f"{folder}/{i}", "wb") as file:
+            for _ in range(100):
+                file.write(os.urandom(1 << 20))
+    cached(builders, folder, f"COPY of {LARGE} files of 100 MiB, all cached", rounds)
+
+
+def copied_stage(builders, rounds):
+    folder = builders.context("files", "FROM busybox AS files\nCOPY . /files\nFROM busybox\nCOPY --from=files /files /files\n")
+    cached(builders, folder, f"COPY --from of a stage's {FILES} files, all cached", rounds)
 
 
 def stages(builders, rounds):
@@ -91,6 +113,8 @@ def run(build, work, tar, rounds):
     try:
         steps(builders, rounds)
         many_files(builders, max(rounds // 2, 3))
+        copied_stage(builders, max(rounds // 2, 3))
+        large_files(builders, max(rounds // 2, 3))
         stages(builders, rounds)
     finally:
         for name in list(builders.commands):

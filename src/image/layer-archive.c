@@ -32,10 +32,12 @@ bool berth_layer_archive_write(struct berth_store *store, struct berth_lease *le
 
 	if (!this.ingest)
 		return false;
+	berth_ingest_vouch(this.ingest, NULL); // as it is not compressed, its digest is its diff id
 	if (!berth_layer_diff_trees(trees, &options, -1, &ret->diff, error)) {
 		berth_ingest_abort(this.ingest, false);
 		return false;
 	}
+	berth_ingest_vouch(this.ingest, ret->diff.digest);
 	berth_lease_add(lease, BERTH_RECORD_BLOB, ret->diff.digest);
 	ret->ingest = this.ingest;
 	if (!berth_blob_exists(blobs, ret->diff.digest))

@@ -25,6 +25,9 @@ struct berth_ingest *berth_blob_ingest(struct berth_blobs *blobs, const char *re
 				       GError **error);
 bool berth_ingest_write(struct berth_ingest *ingest, const void *data, size_t length, GError **error);
 int64_t berth_ingest_size(const struct berth_ingest *ingest); // bytes that are there
+// For who hashes what he writes himself: called with NULL before the first write nothing is hashed here, and after the
+// last one `digest` is taken for what was written.
+void berth_ingest_vouch(struct berth_ingest *ingest, const char *digest);
 // Makes the blob visible. `digest` NULL: whatever it is; `size` -1: any. A mismatch is BERTH_ERROR_INVALID and drops
 // what was written. A blob that exists already is fine. *ret_digest (may be NULL) is the caller's. The ingest is freed
 // in any case.

@@ -236,6 +236,26 @@ while True:
 	done
 }
 
+@test "files of a stage that is cached are not read again, and a stage that is made anew counts" {
+	{
+		printf 'FROM busybox AS made\nRUN echo one >/alias-marker\nFROM busybox\n'
+		printf 'COPY --from=made /alias-marker /to/\nCOPY --link --from=made /alias-marker /link/\n'
+	} >Dockerfile
+	build -t alias .
+	build -t alias . # its name for the key is kept with what was hit
+	# Reading would find something else: nobody may change a layer's files, so that it shows who reads them.
+	while read -r file; do echo more >>"$file"; done < <(find "$WORK/data/snapshots" -path '*alias-marker' -not -path '*/to/*' -not -path '*/link/*')
+	run build -t alias .
+	[ "$(grep -c CACHED <<<"$output")" -ge 4 ]
+	sed -i 's/echo one/echo two/' Dockerfile
+	build -t alias .
+	[ "$(content alias /to/alias-marker)" = two ]
+	[ "$(content alias /link/alias-marker)" = two ]
+	sed -i 's/to\//there\//' Dockerfile
+	build -t alias .
+	[ "$(content alias /there/alias-marker)" = two ]
+}
+
 # Contexts that are listed: their files come when a step that is not cached wants them.
 
 # A context that is large enough for a listing, and older than what a clock could miss.

@@ -36,7 +36,7 @@ static bool begin(struct berth_building *building, GError **error)
 	building->trees = g_new0(struct berth_build_tree *, building->request->source_count + 1);
 	building->claims = g_new0(struct berth_build_tree *, building->request->source_count + 1);
 	building->threads = g_ptr_array_new_with_free_func(g_free);
-	building->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	building->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	building->held = g_ptr_array_new_with_free_func(g_free);
 	pthread_mutex_init(&building->opening, NULL);
 	pthread_mutex_init(&building->telling, NULL);

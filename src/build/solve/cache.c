@@ -25,13 +25,18 @@ static const struct berth_field record_fields[] = {
 const struct berth_document berth_cache_record_document = {"build cache record", sizeof(struct berth_cache_record),
 							   record_fields};
 
-static bool put(struct berth_transaction *transaction, const char *key, const struct berth_cache_record *record,
-		GError **error)
+// An alias stands for one key. Where it stands for another one already, which nothing but a change of how keys are made
+// comes to, that one keeps it.
+static bool put(struct berth_transaction *transaction, const char *key, const char *alias,
+		const struct berth_cache_record *record, GError **error)
 {
 	const struct berth_reference references[] = {{BERTH_RECORD_BLOB, record->digest},
 						     {BERTH_RECORD_SNAPSHOT, record->chain_id}};
+	g_autofree char *other =
+		alias ? berth_record_id_of_name(transaction, BERTH_RECORD_BUILD_CACHE, alias, NULL) : NULL;
 
-	return berth_record_put_document(transaction, BERTH_RECORD_BUILD_CACHE, key, NULL, &berth_cache_record_document,
+	return berth_record_put_document(transaction, BERTH_RECORD_BUILD_CACHE, key,
+					 other && !g_str_equal(other, key) ? NULL : alias, &berth_cache_record_document,
 					 record, references, G_N_ELEMENTS(references), error);
 }
 
@@ -51,7 +56,7 @@ bool berth_build_cache_put(struct berth_transaction *transaction, const struct b
 		.count = 1,
 	};
 
-	return put(transaction, layer->key, &record, error);
+	return put(transaction, layer->key, layer->alias, &record, error);
 }
 
 static struct berth_cache_record *get(struct berth_builder *builder, const char *key, GError **error)
@@ -90,6 +95,21 @@ static bool put_onto(struct berth_building *building, const struct berth_build_l
 	g_free(record->chain_id);
 	record->chain_id = g_strdup(moved->chain_id);
 	return true;
+}
+
+char *berth_build_cache_alias(struct berth_building *building, const char *alias, GError **error)
+{
+	g_autoptr(berth_transaction) transaction =
+		berth_transaction_begin(berth_store_database(building->builder->store), error);
+	GError *failure = NULL;
+	char *key =
+		transaction ? berth_record_id_of_name(transaction, BERTH_RECORD_BUILD_CACHE, alias, &failure) : NULL;
+
+	if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		g_clear_error(&failure);
+	if (failure)
+		g_propagate_error(error, failure);
+	return key;
 }
 
 static struct berth_build_layer *find_fresh(struct berth_builder *builder, const struct berth_build_layer *below,
@@ -157,7 +177,7 @@ struct berth_build_layer *berth_build_cache_import(struct berth_building *buildi
 	return NULL;
 }
 
-static bool count_one(struct berth_transaction *transaction, const char *key, GError **error)
+static bool count_one(struct berth_transaction *transaction, const char *key, const char *alias, GError **error)
 {
 	g_autoptr(GError) local = NULL;
 	BERTH_AUTO_JSON json_t *json = berth_record_get(transaction, BERTH_RECORD_BUILD_CACHE, key, &local);
@@ -172,13 +192,13 @@ static bool count_one(struct berth_transaction *transaction, const char *key, GE
 	}
 	record->used = berth_moment_now();
 	record->count++;
-	return put(transaction, key, record, error);
+	return put(transaction, key, alias, record, error);
 }
 
 bool berth_build_cache_used(struct berth_building *building, GError **error)
 {
 	GHashTableIter iter;
-	void *key;
+	void *key, *alias;
 
 	if (g_hash_table_size(building->used) == 0)
 		return true;
@@ -187,8 +207,8 @@ bool berth_build_cache_used(struct berth_building *building, GError **error)
 	if (!transaction)
 		return false;
 	g_hash_table_iter_init(&iter, building->used);
-	while (g_hash_table_iter_next(&iter, &key, NULL))
-		if (!count_one(transaction, key, error))
+	while (g_hash_table_iter_next(&iter, &key, &alias))
+		if (!count_one(transaction, key, alias, error))
 			return false;
 	return berth_transaction_commit(transaction, error);
 }

@@ -45,6 +45,7 @@ struct berth_build_layer {
 	int64_t size; // bytes of its files
 	int64_t created; // nanoseconds since 1970
 	char *key, *description, *parent_key; // of the cache; key NULL: of an image
+	char *alias; // a name of the key; may be NULL
 	// Under `naming`:
 	char *snapshot; // its name now
 	char *leftover; // a snapshot that is to go with the last who uses it
@@ -75,7 +76,7 @@ struct berth_building {
 	pthread_cond_t changed;
 	GQueue ready; // of struct berth_building_step
 	GPtrArray *threads; // of pthread_t *
-	GHashTable *used; // keys of the cache that were hit
+	GHashTable *used; // keys of the cache that were hit; values are their aliases, or NULL
 	GPtrArray *held; // keys of its steps
 	unsigned running, idle, left;
 	GError *failure; // the first
@@ -123,7 +124,7 @@ char *berth_build_layer_prepare(struct berth_builder *builder, struct berth_buil
 // Mounts it, read-only.
 int berth_build_layer_mount(struct berth_builder *builder, struct berth_build_layer *layer, GError **error);
 struct berth_build_made_by {
-	const char *key, *parent_key, *description;
+	const char *key, *parent_key, *description, *alias;
 	int64_t epoch; // times are not later than that, in seconds; -1: as they are
 };
 // What is in writable snapshot `id` becomes a layer on `below`. On failure the snapshot is removed.
@@ -163,6 +164,8 @@ struct berth_build_layer *berth_build_cache_import(struct berth_building *buildi
 						   const char *key, GError **error);
 bool berth_build_cache_put(struct berth_transaction *transaction, const struct berth_build_layer *layer,
 			   GError **error);
+// The key that has that alias, the caller's; NULL with no error: there is none.
+char *berth_build_cache_alias(struct berth_building *building, const char *alias, GError **error);
 // The build used these; counted once each.
 bool berth_build_cache_used(struct berth_building *building, GError **error);
 // A record that has this key, or gets it, is in use as long as the build runs.
@@ -207,6 +210,9 @@ void berth_step_copy_key(struct berth_building_step *this, struct berth_build_co
 			 struct berth_build_key *key);
 bool berth_step_copy(struct berth_building_step *this, struct berth_build_copied *copied, const char *snapshot,
 		     GError **error);
+// What stands for the key of a COPY from a stage or an image, made of the chain ids of both sides: layers that are the
+// same have the same files, so that these need not be hashed again. NULL: it has none.
+char *berth_step_copy_alias(struct berth_building_step *this);
 bool berth_step_is_link(const struct berth_plan_step *step);
 
 // step-folder.c: WORKDIR.

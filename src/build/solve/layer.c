@@ -39,6 +39,7 @@ void berth_build_layer_unref(struct berth_builder *builder, struct berth_build_l
 		g_free(layer->key);
 		g_free(layer->description);
 		g_free(layer->parent_key);
+		g_free(layer->alias);
 		g_free(layer->snapshot);
 		g_free(layer->leftover);
 		g_free(layer);
@@ -191,6 +192,7 @@ static struct berth_build_layer *new_layer(struct berth_build_layer *below, cons
 	layer->created = by->epoch >= 0 ? by->epoch * 1000000000 : berth_moment_now();
 	layer->key = g_strdup(by->key);
 	layer->parent_key = g_strdup(by->parent_key);
+	layer->alias = g_strdup(by->alias);
 	layer->description = g_strdup(by->description);
 	layer->snapshot = g_strdup(id);
 	layer->archive = archive->ingest;

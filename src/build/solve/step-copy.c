@@ -116,22 +116,50 @@ bool berth_step_copy_find(struct berth_building_step *this, struct berth_build_c
 	return *ret != NULL;
 }
 
-void berth_step_copy_key(struct berth_building_step *this, struct berth_build_copied *copied,
-			 struct berth_build_key *key)
+static void add_copy(const struct berth_building_step *this, struct berth_build_key *key)
 {
-	const struct berth_plan_step *step = this->step;
+	const struct berth_dockerfile_copy *copy = &this->step->instruction->copy;
 
-	berth_build_key_add(key, "content", berth_build_copied_digest(copied));
-	if (step->kind != BERTH_PLAN_COPY)
-		return;
-	const struct berth_dockerfile_copy *copy = &step->instruction->copy;
-	berth_build_key_add(key, "folder", step->folder);
+	berth_build_key_add(key, "folder", this->step->folder);
 	berth_build_key_add(key, "destination", copy->destination);
 	berth_build_key_add(key, "chown", copy->chown);
 	berth_build_key_add(key, "chmod", copy->chmod);
 	berth_build_key_add(key, "link", copy->link ? "yes" : NULL);
 	berth_build_key_add(key, "parents", copy->parents ? "yes" : NULL);
 	berth_build_key_list(key, "exclude", copy->excludes);
+}
+
+void berth_step_copy_key(struct berth_building_step *this, struct berth_build_copied *copied,
+			 struct berth_build_key *key)
+{
+	const struct berth_plan_step *step = this->step;
+
+	berth_build_key_add(key, "content", berth_build_copied_digest(copied));
+	if (step->kind == BERTH_PLAN_COPY)
+		add_copy(this, key);
+}
+
+// The layer below counts for what names of owners mean.
+char *berth_step_copy_alias(struct berth_building_step *this)
+{
+	const struct berth_plan_step *step = this->step;
+	const struct berth_dockerfile_instruction *instruction = step->instruction;
+
+	if (step->kind != BERTH_PLAN_COPY || instruction->kind != BERTH_DOCKERFILE_COPY || step->source.context >= 0 ||
+	    instruction->heredocs_count > 0)
+		return NULL;
+	const struct berth_build_layer *below = berth_building_layer_of(step->parent);
+	const struct berth_build_layer *from = berth_building_layer_of(step->source.step);
+	g_autoptr(berth_build_key) key = berth_build_key_new("copy of layers");
+	g_autofree char *epoch = g_strdup_printf("%" G_GINT64_FORMAT, this->plan->epoch);
+
+	berth_build_key_add(key, "platform", step->stage->platform);
+	berth_build_key_add(key, "state", below ? below->chain_id : "scratch");
+	berth_build_key_add(key, "from", from ? from->chain_id : "scratch");
+	berth_build_key_add(key, "epoch", epoch);
+	berth_build_key_list(key, "source", (const char *const *) instruction->copy.sources);
+	add_copy(this, key);
+	return berth_build_key_end(key);
 }
 
 bool berth_step_copy(struct berth_building_step *this, struct berth_build_copied *copied, const char *snapshot,

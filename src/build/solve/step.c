@@ -21,7 +21,7 @@ struct doing {
 	struct berth_building_step *step;
 	struct berth_build_layer *below;
 	struct berth_build_copied *copied;
-	char *key;
+	char *key, *alias; // alias NULL: it has none
 	bool link; // the layer does not depend on what is below it
 };
 
@@ -29,6 +29,7 @@ static void clear(struct doing *this)
 {
 	g_clear_pointer(&this->copied, berth_build_copied_free);
 	g_clear_pointer(&this->key, g_free);
+	g_clear_pointer(&this->alias, g_free);
 }
 
 static bool find_copied(struct doing *this, GError **error)
@@ -106,6 +107,7 @@ static bool execute(struct doing *this, GError **error)
 	const struct berth_build_made_by by = {.key = this->key,
 					       .parent_key = this->below ? this->below->key : NULL,
 					       .description = step->step->text,
+					       .alias = this->alias,
 					       .epoch = step->plan->epoch};
 	g_autofree char *snapshot = berth_build_layer_prepare(building->builder, this->below, error);
 
@@ -134,7 +136,7 @@ static bool look_up(struct doing *this, GError **error)
 	}
 	if (step->layer) {
 		BERTH_AUTO_UNLOCK locker = berth_lock(&building->lock);
-		g_hash_table_add(building->used, g_strdup(this->key));
+		g_hash_table_insert(building->used, g_strdup(this->key), g_strdup(this->alias));
 	}
 	return true;
 }
@@ -183,8 +185,34 @@ static bool obtain(struct doing *this, bool *ret_cached, GError **error)
 	return good;
 }
 
+// By what stands for its key.
+static bool look_up_alias(struct doing *this, GError **error)
+{
+	struct berth_building_step *step = this->step;
+	GError *failure = NULL;
+
+	if (step->step->no_cache || !(this->alias = berth_step_copy_alias(step)))
+		return true;
+	this->key = berth_build_cache_alias(step->building, this->alias, &failure);
+	if (failure) {
+		g_propagate_error(error, failure);
+		return false;
+	}
+	if (!this->key)
+		return true;
+	berth_build_cache_hold(step->building, this->key);
+	bool good = look_up(this, error);
+	g_clear_pointer(&this->key, g_free);
+	return good;
+}
+
 static bool find_and_obtain(struct doing *this, bool *ret_cached, GError **error)
 {
+	*ret_cached = true;
+	if (!look_up_alias(this, error))
+		return false;
+	if (this->step->layer)
+		return true;
 	if (!find_key(this, error))
 		return false;
 	berth_build_cache_hold(this->step->building, this->key);

@@ -38,15 +38,8 @@ struct berth_build_known {
 	GArray *seen; // struct record
 	bool changed; // it has more than the file
 	int64_t begun; // seconds since 1970
+	int64_t begun_rest; // nanoseconds
 };
-
-static int64_t seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec;
-}
 
 static char *name_of(int folder)
 {
@@ -91,11 +84,14 @@ static void load(struct berth_build_known *this)
 struct berth_build_known *berth_build_known_open(int folder)
 {
 	struct berth_build_known *this = g_new0(struct berth_build_known, 1);
+	struct timespec now;
 	g_autofree char *path = g_build_filename(g_get_user_cache_dir(), "berth", "contexts", NULL);
 
 	G_STATIC_ASSERT(sizeof(struct record) == 5 * 8 + 2 * 4 + BERTH_CONTENT_HASH_SIZE);
 	this->seen = g_array_new(FALSE, FALSE, sizeof(struct record));
-	this->begun = seconds_now();
+	clock_gettime(CLOCK_REALTIME, &now);
+	this->begun = now.tv_sec;
+	this->begun_rest = now.tv_nsec;
 	this->folder = berth_open_folder(path, true, 0700, NULL);
 	this->name = this->folder < 0 ? NULL : name_of(folder);
 	if (this->name)
@@ -154,8 +150,9 @@ void berth_build_known_add(struct berth_build_known *this, const struct stat *st
 			   const uint8_t hash[BERTH_CONTENT_HASH_SIZE])
 {
 	struct record record = record_of(status);
+	int64_t youngest = this->begun - YOUNG_SECONDS;
 
-	if (record.changed >= this->begun - YOUNG_SECONDS)
+	if (record.changed > youngest || (record.changed == youngest && record.changed_rest >= this->begun_rest))
 		return;
 	memcpy(record.hash, hash, sizeof record.hash);
 	g_array_append_val(this->seen, record);
