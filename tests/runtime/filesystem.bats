@@ -119,10 +119,10 @@ load helpers
 @test "mounts of the container do not reach the host, nor the host's the container" {
 	configure '.process.capabilities |= map_values(["CAP_SYS_ADMIN"])'
 	local before
-	before=$(wc -l </proc/self/mountinfo)
+	before=$(own_mounts)
 	launch 'mount -t tmpfs tmpfs /tmp && echo mounted; exec sleep 1000'
 	eventually grep -q mounted "$work/out"
-	[ "$(wc -l </proc/self/mountinfo)" = "$before" ]
+	[ "$(own_mounts)" = "$before" ]
 	mount -t tmpfs tmpfs "$bundle/rootfs/etc"
 	run -0 grep -c ' /etc ' "/proc/$(pid_of)/mountinfo" || true
 	umount "$bundle/rootfs/etc"

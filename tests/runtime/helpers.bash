@@ -119,6 +119,12 @@ launch() {
 	runtime start "$id"
 }
 
+# This machine's mounts but for those of tests beside this one, which come and go.
+own_mounts() {
+	awk -v temporary="${TMPDIR:-/tmp}/" -v work="$work/" \
+		'(index($5, temporary) != 1 && index($5, "/run/netns/") != 1) || index($5, work) == 1' /proc/self/mountinfo
+}
+
 status_of() {
 	runtime state "${1:-$id}" | jq -r .status
 }

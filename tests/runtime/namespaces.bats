@@ -149,7 +149,7 @@ inode() {
 	configure 'del(.linux.namespaces[] | select(.type=="mount")) | .linux.maskedPaths=[] | .linux.readonlyPaths=[] |
 		.mounts=[]'
 	cp "$bundle/config.json" "$work/kept.json"
-	grep -v "$work" /proc/self/mountinfo >"$work/mounts"
+	own_mounts >"$work/mounts"
 	configure '.root.path="rootfs" | .process.args=["sleep","1000"]'
 	create
 	runtime start "$id"
@@ -157,7 +157,7 @@ inode() {
 	[ "$(readlink "/proc/$(pid_of)/root")" = "$bundle/rootfs" ]
 	[ "$(runtime exec "$id" sh -c 'pwd; cd ..; ls; ls /../bin/busybox')" = "$(echo /; ls "$bundle/rootfs"; echo /../bin/busybox)" ]
 	runtime delete --force "$id"
-	diff "$work/mounts" /proc/self/mountinfo
+	own_mounts | diff "$work/mounts" -
 	while read -r change; do
 		cp "$work/kept.json" "$bundle/config.json"
 		configure ".$change"
