@@ -152,6 +152,7 @@ build() { berth build --network none "$@"; }
 		--annotation manifest[linux/s390x]:a=b|annotation a of linux/s390x: this build is not for that platform
 		--annotation a=b -o folder|--annotation: this build has no image
 		--builder mine|--builder mine: there is no such builder
+		--add-host name|bad format for add-host: "name"
 		--detach|--detach: a build ends with its client
 		--print=outline|--print: its name is --call
 		--disable-content-trust=false|--disable-content-trust=false

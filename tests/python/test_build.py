@@ -98,6 +98,7 @@ def test_low_level_stream(client):
                                   nocache=True, network_mode="none", tag="py:low"))
     streams = [line["stream"] for line in lines if "stream" in line]
     assert streams[:2] == ["Step 1/3 : FROM busybox", "\n"]
+    assert streams[2] == f" ---> {client.images.get('busybox').id[7:19]}\n", streams
     assert "Step 2/3 : ENV A=b" in streams
     assert streams[-6:-4] == ["one\n", "two\n"] or "one\ntwo\n" in streams
     assert streams[-1] == "Successfully tagged py:low\n"

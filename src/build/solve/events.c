@@ -23,6 +23,7 @@ static void describe(struct berth_building_step *this, struct berth_build_event 
 	event->vertex = this->vertex;
 	event->name = step->name;
 	event->digest = this->digest;
+	event->image = step->image;
 	event->stage = step->stage ? step->stage->name : "";
 	event->position = step->position;
 	event->positions = step->positions;

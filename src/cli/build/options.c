@@ -490,13 +490,16 @@ bool berth_build_query(const struct berth_build_options *options, const GPtrArra
 	const char *call = options->check ? "check" : options->call;
 	g_auto(GStrv) filters = options->no_cache_filter ? berth_split_values(options->no_cache_filter) : NULL;
 	g_autofree char *outputs = sinks->len > 0 ? sinks_json(sinks) : NULL;
+	g_auto(GStrv) hosts = NULL;
 
+	if (!berth_parse_hosts(options->add_hosts, &hosts, error))
+		return false;
 	berth_path_add(path, "progress", "events");
 	add_list(path, "t", options->tags);
 	berth_path_add(path, "target", options->target);
 	berth_path_add(path, "platform", options->platform);
 	berth_path_add(path, "networkmode", options->network);
-	add_list(path, "extrahosts", options->add_hosts);
+	add_list(path, "extrahosts", hosts);
 	if (options->debug_on_failure)
 		berth_path_add_switch(path, "keepfailed", true);
 	add_list(path, "nocachefilter", filters);
