@@ -88,10 +88,8 @@ content() {
 @test "a repository by ssh is the context, and what ADD takes, with a key that is given" {
 	build --ssh "default=$TOP/user" -t short "root@127.0.0.1:$TOP/repo.git"
 	[ "$(content short /from-git)" = "by ssh" ]
-	build --ssh "default=$TOP/other,$TOP/user" -t long "ssh://root@127.0.0.1:2222$TOP/repo.git#main"
-	[ "$(content long /from-git)" = "by ssh" ]
-	printf 'FROM busybox\nARG HOST\nADD ssh://root@${HOST}:2222%s/repo.git /added\n' "$TOP" >Dockerfile
-	build --ssh "default=$TOP/user" --build-arg HOST=127.0.0.1 -t added .
+	printf 'FROM busybox\nARG HOST\nADD ssh://root@${HOST}:2222%s/repo.git#main /added\n' "$TOP" >Dockerfile
+	build --ssh "default=$TOP/other,$TOP/user" --build-arg HOST=127.0.0.1 -t added .
 	[ "$(content added /added/file)" = "by ssh" ]
 }
 
@@ -156,7 +154,8 @@ content() {
 }
 
 @test "a passphrase is asked on the terminal" {
-	python3 - "$BERTH_BUILD/berth" build --network none --progress plain --ssh "default=$TOP/locked" -t typed "root@127.0.0.1:$TOP/repo.git" <<-'END'
+	printf 'FROM busybox\n' >Dockerfile
+	python3 - "$BERTH_BUILD/berth" build --network none --progress plain --ssh "default=$TOP/locked" . <<-'END'
 		import os, pty, sys
 		child, terminal = pty.fork()
 		if child == 0:
@@ -172,7 +171,6 @@ content() {
 		    pass
 		assert typed and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, data.decode()
 	END
-	[ "$(content typed /from-git)" = "by ssh" ]
 }
 
 @test "a client that is killed takes its agent along" {
