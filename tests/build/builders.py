@@ -3,6 +3,7 @@
 has its roots, sockets and control groups to itself and leaves nothing."""
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,8 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE = 60
+# What a sanitizer found, in the engine or the command.
+REPORT = re.compile("ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:")
 # Nothing of these may come from the environment of whoever runs the tests.
 PROXIES = [name + "_proxy" for name in ("http", "https", "ftp", "no", "all")]
 
@@ -50,6 +53,8 @@ class Builder:
         done = subprocess.run(self.command(name, words), cwd=place, env=self.env, input=stdin or b"", stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=4 * PATIENCE, check=False)
         text = done.stdout.decode(errors="replace")
+        if REPORT.search(text):
+            raise RuntimeError(text)
         if done.returncode < 0 or done.returncode > 125:
             text += f"\n(ended with status {done.returncode})"
         if done.returncode:
@@ -139,6 +144,8 @@ class Engine(Builder):
             self.process.kill()
             self.process.wait()
             problems.append(f"the engine did not end: {self.said()}")
+        with open(self.log, errors="replace", encoding="utf-8") as file:
+            problems += [line for line in file if REPORT.search(line)]
         remove_groups(self.group)
         return problems
 
