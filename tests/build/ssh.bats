@@ -34,6 +34,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${SSH_AGENT_PID:-}" ] || kill "$SSH_AGENT_PID"
 	# An agent that has our keys ends with its build.
 	eventually bash -c '! pgrep -f "[s]sh-agent -D -a .*/berth-ssh-"'
 	run ! compgen -G "${TMPDIR:-/tmp}/berth-ssh-??????"
@@ -98,9 +99,8 @@ content() {
 	ssh-add -q "$TOP/user"
 	run build --ssh default -t lent "root@127.0.0.1:$TOP/repo.git"
 	printf 'FROM busybox\nRUN --mount=type=ssh,id=key test -S "$SSH_AUTH_SOCK"\n' >Dockerfile
-	build --ssh default --ssh "key=$TOP/other" .
-	kill "$SSH_AGENT_PID"
 	[ "$status" -eq 0 ]
+	build --ssh default --ssh "key=$TOP/other" .
 }
 
 @test "hosts whose key is not known, or another one, are refused" {
