@@ -28,6 +28,7 @@ teardown_file() {
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
+	unset SSH_AUTH_SOCK SSH_AGENT_PID # the user's own
 	export HOME=$BATS_TEST_TMPDIR/home
 	mkdir -p "$HOME/.ssh"
 	cp "$TOP/known" "$HOME/.ssh/known_hosts"
