@@ -647,7 +647,7 @@ static void test_full_disk(const void *driver)
 		g_test_skip(scene.error->message);
 		g_clear_error(&scene.error);
 	} else {
-		g_autofree char *much = g_strnfill(500 << 10, 'x');
+		g_autofree char *much = g_strnfill(200 << 10, 'x'); // the database keeps room for its log
 		prepare(&scene, "base", NULL);
 		berth_fd content = berth_snapshot_open_content(scene.snapshots, "base", &scene.error);
 		scene_write(content, "big", much, 0644);
