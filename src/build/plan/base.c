@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define LATEST ":latest"
+#define ID_LEAST 12 // digits of an id that a base is named by
 
 static struct oci_image *keep(struct berth_plan *plan, struct oci_image *image)
 {
@@ -45,11 +46,20 @@ static bool runs_on(struct berth_plan *plan, const char *id, const struct oci_pl
 	return config != NULL;
 }
 
+// Any word of few letters from a to f may begin the id of some image here; a base is not found by accident.
+static char *without_short_id(const char *name)
+{
+	size_t length = strlen(name);
+	bool may_be_id = length < ID_LEAST && strspn(name, "0123456789abcdef") == length;
+
+	return g_strconcat(name, may_be_id ? LATEST : NULL, NULL);
+}
+
 // The image's id if it is here and runs on the platform; NULL without an error if not.
 static char *find(struct berth_plan *plan, const char *name, const struct oci_platform *platform, GError **error)
 {
 	g_autoptr(GError) local = NULL;
-	g_autofree char *id = berth_images_resolve(plan->images, name, &local);
+	g_autofree char *named = without_short_id(name), *id = berth_images_resolve(plan->images, named, &local);
 	bool runs;
 
 	if (!id && g_error_matches(local, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))

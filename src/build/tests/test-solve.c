@@ -534,6 +534,15 @@ static void test_pull(BENCH *bench, gconstpointer data)
 	struct berth_build_request request = {.pull = true};
 	bench_build(bench, "FROM far:1\nRUN need /etc/hello\n", &request);
 	g_assert_cmpint(bench->pulls, ==, 2);
+	// A word that begins the id of an image here is no name of it, as many digits as "docker images" shows are.
+	g_autofree char *digits = g_strndup(strchr(bench->result.image, ':') + 1, 12);
+	g_autofree char *few = g_strndup(digits, 4), *word = g_strdup_printf("FROM %s\n", few),
+			*id = g_strdup_printf("FROM %s\nRUN need /etc/hello\n", digits);
+	bench_build(bench, word, NULL);
+	g_assert_error(bench->error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
+	g_assert_cmpint(bench->pulls, ==, 3);
+	bench_build(bench, id, NULL);
+	g_assert_no_error(bench->error);
 }
 
 int main(int argc, char **argv)
