@@ -69,7 +69,8 @@ engine_setup() {
 	CGROUP=$(basename "$WORK")
 	BERTH_HOST=unix://$WORK/run/berth.sock
 	DOCKER_HOST=$BERTH_HOST
-	export WORK CGROUP BERTH_HOST DOCKER_HOST BERTH_BUILD
+	XDG_CACHE_HOME=$WORK/cache
+	export WORK CGROUP BERTH_HOST DOCKER_HOST BERTH_BUILD XDG_CACHE_HOME
 	unset DOCKER_CONTEXT DOCKER_CONFIG
 	echo '{}' >"$WORK/daemon.json"
 	engine_start "$@"

@@ -246,8 +246,8 @@ static bool reaches_below(const struct pattern *pattern, const char *folder)
 		bool matches = false;
 		if (strstr(wanted[i], "**"))
 			return true;
-		// A class may match a slash, as in Go: then components tell nothing.
-		if (strchr(wanted[i], '['))
+		// A class may match a slash, as in Go, and `\/` does: then components tell nothing.
+		if (strchr(wanted[i], '[') || g_str_has_suffix(wanted[i], "\\"))
 			return true;
 		if (!berth_pattern_match(wanted[i], parts[i], &matches, NULL) || !matches)
 			return false;

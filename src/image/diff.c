@@ -264,18 +264,3 @@ bool berth_layer_diff_trees(const struct berth_snapshot_trees *trees, const stru
 	berth_fd_clear(&this.parent_fd);
 	return done;
 }
-
-bool berth_layer_diff_write(struct berth_snapshots *snapshots, const char *id,
-			    const struct berth_layer_diff_options *options, int fd, struct berth_layer_diff *ret,
-			    GError **error)
-{
-	struct berth_snapshot_trees trees;
-
-	if (!berth_snapshot_trees_open(snapshots, id, &trees, error))
-		return false;
-	bool done = berth_layer_diff_trees(&trees, options, fd, ret, error);
-	berth_snapshot_trees_clear(&trees);
-	if (!done)
-		g_prefix_error(error, "write the layer of snapshot %s: ", id);
-	return done;
-}

@@ -31,11 +31,7 @@ struct berth_layer_diff {
 	int64_t bytes; // of the files in it, as berth_snapshot_usage() counts them
 };
 
-// Writes to `fd` what snapshot `id`, which nobody changes meanwhile, changes against its parent. A name that would mean
-// a deletion (".wh.x") is BERTH_ERROR_INVALID.
-bool berth_layer_diff_write(struct berth_snapshots *snapshots, const char *id,
-			    const struct berth_layer_diff_options *options, int fd, struct berth_layer_diff *ret,
-			    GError **error);
-// The same of two trees (store/tree.h); `base` -1: an empty one.
+// Writes to `fd` what a tree, which nobody changes meanwhile, changes against its base (store/tree.h; -1: an empty
+// one). A name that would mean a deletion (".wh.x") is BERTH_ERROR_INVALID.
 bool berth_layer_diff_trees(const struct berth_snapshot_trees *trees, const struct berth_layer_diff_options *options,
 			    int fd, struct berth_layer_diff *ret, GError **error);

@@ -323,9 +323,10 @@ def test_full_data_root(what):
         full = f"{engine.folder}/data/full"
         (fill if what == "room" else take_inodes)(full)
         failures = []
-        for number in range(12):  # SQLite's log may have room for some
+        much = {"much": "x" * (1 << 19)}
+        for number in range(16):  # the database's log has room for some
             try:
-                client.containers.create("busybox", ["true"], name=f"none{number}", network_mode="none").start()
+                client.containers.create("busybox", ["true"], name=f"none{number}", network_mode="none", labels=much).start()
                 time.sleep(0.1)
                 (fill if what == "room" else lambda path: take_inodes(f"{path}{number}"))(f"{full}-{number}")
             except docker.errors.APIError as error:

@@ -20,6 +20,7 @@ as_user() {
 	local text=$1
 	shift
 	chmod 666 "$bundle/config.json"
+	rm -rf "$work/user" "$work/out" # of another user: each call makes one
 	# shellcheck disable=SC2097,SC2098
 	rt="$BERTH_BUILD/berth-runtime --root $work/user" work=$work bundle=$bundle id=$id \
 		"$BATS_TEST_DIRNAME/../run-as" user timeout 60 bash -euc "$text" bash "$@" </dev/null

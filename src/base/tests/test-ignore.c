@@ -196,6 +196,7 @@ static void test_folders(void)
 		{"*\n!b/**", "c", true},
 		{"a\n!a/b\na/b/c", "a/b/c", true},
 		{"a\n!a/b\na/b/c", "a/b/c/d", true},
+		{"**b\n!a/b\\//**", "a/b", false}, // the escaped slash is one, too
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {

@@ -12,7 +12,7 @@ struct berth_build_tree {
 	int folder; // O_PATH or readable
 	int work; // of a private folder: where it lies, and its name; -1 and NULL: it is somebody else's
 	char *name;
-	char *identity, *commit;
+	char *commit;
 	GHashTable *kept; // GBytes by path: of files that .dockerignore left out, but that are read; may be NULL
 	GRecMutex lock;
 	struct berth_build_node *top;

@@ -77,11 +77,10 @@ struct berth_build_tree *berth_build_tree_new(const struct berth_build_tree_opti
 	return this;
 }
 
-struct berth_build_tree *berth_build_tree_of(int folder, const char *identity)
+struct berth_build_tree *berth_build_tree_of(int folder)
 {
 	struct berth_build_tree *this = make_tree(folder);
 
-	this->identity = g_strdup(identity);
 	this->inodes =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) berth_build_content_unref);
 	return this;
@@ -133,7 +132,6 @@ void berth_build_tree_unref(struct berth_build_tree *this)
 	g_clear_pointer(&this->text, g_bytes_unref);
 	g_rec_mutex_clear(&this->lock);
 	g_free(this->commit);
-	g_free(this->identity);
 	g_free(this->name);
 	g_free(this);
 }
@@ -146,11 +144,6 @@ int berth_build_tree_folder(const struct berth_build_tree *this)
 const char *berth_build_tree_commit(const struct berth_build_tree *this)
 {
 	return this->commit;
-}
-
-const char *berth_build_tree_identity(const struct berth_build_tree *this)
-{
-	return this->identity;
 }
 
 int berth_build_tree_open_node(const struct berth_build_tree *this, const struct berth_build_node *node, int flags,

@@ -40,8 +40,8 @@ struct berth_build_tree_options {
 struct berth_build_tree *berth_build_tree_open(const struct berth_build_source *source,
 					       const struct berth_build_tree_options *options, GBytes **ret_dockerfile,
 					       GError **error);
-// Of files that are there: a mounted snapshot. `folder` is taken; `identity` (a chain id) stands for its content.
-struct berth_build_tree *berth_build_tree_of(int folder, const char *identity);
+// Of files that are there: a mounted snapshot. `folder` is taken.
+struct berth_build_tree *berth_build_tree_of(int folder);
 struct berth_build_tree *berth_build_tree_empty(void);
 // Of a context that is only listed (claim.c): it has digests, and nothing that could be opened. The descriptor is of a
 // file that nobody writes to any more.
@@ -53,7 +53,6 @@ typedef struct berth_build_tree berth_build_tree;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_build_tree, berth_build_tree_unref)
 
 int berth_build_tree_folder(const struct berth_build_tree *tree); // a descriptor; borrowed
-const char *berth_build_tree_identity(const struct berth_build_tree *tree); // NULL: it has none
 // The commit of a git repository, for records; NULL: it is none.
 const char *berth_build_tree_commit(const struct berth_build_tree *tree);
 // A small file's bytes; BERTH_ERROR_NOT_FOUND names the path. `limit` in bytes.

@@ -146,7 +146,7 @@ struct berth_build_tree *berth_building_source(struct berth_building *building, 
 	if (!layer)
 		return berth_build_tree_empty();
 	int folder = berth_build_layer_mount(building->builder, layer, error);
-	return folder < 0 ? NULL : berth_build_tree_of(folder, layer->chain_id);
+	return folder < 0 ? NULL : berth_build_tree_of(folder);
 }
 
 static GBytes *read_dockerfile(struct berth_building *building, GError **error)

@@ -106,6 +106,8 @@ static void add(struct hashing *this, const uint8_t *bytes, size_t size)
 		g_checksum_update(this->plain, bytes, (gssize) size);
 		return;
 	}
+	if (size == 0)
+		return; // then there may be no bytes at all
 	this->length += size;
 	if (this->filled > 0) {
 		size_t part = MIN(size, BLOCK - this->filled);

@@ -179,7 +179,7 @@ static void test_from(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 	g_assert_cmpint(mknodat(stage, "usr/null", S_IFCHR | 0644, makedev(1, 3)), ==, 0);
 	g_assert_cmpint(symlinkat("/usr/bin/tool", stage, "tool"), ==, 0);
 	berth_build_tree_unref(scene->fixture.tree);
-	scene->fixture.tree = berth_build_tree_of(berth_fd_steal(&stage), "sha256:1");
+	scene->fixture.tree = berth_build_tree_of(berth_fd_steal(&stage));
 	struct berth_build_copy copy = fixture_make_copy(&scene->fixture, SOURCES("usr", "tool"), "/s/", list);
 	make(scene, &copy, true);
 	g_assert_cmpint(fstatat(scene->upper, "s/lib/big", &one, 0), ==, 0);
