@@ -57,6 +57,8 @@ def end_all():
 
 
 def told(number, _):
+    for other in TOLD:  # once is enough
+        signal.signal(other, signal.SIG_IGN)
     raise InterruptedError(number)
 
 

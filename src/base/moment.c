@@ -19,6 +19,20 @@ int64_t berth_moment_now(void)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
+int64_t berth_monotonic_left(int64_t end)
+{
+	int64_t left = end - g_get_monotonic_time();
+
+	return left > 0 ? left : 0;
+}
+
+int64_t berth_moment_left(int64_t end)
+{
+	int64_t left = end - berth_moment_now();
+
+	return left > 0 ? left : 0;
+}
+
 static int64_t floor_divide(int64_t number, int64_t by)
 {
 	return number / by - (number % by < 0);

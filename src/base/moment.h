@@ -12,6 +12,12 @@
 // Nanoseconds since 1970, now (CLOCK_REALTIME).
 int64_t berth_moment_now(void);
 
+// What is left until a moment, 0 if that is over: microseconds until `end` (g_get_monotonic_time()), nanoseconds until
+// `end` (berth_moment_now()). Functions, since MAX(0, end - now()) asks for the time twice: what was positive at first
+// may be negative then, which poll() takes for no end at all.
+int64_t berth_monotonic_left(int64_t end);
+int64_t berth_moment_left(int64_t end);
+
 // Writes `nanoseconds` since 1970 as RFC 3339 with nine digits of fraction. `text` holds BERTH_MOMENT_SIZE bytes.
 void berth_moment_format(int64_t nanoseconds, char *text);
 

@@ -300,7 +300,7 @@ static bool wait_for_events(struct berth_engine *engine, uint64_t seen, int64_t 
 	int64_t deadline = g_get_monotonic_time() + G_USEC_PER_SEC;
 
 	if (until != 0)
-		deadline = MIN(deadline, g_get_monotonic_time() + MAX(until - berth_moment_now(), 0) / 1000 + 1000);
+		deadline = MIN(deadline, g_get_monotonic_time() + berth_moment_left(until) / 1000 + 1000);
 	pthread_mutex_lock(&engine->events_lock);
 	while (engine->event_count == seen &&
 	       berth_engine__cond_wait(&engine->events_told, &engine->events_lock, deadline))

@@ -163,7 +163,7 @@ static bool wait_for_more(struct berth_log_reader *reader)
 	char events[4096];
 
 	if (reader->query.until) {
-		int64_t left = MAX((reader->query.until - berth_moment_now()) / 1000000 + 1, 0);
+		int64_t left = berth_moment_left(reader->query.until) / 1000000 + 1;
 		timeout = timeout < 0 ? MIN(left, G_MAXINT) : MIN(left, timeout);
 	}
 	if (reader->query.patience < 0)

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/moment.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -71,7 +72,7 @@ void berth_resolver__wake_at(struct berth_resolver *resolver, int64_t moment)
 {
 	if (resolver->timer_at > 0 && resolver->timer_at <= moment)
 		return;
-	int64_t wait = MAX(moment - g_get_monotonic_time(), 0);
+	int64_t wait = berth_monotonic_left(moment);
 	resolver->timer.ready = timer_ready;
 	// Rounded up, or it would come too early.
 	if (berth_timer_set(resolver->loop, &resolver->timer, (unsigned) (wait / 1000 + 1)))

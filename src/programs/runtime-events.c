@@ -4,6 +4,7 @@
 #include "programs/runtime-program.h"
 
 #include "base/error.h"
+#include "base/moment.h"
 #include "runtime/oom.h"
 #include "spec/oci-stats.h"
 
@@ -59,7 +60,7 @@ static bool follow_watched(struct berth_container *container, struct berth_oom_w
 
 	for (;;) {
 		struct pollfd files[] = {{berth_container_pidfd(container), POLLIN, 0}, {watch->fd, POLLIN, 0}};
-		int64_t left = watch->look_until ? LOOK_AGAIN : MAX(next - g_get_monotonic_time(), 0);
+		int64_t left = watch->look_until ? LOOK_AGAIN : berth_monotonic_left(next);
 		int ready = poll(files, G_N_ELEMENTS(files), (int) MIN((left + 999) / 1000, G_MAXINT));
 		if (ready < 0 && errno != EINTR)
 			return berth_error_set_errno(error, errno, "wait for events");

@@ -2,6 +2,7 @@
 #include "sys/process.h"
 
 #include "base/fd.h"
+#include "base/moment.h"
 #include "sys/old-kernel.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ bool berth_process_wait_end(int pidfd, int milliseconds)
 	int64_t end = g_get_monotonic_time() + (int64_t) milliseconds * 1000;
 
 	for (;;) {
-		int64_t left = milliseconds < 0 ? -1 : MAX(0, (end - g_get_monotonic_time() + 999) / 1000);
+		int64_t left = milliseconds < 0 ? -1 : (berth_monotonic_left(end) + 999) / 1000;
 		int n = poll(&poll_fd, 1, (int) left);
 		if (n != 0 && !(n < 0 && errno == EINTR))
 			return n > 0;

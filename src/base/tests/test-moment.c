@@ -94,11 +94,29 @@ static void test_duration(void)
 	}
 }
 
+static void test_left(void)
+{
+	int64_t now = g_get_monotonic_time();
+
+	g_assert_cmpint(berth_monotonic_left(now + 3600 * (int64_t) G_USEC_PER_SEC), >,
+			3500 * (int64_t) G_USEC_PER_SEC);
+	g_assert_cmpint(berth_monotonic_left(now + 3600 * (int64_t) G_USEC_PER_SEC), <=,
+			3600 * (int64_t) G_USEC_PER_SEC);
+	g_assert_cmpint(berth_monotonic_left(now - 1), ==, 0);
+	g_assert_cmpint(berth_monotonic_left(0), ==, 0);
+	g_assert_cmpint(berth_moment_left(berth_moment_now() + 3600000000000), >, 3500000000000);
+	g_assert_cmpint(berth_moment_left(berth_moment_now() - 1), ==, 0);
+	// Whenever the moment comes between two looks at the clock: never less than nothing.
+	for (int i = 0; i < 100000; i++)
+		g_assert_cmpint(berth_monotonic_left(g_get_monotonic_time() + i % 3), >=, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/moment/format", test_format);
 	g_test_add_func("/moment/parse", test_parse);
 	g_test_add_func("/moment/duration", test_duration);
+	g_test_add_func("/moment/left", test_left);
 	return g_test_run();
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/moment.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -178,7 +179,7 @@ static void look(struct berth_firewall *firewall, int milliseconds)
 	g_autoptr(GError) error = NULL;
 	gint64 end = g_get_monotonic_time() + milliseconds * G_TIME_SPAN_MILLISECOND, now = end - 1;
 
-	while (now < end && poll(&poller, 1, (int) MAX((end - g_get_monotonic_time()) / 1000 + 1, 0)) > 0) {
+	while (now < end && poll(&poller, 1, (int) berth_monotonic_left(end) / 1000 + 1) > 0) {
 		g_assert_true(berth_firewall_look(firewall, &error));
 		g_assert_no_error(error);
 		now = g_get_monotonic_time();
