@@ -60,18 +60,6 @@ static bool read_view(struct berth_images *images, const char *name_or_id, struc
 	       (view->image = berth_images_config(images, view->id, error)) && read_names(transaction, view, error);
 }
 
-static GHashTable *copy_map(GHashTable *map)
-{
-	GHashTable *copy = berth_map_new();
-	GHashTableIter iter;
-	gpointer key, value;
-
-	g_hash_table_iter_init(&iter, map);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(copy, g_strdup(key), g_strdup(value));
-	return copy;
-}
-
 static struct api_healthcheck *healthcheck_of(const struct oci_healthcheck *from)
 {
 	struct api_healthcheck *to = berth_document_new(&api_healthcheck_document);
@@ -101,7 +89,7 @@ static struct api_container_config *config_of(const struct oci_image_execution *
 	to->working_dir = g_strdup(from->working_dir);
 	to->entrypoint = g_strdupv(from->entrypoint);
 	to->on_build = g_strdupv(from->on_build);
-	to->labels = from->labels ? copy_map(from->labels) : NULL;
+	to->labels = from->labels ? berth_map_copy(from->labels) : NULL;
 	to->stop_signal = g_strdup(from->stop_signal);
 	to->stop_timeout = from->stop_timeout;
 	to->shell = g_strdupv(from->shell);

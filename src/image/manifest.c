@@ -43,18 +43,6 @@ GHashTable *berth_image_manifest_annotations(struct berth_images *images, const 
 	return manifest->annotations ? g_steal_pointer(&manifest->annotations) : berth_map_new();
 }
 
-static GHashTable *copy_map(GHashTable *map)
-{
-	GHashTable *copy = berth_map_new();
-	GHashTableIter iter;
-	gpointer key, value;
-
-	g_hash_table_iter_init(&iter, map);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(copy, g_strdup(key), g_strdup(value));
-	return copy;
-}
-
 char *berth_image_manifest_put(struct berth_images *images, const char *config, const GPtrArray *layers,
 			       GHashTable *annotations, GError **error)
 {
@@ -73,7 +61,7 @@ char *berth_image_manifest_put(struct berth_images *images, const char *config, 
 		g_ptr_array_add(manifest->layers, descriptor);
 	}
 	if (annotations && g_hash_table_size(annotations) > 0)
-		manifest->annotations = copy_map(annotations);
+		manifest->annotations = berth_map_copy(annotations);
 	g_autofree char *text = berth_document_print_text(&oci_manifest_document, manifest, 0);
 	return berth_blob_put(berth_store_blobs(images->store), text, strlen(text), error);
 }
@@ -88,6 +76,6 @@ struct berth_image_record *berth_image_record_new(const struct oci_image *image,
 	if (!image->created || !berth_moment_parse(image->created, &record->created, NULL))
 		record->created = 0;
 	if (image->config && image->config->labels)
-		record->labels = copy_map(image->config->labels);
+		record->labels = berth_map_copy(image->config->labels);
 	return record;
 }
