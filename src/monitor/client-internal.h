@@ -11,9 +11,12 @@ bool berth_monitor__execute(const char *program, char *const *arguments, const i
 // Copies the descriptor clear of the numbers that it may get in a monitor. -1 on failure.
 int berth_monitor__copy(int fd, GError **error);
 
-// Gives the container to the monitor that waits, if there is one. The descriptors are copied.
-bool berth_monitor__spare_take(struct berth_monitor_spare *spare, const char *id, const char *run_folder,
-			       const int descriptors[BERTH_MONITOR_FD_END]);
+// Gives the container to the monitor that waits, if there is one. The descriptors are copied. Returns the socket by
+// which it was told, -1: none waits.
+int berth_monitor__spare_take(struct berth_monitor_spare *spare, const char *id, const char *run_folder,
+			      const int descriptors[BERTH_MONITOR_FD_END]);
+// Of one that ended: whether it did before it had read the order (unix(7): ECONNRESET), so nothing was done.
+bool berth_monitor__spare_died(int order);
 
 // Makes a connection of a socket, which it takes over, and takes the hello; a monitor that was just spawned is waited
 // for as long as it takes (`patient`).

@@ -76,8 +76,8 @@ void berth_monitor_spare_fill(struct berth_monitor_spare *spare, bool network)
 	pthread_mutex_unlock(&spare->lock);
 }
 
-bool berth_monitor__spare_take(struct berth_monitor_spare *spare, const char *id, const char *run_folder,
-			       const int descriptors[BERTH_MONITOR_FD_END])
+int berth_monitor__spare_take(struct berth_monitor_spare *spare, const char *id, const char *run_folder,
+			      const int descriptors[BERTH_MONITOR_FD_END])
 {
 	g_autoptr(GString) order = g_string_new(id);
 
@@ -87,6 +87,16 @@ bool berth_monitor__spare_take(struct berth_monitor_spare *spare, const char *id
 	g_string_append_c(order, '\0');
 	g_string_append_len(order, run_folder, (gssize) strlen(run_folder) + 1);
 	// One that is gone is none.
-	return socket >= 0 && berth_packet_send(socket, order->str, order->len, descriptors + BERTH_MONITOR_FD_LISTEN,
-						BERTH_MONITOR_FD_END - BERTH_MONITOR_FD_LISTEN, NULL);
+	if (socket < 0 || !berth_packet_send(socket, order->str, order->len, descriptors + BERTH_MONITOR_FD_LISTEN,
+					     BERTH_MONITOR_FD_END - BERTH_MONITOR_FD_LISTEN, NULL))
+		return -1;
+	return berth_fd_steal(&socket);
+}
+
+bool berth_monitor__spare_died(int order)
+{
+	int failure = 0;
+	socklen_t length = sizeof failure;
+
+	return getsockopt(order, SOL_SOCKET, SO_ERROR, &failure, &length) == 0 && failure == ECONNRESET;
 }

@@ -118,8 +118,9 @@ int berth_monitor__copy(int fd, GError **error)
 	return result;
 }
 
-// Writes the monitor's settings and starts it. Returns the connection's socket.
-static int launch_at(const struct berth_monitor_launch *launch, int folder, GError **error)
+// Writes the monitor's settings and starts it, or tells the one that waits, if `ret_order` is not NULL; it gets the
+// socket of that then (-1: none). Returns the connection's socket.
+static int launch_at(const struct berth_monitor_launch *launch, int folder, int *ret_order, GError **error)
 {
 	g_autofree char *text = berth_document_print_text(&berth_monitor_settings_document, launch->settings, 0);
 	int pair[2];
@@ -147,8 +148,10 @@ static int launch_at(const struct berth_monitor_launch *launch, int folder, GErr
 	int end = launch->program_fd < 0 ? BERTH_MONITOR_FD_END : BERTH_MONITOR_FD_PROGRAM + 1;
 	bool ok = true;
 
-	if (launch->spare &&
-	    berth_monitor__spare_take(launch->spare, launch->settings->id, launch->run_folder, sources))
+	if (ret_order && launch->spare)
+		*ret_order =
+			berth_monitor__spare_take(launch->spare, launch->settings->id, launch->run_folder, sources);
+	if (ret_order && *ret_order >= 0)
 		return berth_fd_steal(&ours);
 	for (int number = BERTH_MONITOR_FD_LISTEN; number < end; number++) {
 		descriptors[number] = ok ? berth_monitor__copy(sources[number], error) : -1;
@@ -167,8 +170,15 @@ struct berth_monitor *berth_monitor_spawn(const struct berth_monitor_launch *lau
 		return NULL;
 	unlinkat(folder, BERTH_MONITOR_EXIT, 0); // of the container's last run
 
-	int socket = launch_at(launch, folder, error);
+	berth_fd order = -1;
+	int socket = launch_at(launch, folder, &order, error);
 	g_autoptr(berth_monitor) monitor = socket < 0 ? NULL : berth_monitor__open(socket, true, error);
+	if (!monitor && order >= 0 && berth_monitor__spare_died(order)) {
+		g_clear_error(error);
+		unlinkat(folder, BERTH_MONITOR_SOCKET, 0);
+		socket = launch_at(launch, folder, NULL, error);
+		monitor = socket < 0 ? NULL : berth_monitor__open(socket, true, error);
+	}
 	g_autoptr(berth_monitor_reply) created = monitor ? berth_monitor__answer(monitor, "create", error) : NULL;
 	if (created) {
 		berth_monitor__set_pid(monitor, (pid_t) created->pid);

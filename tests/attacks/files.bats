@@ -46,8 +46,14 @@ swapping() {
 	SWAPPER=$!
 }
 
+# Ends a child that is in the background, and waits for it.
+end() {
+	kill "$1"
+	wait "$1" || [ $? -eq 143 ]
+}
+
 stop_swapping() {
-	[ -z "${SWAPPER:-}" ] || kill "$SWAPPER"
+	[ -z "${SWAPPER:-}" ] || end "$SWAPPER"
 	SWAPPER=
 }
 

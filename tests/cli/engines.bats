@@ -134,6 +134,15 @@ network_of() {
 	eventually new_spare "$before"
 	kill -9 "$(new_spare "$before")"
 	[ "$(berth run --rm --network none busybox echo still)" = still ]
+	# Nor does one that ends before it has read its order.
+	eventually new_spare "$before"
+	spare=$(new_spare "$before")
+	kill -STOP "$spare"
+	berth run --rm --network none busybox echo too >"$WORK/output" &
+	sleep 0.3
+	kill -9 "$spare"
+	wait $!
+	[ "$(cat "$WORK/output")" = too ]
 	eventually new_spare "$before"
 	spare=$(new_spare "$before")
 	engine_stop KILL

@@ -54,7 +54,7 @@ teardown_file() {
 	buildah add -q "$container" "$work/context/root.tar" /
 	run -0 buildah run --runtime "$runtime" --network none --isolation oci "$container" -- sh -c 'echo hello; ls -d /proc/1'
 	[ "$output" = $'hello\n/proc/1' ]
-	run -5 buildah run --runtime "$runtime" --isolation oci "$container" -- sh -c 'exit 5'
-	run -0 on_terminal buildah run -t --runtime "$runtime" --isolation oci "$container" -- tty
+	run -5 buildah run --runtime "$runtime" --network none --isolation oci "$container" -- sh -c 'exit 5'
+	run -0 on_terminal buildah run -t --runtime "$runtime" --network none --isolation oci "$container" -- tty
 	[[ "$output" == */dev/pts/0* ]]
 }

@@ -242,6 +242,9 @@ case_many() {
 		pids="$pids $!"
 	done
 	for i in $pids; do wait "$i"; done
-	for i in $(seq 8); do [ "$(cat "$work/many-$i")" = "number $i" ]; done
+	for i in $(seq 8); do
+		cat "$work/many-$i"
+		[ "$(cat "$work/many-$i")" = "number $i" ]
+	done
 	[ -z "$(engine ps -aq)" ]
 }

@@ -32,8 +32,14 @@ swapping() {
 	SWAPPER=$!
 }
 
+# Ends a child that is in the background, and waits for it.
+end() {
+	kill "$1"
+	wait "$1" || [ $? -eq 143 ]
+}
+
 stop_swapping() {
-	[ -z "${SWAPPER:-}" ] || kill "$SWAPPER"
+	[ -z "${SWAPPER:-}" ] || end "$SWAPPER"
 	SWAPPER=
 }
 
@@ -123,7 +129,7 @@ evil() {
 	for number in $(seq 10); do
 		url -X POST "http://x/volumes/data/clone?to=copy$number" >/dev/null
 	done
-	kill "$second"
+	end "$second"
 	stop_swapping
 	[ -z "$(find "$WORK/data/volumes" -type f -exec grep -l secret {} +)" ]
 }
