@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/files/files.h"
+#include "spec/api-container.h"
 
 #include <string.h>
 #include <sys/utsname.h>

@@ -4,6 +4,7 @@
 #include "api/shape.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "spec/api-container.h"
 
 #include <string.h>
 

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/shape.h"
+#include "spec/api-config.h"
+#include "spec/api-container.h"
+#include "spec/api-image.h"
+#include "spec/api-mount.h"
+#include "spec/api-system.h"
 
 #include <string.h>
 

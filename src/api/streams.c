@@ -5,6 +5,8 @@
 #include "base/frame.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "spec/api-container.h"
+#include "spec/api-system.h"
 
 #include <string.h>
 

@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/volume/volumes.h"
+#include "spec/api-container.h"
+#include "spec/api-system.h"
 
 #include <string.h>
 

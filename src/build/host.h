@@ -7,6 +7,7 @@
 
 #include "distribution/registry.h"
 #include "spec/api-store.h"
+#include "spec/api.h"
 #include "spec/build-step.h"
 
 struct berth_build_transfer {

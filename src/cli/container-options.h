@@ -3,7 +3,8 @@
 #pragma once
 
 #include "base/flags.h"
-#include "spec/api.h"
+#include "spec/api-config.h"
+#include "spec/api-network.h"
 
 #define BERTH_LIMIT_OPTION_FILE (1 << 20) // bytes of an --env-file, --label-file or seccomp profile
 #define BERTH_LIMIT_PORT_RANGE 65536

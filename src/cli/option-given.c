@@ -3,6 +3,7 @@
 #include "cli/container-options.h"
 
 #include "base/error.h"
+#include "spec/api-secret.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 #include "cli/container-options.h"
 
 #include "base/error.h"
+#include "spec/api-mount.h"
 
 #include <string.h>
 

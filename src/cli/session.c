@@ -5,7 +5,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/keys.h"
-#include "spec/api.h"
+#include "spec/api-container.h"
 
 #include <poll.h>
 #include <signal.h>

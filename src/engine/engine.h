@@ -8,9 +8,11 @@
 #pragma once
 
 #include "image/transfer.h"
+#include "spec/api-container.h"
 #include "spec/api-exec.h"
 #include "spec/api-network.h"
 #include "spec/api-stats.h"
+#include "spec/api-system.h"
 #include "spec/build-step.h"
 #include "spec/filters.h"
 

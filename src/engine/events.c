@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/moment.h"
+#include "spec/api-system.h"
 
 #include <stdarg.h>
 #include <string.h>

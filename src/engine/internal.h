@@ -22,6 +22,7 @@
 #include "engine/plan/seccomp.h"
 #include "engine/record.h"
 #include "monitor/client.h"
+#include "spec/api-system.h"
 #include "store/store.h"
 
 #include <pthread.h>

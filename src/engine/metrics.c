@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "base/fd.h"
+#include "spec/api-system.h"
 
 #include <dirent.h>
 #include <fcntl.h>

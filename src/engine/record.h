@@ -5,7 +5,7 @@
 // transaction of the event that tells of the change.
 #pragma once
 
-#include "spec/api.h"
+#include "spec/api-config.h"
 #include "spec/health.h"
 
 #define BERTH_RECORD_CONTAINER "container"

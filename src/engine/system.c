@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/moment.h"
 #include "engine/plan/abilities.h"
+#include "spec/api-system.h"
 #include "sys/cgroup.h"
 
 #include <dirent.h>

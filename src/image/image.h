@@ -7,6 +7,7 @@
 #pragma once
 
 #include "image/reference.h"
+#include "spec/api-image.h"
 #include "spec/api-store.h"
 #include "spec/api.h"
 #include "spec/oci-image.h"

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/moment.h"
+#include "spec/api-config.h"
 
 #include <string.h>
 

@@ -3,6 +3,7 @@
 
 #include "image/transfer.h"
 #include "programs/daemon-builder.h"
+#include "spec/api.h"
 
 struct daemon_build {
 	struct berth_engine *engine;

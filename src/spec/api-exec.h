@@ -2,7 +2,7 @@
 // The API's documents of execs: further processes in a running container.
 #pragma once
 
-#include "spec/api.h"
+#include "base/document.h"
 
 // The body of POST /containers/{id}/exec.
 struct api_exec_config {

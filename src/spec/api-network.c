@@ -3,6 +3,78 @@
 #include "spec/api-network.h"
 
 #define POOL struct api_ipam_pool
+static const struct berth_field ipam_config_fields[] = {
+	BERTH_STRING(struct api_ipam_config, ipv4_address, "IPv4Address", BERTH_OMIT_EMPTY),
+	BERTH_STRING(struct api_ipam_config, ipv6_address, "IPv6Address", BERTH_OMIT_EMPTY),
+	BERTH_JSON(struct api_ipam_config, link_local_ips, "LinkLocalIPs", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document api_ipam_config_document = {"ipam config", sizeof(struct api_ipam_config),
+							ipam_config_fields};
+
+static const struct berth_field endpoint_settings_fields[] = {
+	BERTH_OBJECT(struct api_endpoint_settings, ipam_config, "IPAMConfig", &api_ipam_config_document,
+		     BERTH_NULL_EMPTY),
+	BERTH_STRINGS(struct api_endpoint_settings, links, "Links", BERTH_NULL_EMPTY),
+	BERTH_STRINGS(struct api_endpoint_settings, aliases, "Aliases", BERTH_NULL_EMPTY),
+	BERTH_STRING(struct api_endpoint_settings, mac_address, "MacAddress", 0),
+	BERTH_MAP(struct api_endpoint_settings, driver_opts, "DriverOpts", BERTH_NULL_EMPTY),
+	BERTH_STRING(struct api_endpoint_settings, network_id, "NetworkID", 0),
+	BERTH_STRING(struct api_endpoint_settings, endpoint_id, "EndpointID", 0),
+	BERTH_STRING(struct api_endpoint_settings, gateway, "Gateway", 0),
+	BERTH_STRING(struct api_endpoint_settings, ip_address, "IPAddress", 0),
+	BERTH_INT64(struct api_endpoint_settings, ip_prefix_len, "IPPrefixLen", 0),
+	BERTH_STRING(struct api_endpoint_settings, ipv6_gateway, "IPv6Gateway", 0),
+	BERTH_STRING(struct api_endpoint_settings, global_ipv6_address, "GlobalIPv6Address", 0),
+	BERTH_INT64(struct api_endpoint_settings, global_ipv6_prefix_len, "GlobalIPv6PrefixLen", 0),
+	{
+		.name = "DNSNames",
+		.type = BERTH_FIELD_STRINGS,
+		.offset = offsetof(struct api_endpoint_settings, dns_names),
+		.flags = BERTH_NULL_EMPTY,
+		.since = 144,
+	},
+	BERTH_INT64(struct api_endpoint_settings, gw_priority, "GwPriority", BERTH_OMIT_EMPTY),
+	{0},
+};
+const struct berth_document api_endpoint_settings_document = {"endpoint settings", sizeof(struct api_endpoint_settings),
+							      endpoint_settings_fields};
+
+static const struct berth_field networking_config_fields[] = {
+	BERTH_MAP_OBJECT(struct api_networking_config, endpoints_config, "EndpointsConfig",
+			 &api_endpoint_settings_document, 0),
+	{0},
+};
+const struct berth_document api_networking_config_document = {"networking config", sizeof(struct api_networking_config),
+							      networking_config_fields};
+
+static const struct berth_field network_summary_fields[] = {
+	BERTH_STRING(struct api_network_summary, name, "Name", 0),
+	BERTH_STRING(struct api_network_summary, id, "Id", 0),
+	BERTH_STRING(struct api_network_summary, created, "Created", 0),
+	BERTH_STRING(struct api_network_summary, scope, "Scope", 0),
+	BERTH_STRING(struct api_network_summary, driver, "Driver", 0),
+	{
+		.name = "EnableIPv4",
+		.type = BERTH_FIELD_BOOL,
+		.offset = offsetof(struct api_network_summary, enable_ipv4),
+		.since = 147,
+	},
+	BERTH_BOOL(struct api_network_summary, enable_ipv6, "EnableIPv6", 0),
+	BERTH_JSON(struct api_network_summary, ipam, "IPAM", 0),
+	BERTH_BOOL(struct api_network_summary, internal, "Internal", 0),
+	BERTH_BOOL(struct api_network_summary, attachable, "Attachable", 0),
+	BERTH_BOOL(struct api_network_summary, ingress, "Ingress", 0),
+	BERTH_JSON(struct api_network_summary, config_from, "ConfigFrom", 0),
+	BERTH_BOOL(struct api_network_summary, config_only, "ConfigOnly", 0),
+	BERTH_JSON(struct api_network_summary, containers, "Containers", 0),
+	BERTH_MAP(struct api_network_summary, options, "Options", 0),
+	BERTH_MAP(struct api_network_summary, labels, "Labels", 0),
+	{0},
+};
+const struct berth_document api_network_summary_document = {"network summary", sizeof(struct api_network_summary),
+							    network_summary_fields};
+
 static const struct berth_field ipam_pool_fields[] = {
 	BERTH_STRING(POOL, subnet, "Subnet", BERTH_OMIT_EMPTY),
 	BERTH_STRING(POOL, ip_range, "IPRange", BERTH_OMIT_EMPTY),
@@ -91,21 +163,3 @@ static const struct berth_field network_prune_report_fields[] = {
 };
 const struct berth_document api_network_prune_report_document = {
 	"prune report", sizeof(struct api_network_prune_report), network_prune_report_fields};
-
-static const struct berth_field container_update_fields[] = {
-	BERTH_MAP_OBJECTS(struct api_container_update, publish_add, "PublishAdd", &api_port_binding_document,
-			  BERTH_OMIT_EMPTY),
-	BERTH_MAP_OBJECTS(struct api_container_update, publish_rm, "PublishRm", &api_port_binding_document,
-			  BERTH_OMIT_EMPTY),
-	BERTH_INLINE(struct api_container_update, limits, &api_host_config_document),
-	{0},
-};
-const struct berth_document api_container_update_document = {"container update", sizeof(struct api_container_update),
-							     container_update_fields};
-
-static const struct berth_field container_updated_fields[] = {
-	BERTH_STRINGS(struct api_container_updated, warnings, "Warnings", BERTH_NULL_EMPTY),
-	{0},
-};
-const struct berth_document api_container_updated_document = {"updated container", sizeof(struct api_container_updated),
-							      container_updated_fields};

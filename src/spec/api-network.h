@@ -1,8 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks in the Docker Engine API, and what is changed of a container as it runs.
+// Objects of the Docker Engine API of networks, and of the endpoints by which containers are in them.
 #pragma once
 
-#include "spec/api.h"
+#include "base/document.h"
+
+struct api_ipam_config {
+	char *ipv4_address;
+	char *ipv6_address;
+	json_t *link_local_ips;
+};
+extern const struct berth_document api_ipam_config_document;
+
+struct api_endpoint_settings {
+	struct api_ipam_config *ipam_config;
+	char **links;
+	char **aliases;
+	char *mac_address;
+	GHashTable *driver_opts;
+	char *network_id;
+	char *endpoint_id;
+	char *gateway;
+	char *ip_address;
+	int64_t ip_prefix_len;
+	char *ipv6_gateway;
+	char *global_ipv6_address;
+	int64_t global_ipv6_prefix_len;
+	char **dns_names;
+	int64_t gw_priority; // of API 1.48: the highest gives the default gateway
+};
+extern const struct berth_document api_endpoint_settings_document;
+
+struct api_networking_config {
+	GHashTable *endpoints_config; // of struct api_endpoint_settings by name
+};
+extern const struct berth_document api_networking_config_document;
+
+struct api_network_summary {
+	char *name;
+	char *id;
+	char *created;
+	char *scope;
+	char *driver;
+	bool enable_ipv4;
+	bool enable_ipv6;
+	json_t *ipam;
+	bool internal;
+	bool attachable;
+	bool ingress;
+	json_t *config_from;
+	bool config_only;
+	json_t *containers;
+	GHashTable *options;
+	GHashTable *labels;
+};
+extern const struct berth_document api_network_summary_document;
 
 struct api_ipam_pool {
 	char *subnet;
@@ -77,23 +128,10 @@ struct api_network_prune_report {
 };
 extern const struct berth_document api_network_prune_report_document;
 
-// The body of POST /containers/{id}/update: limits and the restart policy as in HostConfig, and Berth's own PublishAdd
-// and PublishRm. Both are like HostConfig.PortBindings:
-// {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}. In PublishRm an empty list (or null) means all of that port's, an
-// empty HostIp or HostPort any.
-struct api_container_update {
-	GHashTable *publish_add; // of GPtrArray of struct api_port_binding
-	GHashTable *publish_rm;
-	struct api_host_config limits; // of which an update takes limits and RestartPolicy
-	bool has_limits; // in no document: some of them are set
-};
-extern const struct berth_document api_container_update_document;
-
-struct api_container_updated {
-	char **warnings;
-};
-extern const struct berth_document api_container_updated_document;
-
+BERTH_DOCUMENT_AUTOPTR(api_ipam_config, api_ipam_config_document)
+BERTH_DOCUMENT_AUTOPTR(api_endpoint_settings, api_endpoint_settings_document)
+BERTH_DOCUMENT_AUTOPTR(api_networking_config, api_networking_config_document)
+BERTH_DOCUMENT_AUTOPTR(api_network_summary, api_network_summary_document)
 BERTH_DOCUMENT_AUTOPTR(api_ipam_pool, api_ipam_pool_document)
 BERTH_DOCUMENT_AUTOPTR(api_ipam, api_ipam_document)
 BERTH_DOCUMENT_AUTOPTR(api_network_create, api_network_create_document)
@@ -102,5 +140,3 @@ BERTH_DOCUMENT_AUTOPTR(api_network_container, api_network_container_document)
 BERTH_DOCUMENT_AUTOPTR(api_network_connect, api_network_connect_document)
 BERTH_DOCUMENT_AUTOPTR(api_network_disconnect, api_network_disconnect_document)
 BERTH_DOCUMENT_AUTOPTR(api_network_prune_report, api_network_prune_report_document)
-BERTH_DOCUMENT_AUTOPTR(api_container_update, api_container_update_document)
-BERTH_DOCUMENT_AUTOPTR(api_container_updated, api_container_updated_document)

@@ -2,7 +2,7 @@
 // A process of a build, as the builder asks for it and the engine runs it. Nothing here is kept or sent.
 #pragma once
 
-#include "spec/api.h"
+#include "spec/api-config.h"
 
 // What is mounted into a step. What lies behind it is seen as it is, its links are the step's.
 struct berth_build_mount {

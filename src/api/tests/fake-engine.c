@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "spec/api-container.h"
+#include "spec/api-system.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/moment.h"
+#include "spec/api.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/container-options.h"
+#include "spec/api.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/config.h"
 #include "cli/session.h"
-#include "spec/api.h"
+#include "spec/api-container.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
 #include "cli/listing.h"
 #include "cli/style.h"
 #include "cli/units.h"
-#include "spec/api.h"
+#include "spec/api-image.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include "cli/commands/rows.h"
 #include "cli/config.h"
 #include "cli/units.h"
-#include "spec/api.h"
+#include "spec/api-image.h"
 
 #include <stdio.h>
 #include <string.h>

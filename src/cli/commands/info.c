@@ -4,7 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/listing.h"
 #include "cli/units.h"
-#include "spec/api.h"
+#include "spec/api-system.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,9 @@
 #include "cli/client.h"
 #include "cli/commands/commands.h"
 #include "cli/listing.h"
-#include "spec/api.h"
+#include "spec/api-container.h"
+#include "spec/api-image.h"
+#include "spec/api-network.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include "cli/session.h"
 #include "cli/style.h"
 #include "cli/units.h"
-#include "spec/api.h"
+#include "spec/api-container.h"
 
 #include <string.h>
 

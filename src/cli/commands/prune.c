@@ -5,7 +5,7 @@
 #include "cli/client.h"
 #include "cli/commands/commands.h"
 #include "cli/units.h"
-#include "spec/api.h"
+#include "spec/api-image.h"
 
 #include <stdio.h>
 #include <string.h>

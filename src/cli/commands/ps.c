@@ -7,7 +7,8 @@
 #include "cli/config.h"
 #include "cli/style.h"
 #include "cli/units.h"
-#include "spec/api.h"
+#include "spec/api-container.h"
+#include "spec/api-mount.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,6 +7,7 @@
 #include "cli/config.h"
 #include "cli/container-options.h"
 #include "cli/session.h"
+#include "spec/api-container.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include "cli/listing.h"
 #include "cli/style.h"
 #include "cli/tls.h"
-#include "spec/api.h"
+#include "spec/api-container.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -2,6 +2,7 @@
 // Any text is a --mount and a --network or an error with a message; a mount has a type and a target, and what it has of
 // one type's options is of its own type.
 #include "cli/container-options.h"
+#include "spec/api-mount.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "cli/container-options.h"
 #include "cli/session.h"
+#include "spec/api.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -15,6 +15,7 @@
 #include "engine/plan/names.h"
 #include "engine/plan/plan.h"
 #include "engine/secret/secrets.h"
+#include "spec/api-container.h"
 #include "volume/volume.h"
 
 #include <string.h>

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "engine/network/networks.h"
 #include "engine/network/ports.h"
+#include "spec/api-container.h"
 
 #include <string.h>
 

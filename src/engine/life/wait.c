@@ -3,6 +3,7 @@
 #include "engine/internal.h"
 
 #include "base/error.h"
+#include "spec/api-container.h"
 
 struct berth_wait {
 	struct berth_engine *engine;

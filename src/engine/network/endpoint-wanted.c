@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "engine/plan/plan-internal.h"
 #include "network/pools.h"
+#include "spec/api-network.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/record.h"
+#include "spec/api-network.h"
 
 // A network of a user's: not bridge, host, none, default or another container's.
 bool berth_network_is_own(const char *name);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "engine/network/endpoint-wanted.h"
 #include "engine/network/ports.h"
+#include "spec/api-container.h"
 
 #include <inttypes.h>
 #include <string.h>

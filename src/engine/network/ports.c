@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "network/pools.h"
+#include "spec/api-config.h"
+#include "spec/api-container.h"
 #include "spec/api-network.h"
 
 #include <netinet/in.h>

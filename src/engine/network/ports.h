@@ -2,7 +2,9 @@
 // Ports as requests write them. No state.
 #pragma once
 
-#include "spec/api.h"
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 // "80", "80/tcp", "8000-8010/udp". *ret_last is the first where it is one port. INVALID in Docker's words.
 struct berth_port {

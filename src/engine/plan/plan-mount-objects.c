@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "spec/api-mount.h"
 #include "volume/volume.h"
 
 #include <limits.h>

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "engine/network/endpoint-wanted.h"
 #include "engine/network/ports.h"
+#include "spec/api-network.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine/plan/seccomp.h"
-#include "spec/api.h"
+#include "spec/api-config.h"
 
 struct berth_security {
 	bool no_new_privileges;

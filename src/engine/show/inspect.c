@@ -6,6 +6,8 @@
 #include "engine/life/exec.h"
 #include "engine/life/health.h"
 #include "engine/log/log-plan.h"
+#include "spec/api-container.h"
+#include "spec/api-mount.h"
 
 #include <string.h>
 

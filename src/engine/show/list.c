@@ -6,6 +6,7 @@
 #include "base/moment.h"
 #include "engine/network/ports.h"
 #include "engine/network/run-network.h"
+#include "spec/api-container.h"
 
 #include <string.h>
 

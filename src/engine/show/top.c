@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "spec/api-container.h"
 
 #include <fcntl.h>
 #include <pwd.h>

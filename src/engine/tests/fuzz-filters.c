@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Filters from clients: whatever the text is, it is refused or gives filters that labels and events can be put to.
 #include "engine/internal.h"
+#include "spec/api-system.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,6 +2,7 @@
 // The engine is closed while containers are being started again, at ever other moments of that, and opened anew. What a
 // restart uses must outlive it: the sanitizers see if not.
 #include "engine/tests/place.h"
+#include "spec/api-container.h"
 
 #include <string.h>
 #include <unistd.h>

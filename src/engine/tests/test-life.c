@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "spec/api-system.h"
 
 #include <string.h>
 

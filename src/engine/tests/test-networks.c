@@ -3,6 +3,7 @@
 // what the kernel has, and everything at once by several threads (which the thread sanitizer looks at).
 #include "base/error.h"
 #include "engine/tests/place.h"
+#include "spec/api-container.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/root.h"
 #include "image/tests/fixture.h"
+#include "spec/api-config.h"
 
 #include <fcntl.h>
 #include <string.h>
