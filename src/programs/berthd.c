@@ -12,6 +12,7 @@
 #include "programs/daemon-log.h"
 #include "programs/daemon-notify.h"
 #include "programs/daemon-sockets.h"
+#include "sys/process.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -24,12 +25,13 @@
 #include <sys/stat.h>
 
 #define OPEN_FILES 65536 // wanted: each connection and each container needs a few
-#define PIDFILE_TRIES 100
+#define PIDFILE_TRIES 1500 // half a minute
 #define PIDFILE_PAUSE 20000 // microseconds
 #define ARENAS 2 // of malloc: each that a thread ever used stays in memory
 
-// Locks the pid file. An engine that was killed as it started a monitor leaves a process behind that holds its
-// descriptors for an instant: that one is waited for.
+// Locks the pid file. An engine that was killed may hold it for some time still: until the last of its threads has
+// ended, and as long as a process that it just made for a monitor has its descriptors. That is waited for; an engine
+// that runs is not.
 static bool lock_pidfile(int fd, const char *path, GError **error)
 {
 	char text[32] = "";
@@ -39,12 +41,30 @@ static bool lock_pidfile(int fd, const char *path, GError **error)
 			text[0] = '\0';
 		g_strchomp(text);
 		int holder = atoi(text);
-		if (left == 0 || holder <= 0 || kill(holder, 0) == 0)
+		if (left == 0 || holder <= 0 || !berth_process_ending(holder))
 			return berth_error_set(error, BERTH_ERROR_CONFLICT,
 					       "pid file %s: an engine runs already (process %s)", path, text);
 		g_usleep(PIDFILE_PAUSE);
 	}
 	return true;
+}
+
+// Opens and locks the file. One that its engine removed as it ended, while this one waited for it, is nobody's any
+// more.
+static int lock_file(const char *path, GError **error)
+{
+	for (;;) {
+		struct stat status;
+		berth_fd fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		if (fd < 0) {
+			berth_error_set_errno(error, errno, "pid file %s", path);
+			return -1;
+		}
+		if (!lock_pidfile(fd, path, error))
+			return -1;
+		if (fstat(fd, &status) == 0 && status.st_nlink > 0)
+			return berth_fd_steal(&fd);
+	}
 }
 
 // Locks the file for as long as this process lives. Returns its descriptor.
@@ -56,12 +76,8 @@ static int take_pidfile(const char *path, GError **error)
 
 	if (folder_fd < 0)
 		return -1;
-	berth_fd fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0) {
-		berth_error_set_errno(error, errno, "pid file %s", path);
-		return -1;
-	}
-	if (!lock_pidfile(fd, path, error))
+	berth_fd fd = lock_file(path, error);
+	if (fd < 0)
 		return -1;
 	g_snprintf(text, sizeof text, "%d\n", getpid());
 	if (ftruncate(fd, 0) < 0) {

@@ -14,6 +14,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define STAT_SIZE 1024 // more than /proc/PID/stat has
+#define EXITING 4 // of its flags: PF_EXITING
+
 pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
 	int pidfd = -1;
@@ -43,21 +46,46 @@ void berth_process_forget_environment(void)
 	clearenv();
 }
 
-uint64_t berth_process_start_time(pid_t pid)
+// The fields of /proc/PID/stat from the state on, in `text`; NULL: no such process. The name before them, in
+// parentheses, may hold anything.
+static char *read_stat(pid_t pid, char *text, size_t size)
 {
-	char path[64], text[1024];
+	char path[64];
 
 	g_snprintf(path, sizeof path, "/proc/%d/stat", (int) pid);
 	berth_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
 	if (n <= 0)
-		return 0;
+		return NULL;
 	text[n] = 0;
-	// The name in parentheses may hold anything; the start time is the 20th field after it.
-	char *field = strrchr(text, ')');
-	for (int i = 0; field && i < 20; i++)
-		field = strchr(field + 1, ' ');
-	return field ? g_ascii_strtoull(field + 1, NULL, 10) : 0;
+	char *name_end = strrchr(text, ')');
+	return name_end && name_end[1] == ' ' ? name_end + 2 : NULL;
+}
+
+// One of them, by its number in proc(5); the state is the third.
+static uint64_t stat_number(const char *field, int number)
+{
+	for (int i = 3; field && i < number; i++) {
+		field = strchr(field, ' ');
+		field = field ? field + 1 : NULL;
+	}
+	return field ? g_ascii_strtoull(field, NULL, 10) : 0;
+}
+
+uint64_t berth_process_start_time(pid_t pid)
+{
+	char text[STAT_SIZE];
+
+	return stat_number(read_stat(pid, text, sizeof text), 22);
+}
+
+bool berth_process_ending(pid_t pid)
+{
+	char text[STAT_SIZE];
+	const char *stat = read_stat(pid, text, sizeof text);
+
+	return !stat || *stat == 'Z' || *stat == 'X' || stat_number(stat, 9) & EXITING ||
+	       stat_number(stat, 31) & UINT64_C(1) << (SIGKILL - 1);
 }
 
 int berth_process_open(pid_t pid, uint64_t start_time)

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, TOP, eventually
+from conftest import BUILD, PATIENCE, TOP, eventually
 
 
 def berthd(*arguments):
@@ -381,6 +381,46 @@ def test_containers_go_on_or_are_stopped(engine, client, run):
 
 
 # Lists that are kept
+
+# The first thread ends by itself alone, without what libc does when a process ends.
+PREDECESSOR = """
+import ctypes, fcntl, os, platform, sys, threading
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(file, fcntl.LOCK_EX)
+os.write(file, f"{os.getpid()}\\n".encode())
+threading.Thread(target=lambda: os._exit(len(sys.stdin.read()))).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+"""
+
+
+def test_predecessor_that_is_not_wholly_gone_is_waited_for(engine):
+    """As one that was killed while a thread of it waited for the disk: a zombie already, it has its lock still."""
+    def is_zombie(process):
+        with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+
+    def sleeps(process):
+        with open(f"/proc/{process.pid}/wchan", encoding="ascii") as file:
+            return "nanosleep" in file.read()
+
+    assert engine.stop() == 0
+    predecessor = subprocess.Popen(["/usr/bin/python3", "-c", PREDECESSOR, f"{engine.folder}/run/berthd.pid"],
+                                   stdin=subprocess.PIPE)
+    try:
+        eventually(lambda: is_zombie(predecessor), "its first thread has ended")
+        with open(engine.log, "ab") as log:
+            engine.process = subprocess.Popen(engine.arguments(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        eventually(lambda: engine.process.poll() is not None or sleeps(engine.process), "it waits")
+        assert engine.process.poll() is None, engine.read_log()
+    finally:
+        predecessor.stdin.close()
+        assert predecessor.wait(PATIENCE) == 0
+    eventually(engine.answers, "the engine answers")
+    # One that runs is not waited for.
+    again = subprocess.run(engine.arguments(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                           check=False)
+    assert again.returncode == 1 and f"an engine runs already (process {engine.process.pid})" in again.stderr
+
 
 def test_a_list_shows_each_change_at_once(engine, client, create):
     """Lists are kept as text: one that is asked for in a way which is not kept says the same, after every change."""

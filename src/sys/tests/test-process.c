@@ -63,6 +63,26 @@ static void test_identity(void)
 	g_assert_cmpint(berth_process_reap(own), ==, -1);
 }
 
+static void test_ending(void)
+{
+	siginfo_t info;
+	berth_fd pidfd = -1;
+	pid_t pid = berth_process_clone(0, -1, &pidfd);
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	g_assert_cmpint(pid, >, 0);
+	g_assert_false(berth_process_ending(pid));
+	g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+	g_assert_true(berth_process_ending(pid)); // at once
+	g_assert_cmpint(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOWAIT), ==, 0);
+	g_assert_true(berth_process_ending(pid)); // nobody has reaped it
+	g_assert_cmpint(berth_process_reap(pidfd), ==, 128 + SIGKILL);
+	g_assert_true(berth_process_ending(pid));
+	g_assert_false(berth_process_ending(getpid()));
+}
+
 static int end_of_child(int status, int signal)
 {
 	berth_fd pidfd = -1;
@@ -264,6 +284,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/process/signals", test_signals);
 	g_test_add_func("/process/identity", test_identity);
+	g_test_add_func("/process/ending", test_ending);
 	g_test_add_func("/process/clone", test_clone);
 	g_test_add_func("/namespace/files", test_namespaces);
 	g_test_add_func("/namespace/map", test_map);
