@@ -39,6 +39,29 @@ content() {
 	[ "$(grep -c CACHED <<<"$output")" -ge 2 ]
 }
 
+# A stage whose first step fails and that has so many steps more, and one upon it: deep STEPS STEPS.
+deep() {
+	printf 'FROM busybox AS one\nRUN echo it runs; exit 3\n'
+	for i in $(seq "$1"); do echo "WORKDIR /one/$i"; done
+	printf 'FROM one\n'
+	for i in $(seq "$2"); do echo "WORKDIR /two/$i"; done
+}
+
+@test "what would come to too many layers does not begin" {
+	deep 100 25 >Dockerfile # and one of busybox, and RUN
+	run build .
+	[ "$status" -eq 1 ]
+	[[ $output == *"it runs"*"exit code: 3"* ]]
+	[[ $output != *"max depth"* ]]
+	deep 100 26 >Dockerfile
+	run build .
+	[ "$status" -eq 1 ]
+	[[ $output == *"line 129: max depth exceeded: more than 127 layers"* ]]
+	[[ $output != *"it runs"* ]]
+	run build --target one .
+	[[ $output == *"it runs"* ]]
+}
+
 @test "--no-cache-filter runs the steps of its stage alone" {
 	printf 'FROM busybox AS one\nRUN cat /proc/sys/kernel/random/uuid >/one\nFROM busybox AS two\nRUN cat /proc/sys/kernel/random/uuid >/two\n' >Dockerfile
 	printf 'FROM busybox\nCOPY --from=one /one /\nCOPY --from=two /two /\n' >>Dockerfile

@@ -350,6 +350,22 @@ static void number(struct berth_plan *plan)
 		((struct berth_plan_step *) plan->steps->pdata[i])->vertex = i;
 }
 
+// Each step is one layer more, an image has those it has: a build that would come to too many does not begin.
+static bool check_depth(struct berth_plan *plan, GError **error)
+{
+	for (guint i = 0; i < plan->steps->len; i++) {
+		struct berth_plan_step *step = plan->steps->pdata[i]; // behind its parent
+		unsigned below = step->parent ? step->parent->depth : 0;
+		step->depth = below + (step->kind == BERTH_PLAN_BASE ? step->layers->len : 1);
+		if (step->kind != BERTH_PLAN_BASE && step->depth > BERTH_LIMIT_LAYERS)
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "line %u: max depth exceeded: more than %d layers, with those of the "
+					       "base image: RUN, COPY, ADD and WORKDIR make one each",
+					       step->first_line, BERTH_LIMIT_LAYERS);
+	}
+	return true;
+}
+
 static void add_labels(struct berth_plan *plan)
 {
 	struct oci_image_execution *config = plan->target->image->config;
@@ -379,7 +395,7 @@ static bool make(struct berth_plan *plan, const char *platform, GError **error)
 	plan->target = &plan->stages[target];
 	add_labels(plan);
 	number(plan);
-	return true;
+	return check_depth(plan, error);
 }
 
 struct berth_plan *berth_plan_new(const struct berth_plan_options *options, GError **error)

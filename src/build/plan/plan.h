@@ -41,6 +41,7 @@ struct berth_plan_step {
 	const char *text; // "RUN make"
 	unsigned position, positions;
 	unsigned first_line, last_line;
+	unsigned depth; // layers of the state behind it
 	unsigned history; // index into its image's history of what tells of it
 	bool no_cache;
 	// BASE
