@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// All connections of a socket are passed on by its one thread.
+// All connections of a socket are passed on by its one thread, which never waits for one of them: what cannot be
+// written yet is kept, and nothing more is read from where it came.
 #include "build/context/agent-socket.h"
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/moment.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -16,7 +18,19 @@
 
 #define CHUNK (16 << 10)
 #define CONNECTIONS 64 // at once
-#define PATIENCE 10 // seconds
+#define PATIENCE 10000000 // microseconds
+
+// One direction.
+struct flow {
+	char bytes[CHUNK];
+	size_t at, end; // what was read, and is not written yet
+};
+
+struct pair {
+	int fds[2]; // who asks, and the agent
+	struct flow flows[2]; // from that one to the other
+	int64_t moved; // when something was read or written last
+};
 
 struct berth_build_agent_socket {
 	struct berth_build_agent_options options;
@@ -24,23 +38,50 @@ struct berth_build_agent_socket {
 	int listener, end;
 	bool running;
 	pthread_t thread;
-	GArray *pairs; // of int[2]: who asks, and the agent
+	GPtrArray *pairs; // of struct pair
 };
 
-static bool pass(int from, int to)
+static void free_pair(void *data)
 {
-	char chunk[CHUNK];
-	ssize_t length = read(from, chunk, sizeof chunk);
+	struct pair *pair = data;
 
-	return length > 0 && berth_write_all(to, chunk, (size_t) length, "the agent", NULL);
+	close(pair->fds[0]);
+	close(pair->fds[1]);
+	g_free(pair);
 }
 
-// Who does not read is dropped: the others wait for the same thread.
-static void set_patience(int fd)
+static bool is_waiting(const struct pair *pair, int from)
 {
-	const struct timeval time = {.tv_sec = PATIENCE};
+	return pair->flows[from].end > pair->flows[from].at;
+}
 
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+static bool retry(ssize_t length)
+{
+	return length < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+// False: the connection has ended.
+static bool pass(struct pair *pair, int from, bool readable)
+{
+	struct flow *flow = &pair->flows[from];
+
+	if (!is_waiting(pair, from)) {
+		ssize_t length = readable ? recv(pair->fds[from], flow->bytes, sizeof flow->bytes, MSG_DONTWAIT) : -1;
+		if (!readable || retry(length))
+			return true;
+		if (length <= 0)
+			return false;
+		flow->at = 0;
+		flow->end = (size_t) length;
+		pair->moved = g_get_monotonic_time();
+	}
+	ssize_t length =
+		send(pair->fds[1 - from], flow->bytes + flow->at, flow->end - flow->at, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (length > 0) {
+		flow->at += (size_t) length;
+		pair->moved = g_get_monotonic_time();
+	}
+	return length > 0 || retry(length);
 }
 
 static void accept_one(struct berth_build_agent_socket *this)
@@ -52,22 +93,38 @@ static void accept_one(struct berth_build_agent_socket *this)
 	int agent = this->options.connect(this->options.data, this->id, NULL);
 	if (agent < 0)
 		return;
-	set_patience(client);
-	set_patience(agent);
-	int pair[2] = {berth_fd_steal(&client), agent};
-	g_array_append_vals(this->pairs, pair, 1);
+	struct pair *pair = g_new0(struct pair, 1);
+	pair->fds[0] = berth_fd_steal(&client);
+	pair->fds[1] = agent;
+	g_ptr_array_add(this->pairs, pair);
 }
 
-static int *pair_at(struct berth_build_agent_socket *this, guint index)
+// What is waited for at one of the two. Nothing: not even its end, which is seen when what came from it is written.
+static struct pollfd poll_of(const struct pair *pair, int index)
 {
-	return (int *) (void *) (this->pairs->data + index * 2 * sizeof(int));
+	short events = (short) ((is_waiting(pair, index) ? 0 : POLLIN) | (is_waiting(pair, 1 - index) ? POLLOUT : 0));
+
+	return (struct pollfd){events ? pair->fds[index] : -1, events, 0};
 }
 
-static void drop(struct berth_build_agent_socket *this, guint index)
+// Milliseconds until one of them has not read for too long; -1: all read.
+static int time_left(const struct berth_build_agent_socket *this)
 {
-	close(pair_at(this, index)[0]);
-	close(pair_at(this, index)[1]);
-	g_array_remove_index_fast(this->pairs, index);
+	int64_t left = -1;
+
+	for (guint i = 0; i < this->pairs->len; i++) {
+		const struct pair *pair = this->pairs->pdata[i];
+		int64_t own = berth_monotonic_left(pair->moved + PATIENCE);
+		if (is_waiting(pair, 0) || is_waiting(pair, 1))
+			left = left < 0 ? own : MIN(left, own);
+	}
+	return left < 0 ? -1 : (int) ((left + 999) / 1000);
+}
+
+// Who does not read is dropped: it would be one of those that there may be for as long as the socket is.
+static bool is_stuck(const struct pair *pair)
+{
+	return (is_waiting(pair, 0) || is_waiting(pair, 1)) && berth_monotonic_left(pair->moved + PATIENCE) == 0;
 }
 
 static void *serve(void *data)
@@ -80,16 +137,19 @@ static void *serve(void *data)
 		polls[0] = (struct pollfd){this->end, POLLIN, 0};
 		polls[1] = (struct pollfd){this->listener, POLLIN, 0};
 		for (guint i = 0; i < 2 * count; i++)
-			polls[2 + i] = (struct pollfd){pair_at(this, i / 2)[i % 2], POLLIN, 0};
-		if (poll(polls, 2 + 2 * count, -1) < 0 && errno != EINTR)
+			polls[2 + i] = poll_of(this->pairs->pdata[i / 2], (int) i % 2);
+		if (poll(polls, 2 + 2 * count, time_left(this)) < 0) {
+			if (errno == EINTR)
+				continue;
 			return NULL;
+		}
 		if (polls[0].revents)
 			return NULL;
 		for (guint i = count; i > 0; i--) {
-			int *pair = pair_at(this, i - 1);
-			if ((polls[2 * i].revents && !pass(pair[0], pair[1])) ||
-			    (polls[2 * i + 1].revents && !pass(pair[1], pair[0])))
-				drop(this, i - 1);
+			struct pair *pair = this->pairs->pdata[i - 1];
+			if (!pass(pair, 0, polls[2 * i].revents) || !pass(pair, 1, polls[2 * i + 1].revents) ||
+			    is_stuck(pair))
+				g_ptr_array_remove_index_fast(this->pairs, i - 1);
 		}
 		if (polls[1].revents)
 			accept_one(this);
@@ -104,9 +164,7 @@ void berth_build_agent_socket_free(void *data)
 		eventfd_write(this->end, 1);
 		pthread_join(this->thread, NULL);
 	}
-	while (this->pairs->len > 0)
-		drop(this, this->pairs->len - 1);
-	g_array_unref(this->pairs);
+	g_ptr_array_unref(this->pairs);
 	berth_fd_clear(&this->listener);
 	berth_fd_clear(&this->end);
 	unlinkat(this->options.folder, this->name, 0);
@@ -142,7 +200,7 @@ struct berth_build_agent_socket *berth_build_agent_socket_new(const struct berth
 	this->id = g_strdup(options->id);
 	this->name = g_strndup(random, 8);
 	this->listener = this->end = -1;
-	this->pairs = g_array_new(FALSE, FALSE, 2 * sizeof(int));
+	this->pairs = g_ptr_array_new_with_free_func(free_pair);
 	if (start(this, error)) {
 		*ret_name = this->name;
 		return this;
