@@ -27,8 +27,9 @@ def test_pid(engine, run, create):
     with pytest.raises(docker.errors.APIError, match="cannot join PID of a non running container") as error:
         create("true", pid_mode="container:donor").start()
     assert error.value.response.status_code == 409
-    with pytest.raises(docker.errors.NotFound, match="No such container: nobody"):
+    with pytest.raises(docker.errors.APIError, match="No such container: nobody") as error:
         create("true", pid_mode="container:nobody")
+    assert error.value.response.status_code == 400  # for 404 clients pull the image
 
 
 def test_ipc(engine, run, create):

@@ -185,7 +185,7 @@ print(sorted((name, os.getxattr("file", name)) for name in os.listxattr("file"))
 	echo second >"$(data_of second)/file"
 	[ "$(run_with '"VolumesFrom":["giver","second"]' cat /d/file)" = second ]
 	[ "$(run_with '"VolumesFrom":["second","giver"]' cat /d/file)" = text ]
-	refused 404 'No such container: nosuch' POST /containers/create \
+	refused 400 'No such container: nosuch' POST /containers/create \
 		'{"Image":"busybox","HostConfig":{"NetworkMode":"none","VolumesFrom":["nosuch"]}}'
 	refused 400 'invalid mode for volumes-from: rx' POST /containers/create \
 		'{"Image":"busybox","HostConfig":{"NetworkMode":"none","VolumesFrom":["giver:rx"]}}'

@@ -80,6 +80,28 @@ static bool names_users(const struct api_container_create *create)
 	return create->host_config && create->host_config->userns_mode && *create->host_config->userns_mode;
 }
 
+// What other than the image is missing is the request's mistake: from 404 clients gather that they have to pull the
+// image.
+static void blame_request(GError *error)
+{
+	if (error && g_error_matches(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		error->code = BERTH_ERROR_INVALID;
+}
+
+static bool bind_to_others(struct berth_engine *engine, struct berth_container_record *record, char ***ret_warnings,
+			   GError **error)
+{
+	GError *failure = NULL;
+
+	if (berth_engine__endpoints_bind(engine, record, ret_warnings, &failure) &&
+	    berth_engine__joins_bind(engine, record, &failure) &&
+	    berth_engine__secrets_bind(engine, record, &failure) && berth_engine__links_check(engine, record, &failure))
+		return true;
+	blame_request(failure);
+	g_propagate_error(error, failure);
+	return false;
+}
+
 // Everything that the container is, before anything is made.
 static struct berth_container_record *make_record(struct berth_engine *engine, const char *wanted_name,
 						  const struct api_container_create *create, char **ret_top,
@@ -95,10 +117,14 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 	g_autofree char *id = image ? berth_engine__make_id(error) : NULL;
 	if (!id)
 		return NULL;
+	GError *failure = NULL;
 	g_autoptr(GPtrArray) from = berth_engine__volumes_from(
-		engine, create->host_config ? create->host_config->volumes_from : NULL, error);
-	if (!from)
+		engine, create->host_config ? create->host_config->volumes_from : NULL, &failure);
+	if (!from) {
+		blame_request(failure);
+		g_propagate_error(error, failure);
 		return NULL;
+	}
 	const struct berth_plan_input input = {
 		.create = create,
 		.id = id,
@@ -114,14 +140,11 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 		.default_userns = engine->options.userns,
 	};
 	g_autoptr(berth_container_record) record = berth_plan_make(&input, ret_warnings, error);
-	if (!record || !berth_engine__endpoints_bind(engine, record, ret_warnings, error) ||
-	    !berth_engine__joins_bind(engine, record, error) || !berth_engine__secrets_bind(engine, record, error) ||
-	    !berth_engine__links_check(engine, record, error))
+	if (!record || !bind_to_others(engine, record, ret_warnings, error))
 		return NULL;
 	if (!names_users(create) && g_strcmp0(record->host_config->userns_mode, "auto") == 0 &&
 	    !berth_engine__users_standard(engine, record, ret_warnings, error))
 		return NULL;
-	GError *failure = NULL;
 	*ret_top = berth_images_top_snapshot(engine->images, image_id, &failure);
 	if (failure) {
 		g_propagate_error(error, failure);
