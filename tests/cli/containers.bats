@@ -52,6 +52,18 @@ sleeper() {
 	[ "$(berth ps -a -f label=kind --format '{{.Names}}' | sort | tr '\n' ' ')" = "one two " ]
 	[ "$(berth ps -a -f status=exited --format '{{.Names}}')" = three ]
 	[ "$(berth ps -a -f exited=1 --format '{{.Names}}')" = three ]
+	berth create --name four -v named:/there -v /etc:/host --expose 7000-7002 --expose 53/udp busybox >/dev/null
+	for filter in volume=named volume=/there volume=/etc expose=7001 expose=6990-7000/tcp expose=53/udp; do
+		[ "$(berth ps -a -f $filter --format '{{.Names}}')" = four ]
+	done
+	for filter in volume=name expose=53 expose=7003 publish=7000; do
+		[ -z "$(berth ps -aq -f $filter)" ]
+	done
+	berth rm four >/dev/null
+	berth volume rm named >/dev/null
+	run berth ps -f publish=web
+	[ "$status" -eq 1 ]
+	[[ "$output" == "Error response from daemon: invalid filter 'publish=web'"* ]]
 	run berth ps -f bogus=1
 	[ "$status" -eq 1 ]
 	[[ "$output" == "Error response from daemon: invalid filter 'bogus'"* ]]

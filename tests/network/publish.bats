@@ -34,6 +34,8 @@ teardown() {
 	not_from in_outside -- tcp $HOST4 80
 	not_from in_outside -- tcp $HOST4 8082
 	[ "$(berth port one 80 | sort | paste -sd' ')" = "0.0.0.0:8080 0.0.0.0:8081 [::]:8080 [::]:8081" ]
+	[ "$(berth ps -f publish=8079-8080 --format '{{.Names}}')" = one ]
+	[ -z "$(berth ps -q -f publish=80)" ]
 	# no process stands in between; what keeps the port from others is the engine's alone, and takes nothing
 	[ "$(in_host ss -Hltunp | grep 808 | grep -vc berthd)" -eq 0 ]
 }

@@ -96,6 +96,20 @@ static bool read_statuses(struct list *list, GError **error)
 	return true;
 }
 
+// "80", "80/tcp" or "80-90/tcp".
+static bool check_ports(struct list *list, const char *filter, GError **error)
+{
+	char *const *values = berth_engine__filter(list->filters, filter);
+	struct berth_port range;
+
+	for (; values && *values; values++)
+		if (!berth_port_parse(*values, &range, NULL))
+			return berth_error_set(error, BERTH_ERROR_INVALID,
+					       "invalid filter '%s=%s': is not <port>[-<port>][/tcp|udp|sctp]", filter,
+					       *values);
+	return true;
+}
+
 static void read_ancestors(struct list *list)
 {
 	char *const *values = berth_engine__filter(list->filters, "ancestor");
@@ -120,7 +134,8 @@ static bool list_begin(struct list *list, GError **error)
 	read_ancestors(list);
 	return berth_filters_check(list->filters, known, error) && read_moment(list, "before", &list->before, error) &&
 	       read_moment(list, "since", &list->since, error) && read_names(list, error) &&
-	       read_exit_codes(list, error) && read_statuses(list, error);
+	       read_exit_codes(list, error) && read_statuses(list, error) && check_ports(list, "publish", error) &&
+	       check_ports(list, "expose", error);
 }
 
 // Filters. All of these run under engine->lock.
@@ -156,12 +171,14 @@ static bool id_passes(char *const *values, const char *id)
 	return !values;
 }
 
+// By the volume's name, the path on the host, or the one in the container.
 static bool volume_passes(char *const *values, const struct berth_container_record *record)
 {
 	for (char *const *value = values; value && *value; value++)
 		for (guint i = 0; record->mounts && i < record->mounts->len; i++) {
 			const struct berth_container_mount *mount = record->mounts->pdata[i];
-			if (g_strcmp0(mount->source, *value) == 0 || g_strcmp0(mount->destination, *value) == 0)
+			if (g_strcmp0(mount->name, *value) == 0 || g_strcmp0(mount->source, *value) == 0 ||
+			    g_strcmp0(mount->destination, *value) == 0)
 				return true;
 		}
 	return !values;
@@ -179,33 +196,37 @@ static bool network_passes(char *const *values, const struct berth_container_rec
 	return !values;
 }
 
-// "80", "80/tcp" or "80-90/tcp": a published port of the container's.
+static bool in_range(const struct berth_port *range, int protocol, int64_t port)
+{
+	return protocol == range->protocol && port >= range->first && port <= range->last;
+}
+
+// A port of the host that leads to the container.
 static bool publish_passes(char *const *values, const struct berth_engine_container *container)
 {
 	const GPtrArray *ports = container->network ? container->network->ports : NULL;
 
-	for (char *const *value = values; value && *value; value++) {
-		struct berth_port range;
-		if (!berth_port_parse(*value, &range, NULL))
-			continue;
+	for (char *const *value = values; value && *value; value++)
 		for (guint i = 0; ports && i < ports->len; i++) {
 			const struct berth_run_port *port = ports->pdata[i];
-			if (port->port >= range.first && port->port <= range.last &&
-			    g_str_equal(port->protocol, berth_port_protocol(range.protocol)))
+			struct berth_port range;
+			if (berth_port_parse(*value, &range, NULL) &&
+			    in_range(&range, berth_port_protocol_of(port->protocol), port->host_port))
 				return true;
 		}
-	}
 	return !values;
 }
 
-// "80", "80/tcp" or "80-90/tcp" among the ports that the image exposes.
+// A port of the container that the image or the user exposes.
 static bool expose_passes(char *const *values, char *const *exposed)
 {
-	for (char *const *value = values; value && *value; value++) {
-		g_autofree char *port = strchr(*value, '/') ? g_strdup(*value) : g_strconcat(*value, "/tcp", NULL);
-		if (exposed && g_strv_contains((const char *const *) exposed, port))
-			return true;
-	}
+	for (char *const *value = values; value && *value; value++)
+		for (char *const *port = exposed; port && *port; port++) {
+			struct berth_port range, own;
+			if (berth_port_parse(*value, &range, NULL) && berth_port_parse(*port, &own, NULL) &&
+			    in_range(&range, own.protocol, own.first))
+				return true;
+		}
 	return !values;
 }
 
