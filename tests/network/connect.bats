@@ -89,6 +89,8 @@ teardown() {
 	inside two ping -qc 1 -W 10 web
 	inside two ping -qc 1 -W 10 also
 	inside two grep -q "^192.0.2.7.fixed$" /etc/hosts
+	run berth run --rm -h a.b --domainname c.d busybox sh -c 'hostname; tail -n 1 /etc/hosts'
+	[[ "$output" == a.b$'\n'*$'\ta.b.c.d a' ]]
 	inside two ping -qc 1 -W 10 gate
 	local pid
 	pid=$(berth inspect -f "{{.State.Pid}}" two)

@@ -22,9 +22,12 @@ static void append_line(GString *out, const char *address, const struct api_cont
 	if (!address)
 		return;
 	g_string_append_printf(out, "%.*s\t", (int) strcspn(address, "/"), address);
+	g_string_append(out, config->hostname);
 	if (domain && *domain)
-		g_string_append_printf(out, "%s.%s ", config->hostname, domain);
-	g_string_append_printf(out, "%s\n", config->hostname);
+		g_string_append_printf(out, ".%s", domain);
+	if (strchr(config->hostname, '.') || (domain && *domain))
+		g_string_append_printf(out, " %.*s", (int) strcspn(config->hostname, "."), config->hostname);
+	g_string_append_c(out, '\n');
 }
 
 void berth_engine__hosts_line(GString *out, const struct berth_container_record *record,

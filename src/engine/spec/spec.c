@@ -88,8 +88,7 @@ static void set_names(struct berth_spec *spec)
 
 	if (berth_spec_is(spec->host->uts_mode, "host"))
 		return;
-	spec->config->hostname =
-		domain && *domain ? g_strconcat(config->hostname, ".", domain, NULL) : g_strdup(config->hostname);
+	spec->config->hostname = g_strdup(config->hostname);
 	if (domain && *domain)
 		spec->config->domainname = g_strdup(domain);
 }

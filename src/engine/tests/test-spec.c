@@ -153,7 +153,7 @@ static const struct {
 	{HOST("'CapDrop': ['CHOWN', 'KILL'], 'CapAdd': ['CHOWN']"), NULL, "process capabilities bounding 4",
 	 "'CAP_SETGID'"},
 	// names
-	{CONFIG("'Hostname': 'web', 'Domainname': 'example.org'"), NULL, "hostname", "'web.example.org'"},
+	{CONFIG("'Hostname': 'web', 'Domainname': 'example.org'"), NULL, "hostname", "'web'"},
 	{CONFIG("'Hostname': 'web', 'Domainname': 'example.org'"), NULL, "domainname", "'example.org'"},
 	{CONFIG("'Hostname': 'web', 'Domainname': 'example.org'"), NULL, "process env 1", "'HOSTNAME=web'"},
 	{HOST("'UTSMode': 'host'"), NULL, "hostname", NULL},
