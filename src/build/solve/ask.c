@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is said about a Dockerfile: warnings beside a build, and answers in place of one.
-#include "build/solve/internal.h"
+#include "build/solve/building.h"
 
 #include "base/error.h"
 #include "base/limits.h"
 #include "build/dockerfile/call.h"
+#include "build/solve/events.h"
 
 #include <string.h>
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A build from its request to its result: read, plan, do, bring out. What its steps came to lasts, however it ends.
-#include "build/solve/internal.h"
+#include "build/solve/building.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/moment.h"
+#include "build/solve/cache.h"
+#include "build/solve/events.h"
 #include "spec/api.h"
 
 #include <string.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The builder: what its builds share.
-#include "build/solve/cache-mount.h"
+#include "build/solve/builder.h"
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "build/solve/cache-mount.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cache as it is listed and pruned: records of steps, and cache mounts.
-#include "build/solve/cache-mount.h"
+#include "build/solve/cache.h"
 
 #include "base/error.h"
 #include "base/moment.h"
+#include "build/solve/cache-mount.h"
 #include "spec/api-build.h"
 
 #include <string.h>

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/moment.h"
+#include "build/solve/events.h"
 #include "store/tree.h"
 
 #include <fcntl.h>

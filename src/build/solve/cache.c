@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records of the build cache. A record refers to its layer's blob and snapshot, which keeps them.
-#include "build/solve/internal.h"
+#include "build/solve/cache.h"
 
 #include "base/error.h"
 #include "base/json.h"

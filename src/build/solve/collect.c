@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cache is kept small by itself: in a thread that is there only while it has something to do, so that no build
 // waits for it.
-#include "build/solve/cache-mount.h"
+#include "build/solve/builder.h"
 
 #include "base/error.h"
 #include "base/json.h"
+#include "build/solve/cache-mount.h"
+#include "build/solve/cache.h"
 
 #include <sys/statvfs.h>
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A look at a step that failed. Its build is not over until that is: so its sources, secrets and agents are there yet,
 // and nothing is left of what it kept.
-#include "build/solve/internal.h"
+#include "build/solve/building.h"
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "build/solve/events.h"
+#include "build/solve/step.h"
 
 #include <poll.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a build tells of.
-#include "build/solve/internal.h"
+#include "build/solve/events.h"
 
 #include "base/error.h"
 #include "base/moment.h"

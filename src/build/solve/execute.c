@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of a build, each as soon as what it needs is done: on the caller's thread, and on others as long as there
 // is more to do at once than threads that do it.
-#include "build/solve/internal.h"
+#include "build/solve/building.h"
 
 #include "base/error.h"
+#include "build/solve/events.h"
+#include "build/solve/step.h"
 
 #define SETTLE_MICROSECONDS 5000000 // what a long build has finished is lasting after that
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two builds of the same step: one runs it, the other waits and finds it in the cache.
-#include "build/solve/internal.h"
+#include "build/solve/cache.h"
+
+#include "build/solve/events.h"
 
 #define ASK_NANOSECONDS 50000000 // between two questions whether the build was canceled
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a target came to: its configuration with layers and times put in. Times are BuildKit's: a layer's is when it was
 // made, which the cache knows, so that a build of nothing but cached steps gives the same image again.
-#include "build/solve/internal.h"
+#include "build/solve/building.h"
 
 #include "base/error.h"
 #include "base/moment.h"
+#include "build/solve/cache.h"
+#include "build/solve/step.h"
 
 #include <string.h>
 

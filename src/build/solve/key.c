@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys of the cache: a digest of named values, each with its length, so that no two lists of them read the same.
-#include "build/solve/internal.h"
+#include "build/solve/key.h"
+
+#include "store/blob.h"
 
 #include <string.h>
 

@@ -2,13 +2,14 @@
 // Layers on their way: a step's snapshot is frozen as soon as the step has ended, so that the next one can stand on it;
 // its archive is written into a blob that nobody sees. What is lasting is made so for all of them at once, with one
 // sync (berth_store_settle()). A crash before that leaves nothing: such snapshots and blobs are swept at start.
-#include "build/solve/internal.h"
+#include "build/solve/layer.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/moment.h"
+#include "build/solve/cache.h"
 
 #include <dirent.h>
 #include <fcntl.h>

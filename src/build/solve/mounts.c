@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "build/plan/internal.h"
+#include "build/solve/step.h"
 #include "store/tree.h"
 #include "sys/mount.h"
 

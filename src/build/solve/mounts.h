@@ -3,7 +3,9 @@
 #pragma once
 
 #include "build/context/agent-socket.h"
-#include "build/solve/internal.h"
+#include "build/solve/builder.h"
+#include "build/solve/building.h"
+#include "build/solve/key.h"
 
 struct berth_step_mounts {
 	struct berth_building_step *step;

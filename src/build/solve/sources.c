@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a build reads: its contexts, each brought in when it is first asked for, the Dockerfile in the first of them,
 // and the files behind stages and images.
-#include "build/solve/internal.h"
+#include "build/solve/building.h"
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "build/solve/events.h"
+#include "build/solve/step.h"
 
 #include <fcntl.h>
 #include <string.h>

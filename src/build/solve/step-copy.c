@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // COPY and ADD, and a named context that is a stage's base.
-#include "build/solve/internal.h"
+#include "build/solve/step.h"
 
 #include "base/error.h"
 #include "base/fd.h"

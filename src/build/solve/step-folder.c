@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // WORKDIR: the folder is there, and belongs to the stage's user as far as it has to be made.
-#include "build/solve/internal.h"
+#include "build/solve/step.h"
 
 #include "base/error.h"
 #include "base/fd.h"

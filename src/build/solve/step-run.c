@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // RUN: a process in the step's snapshot, and what it prints.
-#include "build/solve/internal.h"
+#include "build/solve/step.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "build/solve/events.h"
 #include "build/solve/mounts.h"
 
 #include <poll.h>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One step: its result is looked for in the cache, else it is done.
-#include "build/solve/internal.h"
+#include "build/solve/step.h"
 
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "build/solve/cache.h"
+#include "build/solve/events.h"
 
 #include <string.h>
 
