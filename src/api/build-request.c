@@ -167,12 +167,18 @@ static bool read_limits(struct berth_build_wanted *wanted, const struct berth_re
 	limits->cpuset_cpus = text_of(request, "cpusetcpus");
 	limits->cpuset_mems = text_of(request, "cpusetmems");
 	limits->cgroup_parent = text_of(request, "cgroupparent");
+	limits->userns_mode = text_of(request, "userns");
 	limits->shm_size = berth_request_integer(request, "shmsize", 0);
 	limits->extra_hosts = g_strdupv((char **) (uintptr_t) berth_request_list(request, "extrahosts"));
 	wanted->request.limits = limits;
 	if (limits->memory < 0 || limits->shm_size < 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "query parameter %s: is negative",
 				       limits->memory < 0 ? "memory" : "shmsize");
+	// A step knows of no other container, and of no user who asks.
+	if (limits->userns_mode && strcmp(limits->userns_mode, "host") != 0 &&
+	    strcmp(limits->userns_mode, "auto") != 0 && !g_str_has_prefix(limits->userns_mode, "auto:"))
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "query parameter userns: \"%s\": expected host or auto", limits->userns_mode);
 	return read_ulimits(limits, request, error);
 }
 

@@ -114,6 +114,7 @@ static const struct berth_parameter build_query[] = {
 	{"progress", BERTH_PARAMETER_TEXT, "events: lines of JSON instead of Docker's stream (Berth's own)"},
 	{"context", BERTH_PARAMETER_LIST, "NAME=ADDRESS of a further context (Berth's own)"},
 	{"keepfailed", BERTH_PARAMETER_SWITCH, "a build that fails waits for a shell in its failed step (Berth's own)"},
+	{"userns", BERTH_PARAMETER_TEXT, "user namespace of RUN: host or auto (Berth's own)"},
 	{"nocachefilter", BERTH_PARAMETER_LIST, "stages that are built anew (Berth's own)"},
 	{"cacheto", BERTH_PARAMETER_LIST, "where results are kept for others: \"type=…\" (Berth's own)"},
 	{"allow", BERTH_PARAMETER_LIST, "network.host, security.insecure, device (Berth's own)"},

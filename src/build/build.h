@@ -69,7 +69,8 @@ struct berth_build_request {
 	// NULL: nothing is to be asked.
 	char *(*known_hosts)(void *data, const char *host, GError **error);
 	const char *network; // of RUN, where the Dockerfile says nothing; NULL: default
-	const struct api_host_config *limits; // of RUN: memory, cpu, shm_size, ulimits, extra_hosts, cgroup_parent
+	const struct api_host_config *limits; // of RUN: memory, cpu, shm_size, ulimits, extra_hosts, cgroup_parent,
+					      // userns_mode
 	bool allow_insecure, allow_host_network, allow_devices; // entitlements, --allow
 	const char *provenance, *sbom; // "", "mode=max" …; NULL: none
 	const char *call; // NULL: build; "check", "outline", "targets": only answer; ",format=json" behind it: as JSON

@@ -275,6 +275,7 @@ void berth_engine_close(struct berth_engine *engine)
 	g_clear_pointer(&engine->spare, berth_monitor_spare_free);
 	berth_engine__users_spare_free(engine);
 	berth_engine__users_probe_free(engine);
+	g_clear_pointer(&engine->users_of_steps, g_ptr_array_unref);
 	berth_engine__networks_close(engine);
 	g_hash_table_unref(engine->by_name);
 	berth_exec_table_free(engine->execs);

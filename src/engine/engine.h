@@ -54,7 +54,7 @@ struct berth_engine_options {
 	const char *init_program;
 	const char *snapshot_driver; // NULL: chosen
 	const char *cgroup_parent; // "/berth"
-	const char *userns; // of containers that do not say: host or auto
+	const char *userns; // of containers and steps of builds that do not say: host or auto
 	const char *log_driver; // default of containers: "json-file"
 	char *const *log_options; // "max-size=20m"
 	char *const *labels; // of the engine, for info

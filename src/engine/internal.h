@@ -91,6 +91,8 @@ struct berth_engine {
 	unsigned event_listeners;
 
 	struct berth_users_spare users_spare; // under `lock`
+	GPtrArray *users_of_steps; // under `lock`; of struct berth_container_users, borrowed: ids that steps of builds
+				   // have; NULL: none yet
 	int users_probe; // atomic; a user namespace to try mounts with; 0: none yet
 	int run_maps; // atomic; whether the ids of what lies in exec_folder can be mapped: 1 yes, -1 no, 0 not known
 		      // yet

@@ -27,7 +27,8 @@ struct berth_build_step {
 	const char *network; // NULL or "default", "none", "host", or the name of a network
 	char *const *devices; // of the Container Device Interface, by full name; may be NULL
 	bool insecure; // privileged: asked for and allowed by the user
-	const struct api_host_config *limits; // memory, cpu, shm_size, ulimits, extra_hosts, cgroup_parent, dns; NULL
+	const struct api_host_config *limits; // memory, cpu, shm_size, ulimits, extra_hosts, cgroup_parent, dns,
+					      // userns_mode ("host", "auto…"); NULL
 	const struct berth_build_mount *mounts;
 	size_t mount_count;
 	int output, errors; // stream sockets for its stdout and stderr; the same: both, in their order. They are shut

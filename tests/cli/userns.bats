@@ -138,6 +138,62 @@ kernel_has() {
 	run ! try busybox mknod /x c 1 7
 }
 
+# What a step printed of its map: 65536 ids of its own, or those of the host.
+steps_ids() {
+	sed -n 's/^#[0-9]* [0-9.]* *0 *\([0-9]*\) *\([0-9]*\)$/\1 \2/p'
+}
+
+@test "userns auto: a build's steps, too; files of layers, caches and contexts have the ids that they have there" {
+	local place=$BATS_TEST_TMPDIR map='cat /proc/self/uid_map'
+	echo text >"$place/file"
+	echo secret >"$place/../secret"
+	cat >"$place/Dockerfile" <<-END
+		FROM busybox AS base
+		RUN $map && mkdir -m 700 /d && touch /mine /d/f && chown 1000:1001 /mine && rm /etc/group && ! mknod /n c 1 3
+		ADD --chown=7:8 file /added
+		RUN --mount=type=cache,target=/c --mount=type=bind,source=file,target=/b --mount=type=secret,id=s $map && touch /c/x && \
+		    chown 5 /c/x && stat -c "%n=%u" /c /c/x /b /run/secrets/s /added /mine /d/f | tr "\\n" " " && grep secret /run/secrets/s
+		USER 1000
+		RUN touch /tmp/user
+	END
+	berth build --no-cache --progress plain --network none --secret "id=s,src=$place/../secret" -t made "$place" >"$place/log" 2>&1
+	cat "$place/log"
+	[ "$(steps_ids <"$place/log" | awk '$1 >= 65536 && $2 == 65536' | wc -l)" -eq 2 ]
+	grep -q '/c=0 /c/x=5 /b=0 /run/secrets/s=0 /added=7 /mine=1000 /d/f=0' "$place/log"
+	for mode in host auto; do
+		[ "$(try --userns $mode -u 0 made stat -c %u:%g /mine /d /d/f /added /tmp/user /bin)" = $'1000:1001\n0:0\n0:0\n7:8\n1000:0\n0:0' ]
+		run ! try --userns $mode made test -e /etc/group
+	done
+	[ -z "$(find "$WORK/data/snapshots" -uid +65535)" ]
+	berth rmi made >/dev/null
+}
+
+@test "userns auto: steps that need the host's user namespace are in it, unless auto is asked for in so many words" {
+	local map='cat /proc/self/uid_map' place=$BATS_TEST_TMPDIR
+	cat >"$place/Dockerfile" <<-END
+		FROM busybox AS base
+		RUN --security=insecure $map
+		RUN --network=host $map
+		RUN --mount=type=bind,target=/x,rw $map && touch /x/new
+		RUN --mount=type=bind,from=busybox,source=/bin,target=/x $map
+	END
+	run -0 berth build --no-cache --progress plain --allow network.host --allow security.insecure "$place"
+	[ "$(steps_ids <<<"$output" | grep -c '^0 4294967295$')" -eq 4 ]
+	printf 'FROM busybox\nRUN --network=none %s\n' "$map" >"$place/Dockerfile"
+	run -0 berth build --no-cache --progress plain --userns host "$place"
+	[ "$(steps_ids <<<"$output")" = "0 4294967295" ]
+	run -0 berth build --no-cache --progress plain --userns auto:size=1000 "$place"
+	[[ "$(steps_ids <<<"$output")" == *" 1000" ]]
+	printf 'FROM busybox\nRUN --network=none --mount=type=bind,from=busybox,target=/x true\n' >"$place/Dockerfile"
+	run -1 berth build --no-cache --progress plain --userns auto "$place"
+	[[ "$output" == *"mount at /x: its file system does not map ids"*"use --userns host"* ]]
+	printf 'FROM busybox\nRUN --security=insecure true\n' >"$place/Dockerfile"
+	run -1 berth build --no-cache --progress plain --userns auto --allow security.insecure "$place"
+	[[ "$output" == *"privileged mode is incompatible with user namespaces"* ]]
+	run -1 berth build --userns keep-id "$place"
+	[[ "$output" == *'query parameter userns: "keep-id": expected host or auto'* ]]
+}
+
 @test "the process's user opens its standard streams by their names, with and without a user namespace" {
 	for mode in host auto; do
 		for user in 0 1000; do

@@ -230,6 +230,38 @@ printed() {
 	eventually no_interfaces
 }
 
+@test "steps with user namespaces: those that run at once have different ids, the next one gets both namespaces of one" {
+	serve in_outside tcp 80
+	cat >"$BATS_TEST_TMPDIR/Dockerfile" <<-'END'
+		FROM busybox AS one
+		COPY about /
+		RUN --mount=type=cache,target=/u touch /u/a; for i in $(seq 300); do [ -e /u/b ] && break; sleep 0.1; done; sh /about a; touch /one
+		FROM busybox AS two
+		COPY about /
+		RUN --mount=type=cache,target=/u touch /u/b; for i in $(seq 300); do [ -e /u/a ] && break; sleep 0.1; done; sh /about b; touch /two
+		FROM busybox
+		COPY --from=one /one /about /
+		COPY --from=two /two /
+		ARG there
+		RUN sh /about c; echo hello | nc -w 5 $there 80 | grep hello && echo "d=reached"
+	END
+	echo 'echo "$1=$(awk "{ print \$2 }" /proc/self/uid_map) $(readlink /proc/self/ns/user) $(readlink /proc/self/ns/net)"' \
+		>"$BATS_TEST_TMPDIR/about"
+	run -0 berth build --progress plain --userns auto --build-arg there=$FAR4 "$BATS_TEST_TMPDIR"
+	printed <<<"$output" >"$BATS_TEST_TMPDIR/said"
+	cat "$BATS_TEST_TMPDIR/said"
+	grep -qx 'd=reached' "$BATS_TEST_TMPDIR/said"
+	local first other next
+	first=$(sed -n 's/^a=//p' "$BATS_TEST_TMPDIR/said")
+	other=$(sed -n 's/^b=//p' "$BATS_TEST_TMPDIR/said")
+	next=$(sed -n 's/^c=//p' "$BATS_TEST_TMPDIR/said")
+	[ "${first%% *}" -ge 65536 ]
+	[ "${other%% *}" -ge 65536 ]
+	[ "${first%% *}" != "${other%% *}" ]
+	[ "$next" = "$first" ] || [ "$next" = "$other" ]
+	eventually no_interfaces
+}
+
 @test "the engine is killed during a build: what its steps had of networks is gone, and its addresses are free" {
 	berth network create --subnet 10.77.0.0/29 small >/dev/null
 	berth build --network small - >/dev/null 2>&1 <<-'END' &

@@ -83,6 +83,7 @@ const struct berth_flag berth_build_flags[] = {
 	{"tag", 't', LIST, AT(tags), NULL, "Name and optionally a tag (\"name:tag\")"},
 	{"target", 0, TEXT, AT(target), NULL, "Set the target build stage to build"},
 	{"ulimit", 0, LIST, AT(ulimits), "ulimit", "Ulimit options"},
+	{"userns", 0, TEXT, AT(userns), NULL, "User namespace of the RUN instructions (\"host\", \"auto\")"},
 	{0},
 };
 // clang-format on
@@ -476,6 +477,7 @@ static void add_limits(const struct berth_build_options *options, GString *path)
 	berth_path_add(path, "cpusetcpus", options->cpuset_cpus);
 	berth_path_add(path, "cpusetmems", options->cpuset_mems);
 	berth_path_add(path, "cgroupparent", options->cgroup_parent);
+	berth_path_add(path, "userns", options->userns);
 }
 
 static void add_switch(GString *path, const char *name, bool value)

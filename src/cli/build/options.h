@@ -6,7 +6,7 @@
 
 struct berth_build_options {
 	char *file, *target, *platform, *network, *iidfile, *metadata_file, *progress, *call, *isolation,
-		*cgroup_parent, *cpuset_cpus, *cpuset_mems, *provenance, *sbom, *builder;
+		*cgroup_parent, *cpuset_cpus, *cpuset_mems, *provenance, *sbom, *builder, *userns;
 	char **tags, **build_args, **contexts, **secrets, **ssh, **add_hosts, **labels, **ulimits, **outputs,
 		**no_cache_filter, **cache_from, **cache_to, **attests, **allow, **annotations, **security_options;
 	bool squash, push, load, quiet, no_cache, pull, check, debug_on_failure, rm, force_rm, compress, trust;

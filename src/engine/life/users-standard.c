@@ -130,11 +130,17 @@ void berth_engine__users_probe_free(struct berth_engine *engine)
 		close(engine->users_probe);
 }
 
+bool berth_engine__users_maps(struct berth_engine *engine, int tree, bool recursive)
+{
+	int user = probe(engine);
+
+	return user >= 0 && berth_mount_map_ids(tree, user, recursive, NULL);
+}
+
 // Whether what is at `path`, or where that will be made, can be mounted with its ids mapped.
 static bool maps(struct berth_engine *engine, const char *path, bool recursive)
 {
 	g_autofree char *place = g_strdup(path);
-	int user = probe(engine);
 
 	while (access(place, F_OK) < 0 && errno == ENOENT && !g_str_equal(place, "/")) {
 		char *parent = g_path_get_dirname(place);
@@ -142,8 +148,8 @@ static bool maps(struct berth_engine *engine, const char *path, bool recursive)
 		place = parent;
 		recursive = false;
 	}
-	int tree = user < 0 ? -1 : berth_mount_clone(AT_FDCWD, place, recursive, NULL);
-	bool mapped = tree >= 0 && berth_mount_map_ids(tree, user, recursive, NULL);
+	int tree = berth_mount_clone(AT_FDCWD, place, recursive, NULL);
+	bool mapped = tree >= 0 && berth_engine__users_maps(engine, tree, recursive);
 	if (tree >= 0)
 		berth_engine__close_late(engine, tree);
 	return mapped;

@@ -9,4 +9,6 @@
 // file system does not map ids, stays in the host's. `*warnings` gets why, where that is not plain from what was asked.
 bool berth_engine__users_standard(struct berth_engine *engine, struct berth_container_record *record, char ***warnings,
 				  GError **error);
+// Whether the ids of what is mounted there can be mapped; then they are, and the mount is for nothing else any more.
+bool berth_engine__users_maps(struct berth_engine *engine, int tree, bool recursive);
 void berth_engine__users_probe_free(struct berth_engine *engine);

@@ -48,6 +48,10 @@ static bool find_free(struct berth_engine *engine, const char *path, bool gids, 
 		if (users)
 			add_used(used, gids ? users->first_gid : users->first_uid, users->size);
 	}
+	for (guint i = 0; engine->users_of_steps && i < engine->users_of_steps->len; i++) {
+		const struct berth_container_users *users = engine->users_of_steps->pdata[i];
+		add_used(used, gids ? users->first_gid : users->first_uid, users->size);
+	}
 	if (engine->users_spare.there || engine->users_spare.filling)
 		add_used(used, gids ? engine->users_spare.first_gid : engine->users_spare.first_uid,
 			 engine->users_spare.size);
@@ -205,7 +209,7 @@ bool berth_engine__users_take(struct berth_engine *engine, struct berth_engine_c
 	return taken;
 }
 
-static int make_namespace(const struct berth_container_users *users, GError **error)
+int berth_engine__users_make(const struct berth_container_users *users, GError **error)
 {
 	g_autofree struct berth_idmap *uids = convert(users->uids), *gids = convert(users->gids);
 
@@ -227,7 +231,7 @@ bool berth_engine__users_open(struct berth_engine *engine, struct berth_engine_c
 		ret->network_path = berth_engine__path_of(ret->network_fd);
 	ret->fd = ready->user >= 0 ? berth_fd_steal(&ready->user)
 		  : users->joined ? berth_engine__join_namespace(engine, users->joined, "user", "user namespace", error)
-				  : make_namespace(users, error);
+				  : berth_engine__users_make(users, error);
 	if (ret->fd < 0)
 		return false;
 	ret->path = berth_engine__path_of(ret->fd);

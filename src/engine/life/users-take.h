@@ -7,6 +7,8 @@
 // Gives the container its ids, if its host configuration asks for some: those of no other container that there is. They
 // are its own as long as it is in the table. engine->lock is held, the container is not in the table yet.
 bool berth_engine__users_take(struct berth_engine *engine, struct berth_engine_container *container, GError **error);
+// A new user namespace with these ids; -1 on failure.
+int berth_engine__users_make(const struct berth_container_users *users, GError **error);
 // Makes the next one's namespaces beforehand, on a worker, in a tenth of a second, so that a start need not wait for
 // them. They go with the engine.
 void berth_engine__users_spare_want(struct berth_engine *engine);

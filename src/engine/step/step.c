@@ -32,8 +32,6 @@ static struct api_host_config *make_host_config(const struct berth_build_step *s
 		host->log_config = berth_document_new(&api_log_config_document);
 	g_free(host->log_config->type);
 	host->log_config->type = g_strdup("none");
-	g_free(host->userns_mode);
-	host->userns_mode = g_strdup("host"); // whoever uses the layer has its owners
 	for (char *const *device = step->devices; device && *device; device++) {
 		if (!host->device_requests)
 			host->device_requests = json_array();
@@ -69,11 +67,13 @@ static struct berth_container_record *make_record(struct berth_engine *engine, c
 		.log_driver = "none",
 		.cgroup_parent = engine->options.cgroup_parent,
 		.default_network = engine->options.network.no_bridge ? "none" : "bridge",
+		.default_userns = engine->options.userns,
 	};
 	if (!berth_engine__defaults_apply(&engine->options.defaults, create->host_config, error))
 		return NULL;
 	g_autoptr(berth_container_record) record = berth_plan_make(&input, &warnings, error);
 	if (!record || !berth_engine__endpoints_bind(engine, record, &warnings, error) ||
+	    !berth_engine__step_users_choose(engine, step, record, error) ||
 	    !berth_engine__step_plan_mounts(step, record, error))
 		return NULL;
 	return g_steal_pointer(&record);
@@ -145,7 +145,8 @@ static bool wait_for_end(struct berth_engine *engine, struct berth_engine_contai
 static bool launch(struct berth_engine *engine, struct berth_engine_container *container, bool (*canceled)(void *),
 		   void *data, int *ret_exit_code, GError **error)
 {
-	g_autoptr(berth_monitor) monitor = berth_engine__prepare(engine, container, error);
+	bool has_users = berth_engine__step_users_take(engine, container, error);
+	g_autoptr(berth_monitor) monitor = has_users ? berth_engine__prepare(engine, container, error) : NULL;
 	pid_t pid;
 
 	berth_volumes_points_clear(engine->volumes, container->id);
@@ -155,7 +156,7 @@ static bool launch(struct berth_engine *engine, struct berth_engine_container *c
 	if (attach(monitor, container->step->wanted, error) && berth_monitor_start(monitor, &pid, error)) {
 		BERTH_FAILPOINT("step.started");
 		if (container->step->wanted->steps)
-			berth_engine__spare_want(engine, container->step->network != NULL, true);
+			berth_engine__spare_want(engine, container->step->network || container->record->users, true);
 		if (wait_for_end(engine, container, monitor, canceled, data, ret_exit_code, error))
 			return true;
 	}
@@ -170,6 +171,7 @@ static bool clear(struct berth_engine *engine, struct berth_engine_container *co
 	struct berth_engine_steps *steps = container->step->wanted->steps;
 
 	berth_engine__step_tidy(container->step);
+	berth_engine__step_users_let_go(engine, container->step->users);
 	berth_engine__steps_give(steps, container);
 	BERTH_FAILPOINT("step.released");
 	if (!steps || failed)
@@ -190,7 +192,7 @@ bool berth_engine_step_run(struct berth_engine *engine, const struct berth_build
 	g_autoptr(berth_engine_container) container = berth_engine__container_new(record);
 	container->step = &step;
 	if (berth_engine__has_resolver(record))
-		step.network = berth_engine__steps_take(wanted->steps, wanted);
+		step.network = berth_engine__steps_take(wanted->steps, wanted, record->host_config->userns_mode);
 	pthread_mutex_lock(&container->operation);
 	bool done = launch(engine, container, canceled, data, ret_exit_code, error);
 	bool cleared = clear(engine, container, !done || *ret_exit_code != 0, &clearing);

@@ -12,6 +12,7 @@ struct berth_engine_step {
 	struct berth_engine *engine;
 	const struct berth_build_step *wanted;
 	struct berth_engine_step_network *network; // that steps hand on; NULL: its own, as any container's
+	const struct berth_container_users *users; // ids that are its own and not the network's: the record's; NULL
 	int root; // the snapshot's, mounted as the step has it; -1 until it is made
 	GPtrArray *stubs; // paths of mount points that the root does not have, parents first
 };
@@ -26,16 +27,30 @@ bool berth_engine__step_plan_mounts(const struct berth_build_step *step, struct 
 // Removes from the root what was only made to be mounted upon, if it is still as it was: empty.
 void berth_engine__step_tidy(struct berth_engine_step *step);
 
-// steps.c. A network namespace as one step of a build leaves it to the next.
+// step-users.c
+// Whether the step's user namespace, where its record has one of its own so far, can be that.
+bool berth_engine__step_users_choose(struct berth_engine *engine, const struct berth_build_step *step,
+				     struct berth_container_record *record, GError **error);
+// Gives the step the ids that its record asks for: those of the step before if it has that one's network.
+bool berth_engine__step_users_take(struct berth_engine *engine, struct berth_engine_container *container,
+				   GError **error);
+void berth_engine__step_users_let_go(struct berth_engine *engine, const struct berth_container_users *users);
+
+// steps.c. A network namespace as one step of a build leaves it to the next, with the user namespace that it belongs
+// to.
 struct berth_engine_step_network {
-	char *asked; // what the step says of its network
+	struct berth_engine *engine;
+	char *asked; // what the step says of its network and its users
+	struct berth_container_users *users; // NULL: the host's user namespace
+	int user_namespace; // -1
 	struct berth_run_network *run; // NULL: not made yet, or a container has it now
 	int namespace, udp, tcp; // and the resolver's sockets in it; -1: not made yet
 };
 
 // One that waits, or a new one to be filled at the start; the step's from then on. NULL: this step shares nothing.
+// `users`: its userns mode.
 struct berth_engine_step_network *berth_engine__steps_take(struct berth_engine_steps *steps,
-							   const struct berth_build_step *step);
+							   const struct berth_build_step *step, const char *users);
 // The container's step has ended: what it had of networks waits for the next one, or is given back.
 void berth_engine__steps_give(struct berth_engine_steps *steps, struct berth_engine_container *container);
 // Clears the run folder and what goes with it, on a worker.

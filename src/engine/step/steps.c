@@ -36,12 +36,13 @@ struct berth_engine_steps *berth_engine_steps_new(struct berth_engine *engine)
 
 // Networks
 
-static struct berth_engine_step_network *network_new(const char *asked)
+static struct berth_engine_step_network *network_new(struct berth_engine *engine, const char *asked)
 {
 	struct berth_engine_step_network *network = g_new0(struct berth_engine_step_network, 1);
 
+	network->engine = engine;
 	network->asked = g_strdup(asked);
-	network->namespace = network->udp = network->tcp = -1;
+	network->user_namespace = network->namespace = network->udp = network->tcp = -1;
 	return network;
 }
 
@@ -51,6 +52,10 @@ static void network_free(struct berth_engine_step_network *network)
 	berth_fd_clear(&network->udp);
 	berth_fd_clear(&network->tcp);
 	berth_fd_clear(&network->namespace);
+	berth_fd_clear(&network->user_namespace);
+	berth_engine__step_users_let_go(network->engine, network->users);
+	if (network->users)
+		berth_document_free(&berth_container_users_document, network->users);
 	g_free(network->asked);
 	g_free(network);
 }
@@ -63,13 +68,13 @@ static bool may_share(const struct berth_build_step *step)
 }
 
 struct berth_engine_step_network *berth_engine__steps_take(struct berth_engine_steps *steps,
-							   const struct berth_build_step *step)
+							   const struct berth_build_step *step, const char *users)
 {
-	const char *asked = step->network ? step->network : "";
 	struct berth_engine_step_network *found = NULL;
 
 	if (!steps || !may_share(step))
 		return NULL;
+	g_autofree char *asked = g_strdup_printf("%s users %s", step->network ? step->network : "", users ? users : "");
 	pthread_mutex_lock(&steps->lock);
 	for (guint i = 0; i < steps->networks->len && !found; i++) {
 		struct berth_engine_step_network *network = steps->networks->pdata[i];
@@ -77,7 +82,7 @@ struct berth_engine_step_network *berth_engine__steps_take(struct berth_engine_s
 			found = g_ptr_array_remove_index_fast(steps->networks, i);
 	}
 	pthread_mutex_unlock(&steps->lock);
-	return found ? found : network_new(asked);
+	return found ? found : network_new(steps->engine, asked);
 }
 
 static bool is_bridge(struct berth_engine *engine, const struct berth_endpoint *endpoint)
