@@ -3,55 +3,13 @@
 //
 // Data that Go has in typed maps and lists is JSON here, and some differences of type are gone: integers and floats
 // compare by value, and a key that a map has not gives the zero value of what the others have.
+#include "cli/template-functions.h"
+
 #include "base/error.h"
 #include "base/json.h"
-#include "cli/template-internal.h"
 
 #include <stdint.h>
 #include <string.h>
-
-#define ELEMENT_WORK 64 // units that an element of a new list costs
-
-// Helpers
-
-static bool fail(GError **error, const char *message)
-{
-	return berth_error_set(error, BERTH_ERROR_INVALID, "%s", message);
-}
-
-static const char *bytes_of(const struct template_call *call, size_t i, size_t *ret_length)
-{
-	*ret_length = json_string_length(call->arguments[i]);
-	return json_string_value(call->arguments[i]);
-}
-
-static struct template_writer new_writer(const struct template_call *call)
-{
-	return (struct template_writer){.text = g_string_new(NULL), .limit = call->limit};
-}
-
-// Makes what was written the result.
-static bool finish(struct template_call *call, struct template_writer *writer, json_t **ret_value, GError **error)
-{
-	bool good = berth_template__written(writer, error);
-
-	call->made += writer->work;
-	if (good)
-		*ret_value = json_stringn_nocheck(writer->text->str, writer->text->len);
-	g_string_free(writer->text, TRUE);
-	return good;
-}
-
-static bool give(json_t **ret_value, json_t *value)
-{
-	*ret_value = value;
-	return true;
-}
-
-static bool give_argument(struct template_call *call, size_t i, json_t **ret_value)
-{
-	return give(ret_value, json_incref(call->arguments[i]));
-}
 
 bool berth_template__truth(const json_t *value)
 {
@@ -76,20 +34,20 @@ bool berth_template__truth(const json_t *value)
 static bool call_last(struct template_call *call, json_t **ret_value, GError **error)
 {
 	(void) error;
-	return give_argument(call, call->count - 1, ret_value);
+	return berth_template__give_argument(call, call->count - 1, ret_value);
 }
 
 static bool call_not(struct template_call *call, json_t **ret_value, GError **error)
 {
 	(void) error;
-	return give(ret_value, json_boolean(!berth_template__truth(call->arguments[0])));
+	return berth_template__give(ret_value, json_boolean(!berth_template__truth(call->arguments[0])));
 }
 
 static bool call_call(struct template_call *call, json_t **ret_value, GError **error)
 {
 	(void) ret_value;
 	if (json_is_null(call->arguments[0]))
-		return fail(error, "call of nil");
+		return berth_template__refuse(error, "call of nil");
 	return berth_error_set(error, BERTH_ERROR_INVALID, "non-function of type %s",
 			       berth_template__type_name(call->arguments[0]));
 }
@@ -135,7 +93,7 @@ static bool equal(const json_t *a, const json_t *b, bool *ret_equal, GError **er
 		return true;
 	}
 	if (a_kind != b_kind)
-		return fail(error, "incompatible types for comparison");
+		return berth_template__refuse(error, "incompatible types for comparison");
 	if (a_kind == NO_KIND)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "non-comparable type %s",
 				       berth_template__type_name(a));
@@ -148,13 +106,13 @@ static bool call_eq(struct template_call *call, json_t **ret_value, GError **err
 	bool same = false;
 
 	if (call->count < 2)
-		return fail(error, "missing argument for comparison");
+		return berth_template__refuse(error, "missing argument for comparison");
 	for (size_t i = 1; i < call->count && !same; i++) {
 		call->made += json_string_length(call->arguments[i]);
 		if (!equal(call->arguments[0], call->arguments[i], &same, error))
 			return false;
 	}
-	return give(ret_value, json_boolean(same));
+	return berth_template__give(ret_value, json_boolean(same));
 }
 
 static bool call_ne(struct template_call *call, json_t **ret_value, GError **error)
@@ -162,7 +120,8 @@ static bool call_ne(struct template_call *call, json_t **ret_value, GError **err
 	bool same;
 
 	call->made += json_string_length(call->arguments[0]);
-	return equal(call->arguments[0], call->arguments[1], &same, error) && give(ret_value, json_boolean(!same));
+	return equal(call->arguments[0], call->arguments[1], &same, error) &&
+	       berth_template__give(ret_value, json_boolean(!same));
 }
 
 static bool order(struct template_call *call, int *ret_order, GError **error)
@@ -170,11 +129,11 @@ static bool order(struct template_call *call, int *ret_order, GError **error)
 	enum basic_kind a = basic_kind(call->arguments[0]), b = basic_kind(call->arguments[1]);
 
 	if (a == NO_KIND || b == NO_KIND)
-		return fail(error, "invalid type for comparison");
+		return berth_template__refuse(error, "invalid type for comparison");
 	if (a != b)
-		return fail(error, "incompatible types for comparison");
+		return berth_template__refuse(error, "incompatible types for comparison");
 	if (a == BOOL_KIND)
-		return fail(error, "invalid type for comparison");
+		return berth_template__refuse(error, "invalid type for comparison");
 	call->made += json_string_length(call->arguments[0]);
 	*ret_order = compare(call->arguments[0], call->arguments[1]);
 	return true;
@@ -184,28 +143,28 @@ static bool call_lt(struct template_call *call, json_t **ret_value, GError **err
 {
 	int found;
 
-	return order(call, &found, error) && give(ret_value, json_boolean(found < 0));
+	return order(call, &found, error) && berth_template__give(ret_value, json_boolean(found < 0));
 }
 
 static bool call_le(struct template_call *call, json_t **ret_value, GError **error)
 {
 	int found;
 
-	return order(call, &found, error) && give(ret_value, json_boolean(found <= 0));
+	return order(call, &found, error) && berth_template__give(ret_value, json_boolean(found <= 0));
 }
 
 static bool call_gt(struct template_call *call, json_t **ret_value, GError **error)
 {
 	int found;
 
-	return order(call, &found, error) && give(ret_value, json_boolean(found > 0));
+	return order(call, &found, error) && berth_template__give(ret_value, json_boolean(found > 0));
 }
 
 static bool call_ge(struct template_call *call, json_t **ret_value, GError **error)
 {
 	int found;
 
-	return order(call, &found, error) && give(ret_value, json_boolean(found >= 0));
+	return order(call, &found, error) && berth_template__give(ret_value, json_boolean(found >= 0));
 }
 
 // Lists and maps
@@ -215,10 +174,11 @@ static bool call_len(struct template_call *call, json_t **ret_value, GError **er
 	const json_t *value = call->arguments[0];
 
 	if (json_is_string(value))
-		return give(ret_value, json_integer((json_int_t) json_string_length(value)));
+		return berth_template__give(ret_value, json_integer((json_int_t) json_string_length(value)));
 	if (json_is_array(value) || json_is_object(value) || json_is_null(value))
-		return give(ret_value, json_integer((json_int_t) (json_is_object(value) ? json_object_size(value)
-											: json_array_size(value))));
+		return berth_template__give(
+			ret_value, json_integer((json_int_t) (json_is_object(value) ? json_object_size(value)
+										    : json_array_size(value))));
 	return berth_error_set(error, BERTH_ERROR_INVALID, "len of type %s", berth_template__type_name(value));
 }
 
@@ -231,7 +191,7 @@ static size_t length_of(const json_t *value)
 static bool get_index(const json_t *index, size_t limit, size_t *ret, GError **error)
 {
 	if (json_is_null(index))
-		return fail(error, "cannot index slice/array with nil");
+		return berth_template__refuse(error, "cannot index slice/array with nil");
 	if (!json_is_integer(index))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "cannot index slice/array with type %s",
 				       berth_template__type_name(index));
@@ -286,11 +246,11 @@ static bool index_once(struct template_call *call, json_t *item, const json_t *i
 		call->made += json_string_length(index);
 		json_t *found = json_object_get(item, json_string_value(index));
 		if (found && strlen(json_string_value(index)) == json_string_length(index))
-			return give(ret_value, json_incref(found));
-		return give(ret_value, zero_value(call, item));
+			return berth_template__give(ret_value, json_incref(found));
+		return berth_template__give(ret_value, zero_value(call, item));
 	}
 	if (json_is_null(item))
-		return fail(error, "index of untyped nil");
+		return berth_template__refuse(error, "index of untyped nil");
 	if (!json_is_string(item) && !json_is_array(item))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "can't index item of type %s",
 				       berth_template__type_name(item));
@@ -300,8 +260,8 @@ static bool index_once(struct template_call *call, json_t *item, const json_t *i
 		return berth_error_set(error, BERTH_ERROR_INVALID, "reflect: %s index out of range",
 				       json_is_string(item) ? "string" : "slice");
 	if (json_is_string(item))
-		return give(ret_value, json_integer((unsigned char) json_string_value(item)[at]));
-	return give(ret_value, json_incref(json_array_get(item, at)));
+		return berth_template__give(ret_value, json_integer((unsigned char) json_string_value(item)[at]));
+	return berth_template__give(ret_value, json_incref(json_array_get(item, at)));
 }
 
 static bool call_index(struct template_call *call, json_t **ret_value, GError **error)
@@ -309,7 +269,7 @@ static bool call_index(struct template_call *call, json_t **ret_value, GError **
 	BERTH_AUTO_JSON json_t *item = json_incref(call->arguments[0]);
 
 	if (call->count == 1 && json_is_null(item))
-		return fail(error, "index of untyped nil");
+		return berth_template__refuse(error, "index of untyped nil");
 	for (size_t i = 1; i < call->count; i++) {
 		json_t *found = NULL;
 		if (!index_once(call, item, call->arguments[i], &found, error))
@@ -317,7 +277,7 @@ static bool call_index(struct template_call *call, json_t **ret_value, GError **
 		json_decref(item);
 		item = found ? found : json_null();
 	}
-	return give(ret_value, g_steal_pointer(&item));
+	return berth_template__give(ret_value, g_steal_pointer(&item));
 }
 
 static bool call_slice(struct template_call *call, json_t **ret_value, GError **error)
@@ -326,11 +286,11 @@ static bool call_slice(struct template_call *call, json_t **ret_value, GError **
 	size_t length = length_of(item), bounds[3] = {0, length, length};
 
 	if (json_is_null(item))
-		return fail(error, "slice of untyped nil");
+		return berth_template__refuse(error, "slice of untyped nil");
 	if (call->count > 4)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "too many slice indexes: %zu", call->count - 1);
 	if (json_is_string(item) && call->count == 4)
-		return fail(error, "cannot 3-index slice a string");
+		return berth_template__refuse(error, "cannot 3-index slice a string");
 	if (!json_is_string(item) && !json_is_array(item))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "can't slice item of type %s",
 				       berth_template__type_name(item));
@@ -343,10 +303,10 @@ static bool call_slice(struct template_call *call, json_t **ret_value, GError **
 					       bounds[i + 1]);
 	if (json_is_string(item)) {
 		call->made += bounds[1] - bounds[0];
-		return give(ret_value,
-			    json_stringn_nocheck(json_string_value(item) + bounds[0], bounds[1] - bounds[0]));
+		return berth_template__give(
+			ret_value, json_stringn_nocheck(json_string_value(item) + bounds[0], bounds[1] - bounds[0]));
 	}
-	call->made += (bounds[1] - bounds[0]) * ELEMENT_WORK;
+	call->made += (bounds[1] - bounds[0]) * BERTH_TEMPLATE_ELEMENT_WORK;
 	*ret_value = json_array();
 	for (size_t i = bounds[0]; i < bounds[1]; i++)
 		json_array_append(*ret_value, json_array_get(item, i));
@@ -369,253 +329,40 @@ static void print_all(struct template_writer *writer, const struct template_call
 
 static bool call_print(struct template_call *call, json_t **ret_value, GError **error)
 {
-	struct template_writer writer = new_writer(call);
+	struct template_writer writer = berth_template__new_writer(call);
 
 	print_all(&writer, call, false);
-	return finish(call, &writer, ret_value, error);
+	return berth_template__finish(call, &writer, ret_value, error);
 }
 
 static bool call_println(struct template_call *call, json_t **ret_value, GError **error)
 {
-	struct template_writer writer = new_writer(call);
+	struct template_writer writer = berth_template__new_writer(call);
 
 	print_all(&writer, call, true);
-	return finish(call, &writer, ret_value, error);
+	return berth_template__finish(call, &writer, ret_value, error);
 }
 
 static bool call_printf(struct template_call *call, json_t **ret_value, GError **error)
 {
-	struct template_writer writer = new_writer(call);
+	struct template_writer writer = berth_template__new_writer(call);
 	size_t length;
-	const char *format = bytes_of(call, 0, &length);
+	const char *format = berth_template__bytes_of(call, 0, &length);
 
 	berth_template__printf(&writer, format, length, call->arguments + 1, call->count - 1);
-	return finish(call, &writer, ret_value, error);
+	return berth_template__finish(call, &writer, ret_value, error);
 }
 
 static bool call_json(struct template_call *call, json_t **ret_value, GError **error)
 {
-	struct template_writer writer = new_writer(call);
+	struct template_writer writer = berth_template__new_writer(call);
 
 	if (call->header && json_is_string(call->arguments[0])) {
 		g_string_free(writer.text, TRUE);
-		return give_argument(call, 0, ret_value);
+		return berth_template__give_argument(call, 0, ret_value);
 	}
 	berth_template__json(&writer, call->arguments[0]);
-	return finish(call, &writer, ret_value, error);
-}
-
-// Escaping: each writes one character of the arguments' text.
-
-typedef void escape(struct template_writer *writer, gunichar c, const char *bytes, size_t width);
-
-// null becomes text before Go looks where to put spaces.
-static bool is_text(const json_t *value)
-{
-	return json_is_string(value) || json_is_null(value);
-}
-
-static bool call_escape(struct template_call *call, escape *one, json_t **ret_value, GError **error)
-{
-	struct template_writer plain = new_writer(call), writer = new_writer(call);
-	size_t width;
-
-	for (size_t i = 0; i < call->count && !plain.full; i++) {
-		if (i > 0 && !is_text(call->arguments[i - 1]) && !is_text(call->arguments[i]))
-			berth_template__write(&plain, " ", 1);
-		if (json_is_null(call->arguments[i]))
-			berth_template__write(&plain, "<no value>", 10);
-		else
-			berth_template__print(&plain, call->arguments[i]);
-	}
-	writer.full = plain.full;
-	writer.deep = plain.deep;
-	for (size_t i = 0; i < plain.text->len && !writer.full; i += width) {
-		gunichar c = berth_template__character(plain.text->str + i, plain.text->len - i, &width);
-		one(&writer, c, plain.text->str + i, width);
-	}
-	g_string_free(plain.text, TRUE);
-	call->made += plain.work;
-	return finish(call, &writer, ret_value, error);
-}
-
-static void write_code(struct template_writer *writer, const char *format, unsigned int value)
-{
-	g_autofree char *text = g_strdup_printf(format, value);
-
-	berth_template__write(writer, text, strlen(text));
-}
-
-static void escape_html(struct template_writer *writer, gunichar c, const char *bytes, size_t width)
-{
-	if (c == 0)
-		berth_template__write(writer, "\357\277\275", 3); // U+FFFD
-	else if (c == '"' || c == '\'')
-		write_code(writer, "&#%u;", c);
-	else if (c == '&')
-		berth_template__write(writer, "&amp;", 5);
-	else if (c == '<' || c == '>')
-		berth_template__write(writer, c == '<' ? "&lt;" : "&gt;", 4);
-	else
-		berth_template__write(writer, bytes, width);
-}
-
-static void escape_js(struct template_writer *writer, gunichar c, const char *bytes, size_t width)
-{
-	if (c == '\\' || c == '\'' || c == '"')
-		berth_template__write(writer, "\\", 1);
-	if (c < ' ' || (c < 0x80 && strchr("<>&=", (int) c)) || (c >= 0x80 && !g_unichar_isprint(c)))
-		write_code(writer, "\\u%04X", c);
-	else
-		berth_template__write(writer, bytes, width);
-}
-
-static void escape_url(struct template_writer *writer, gunichar c, const char *bytes, size_t width)
-{
-	for (size_t i = 0; i < width; i++)
-		if (c < 0x80 && (g_ascii_isalnum(c) || (c && strchr("-_.~", (int) c))))
-			berth_template__write(writer, bytes + i, 1);
-		else if (c == ' ')
-			berth_template__write(writer, "+", 1);
-		else
-			write_code(writer, "%%%02X", (unsigned char) bytes[i]);
-}
-
-static bool call_html(struct template_call *call, json_t **ret_value, GError **error)
-{
-	return call_escape(call, escape_html, ret_value, error);
-}
-
-static bool call_js(struct template_call *call, json_t **ret_value, GError **error)
-{
-	return call_escape(call, escape_js, ret_value, error);
-}
-
-static bool call_urlquery(struct template_call *call, json_t **ret_value, GError **error)
-{
-	return call_escape(call, escape_url, ret_value, error);
-}
-
-// Docker's
-
-static bool call_split(struct template_call *call, json_t **ret_value, GError **error)
-{
-	size_t length, separator_length, width, allowed = call->limit / ELEMENT_WORK;
-	const char *text = bytes_of(call, 0, &length), *separator = bytes_of(call, 1, &separator_length);
-	const char *end = text + length;
-	BERTH_AUTO_JSON json_t *list = json_array();
-
-	for (bool more = separator_length > 0 || length > 0; more;) {
-		const char *stop;
-		if (separator_length == 0) { // by characters
-			berth_template__character(text, (size_t) (end - text), &width);
-			stop = text + width;
-			more = stop < end;
-		} else {
-			stop = memmem(text, (size_t) (end - text), separator, separator_length);
-			more = stop != NULL;
-			stop = more ? stop : end;
-		}
-		if (json_array_size(list) >= allowed)
-			return fail(error, "more parts than the limit of a template's output allows");
-		json_array_append_new(list, json_stringn_nocheck(text, (size_t) (stop - text)));
-		text = stop + separator_length;
-	}
-	call->made += length + json_array_size(list) * ELEMENT_WORK;
-	return give(ret_value, g_steal_pointer(&list));
-}
-
-static bool call_join(struct template_call *call, json_t **ret_value, GError **error)
-{
-	struct template_writer writer = new_writer(call);
-	size_t separator_length;
-	const char *separator = bytes_of(call, 1, &separator_length);
-
-	for (size_t i = 0; i < json_array_size(call->arguments[0]) && !writer.full; i++) {
-		const json_t *part = json_array_get(call->arguments[0], i);
-		if (i > 0)
-			berth_template__write(&writer, separator, separator_length);
-		berth_template__write(&writer, json_string_value(part), json_string_length(part));
-	}
-	return finish(call, &writer, ret_value, error);
-}
-
-enum letter_case { LOWER, UPPER, TITLE };
-
-static bool is_separator(gunichar c)
-{
-	if (c < 0x80)
-		return !g_ascii_isalnum(c) && c != '_';
-	return !g_unichar_isalpha(c) && !g_unichar_isdigit(c) && g_unichar_isspace(c);
-}
-
-static bool change_case(struct template_call *call, enum letter_case to, json_t **ret_value, GError **error)
-{
-	size_t length, width;
-	const char *text = bytes_of(call, 0, &length);
-	struct template_writer writer = new_writer(call);
-	gunichar previous = ' ';
-	char changed[6];
-
-	for (size_t i = 0; i < length && !writer.full; i += width) {
-		gunichar c = berth_template__character(text + i, length - i, &width), into = c;
-		if (!call->header && to == LOWER)
-			into = g_unichar_tolower(c);
-		else if (!call->header && (to == UPPER || is_separator(previous)))
-			into = to == UPPER ? g_unichar_toupper(c) : g_unichar_totitle(c);
-		berth_template__write(&writer, changed, (size_t) g_unichar_to_utf8(into, changed));
-		previous = c;
-	}
-	return finish(call, &writer, ret_value, error);
-}
-
-static bool call_lower(struct template_call *call, json_t **ret_value, GError **error)
-{
-	return change_case(call, LOWER, ret_value, error);
-}
-
-static bool call_upper(struct template_call *call, json_t **ret_value, GError **error)
-{
-	return change_case(call, UPPER, ret_value, error);
-}
-
-static bool call_title(struct template_call *call, json_t **ret_value, GError **error)
-{
-	return change_case(call, TITLE, ret_value, error);
-}
-
-static bool call_pad(struct template_call *call, json_t **ret_value, GError **error)
-{
-	struct template_writer writer = new_writer(call);
-	json_int_t before = json_integer_value(call->arguments[1]), after = json_integer_value(call->arguments[2]);
-	size_t length;
-	const char *text = bytes_of(call, 0, &length);
-
-	if (length > 0) {
-		if (before < 0 || after < 0) {
-			g_string_free(writer.text, TRUE);
-			return fail(error, "strings: negative Repeat count");
-		}
-		berth_template__write_repeated(&writer, ' ', (size_t) before);
-		berth_template__write(&writer, text, length);
-		berth_template__write_repeated(&writer, ' ', (size_t) after);
-	}
-	return finish(call, &writer, ret_value, error);
-}
-
-static bool call_truncate(struct template_call *call, json_t **ret_value, GError **error)
-{
-	json_int_t wanted = json_integer_value(call->arguments[1]);
-	size_t length;
-	const char *text = bytes_of(call, 0, &length);
-
-	if (call->header || (wanted >= 0 && length <= (uint64_t) wanted))
-		return give_argument(call, 0, ret_value);
-	if (wanted < 0)
-		return berth_error_set(error, BERTH_ERROR_INVALID,
-				       "runtime error: slice bounds out of range [:%" JSON_INTEGER_FORMAT "]", wanted);
-	call->made += (size_t) wanted;
-	return give(ret_value, json_stringn_nocheck(text, (size_t) wanted));
+	return berth_template__finish(call, &writer, ret_value, error);
 }
 
 const struct template_function *berth_template__function(const char *name)
@@ -626,28 +373,28 @@ const struct template_function *berth_template__function(const char *name)
 		{"eq", "aa*", call_eq},
 		{"ge", "aa", call_ge},
 		{"gt", "aa", call_gt},
-		{"html", "a*", call_html},
+		{"html", "a*", berth_template__call_html},
 		{"index", "aa*", call_index},
-		{"join", "ls", call_join},
-		{"js", "a*", call_js},
+		{"join", "ls", berth_template__call_join},
+		{"js", "a*", berth_template__call_js},
 		{"json", "a", call_json},
 		{"le", "aa", call_le},
 		{"len", "a", call_len},
-		{"lower", "s", call_lower},
+		{"lower", "s", berth_template__call_lower},
 		{"lt", "aa", call_lt},
 		{"ne", "aa", call_ne},
 		{"not", "a", call_not},
 		{"or", "aa*", call_last},
-		{"pad", "sii", call_pad},
+		{"pad", "sii", berth_template__call_pad},
 		{"print", "a*", call_print},
 		{"printf", "sa*", call_printf},
 		{"println", "a*", call_println},
 		{"slice", "aa*", call_slice},
-		{"split", "ss", call_split},
-		{"title", "s", call_title},
-		{"truncate", "si", call_truncate},
-		{"upper", "s", call_upper},
-		{"urlquery", "a*", call_urlquery},
+		{"split", "ss", berth_template__call_split},
+		{"title", "s", berth_template__call_title},
+		{"truncate", "si", berth_template__call_truncate},
+		{"upper", "s", berth_template__call_upper},
+		{"urlquery", "a*", berth_template__call_urlquery},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(functions); i++)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the parts of templates know of each other: template-lex.c makes tokens, template-parse.c a tree, template.c
-// executes it with the functions of template-functions.c; template-print.c writes values as Go's fmt does, and
+// What the parts of templates know of each other: template-lex.c makes tokens, template-parse.c a tree (with
+// template-parser.c and template-pipeline.c), template.c executes it (with template-evaluate.c) and calls the functions
+// of template-functions.c and template-functions-text.c; template-print.c writes values as Go's fmt does, and
 // template-text.c has what all of them need of text.
 //
 // A value is a json_t. NULL stands for Go's invalid value: what a key that is not there gives. Strings may hold any
