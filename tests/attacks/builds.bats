@@ -5,16 +5,14 @@
 # folder and the host's mounts are compared before and after each.
 
 load ../helpers
+load engine
 bats_require_minimum_version 1.5.0
 
 ROUNDS=5
 
 setup_file() {
 	engine_setup
-	export CANARY=$WORK/canary
-	mkdir "$CANARY"
-	echo untouched >"$CANARY/file"
-	touch -d @1000000000 "$CANARY/file" "$CANARY"
+	canary_setup untouched
 }
 teardown_file() { engine_teardown; }
 
@@ -30,15 +28,6 @@ teardown() {
 	[ "$(canary)" = "$before" ]
 	[ "$(host_mounts)" = "$mounts" ]
 	berth builder prune -af >/dev/null
-}
-
-canary() {
-	find "$CANARY" -printf '%p %y %m %U:%G %s %T@\n' | sort
-	cat "$CANARY/file"
-}
-
-host_mounts() {
-	cut -d' ' -f5- /proc/self/mountinfo | grep -F "$WORK" | sort
 }
 
 # The input has no line like that.

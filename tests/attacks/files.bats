@@ -5,16 +5,14 @@
 # compared before and after each.
 
 load ../helpers
+load engine
 bats_require_minimum_version 1.5.0
 
 ROUNDS=10
 
 setup_file() {
 	engine_setup
-	export CANARY=$WORK/canary
-	mkdir "$CANARY"
-	echo secret >"$CANARY/file"
-	touch -d @1000000000 "$CANARY/file" "$CANARY"
+	canary_setup secret
 }
 teardown_file() { engine_teardown; }
 
@@ -29,32 +27,6 @@ teardown() {
 	remove_containers
 	berth volume prune -af >/dev/null
 	[ "$(host_mounts)" = "$mounts" ]
-}
-
-canary() {
-	find "$CANARY" -printf '%p %y %m %U:%G %s %T@\n' | sort
-	cat "$CANARY/file"
-}
-
-host_mounts() {
-	cut -d' ' -f5- /proc/self/mountinfo | grep -F "$WORK" | sort
-}
-
-# Exchanges two names until the test ends.
-swapping() {
-	"$BERTH_BUILD/tests/attacks/attacker" swap "$1" "$2" >/dev/null 2>&1 3>&- &
-	SWAPPER=$!
-}
-
-# Ends a child that is in the background, and waits for it.
-end() {
-	kill "$1"
-	wait "$1" || [ $? -eq 143 ]
-}
-
-stop_swapping() {
-	[ -z "${SWAPPER:-}" ] || end "$SWAPPER"
-	SWAPPER=
 }
 
 # A container that runs; ROOT is how the host sees its root.

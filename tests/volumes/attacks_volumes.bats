@@ -4,14 +4,12 @@
 # exchanges while the engine works on it, leads nothing of the engine's to the host.
 
 load helpers
+load ../attacks/engine
 bats_require_minimum_version 1.5.0
 
 setup_file() {
 	engine_setup
-	export CANARY=$WORK/canary
-	mkdir "$CANARY"
-	echo secret >"$CANARY/file"
-	touch -d @1000000000 "$CANARY/file" "$CANARY"
+	canary_setup secret
 }
 teardown_file() { engine_teardown; }
 setup() { before=$(canary); }
@@ -19,28 +17,6 @@ teardown() {
 	stop_swapping
 	[ "$(canary)" = "$before" ]
 	clean_up
-}
-
-canary() {
-	find "$CANARY" -printf '%p %y %m %U:%G %s %T@\n' | sort
-	cat "$CANARY/file"
-}
-
-# Exchanges two names until the test ends.
-swapping() {
-	"$BERTH_BUILD/tests/attacks/attacker" swap "$1" "$2" >/dev/null 2>&1 3>&- &
-	SWAPPER=$!
-}
-
-# Ends a child that is in the background, and waits for it.
-end() {
-	kill "$1"
-	wait "$1" || [ $? -eq 143 ]
-}
-
-stop_swapping() {
-	[ -z "${SWAPPER:-}" ] || end "$SWAPPER"
-	SWAPPER=
 }
 
 # An image "evil" of what lies in the folder.
