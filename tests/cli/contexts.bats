@@ -24,6 +24,10 @@ meta_of() {
 	echo "$DOCKER_CONFIG/contexts/meta/$(printf %s "$1" | sha256sum | cut -d ' ' -f 1)/meta.json"
 }
 
+tls_of() {
+	echo "$DOCKER_CONFIG/contexts/tls/$(printf %s "$1" | sha256sum | cut -d ' ' -f 1)"
+}
+
 @test "a context is made, used, shown and removed" {
 	[ "$(berth context create here --description 'this one' --docker host="$ENGINE")" = here ]
 	jq -e '.Name == "here" and .Metadata.Description == "this one" and .Endpoints.docker.Host == "'"$ENGINE"'"' \
@@ -121,6 +125,79 @@ meta_of() {
 	printf 'x%.0s' {1..600} >"$BATS_TEST_TMPDIR/noise"
 	run berth context import evil "$BATS_TEST_TMPDIR/noise"
 	[[ "$output" == *"no tar archive"* ]]
+}
+
+# Zip archives, named by what is wrong with them; "good" has all that one may have.
+zips() {
+	python3 - "$BATS_TEST_TMPDIR" <<-'END'
+		import io, stat, struct, sys, zipfile
+		META = '{"Endpoints": {"docker": {"Host": "unix:///zip"}}, "Metadata": {"Description": "' + "long " * 1000 + '"}}'
+
+		def archive(name, *entries, change=lambda data: data):
+		    file = io.BytesIO()
+		    with zipfile.ZipFile(file, "w") as made:
+		        for entry, text, mode, method in (("meta.json", META, 0o100644, zipfile.ZIP_DEFLATED), *entries):
+		            info = zipfile.ZipInfo(entry)
+		            info.external_attr, info.compress_type = mode << 16, method
+		            made.writestr(info, text)
+		        made.comment = b"a comment"
+		    with open(f"{sys.argv[1]}/{name}.zip", "wb") as written:
+		        written.write(change(file.getvalue()))
+
+		def listed(data, offset, form, *values):
+		    """With other values in the directory, of its last entry."""
+		    at = data.rindex(b"PK\1\2") + offset
+		    return data[:at] + struct.pack(form, *values) + data[at + struct.calcsize(form):]
+
+		key = ("tls/docker/key.pem", "secret", 0, zipfile.ZIP_STORED)
+		archive("good", ("tls/", "", 0o40755, 0), ("tls/docker/", "", 0, 0), key)
+		archive("climbs", ("tls/../../out", "x", 0o100644, 0))
+		archive("absolute", ("/tls/docker/key.pem", "x", 0o100644, 0))
+		archive("other", ("README", "x", 0o100644, 0))
+		archive("link", ("tls/docker/key.pem", "/etc/passwd", stat.S_IFLNK | 0o777, 0))
+		archive("lzma", ("tls/docker/key.pem", "x", 0o100644, zipfile.ZIP_LZMA))
+		archive("bomb", ("tls/docker/key.pem", b"\0" * (11 << 20), 0o100644, zipfile.ZIP_DEFLATED))
+		archive("locked", key, change=lambda data: listed(data, 8, "<H", 1))
+		archive("sum", key, change=lambda data: listed(data, 16, "<I", 7))
+		archive("long", key, change=lambda data: listed(data, 20, "<II", 1 << 19, 1 << 19))
+		archive("outside", key, change=lambda data: listed(data, 42, "<I", 0xfffffff0))
+		archive("liar", ("tls/docker/key.pem", "x" * 5000, 0, zipfile.ZIP_DEFLATED), change=lambda data: listed(data, 24, "<I", 100))
+		archive("cut", key, change=lambda data: data[:-40])
+		archive("head", key, change=lambda data: data[:100])
+		with zipfile.ZipFile(f"{sys.argv[1]}/empty.zip", "w"):
+		    pass
+	END
+}
+
+@test "a zip archive is imported, and one that is not as it should be is not" {
+	zips
+	berth context import zipped "$BATS_TEST_TMPDIR/good.zip"
+	berth context inspect zipped | jq -e '.[0].Endpoints.docker.Host == "unix:///zip" and .[0].TLSMaterial.docker == ["key.pem"]'
+	[ "$(cat "$(tls_of zipped)/docker/key.pem")" = secret ]
+	[ "$(stat -c %a "$(tls_of zipped)/docker/key.pem")" = 600 ]
+	while read -r name expected; do
+		run berth context import bad "$BATS_TEST_TMPDIR/$name.zip"
+		[ "$status" -eq 1 ]
+		[[ "$output" == *"$expected"* ]]
+		[ ! -e "$(meta_of bad)" ]
+		[ ! -e "$(tls_of bad)" ]
+	done <<-END
+		climbs tls/../../out: expected tls/ENDPOINT/FILE
+		absolute /tls/docker/key.pem: expected tls/ENDPOINT/FILE
+		other README: expected tls/ENDPOINT/FILE
+		link tls/docker/key.pem: it is neither a file nor a folder
+		lzma compressed by method 14 of zip
+		bomb tls/docker/key.pem: too large
+		locked tls/docker/key.pem: it is encrypted
+		sum the zip archive is broken
+		long the zip archive is broken
+		outside the zip archive is broken
+		liar the zip archive is broken
+		cut the zip archive is broken
+		head the zip archive is broken
+		empty it has no meta.json
+	END
+	berth context rm zipped
 }
 
 @test "what docker made, berth reads, and the other way round" {

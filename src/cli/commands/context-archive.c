@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // `context export` and `context import`: a tar archive with meta.json and, beneath tls/, the files of its endpoints.
+// What is imported may be a zip archive of the same.
 #include "cli/context.h"
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "cli/commands/commands.h"
+#include "cli/zip.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -146,11 +148,29 @@ static bool import_tls(const struct berth_cli *cli, const char *name, const char
 	return fd >= 0 && berth_write_file_at(fd, parts[2], text, length, 0600, true, error);
 }
 
-static bool import_members(const struct berth_cli *cli, const char *name, const char *archive, size_t length,
-			   GError **error)
-{
-	bool met = false;
+struct import {
+	const struct berth_cli *cli;
+	const char *name;
+	bool met; // meta.json
+};
 
+static bool import_member(void *data, const char *path, enum berth_zip_kind kind, const char *text, size_t length,
+			  GError **error)
+{
+	struct import *this = data;
+
+	if (kind == BERTH_ZIP_FOLDER)
+		return true;
+	if (kind != BERTH_ZIP_FILE)
+		return berth_error_set(error, BERTH_ERROR_INVALID, "%s: it is neither a file nor a folder", path);
+	if (strcmp(path, META) != 0)
+		return import_tls(this->cli, this->name, path, text, length, error);
+	this->met = true;
+	return import_meta(this->cli, this->name, text, length, error);
+}
+
+static bool import_tar(struct import *this, const char *archive, size_t length, GError **error)
+{
 	for (size_t at = 0; at + BLOCK <= length && archive[at];) {
 		struct member member;
 		memcpy(&member, archive + at, BLOCK);
@@ -161,21 +181,25 @@ static bool import_members(const struct berth_cli *cli, const char *name, const 
 		guint64 size = g_ascii_strtoull(number, NULL, 8);
 		if (g_ascii_strtoull(g_strchug(sum), NULL, 8) != sum_of(&member) || size > length - at)
 			return berth_error_set(error, BERTH_ERROR_INVALID,
-					       "it is no tar archive, or one that was cut off");
-		bool file = member.type == '0' || member.type == 0;
-		if (file && strcmp(path, META) == 0) {
-			if (!import_meta(cli, name, archive + at, size, error))
-				return false;
-			met = true;
-		} else if (file && !import_tls(cli, name, path, archive + at, size, error)) {
+					       "it is no tar archive and no zip archive, or one that was cut off");
+		enum berth_zip_kind kind = member.type == '0' || member.type == 0 ? BERTH_ZIP_FILE
+					   : member.type == '5'                   ? BERTH_ZIP_FOLDER
+										  : BERTH_ZIP_OTHER;
+		if (!import_member(this, path, kind, archive + at, size, error))
 			return false;
-		} else if (!file && member.type != '5') {
-			return berth_error_set(error, BERTH_ERROR_INVALID, "%s: it is neither a file nor a folder",
-					       path);
-		}
 		at += MIN(length - at, (size + BLOCK - 1) / BLOCK * BLOCK);
 	}
-	return met || berth_error_set(error, BERTH_ERROR_INVALID, "unexpected context file: it has no " META);
+	return true;
+}
+
+static bool import_members(struct import *this, const char *archive, size_t length, GError **error)
+{
+	bool good = berth_zip_is(archive, length)
+			    ? berth_zip_read(archive, length, BERTH_LIMIT_CONTEXT_ARCHIVE, import_member, this, error)
+			    : import_tar(this, archive, length, error);
+
+	return good &&
+	       (this->met || berth_error_set(error, BERTH_ERROR_INVALID, "unexpected context file: it has no " META));
 }
 
 static int import_main(struct berth_cli *cli, G_GNUC_UNUSED const void *options, char **arguments, GError **error)
@@ -196,14 +220,10 @@ static int import_main(struct berth_cli *cli, G_GNUC_UNUSED const void *options,
 		      : berth_read_file_at(AT_FDCWD, path, BERTH_LIMIT_CONTEXT_ARCHIVE, &length, error);
 	if (!archive)
 		return 1;
-	bool zip = length > 4 && memcmp(archive, "PK\3\4", 4) == 0;
-	if (zip)
-		berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
-				"zip archives are not read by this version; make it a tar archive");
-	if (zip || !import_members(cli, name, archive, length, error)) {
+	struct import import = {cli, name, false};
+	if (!import_members(&import, archive, length, error)) {
 		g_prefix_error(error, "importing %s: ", path);
-		if (!zip)
-			berth_context_remove(cli, name, NULL);
+		berth_context_remove(cli, name, NULL);
 		return 1;
 	}
 	puts(name);
@@ -224,7 +244,7 @@ const struct berth_command berth_command_context_export = {
 
 const struct berth_command berth_command_context_import = {
 	.arguments = "CONTEXT FILE|-",
-	.summary = "Import a context from a tar file",
+	.summary = "Import a context from a tar or zip file",
 	.min_arguments = 2,
 	.max_arguments = 2,
 	.main = import_main,
