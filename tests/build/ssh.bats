@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Git over ssh and keys for --ssh, with Debian's sshd on loopback of a network namespace, where the engine is, too.
+# Git over ssh and keys for --ssh, with Debian's sshd on loopback of a network namespace, where the engine is, too. The
+# engine's /etc/ssh is $TOP/etc, in a mount namespace of its own.
 
 load ../helpers
 bats_require_minimum_version 1.5.0
@@ -8,7 +9,11 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	TOP=$(mktemp -d "${TMPDIR:-/tmp}/berth-sshd-XXXXXX")
 	NETNS=$(basename "$TOP")
-	export TOP NETNS ENGINE_UNDER="nsenter --net=/run/netns/$NETNS"
+	export TOP NETNS ENGINE_UNDER="nsenter --net=/run/netns/$NETNS -- unshare --mount -- $TOP/with-etc"
+	mkdir "$TOP/etc"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nmount --bind "%s/etc" /etc/ssh && exec "$@"\n' "$TOP" >"$TOP/with-etc"
+	chmod 755 "$TOP/with-etc"
 	ip netns add "$NETNS"
 	ip -n "$NETNS" link set lo up
 	repository
@@ -120,6 +125,21 @@ content() {
 	run build --ssh "default=$TOP/other" "root@127.0.0.1:$TOP/repo.git"
 	[ "$status" -eq 1 ]
 	[[ $output == *"127.0.0.1 takes no key of the agent"*"Permission denied"* ]]
+}
+
+@test "hosts are known by the engine's /etc/ssh/ssh_known_hosts, too" {
+	: >"$HOME/.ssh/known_hosts"
+	cp "$TOP/known" "$TOP/etc/ssh_known_hosts"
+	build --ssh "default=$TOP/user" -t global "ssh://root@127.0.0.1:2222$TOP/repo.git"
+	[ "$(content global /from-git)" = "by ssh" ]
+	# Who builds may have no ~/.ssh at all.
+	rm -r "$HOME/.ssh"
+	build --ssh "default=$TOP/user" --no-cache -t global "root@127.0.0.1:$TOP/repo.git"
+	echo "127.0.0.1 $(cut -d' ' -f1,2 "$TOP/other.pub")" >"$TOP/etc/ssh_known_hosts"
+	run build --ssh "default=$TOP/user" "root@127.0.0.1:$TOP/repo.git"
+	rm "$TOP/etc/ssh_known_hosts"
+	[ "$status" -eq 1 ]
+	[[ $output == *"the key of 127.0.0.1 is not known: it has to be in the known_hosts of who builds"*"HOST IDENTIFICATION HAS CHANGED"* ]]
 }
 
 @test "keys that cannot be had are refused before anything is built" {
