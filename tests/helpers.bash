@@ -16,6 +16,11 @@ berth() {
 	"$BERTH_BUILD/berth" "$@"
 }
 
+# Tells scripts/run-tests of what would be left if it were killed: made folder|netns|cgroup NAME.
+made() {
+	[ ! -w "${BERTH_TESTS_JOURNAL:-}" ] || echo "$*" >>"$BERTH_TESTS_JOURNAL"
+}
+
 # Waits until the command succeeds.
 eventually() {
 	local end=$((SECONDS + PATIENCE))
@@ -66,6 +71,7 @@ touch_in() {
 
 engine_setup() {
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/berth-test-XXXXXX")
+	made folder "$WORK"
 	CGROUP=$(basename "$WORK")
 	BERTH_HOST=unix://$WORK/run/berth.sock
 	DOCKER_HOST=$BERTH_HOST

@@ -14,6 +14,8 @@ setup_file() {
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\nmount --bind "%s/etc" /etc/ssh && exec "$@"\n' "$TOP" >"$TOP/with-etc"
 	chmod 755 "$TOP/with-etc"
+	made folder "$TOP"
+	made netns "$NETNS"
 	ip netns add "$NETNS"
 	ip -n "$NETNS" link set lo up
 	repository

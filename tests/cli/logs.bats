@@ -7,6 +7,7 @@ load ../helpers
 
 setup_file() {
 	JOURNAL=$(mktemp -d "${TMPDIR:-/tmp}/berth-journal-XXXXXX")
+	made folder "$JOURNAL"
 	export JOURNAL
 	cat >"$JOURNAL/under" <<-EOT
 		#!/bin/sh

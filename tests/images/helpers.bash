@@ -15,6 +15,7 @@ OWN_ADDRESS=${OWN_ADDRESS:-}
 
 images_setup() {
 	REGISTRIES=$(mktemp -d "${TMPDIR:-/tmp}/berth-test-XXXXXX")
+	made folder "$REGISTRIES"
 	export REGISTRIES
 	mkdir "$REGISTRIES/certs.d" "$REGISTRIES/config"
 	engine_setup --registry-certificates "$REGISTRIES/certs.d" "$@"

@@ -32,6 +32,7 @@ in_outside() {
 
 # machine_add NAME: a network namespace of this file's; its name is $NETWORK-NAME.
 machine_add() {
+	made netns "$NETWORK-$1"
 	ip netns add "$NETWORK-$1"
 	ip -n "$NETWORK-$1" link set lo up
 }

@@ -38,6 +38,9 @@ class Engine:
         self.log = f"{self.folder}/log"
         self.cgroup = f"berth-py-{os.path.basename(self.folder)[-8:]}"
         self.process = None
+        if os.access(os.environ.get("BERTH_TESTS_JOURNAL", ""), os.W_OK):
+            with open(os.environ["BERTH_TESTS_JOURNAL"], "a", encoding="ascii") as journal:
+                journal.write(f"folder {self.folder}\ncgroup {self.cgroup}\n")
         self.under = []  # words of a command that it is run by: into a network namespace of its own
 
     def arguments(self):

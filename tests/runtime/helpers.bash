@@ -25,6 +25,7 @@ teardown() {
 
 set_up_work() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/berth-runtime-test-XXXXXX")
+	[ ! -w "${BERTH_TESTS_JOURNAL:-}" ] || echo "folder $work" >>"$BERTH_TESTS_JOURNAL"
 	chmod 755 "$work" # containers with user namespaces go through it
 	state=$work/state
 	bundle=$work/bundle

@@ -22,6 +22,7 @@ make_work() {
 	runtime=$(realpath "$BERTH_BUILD/berth-runtime")
 	[ -x "$runtime" ]
 	work=$(mktemp -d "${TMPDIR:-/tmp}/berth-users-XXXXXX")
+	[ ! -w "${BERTH_TESTS_JOURNAL:-}" ] || echo "folder $work" >>"$BERTH_TESTS_JOURNAL"
 	cgroup=$(basename "$work")
 	export runtime work cgroup BERTH_BUILD
 	chmod 755 "$work"

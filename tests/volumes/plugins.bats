@@ -9,6 +9,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	# Beside the engine's own place, which is made with the engine.
 	PLACE=$(mktemp -d "${TMPDIR:-/tmp}/berth-test-XXXXXX")
+	made folder "$PLACE"
 	PLUGIN=far-away SOCKETS=$PLACE/docker/plugins
 	export PLACE PLUGIN SOCKETS
 	mkdir -p "$SOCKETS" /run/docker

@@ -7,6 +7,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	PLACE=$(mktemp -d "${TMPDIR:-/tmp}/berth-test-XXXXXX")
+	made folder "$PLACE"
 	export PLACE
 	modprobe -q -a loop quota_v2 2>/dev/null || true
 	truncate -s 256M "$PLACE/image"
