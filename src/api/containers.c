@@ -148,9 +148,9 @@ bool berth_handle_container_start(struct berth_request *request, GError **error)
 			error, BERTH_ERROR_INVALID,
 			"starting container with non-empty request body was deprecated since API v1.22 and "
 			"removed in v1.24");
-	return berth_engine_container_start_from(berth_request_engine(request), berth_request_argument(request),
-						 checkpoint && *checkpoint ? checkpoint : NULL,
-						 berth_request_text(request, "checkpoint-dir"), error) &&
+	return berth_engine_container_start(berth_request_engine(request), berth_request_argument(request),
+					    checkpoint && *checkpoint ? checkpoint : NULL,
+					    berth_request_text(request, "checkpoint-dir"), error) &&
 	       berth_reply_empty(request, 204);
 }
 

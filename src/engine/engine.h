@@ -126,8 +126,10 @@ struct oci_platform *berth_engine_remote_platform(struct berth_engine *engine, c
 struct api_container_created *berth_engine_container_create(struct berth_engine *engine, const char *name,
 							    const struct api_container_create *create, GError **error);
 // engine/life/start.c
-// NOT_MODIFIED if it runs already. Errors of the program keep the runtime's words.
-bool berth_engine_container_start(struct berth_engine *engine, const char *container, GError **error);
+// NOT_MODIFIED if it runs already. Errors of the program keep the runtime's words. `checkpoint`: what it goes on from,
+// in `folder` (of checkpoints; NULL: the container's own); NULL: its program begins.
+bool berth_engine_container_start(struct berth_engine *engine, const char *container, const char *checkpoint,
+				  const char *folder, GError **error);
 // `signal` NULL: the container's own stop signal; `timeout` seconds, BERTH_UNSET: the container's own; -1: for ever.
 bool berth_engine_container_stop(struct berth_engine *engine, const char *container, const char *signal,
 				 int64_t timeout, GError **error);

@@ -130,8 +130,11 @@ struct api_container_created *berth_engine_container_create(struct berth_engine 
 	return created;
 }
 
-bool berth_engine_container_start(struct berth_engine *engine, const char *container, GError **error)
+bool berth_engine_container_start(struct berth_engine *engine, const char *container, const char *checkpoint,
+				  G_GNUC_UNUSED const char *folder, GError **error)
 {
+	if (checkpoint)
+		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "checkpoint %s does not exist", checkpoint);
 	fake_note(engine, "start %s", container);
 	if (strcmp(container, "running") == 0)
 		return berth_error_set(error, BERTH_ERROR_NOT_MODIFIED, "container running: is running already");

@@ -59,13 +59,6 @@ char *berth_engine_container_commit(G_GNUC_UNUSED struct berth_engine *engine, G
 	return g_strconcat("sha256:", commit->name ? commit->name : "", NULL);
 }
 
-bool berth_engine_container_start_from(struct berth_engine *engine, const char *container, const char *checkpoint,
-				       G_GNUC_UNUSED const char *folder, GError **error)
-{
-	return !checkpoint ? berth_engine_container_start(engine, container, error)
-			   : berth_error_set(error, BERTH_ERROR_NOT_FOUND, "checkpoint %s does not exist", checkpoint);
-}
-
 char **berth_engine_checkpoint_list(G_GNUC_UNUSED struct berth_engine *engine, G_GNUC_UNUSED const char *container,
 				    G_GNUC_UNUSED const char *folder, G_GNUC_UNUSED GError **error)
 {

@@ -43,9 +43,6 @@ bool berth_engine_checkpoint_create(struct berth_engine *engine, const char *con
 				    const char *folder, bool exits, GError **error);
 bool berth_engine_checkpoint_remove(struct berth_engine *engine, const char *container, const char *name,
 				    const char *folder, GError **error);
-// start.c
-bool berth_engine_container_start_from(struct berth_engine *engine, const char *container, const char *checkpoint,
-				       const char *folder, GError **error);
 
 // commit.c
 struct berth_engine_commit {

@@ -299,8 +299,8 @@ bool berth_engine__start(struct berth_engine *engine, struct berth_engine_contai
 	return false;
 }
 
-bool berth_engine_container_start_from(struct berth_engine *engine, const char *text, const char *checkpoint,
-				       const char *folder, GError **error)
+bool berth_engine_container_start(struct berth_engine *engine, const char *text, const char *checkpoint,
+				  const char *folder, GError **error)
 {
 	struct berth_engine_container *container = berth_engine__claim(engine, text, error);
 	g_autofree char *images = NULL;
@@ -323,9 +323,4 @@ bool berth_engine_container_start_from(struct berth_engine *engine, const char *
 	}
 	berth_engine__release(container);
 	return started;
-}
-
-bool berth_engine_container_start(struct berth_engine *engine, const char *text, GError **error)
-{
-	return berth_engine_container_start_from(engine, text, NULL, NULL, error);
 }

@@ -25,7 +25,7 @@ static void create_containers(struct berth_engine *engine)
 		g_assert_no_error(error);
 		g_autoptr(api_container_created) created = berth_engine_container_create(engine, name, create, &error);
 		g_assert_no_error(error);
-		berth_engine_container_start(engine, name, &error);
+		berth_engine_container_start(engine, name, NULL, NULL, &error);
 		g_assert_no_error(error);
 	}
 }

@@ -31,7 +31,7 @@ static void start_new(struct berth_engine *engine, const char *name, const char 
 
 	create(engine, name, host_config, &error);
 	g_assert_no_error(error);
-	berth_engine_container_start(engine, name, &error);
+	berth_engine_container_start(engine, name, NULL, NULL, &error);
 	g_assert_no_error(error);
 }
 
@@ -132,11 +132,11 @@ static void check_refusals(struct berth_engine *engine)
 	assert_refused(error, BERTH_ERROR_NOT_FOUND, "No such container: missing");
 	g_clear_error(&error);
 	g_assert_true(create(engine, "late", "\"NetworkMode\":\"missing\"", &error)); // it may come yet
-	g_assert_false(berth_engine_container_start(engine, "late", &error));
+	g_assert_false(berth_engine_container_start(engine, "late", NULL, NULL, &error));
 	g_assert_nonnull(strstr(error->message, "network missing not found"));
 	g_clear_error(&error);
 	g_assert_true(create(engine, "second", "\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"8080\"}]}", &error));
-	g_assert_false(berth_engine_container_start(engine, "second", &error));
+	g_assert_false(berth_engine_container_start(engine, "second", NULL, NULL, &error));
 	assert_refused(error, BERTH_ERROR_CONFLICT, "port is already allocated: by container web");
 }
 
@@ -209,7 +209,7 @@ static void check_ports(struct berth_engine *engine)
 	g_assert_no_error(error);
 	g_autoptr(api_container_inspect) again = inspect(engine, "web");
 	g_assert_cmpstr(published(again, "81/tcp"), ==, "8090");
-	berth_engine_container_start(engine, "second", &error);
+	berth_engine_container_start(engine, "second", NULL, NULL, &error);
 	g_assert_no_error(error);
 	g_autoptr(api_container_update) wrong = berth_document_parse_text(
 		&api_container_update_document, "{\"PublishRm\":{\"99/tcp\":[]}}", 27, "request", &error);
@@ -337,7 +337,7 @@ static void *live(void *data)
 	for (int round = 0; round < ROUNDS; round++) {
 		GError *error = NULL;
 		if (create(racer->engine, name, host, &error))
-			berth_engine_container_start(racer->engine, name, &error);
+			berth_engine_container_start(racer->engine, name, NULL, NULL, &error);
 		assert_fine(g_steal_pointer(&error));
 		if (round % 3 == 0)
 			berth_engine_container_restart(racer->engine, name, NULL, 0, &error);
