@@ -20,6 +20,7 @@
 
 struct diff {
 	int top; // borrowed
+	bool frozen; // nobody writes to it
 	const struct berth_id_maps *ids;
 	struct berth_layer_writer *writer;
 	GHashTable *links; // inode of a file with several names -> the first of them in the layer
@@ -82,10 +83,17 @@ static bool put_data(struct diff *this, int fd, off_t at, off_t end, GError **er
 	return true;
 }
 
-// Holes are not read.
-static bool put_content(struct diff *this, int fd, off_t size, GError **error)
+// Holes are not read. A file that takes all its bytes on the disk has none.
+static bool put_content(struct diff *this, int fd, const struct stat *status, GError **error)
 {
-	for (off_t at = 0; at < size;) {
+	off_t size = status->st_size, at = 0;
+
+	if ((off_t) status->st_blocks * BLOCK >= size) {
+		if (!put_data(this, fd, 0, size, error))
+			return false;
+		at = size;
+	}
+	while (at < size) {
 		off_t data = lseek(fd, at, SEEK_DATA);
 		if (data < 0 && errno == ENXIO)
 			data = size;
@@ -123,6 +131,20 @@ static void find_link(struct diff *this, const char *path, const struct stat *st
 		g_hash_table_insert(this->links, g_memdup2(&inode, sizeof inode), g_strdup(path + 1));
 }
 
+// A file that somebody may put something else in the place of is opened only when it is known to be one.
+static int open_file(const struct diff *this, const char *name, const struct stat *seen, struct stat *ret)
+{
+	int fd = this->frozen ? openat(this->parent_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+			      : berth_open_regular(this->parent_fd, name);
+
+	*ret = *seen;
+	if (fd >= 0 && !this->frozen && fstat(fd, ret) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static bool put_entry(struct diff *this, const char *path, const struct stat *status, GError **error)
 {
 	g_autofree char *name = g_strconcat(path + 1, S_ISDIR(status->st_mode) ? "/" : "", NULL);
@@ -135,8 +157,8 @@ static bool put_entry(struct diff *this, const char *path, const struct stat *st
 	if (S_ISSOCK(status->st_mode))
 		return true;
 	if (S_ISREG(status->st_mode)) {
-		fd = berth_open_regular(this->parent_fd, base_of(path));
-		if (fd < 0 || fstat(fd, &opened) < 0)
+		fd = open_file(this, base_of(path), status, &opened);
+		if (fd < 0)
 			return berth_is_gone(errno) || berth_error_set_errno(error, errno, "open");
 		header.size = opened.st_size;
 	}
@@ -148,14 +170,15 @@ static bool put_entry(struct diff *this, const char *path, const struct stat *st
 	}
 	if (S_ISREG(status->st_mode) || S_ISLNK(status->st_mode))
 		this->bytes += S_ISREG(status->st_mode) ? header.size : status->st_size;
-	g_autoptr(GHashTable) xattrs = berth_tree_xattrs(this->parent_fd, base_of(path), error);
+	g_autoptr(GHashTable) xattrs = fd >= 0 ? berth_tree_file_xattrs(fd, base_of(path), error)
+					       : berth_tree_xattrs(this->parent_fd, base_of(path), error);
 	if (!xattrs)
 		return false;
 	g_hash_table_foreach_remove(xattrs, is_foreign, NULL);
 	header.xattrs = xattrs;
 	switch (status->st_mode & S_IFMT) {
 	case S_IFREG:
-		return put_header(this, &header, error) && put_content(this, fd, header.size, error);
+		return put_header(this, &header, error) && put_content(this, fd, &opened, error);
 	case S_IFLNK: {
 		ssize_t length = readlinkat(this->parent_fd, base_of(path), target, PATH_MAX);
 		if (length < 0)
@@ -250,7 +273,8 @@ bool berth_layer_diff_trees(const struct berth_snapshot_trees *trees, const stru
 			    int fd, struct berth_layer_diff *ret, GError **error)
 {
 	g_autoptr(berth_layer_writer) writer = berth_layer_writer_new(fd, options);
-	struct diff this = {.top = trees->top, .ids = options->ids, .writer = writer, .parent_fd = -1};
+	struct diff this = {
+		.top = trees->top, .frozen = trees->frozen, .ids = options->ids, .writer = writer, .parent_fd = -1};
 
 	this.links = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 	this.chunk = g_malloc(CHUNK);

@@ -406,7 +406,8 @@ bool berth_snapshot_trees_open(struct berth_snapshots *snapshots, const char *id
 		return false;
 	if (record->parent && !berth_snapshot_mount(snapshots, record->parent, &base, error))
 		return false;
-	*ret = (struct berth_snapshot_trees){.whiteouts = snapshots->driver->whiteouts};
+	*ret = (struct berth_snapshot_trees){.whiteouts = snapshots->driver->whiteouts,
+					     .frozen = record->frozen || record->committed};
 	ret->copied = fstatat(folder, BERTH_SNAPSHOT_COPIED, &copied, AT_SYMLINK_NOFOLLOW) == 0;
 	if (ret->copied)
 		ret->since = copied.st_mtim;

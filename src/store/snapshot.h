@@ -83,6 +83,7 @@ bool berth_snapshot_changes(struct berth_snapshots *snapshots, const char *id, b
 struct berth_snapshot_trees {
 	int top, base; // base: of the parent's tree, -1 if there is none
 	enum berth_whiteouts whiteouts;
+	bool frozen; // nobody writes to `top`: what was seen of it is so
 	bool copied; // `since` is when the parent's tree had been copied
 	struct timespec since;
 	// Whether a file or folder that is only in `top` is not told of, with all beneath it. NULL: none.

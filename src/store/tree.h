@@ -31,3 +31,5 @@ bool berth_tree_compare(const struct berth_snapshot_trees *trees, berth_tree_cha
 // The extended attributes of `name` in `folder` ("." is the folder): a new table of GBytes by name, without those of
 // overlay itself. NULL with *error on failure; where there are none it is empty.
 GHashTable *berth_tree_xattrs(int folder, const char *name, GError **error);
+// The same of an open file; messages call it `name`.
+GHashTable *berth_tree_file_xattrs(int fd, const char *name, GError **error);

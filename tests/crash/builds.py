@@ -14,8 +14,8 @@ WORKDIR /work
 RUN --mount=type=cache,target=/c echo x >>/c/count && echo kept >kept
 FROM busybox
 COPY --from=one /work /work
-COPY --link given /given
-RUN cat /work/kept /given >/both
+COPY --link . /
+RUN cat /work/kept /given/text >/both
 CMD ["cat", "/both"]
 """
 
@@ -23,7 +23,7 @@ CMD ["cat", "/both"]
 def context():
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as archive:
-        for name, text in (("Dockerfile", DOCKERFILE), ("given", b"given\n")):
+        for name, text in (("Dockerfile", DOCKERFILE), ("given/text", b"given\n")):
             entry = tarfile.TarInfo(name)
             entry.size = len(text)
             archive.addfile(entry, io.BytesIO(text))

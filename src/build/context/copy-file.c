@@ -39,22 +39,26 @@ static struct timespec time_of(const struct berth_build_making *this, const stru
 	return node->mtime;
 }
 
-// Whether the context's own file is what the layer's should be.
-static bool fits(const struct berth_build_making *this, const struct berth_build_node *node)
+bool berth_build_node_fits(const struct berth_build_making *this, const struct berth_build_node *node)
 {
 	struct timespec time = time_of(this, node);
 
-	return this->linking && this->piece->tree->context && node->content && this->copied->uid == 0 &&
-	       this->copied->gid == 0 && mode_of(this, node) == (node->mode & PERMISSIONS) &&
-	       time.tv_sec == node->mtime.tv_sec && time.tv_nsec == node->mtime.tv_nsec;
+	return this->linking && this->piece->tree->context && this->copied->uid == 0 && this->copied->gid == 0 &&
+	       mode_of(this, node) == (node->mode & PERMISSIONS) && time.tv_sec == node->mtime.tv_sec &&
+	       time.tv_nsec == node->mtime.tv_nsec;
 }
 
 // True: it is done. False without *error: it has to be copied.
 static bool link_source(struct berth_build_making *this, struct berth_build_place *place, const char *name, int source,
 			struct berth_build_node *node, GError **error)
 {
-	if (source < 0 || !fits(this, node) || !g_atomic_int_compare_and_exchange(&node->content->linked, 0, 1))
+	if (source < 0 || !node->content || !berth_build_node_fits(this, node) ||
+	    !g_atomic_int_compare_and_exchange(&node->content->linked, 0, 1))
 		return false;
+	// A second name would have to be removed again.
+	if (this->moving && !node->content->shared &&
+	    renameat2(source, node->name, place->write, name, RENAME_NOREPLACE) == 0)
+		return true;
 	if (linkat(source, node->name, place->write, name, 0) == 0)
 		return true;
 	if (errno != EXDEV && errno != EMLINK && errno != EPERM)

@@ -25,6 +25,7 @@ struct berth_build_copied {
 	berth_ignore *exclude; // NULL: none
 	bool unsure; // whether a file of a claimed tree is an archive
 	int64_t epoch;
+	const struct berth_build_tree *last; // whose files nothing else wants; NULL: none
 	char digest[BERTH_DIGEST_SIZE];
 	berth_canceled_fn *canceled;
 	void *data;

@@ -4,6 +4,7 @@
 //
 // A file of a context becomes a file of the layer by a second name, where owner and mode are right already: nobody
 // writes to either any more. Only once, though: two layers must not share a file, or it would look like a hard link.
+// Where nothing else wants the context, files and whole folders are moved (copy-move.c).
 #include "build/context/copy-file.h"
 
 #include "base/error.h"
@@ -82,6 +83,12 @@ static int open_source(int source, const struct berth_build_node *node, GError *
 static bool copy_folder(struct berth_build_making *this, struct berth_build_place *place, int source,
 			struct berth_build_node *node, const char *path, bool meant, GError **error)
 {
+	bool moved = false;
+
+	if (meant && !berth_build_move_folder(this, place, source, node, &moved, error))
+		return false;
+	if (moved)
+		return true;
 	g_autoptr(berth_build_place) child = make_folder(place, node->name, error);
 	berth_fd from = child ? open_source(source, node, error) : -1;
 
@@ -231,6 +238,10 @@ static bool copy_piece(struct berth_build_making *this, struct berth_build_place
 
 	this->partly = piece->include || this->copied->exclude;
 	g_hash_table_remove_all(this->links);
+	g_hash_table_remove_all(this->whole);
+	this->moving = this->movable && piece->tree == this->movable;
+	if (this->moving && !this->partly && S_ISDIR(piece->node->mode))
+		berth_build_move_plan(this, piece->node);
 	if (piece->unpack)
 		return unpack_piece(this, top, error);
 	return S_ISDIR(piece->node->mode) ? copy_folder_piece(this, top, error) : copy_file_piece(this, top, error);
@@ -251,6 +262,7 @@ bool berth_build_copy_make(struct berth_build_copied *copied, int root, int cont
 		.root = root >= 0 ? root : content,
 		.maker = {copied->uid, copied->gid, copied->epoch},
 		.links = g_hash_table_new_full(NULL, NULL, NULL, g_free),
+		.whole = g_hash_table_new(NULL, NULL),
 		.alone = copied->pieces->len == 1,
 	};
 	// An archive is unpacked through the root.
@@ -259,11 +271,13 @@ bool berth_build_copy_make(struct berth_build_copied *copied, int root, int cont
 	bool done = top != NULL;
 
 	this.linking = direct;
+	this.movable = berth_build_move_from(&this);
 	for (guint i = 0; done && i < copied->pieces->len; i++) {
 		this.piece = copied->pieces->pdata[i];
 		done = copy_piece(&this, top, error);
 	}
 	g_hash_table_unref(this.links);
+	g_hash_table_unref(this.whole);
 	g_free(this.buffer);
 	return done;
 }

@@ -489,6 +489,7 @@ struct berth_build_copied *berth_build_copy_find(const struct berth_build_copy *
 	copied->pieces = g_ptr_array_new_with_free_func(piece_free);
 	copied->destination = destination_of(copy);
 	copied->epoch = copy->epoch;
+	copied->last = copy->last ? copy->tree : NULL;
 	if (copy->options) {
 		copied->canceled = copy->options->canceled;
 		copied->data = copy->options->data;

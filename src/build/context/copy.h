@@ -12,6 +12,7 @@ struct berth_build_copy_source {
 struct berth_build_copy {
 	bool add; // URLs, git repositories and archives are what ADD makes of them
 	struct berth_build_tree *tree; // where paths lead; borrowed
+	bool last; // nothing else wants the tree's files: they may be moved, and then are not there any more
 	bool from_context; // .dockerignore has been applied: messages say so
 	const struct berth_build_copy_source *sources;
 	size_t source_count;

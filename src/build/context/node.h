@@ -24,6 +24,7 @@ struct berth_build_node {
 	dev_t device;
 	struct timespec mtime;
 	char *target; // of a symbolic link
+	bool shared; // a link or device has several names; of a regular file its content says so
 	GHashTable *xattrs; // GBytes by name; NULL: none
 	struct berth_build_content *content; // of a regular file
 	GHashTable *children; // of a folder, by name; NULL: not read yet

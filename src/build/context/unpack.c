@@ -277,7 +277,7 @@ static bool add_link(struct unpacking *this, struct archive_entry *entry, struct
 		g_prefix_error(error, "hard link to %s: ", link);
 		return false;
 	}
-	const struct berth_build_node *there = *target ? find_target(this, target) : NULL;
+	struct berth_build_node *there = *target ? find_target(this, target) : NULL;
 	if (!there || S_ISDIR(there->mode) || there->parent == NULL)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "hard link to %s, which is no file of the archive",
 				       target);
@@ -292,6 +292,7 @@ static bool add_link(struct unpacking *this, struct archive_entry *entry, struct
 	node->target = g_strdup(there->target);
 	g_clear_pointer(&node->xattrs, g_hash_table_unref);
 	node->xattrs = there->xattrs ? g_hash_table_ref(there->xattrs) : NULL;
+	there->shared = node->shared = !there->content;
 	if (there->content) {
 		node->content = berth_build_content_ref(there->content);
 		node->content->shared = true;

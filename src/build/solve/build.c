@@ -38,6 +38,7 @@ static bool begin(struct berth_building *building, GError **error)
 	building->steps = g_ptr_array_new_with_free_func(free_step);
 	building->trees = g_new0(struct berth_build_tree *, building->request->source_count + 1);
 	building->claims = g_new0(struct berth_build_tree *, building->request->source_count + 1);
+	building->readers = g_new0(unsigned, building->request->source_count + 1);
 	building->threads = g_ptr_array_new_with_free_func(g_free);
 	building->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	building->held = g_ptr_array_new_with_free_func(g_free);
@@ -60,6 +61,7 @@ static void end(struct berth_building *building)
 	if (building->imports)
 		berth_build_imports_free(building->imports);
 	berth_building_sources_clear(building);
+	g_free(building->readers);
 	g_ptr_array_unref(building->threads);
 	g_hash_table_unref(building->used);
 	berth_build_cache_release(building);

@@ -36,6 +36,7 @@ struct berth_building {
 	GHashTable *used; // keys of the cache that were hit; values are their aliases, or NULL
 	GPtrArray *held; // keys of its steps
 	unsigned running, idle, left;
+	unsigned *readers; // by request->sources: steps that read it and are not done
 	GError *failure; // the first
 	gint stop; // atomic: nothing new begins, and what runs is to end
 	struct berth_failed_step *failed; // that was kept; NULL: none

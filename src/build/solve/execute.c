@@ -56,6 +56,24 @@ static void link_step(struct berth_building_step *this)
 	this->digest = berth_build_key_end(digest);
 }
 
+static bool reads(const struct berth_plan_step *step, size_t context)
+{
+	bool found = step->source.context == (int) context;
+
+	for (unsigned i = 0; i < step->mount_count && !found; i++)
+		found = step->mounts[i].has_source && step->mounts[i].source.context == (int) context;
+	return found;
+}
+
+static void count_readers(const struct berth_building_step *this, int change)
+{
+	const struct berth_building *building = this->building;
+
+	for (size_t i = 0; i < building->request->source_count + 1; i++)
+		if (reads(this->step, i))
+			building->readers[i] += (unsigned) change;
+}
+
 static void wrap_all(struct berth_building *building)
 {
 	for (guint i = 0; i < building->plans->len; i++) {
@@ -66,6 +84,8 @@ static void wrap_all(struct berth_building *building)
 	// A step may stand before one that it needs: stages are in the order of the file, their bases behind images.
 	for (guint i = 0; i < building->steps->len; i++)
 		link_step(building->steps->pdata[i]);
+	for (guint i = 0; i < building->steps->len; i++)
+		count_readers(building->steps->pdata[i], 1);
 	building->left = building->steps->len;
 	for (guint i = 0; i < building->steps->len; i++) {
 		struct berth_building_step *this = building->steps->pdata[i];
@@ -90,6 +110,7 @@ static void finish_step(struct berth_building_step *this)
 	struct berth_building *building = this->building;
 
 	building->left--;
+	count_readers(this, -1);
 	// What stands on it comes next: its snapshot is warm.
 	for (guint i = this->dependents->len; i > 0; i--) {
 		struct berth_building_step *dependent = this->dependents->pdata[i - 1];

@@ -67,6 +67,18 @@ static struct berth_build_tree *open_source(struct berth_building_step *this, GE
 	return tree ? berth_build_tree_ref(tree) : NULL;
 }
 
+// Whether nothing else will read the context any more. A cache may lie in a context that has a name.
+static bool is_last(struct berth_building_step *this)
+{
+	struct berth_building *building = this->building;
+	int context = this->step->source.context;
+
+	if (context < 0 || (building->imports && context > 0))
+		return false;
+	BERTH_AUTO_UNLOCK locker = berth_lock(&building->lock);
+	return building->readers[context] == 1;
+}
+
 bool berth_step_copy_find(struct berth_building_step *this, struct berth_build_copied **ret, GError **error)
 {
 	static const struct berth_dockerfile_copy whole = {.destination = "/"};
@@ -96,6 +108,7 @@ bool berth_step_copy_find(struct berth_building_step *this, struct berth_build_c
 	const struct berth_build_copy wanted = {
 		.add = step->kind == BERTH_PLAN_COPY && step->instruction->kind == BERTH_DOCKERFILE_ADD,
 		.tree = tree,
+		.last = is_last(this),
 		.from_context = step->source.context >= 0,
 		.sources = (const void *) sources->data,
 		.source_count = sources->len,

@@ -318,6 +318,35 @@ static void test_mounts(BENCH *bench, gconstpointer data)
 	g_assert_cmpstr(bench->output->str, ==, "12");
 }
 
+// Steps that read the same context one after the other and beside each other: the last may take its files, none before.
+static void test_shared(BENCH *bench, gconstpointer data)
+{
+	static const char *const texts[] = {
+		"FROM small:1\nCOPY d /one/d\nCOPY . /two/\n",
+		"FROM small:1\nCOPY . /two/\nCOPY d /one/d\n",
+		"FROM small:1 AS a\nCOPY d /one/d\nFROM small:1\nCOPY . /two/\nCOPY --from=a /one /one\n",
+		"FROM small:1\nCOPY . /two/\nRUN --mount=type=bind,source=d,target=/m write /x X\n",
+	};
+	GByteArray *tarball = tarball_new();
+
+	(void) data;
+	tarball_add(tarball, &(struct tarball_entry){.name = "d/x", .content = "X"});
+	tarball_add(tarball, &(struct tarball_entry){.name = "d/e/y", .content = "Y"});
+	tarball_end(tarball);
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+		berth_fd archive = tarball_open(tarball->data, tarball->len);
+		struct berth_build_source source = {.tar = archive};
+		struct berth_build_request request = {.sources = &source, .source_count = 1, .no_cache = true};
+		bench_build(bench, texts[i], &request);
+		g_assert_no_error(bench->error);
+		if (!strstr(texts[i], "RUN"))
+			assert_read(bench, "/one/d/x", "X");
+		assert_read(bench, "/two/d/x", "X");
+		assert_read(bench, "/two/d/e/y", "Y");
+	}
+	g_byte_array_unref(tarball);
+}
+
 static void free_records(GPtrArray *records)
 {
 	fixture_free_all(records, &api_build_cache_document);
@@ -551,23 +580,15 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*test)(BENCH *bench, gconstpointer data);
 	} tests[] = {
-		{"steps", test_steps},
-		{"cached", test_cached},
-		{"config", test_config},
-		{"arguments", test_arguments},
-		{"stages", test_stages},
-		{"failure", test_failure},
-		{"bad-names", test_bad_names},
-		{"cancel", test_cancel},
-		{"twins", test_twins},
-		{"epoch", test_epoch},
-		{"triggers", test_triggers},
-		{"mounts", test_mounts},
-		{"prune", test_prune},
-		{"collect", test_collect},
-		{"keep-failed", test_keep_failed},
-		{"in-use", test_in_use},
-		{"entitlements", test_entitlements},
+		{"steps", test_steps},         {"cached", test_cached},
+		{"config", test_config},       {"arguments", test_arguments},
+		{"stages", test_stages},       {"failure", test_failure},
+		{"bad-names", test_bad_names}, {"cancel", test_cancel},
+		{"twins", test_twins},         {"epoch", test_epoch},
+		{"triggers", test_triggers},   {"mounts", test_mounts},
+		{"shared", test_shared},       {"prune", test_prune},
+		{"collect", test_collect},     {"keep-failed", test_keep_failed},
+		{"in-use", test_in_use},       {"entitlements", test_entitlements},
 		{"pull", test_pull},
 	};
 

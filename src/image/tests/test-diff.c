@@ -127,7 +127,7 @@ static void fill(const struct fixture *fixture, int tree, const char *name)
 
 static struct berth_layer_diff diff(int top, int base, const struct berth_layer_diff_options *options, int *ret_fd)
 {
-	struct berth_snapshot_trees trees = {top, base, BERTH_WHITEOUTS_DELETE, false, {0, 0}};
+	struct berth_snapshot_trees trees = {.top = top, .base = base, .whiteouts = BERTH_WHITEOUTS_DELETE};
 	struct berth_layer_diff result;
 	g_autoptr(GError) error = NULL;
 
