@@ -129,7 +129,7 @@ static void check_refusals(struct berth_engine *engine)
 	assert_refused(error, BERTH_ERROR_FORBIDDEN, "private (none) mode");
 	g_clear_error(&error);
 	g_assert_false(create(engine, "bad", "\"NetworkMode\":\"container:missing\"", &error));
-	assert_refused(error, BERTH_ERROR_NOT_FOUND, "No such container: missing");
+	assert_refused(error, BERTH_ERROR_INVALID, "No such container: missing");
 	g_clear_error(&error);
 	g_assert_true(create(engine, "late", "\"NetworkMode\":\"missing\"", &error)); // it may come yet
 	g_assert_false(berth_engine_container_start(engine, "late", NULL, NULL, &error));
