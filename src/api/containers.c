@@ -96,15 +96,14 @@ static bool check_platform(const char *platform, GError **error)
 bool berth_handle_container_create(struct berth_request *request, GError **error)
 {
 	size_t length;
-	const char *body = berth_request_body(request, &length);
 
+	berth_request_body(request, &length);
 	if (length == 0)
 		return berth_error_set(
 			error, BERTH_ERROR_INVALID,
 			"invalid JSON: got EOF while reading request body: a container's configuration is "
 			"needed");
-	struct api_container_create *create =
-		berth_document_parse_text(&api_container_create_document, body, length, "request body", error);
+	struct api_container_create *create = berth_request_document(request, &api_container_create_document, error);
 	if (!create)
 		return false;
 	berth_shape_create(create, berth_request_version(request));
@@ -309,6 +308,7 @@ bool berth_handle_container_update(struct berth_request *request, GError **error
 
 	if (!json || !check_update(json, &has_limits, error))
 		return false;
+	berth_document_spell(&api_container_update_document, json);
 	g_autoptr(api_container_update) update = berth_document_parse(&api_container_update_document, json, error);
 	if (update)
 		update->has_limits = has_limits;

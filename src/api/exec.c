@@ -14,10 +14,7 @@
 
 bool berth_handle_exec_create(struct berth_request *request, GError **error)
 {
-	size_t length;
-	const char *body = berth_request_body(request, &length);
-	g_autoptr(api_exec_config) config =
-		berth_document_parse_text(&api_exec_config_document, body, length, "request body", error);
+	g_autoptr(api_exec_config) config = berth_request_document(request, &api_exec_config_document, error);
 
 	if (!config)
 		return false;
@@ -35,12 +32,11 @@ bool berth_handle_exec_create(struct berth_request *request, GError **error)
 static struct api_exec_start *read_start(struct berth_request *request, GError **error)
 {
 	size_t length;
-	const char *body = berth_request_body(request, &length);
 
+	berth_request_body(request, &length);
 	if (length == 0)
 		return berth_document_new(&api_exec_start_document);
-	struct api_exec_start *start =
-		berth_document_parse_text(&api_exec_start_document, body, length, "request body", error);
+	struct api_exec_start *start = berth_request_document(request, &api_exec_start_document, error);
 	if (start && (berth_request_version(request) < VERSION_CONSOLE_SIZE || !start->tty))
 		g_clear_pointer(&start->console_size, json_decref);
 	return start;

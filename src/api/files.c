@@ -150,7 +150,7 @@ bool berth_handle_container_commit(struct berth_request *request, GError **error
 	if (!container)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "query parameter container: is required");
 	if (length > 0 && strncmp(body, "null", strlen("null")) != 0 &&
-	    !(config = berth_document_parse_text(&api_container_config_document, body, length, "request body", error)))
+	    !(config = berth_request_document(request, &api_container_config_document, error)))
 		return false;
 	const struct berth_engine_commit commit = {
 		.name = name,
@@ -185,10 +185,8 @@ bool berth_handle_checkpoint_list(struct berth_request *request, GError **error)
 
 bool berth_handle_checkpoint_create(struct berth_request *request, GError **error)
 {
-	size_t length;
-	const char *body = berth_request_body(request, &length);
 	g_autoptr(api_checkpoint_create) create =
-		berth_document_parse_text(&api_checkpoint_create_document, body, length, "request body", error);
+		berth_request_document(request, &api_checkpoint_create_document, error);
 
 	return create &&
 	       berth_engine_checkpoint_create(berth_request_engine(request), berth_request_argument(request),

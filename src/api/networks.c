@@ -35,10 +35,10 @@ bool berth_handle_network_inspect(struct berth_request *request, GError **error)
 static void *read_body(const struct berth_request *request, const struct berth_document *document, GError **error)
 {
 	size_t length;
-	const char *body = berth_request_body(request, &length);
 
+	berth_request_body(request, &length);
 	if (length > 0)
-		return berth_document_parse_text(document, body, length, "request body", error);
+		return berth_request_document(request, document, error);
 	berth_error_set(error, BERTH_ERROR_INVALID, "invalid JSON: got EOF while reading request body");
 	return NULL;
 }

@@ -193,6 +193,21 @@ const char *berth_request_body(const struct berth_request *request, size_t *ret_
 	return request->body ? (const char *) request->body->data : "";
 }
 
+void *berth_request_document(const struct berth_request *request, const struct berth_document *document, GError **error)
+{
+	size_t length;
+	const char *body = berth_request_body(request, &length);
+	BERTH_AUTO_JSON json_t *json = berth_json_parse(body, length, "request body", error);
+
+	if (!json)
+		return NULL;
+	berth_document_spell(document, json);
+	void *object = berth_document_parse(document, json, error);
+	if (!object)
+		g_prefix_error(error, "request body: ");
+	return object;
+}
+
 int berth_request_body_fd(const struct berth_request *request)
 {
 	return request->upload_far;

@@ -48,6 +48,9 @@ bool berth_request_accepts(const struct berth_request *request, const char *enco
 
 // The body, NUL-terminated; "" if there is none.
 const char *berth_request_body(const struct berth_request *request, size_t *ret_length);
+// The same as a document, which the caller frees. The case of its names' letters does not matter, as with dockerd.
+void *berth_request_document(const struct berth_request *request, const struct berth_document *document,
+			     GError **error);
 // The body as it arrives, for routes that upload. Reading fails (ECONNRESET) if the client leaves in the middle.
 int berth_request_body_fd(const struct berth_request *request);
 

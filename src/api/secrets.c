@@ -34,8 +34,7 @@ bool berth_handle_secret_create(struct berth_request *request, GError **error)
 	size_t length = 0;
 	const char *body = body_of(request, &length, error);
 	g_autoptr(api_secret_create) create =
-		body ? berth_document_parse_text(&api_secret_create_document, body, length, "request body", error)
-		     : NULL;
+		body ? berth_request_document(request, &api_secret_create_document, error) : NULL;
 	g_autofree char *id = create ? berth_engine_secret_create(berth_request_engine(request), create, error) : NULL;
 
 	if (!id)
@@ -59,8 +58,7 @@ bool berth_handle_secret_update(struct berth_request *request, GError **error)
 	size_t length = 0;
 	const char *body = body_of(request, &length, error);
 	g_autoptr(api_secret_update) update =
-		body ? berth_document_parse_text(&api_secret_update_document, body, length, "request body", error)
-		     : NULL;
+		body ? berth_request_document(request, &api_secret_update_document, error) : NULL;
 
 	return update &&
 	       berth_engine_secret_update(berth_request_engine(request), berth_request_argument(request), update,

@@ -169,16 +169,28 @@ static void *on_uri(void *data, const char *uri, G_GNUC_UNUSED struct MHD_Connec
 	return request;
 }
 
+// As who asks a proxy writes it ("http://host/path"), and as clients do whose address of the engine ends with "/".
+static const char *path_of(const char *url)
+{
+	const char *path = g_str_has_prefix(url, "http://") ? strchr(url + strlen("http://"), '/') : url;
+
+	while (path && path[0] == '/' && path[1] == '/')
+		path++;
+	return path ? path : "/";
+}
+
 static enum MHD_Result begin(struct berth_request *request, struct MHD_Connection *connection, const char *url,
 			     const char *method)
 {
+	const char *path = path_of(url);
+
 	request->method = g_strdup(method);
-	request->path = g_strdup(url);
+	request->path = g_strdup(path);
 	request->waited_for = true;
 	request->peer = berth_connection_peer(berth_connection_of(connection));
 	berth_connection_set_busy(connection, true);
 	count(request->api, &request->api->busy, 1);
-	berth_head_read(request, connection, url);
+	berth_head_read(request, connection, path);
 	if (!request->refusal && berth_engine_authorizes(request->engine))
 		berth_authorize_begin(request, connection);
 	if (!request->refusal && (request->route->flags & BERTH_ROUTE_UPLOAD)) {

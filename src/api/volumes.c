@@ -28,12 +28,11 @@ bool berth_handle_volume_list(struct berth_request *request, GError **error)
 bool berth_handle_volume_create(struct berth_request *request, GError **error)
 {
 	size_t length;
-	const char *body = berth_request_body(request, &length);
 
+	berth_request_body(request, &length);
 	if (length == 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid JSON: got EOF while reading request body");
-	g_autoptr(api_volume_create) create =
-		berth_document_parse_text(&api_volume_create_document, body, length, "request body", error);
+	g_autoptr(api_volume_create) create = berth_request_document(request, &api_volume_create_document, error);
 	g_autoptr(api_volume) volume =
 		create ? berth_engine_volume_create(berth_request_engine(request), create, error) : NULL;
 	return volume && berth_reply_document(request, 201, &api_volume_document, volume);

@@ -121,6 +121,10 @@ void *berth_document_parse(const struct berth_document *document, const json_t *
 void *berth_document_parse_text(const struct berth_document *document, const char *text, size_t length,
 				const char *what, GError **error);
 
+// Gives properties whose names differ from the document's in the case of letters only ("hostConfig") its spelling, in
+// all that is nested, too. Where the document's own spelling is there, it stays.
+void berth_document_spell(const struct berth_document *document, json_t *json);
+
 // Makes JSON from a struct, with the fields that API `version` knows (0: all). Returns a new reference; never NULL.
 json_t *berth_document_print(const struct berth_document *document, const void *object, unsigned version);
 

@@ -232,6 +232,12 @@ def test_pages_that_are_not_there(server):
         assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"\r\n\r\n")
 
 
+def test_other_forms_of_a_path(server):
+    for path in ("http://anywhere/_ping", "//_ping", "//v1.40/_ping", "http://anywhere//v1.40/_ping"):
+        assert server.ask("GET", path).startswith(b"HTTP/1.1 200 ")
+    assert server.ask("GET", "http://anywhere").startswith(b"HTTP/1.1 404 ")
+
+
 def test_errors_are_not_escaped(server):
     assert server.ask("GET", "/containers/<a&b>/json").endswith(b'{"message":"No such container: <a&b>"}\n')
 
@@ -243,6 +249,9 @@ def test_bodies(server):
     good = b'{"Image":"busybox"}'
     assert post("application/json", good)[0] == 201
     assert post("Application/JSON; charset=utf-8", b"\n " + good + b" \n")[0] == 201
+    # As dockerd, whatever the case of names.
+    assert post("application/json", b'{"image":"busybox"}')[0] == 201
+    assert "Minimum memory limit" in post("application/json", b'{"Image":"busybox","hostConfig":{"memory":1}}')[1]
     for kind in ("text/plain", "application/jsonx", ""):
         status, message = post(kind, good)
         assert status == 400 and message == f"unsupported 'Content-Type' header ({kind}): must be 'application/json'"
