@@ -47,12 +47,14 @@ container update
 container rename
 container archive-path
 container kill
+container kill
 container die
 network disconnect
 volume unmount
 container stop
 container destroy"
 	told "$since" type=container type=network type=volume | diff - <(echo "$expected") || { told "$since"; return 1; }
+	[ "$(berth events --since "$since" --until "$(now)" --filter event=kill --format '{{.Actor.Attributes.signal}}')" = $'15\n9' ]
 	berth volume rm data
 }
 

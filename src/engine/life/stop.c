@@ -151,7 +151,8 @@ static bool stop_claimed(struct berth_engine *engine, struct berth_engine_contai
 		return false;
 	if (berth_engine__wait_exit(engine, container, exits, stop->timeout < 0 ? -1 : stop->timeout * 1000))
 		return true;
-	if (!send_signal(engine, container, SIGKILL, paused, error))
+	if (!record_signal(engine, container, SIGKILL, false, error) ||
+	    !send_signal(engine, container, SIGKILL, paused, error))
 		return false;
 	BERTH_FAILPOINT("container.stop.killed");
 	return berth_engine__wait_exit(engine, container, exits, KILL_PATIENCE) || still_there(container, error);
