@@ -157,6 +157,9 @@ bool berth_images_tag(struct berth_images *images, const char *name_or_id, const
 	berth_image_name_clear(&name);
 	if (digest)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "refusing to create a tag with a digest reference");
+	if (g_str_has_prefix(familiar, "sha256:")) // it would stand in the way of the image with that id
+		return berth_error_set(error, BERTH_ERROR_INVALID,
+				       "refusing to create an ambiguous tag using digest algorithm as name");
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(berth_store_database(images->store), error);
 	g_autofree char *id = transaction ? berth_images_resolve_in(transaction, name_or_id, NULL, error) : NULL;
 	return id && berth_tag_record_put(transaction, full, id, error) &&

@@ -180,6 +180,9 @@ static void test_tag(struct fixture *fixture, gconstpointer data)
 					"x@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 					&error));
 	g_assert_cmpstr(error->message, ==, "refusing to create a tag with a digest reference");
+	g_clear_error(&error);
+	g_assert_false(berth_images_tag(fixture->images, "a", "sha256:abcd", &error));
+	g_assert_cmpstr(error->message, ==, "refusing to create an ambiguous tag using digest algorithm as name");
 }
 
 static void test_list(struct fixture *fixture, gconstpointer data)
