@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 int berth_mount_clone(int dir_fd, const char *path, bool recursive, GError **error)
@@ -109,13 +110,29 @@ bool berth_mount_map_ids(int mount_fd, int user_namespace, bool recursive, GErro
 				     errno == EINVAL ? " (does its file system have that?)" : "");
 }
 
+// A folder and something that is none.
+static bool differ_in_kind(int one, int other)
+{
+	struct stat first, second;
+
+	return fstat(one, &first) == 0 && fstat(other, &second) == 0 &&
+	       S_ISDIR(first.st_mode) != S_ISDIR(second.st_mode);
+}
+
 bool berth_mount_attach(int mount_fd, int target_fd, const char *what, GError **error)
 {
 	if (move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
 		return true;
 	if (errno == ENOSYS)
 		return berth_old_mount_attach(mount_fd, target_fd, what, error);
-	return berth_error_set_errno(error, errno, "mount onto %s", what);
+	int cause = errno;
+	if (differ_in_kind(mount_fd, target_fd))
+		return berth_error_set_errno(error, ENOTDIR,
+					     "mount onto %s: Are you trying to mount a directory onto a file (or "
+					     "vice-versa)? Check if the specified host path exists and is the "
+					     "expected type",
+					     what);
+	return berth_error_set_errno(error, cause, "mount onto %s", what);
 }
 
 bool berth_mount_is(int fd, long magic)

@@ -86,7 +86,7 @@ static void test_attach(void)
 
 	berth_fd file = openat(outer, "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 	g_assert_false(berth_mount_attach(flat, file, "a file", &error));
-	g_assert_nonnull(strstr(error->message, "mount onto a file"));
+	g_assert_nonnull(strstr(error->message, "mount onto a file: Are you trying to mount a directory onto a file"));
 }
 
 static void skip(void)
