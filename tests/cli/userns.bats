@@ -89,6 +89,24 @@ kernel_has() {
 	try "${words[@]}" sh -c 'echo x >>/v/user; echo x >>/b/user'
 }
 
+@test "userns auto: --volumes-from, tmpfs, secrets, export, an image as a mount" {
+	printf value | berth secret create "kept-$$" - >/dev/null
+	start --name donor -v /data --secret "kept-$$,target=s,uid=7,mode=0400" --tmpfs /t:uid=5,mode=750 busybox \
+		sh -c 'touch /data/root /data/user; chown 1000:1001 /data/user; touch /t/x; exec sleep 1000'
+	eventually berth exec donor test -e /t/x
+	[ "$(berth exec donor stat -c %u:%a /t /run/secrets/s)" = $'5:750\n7:400' ]
+	[ "$(berth exec -u 7 donor cat /run/secrets/s)" = value ]
+	for mode in host auto; do
+		[ "$(try --userns $mode --volumes-from donor busybox stat -c %u:%g /data/root /data/user)" = $'0:0\n1000:1001' ]
+	done
+	# An image's files that others may not read are root's, too.
+	[ "$(try --mount type=image,source=busybox,target=/i busybox sh -c 'stat -c %u /i/bin && ls /i/root >/dev/null')" = 0 ]
+	berth exec donor sh -c 'touch /own; chown 3:4 /own'
+	berth export donor | tar --numeric-owner -tvf - own | grep -q ' 3/4 '
+	berth rm -f donor >/dev/null
+	berth secret rm "kept-$$" >/dev/null
+}
+
 @test "userns auto: who shares namespaces shares the user namespace" {
 	start --name donor --ipc shareable busybox sleep 1000
 	for option in --network --pid --ipc; do
