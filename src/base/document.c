@@ -128,6 +128,15 @@ void *berth_document_copy(const struct berth_document *document, const void *obj
 	return copy;
 }
 
+void berth_strings_add(char ***strings, char *string)
+{
+	size_t length = *strings ? g_strv_length(*strings) : 0;
+
+	*strings = g_renew(char *, *strings, length + 2);
+	(*strings)[length] = string;
+	(*strings)[length + 1] = NULL;
+}
+
 GHashTable *berth_map_new(void)
 {
 	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

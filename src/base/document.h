@@ -139,6 +139,7 @@ void berth_document_free(const struct berth_document *document, void *object);
 void berth_document_clear(const struct berth_document *document, void *object);
 
 // Containers for the fields of hand-made objects; berth_document_free() frees what is put in them.
+void berth_strings_add(char ***strings, char *string); // STRINGS, NULL being none; takes the string over
 GHashTable *berth_map_new(void); // MAP: g_hash_table_insert(map, g_strdup(key), g_strdup(value))
 GHashTable *berth_map_copy(GHashTable *map); // of NULL an empty one
 GPtrArray *berth_objects_new(void); // OBJECTS

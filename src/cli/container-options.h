@@ -66,8 +66,6 @@ bool berth_parse_weights(char *const *values, GPtrArray **ret, GError **error);
 bool berth_parse_restart(const char *text, struct api_restart_policy **ret, GError **error);
 bool berth_parse_security(char *const *values, struct api_host_config *host, GError **error);
 
-// option-text.c
-void berth_list_add(char ***list, char *text); // takes `text`
 // The fields of a line of CSV, as Go's reader takes them apart.
 char **berth_split_csv(const char *text, GError **error);
 // Lists of pflag's kind "strings": each value may be several, separated by commas.

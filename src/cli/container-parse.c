@@ -43,9 +43,9 @@ static bool add_env(void *data, const char *line, GError **error)
 	if (!*name)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid environment variable: %s", line);
 	if (equals)
-		berth_list_add(data, g_strdup(line));
+		berth_strings_add(data, g_strdup(line));
 	else if (g_getenv(name))
-		berth_list_add(data, g_strconcat(name, "=", g_getenv(name), NULL));
+		berth_strings_add(data, g_strconcat(name, "=", g_getenv(name), NULL));
 	return true;
 }
 
@@ -108,11 +108,12 @@ bool berth_parse_volumes(char *const *values, char ***ret_binds, char ***ret_vol
 				"/FOLDER",
 				*values);
 		if (count == 1) {
-			berth_list_add(ret_volumes, g_strdup(parts[0]));
+			berth_strings_add(ret_volumes, g_strdup(parts[0]));
 			continue;
 		}
 		g_autofree char *source = berth_absolute_source(parts[0]);
-		berth_list_add(ret_binds, g_strconcat(source, ":", parts[1], count == 3 ? ":" : NULL, parts[2], NULL));
+		berth_strings_add(ret_binds,
+				  g_strconcat(source, ":", parts[1], count == 3 ? ":" : NULL, parts[2], NULL));
 	}
 	return true;
 }
@@ -289,7 +290,7 @@ bool berth_parse_security(char *const *values, struct api_host_config *host, GEr
 		char *option = file ? read_profile(profile, error) : g_steal_pointer(&value);
 		if (!option)
 			return false;
-		berth_list_add(&host->security_opt, option);
+		berth_strings_add(&host->security_opt, option);
 	}
 	return true;
 }

@@ -64,7 +64,7 @@ static bool set_field(struct berth_network_option *option, const char *key, cons
 	if (IS("name"))
 		replace(&option->name, value);
 	else if (IS("alias"))
-		berth_list_add(&option->aliases, g_strdup(value));
+		berth_strings_add(&option->aliases, g_strdup(value));
 	else if (IS("ip"))
 		replace(&option->ip, value);
 	else if (IS("ip6"))
@@ -72,7 +72,7 @@ static bool set_field(struct berth_network_option *option, const char *key, cons
 	else if (IS("mac-address"))
 		replace(&option->mac_address, value);
 	else if (IS("link-local-ip"))
-		berth_list_add(&option->link_local_ips, g_strdup(value));
+		berth_strings_add(&option->link_local_ips, g_strdup(value));
 	else if (IS("driver-opt"))
 		return set_driver_option(option, value, error);
 	else if (IS("gw-priority"))
@@ -338,7 +338,7 @@ bool berth_parse_hosts(char *const *values, char ***ret, GError **error)
 			g_prefix_error(error, "invalid argument \"%s\" for \"--add-host\" flag: ", *values);
 			return false;
 		}
-		berth_list_add(ret, host);
+		berth_strings_add(ret, host);
 	}
 	return true;
 }

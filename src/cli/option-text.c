@@ -6,15 +6,6 @@
 
 #include <string.h>
 
-void berth_list_add(char ***list, char *text)
-{
-	size_t length = *list ? g_strv_length(*list) : 0;
-
-	*list = g_renew(char *, *list, length + 2);
-	(*list)[length] = text;
-	(*list)[length + 1] = NULL;
-}
-
 char **berth_split_csv(const char *text, GError **error)
 {
 	g_autoptr(GString) field = g_string_new(NULL);
@@ -57,7 +48,7 @@ char **berth_split_values(char *const *values)
 		g_auto(GStrv) parts = g_strsplit(*values, ",", -1);
 		for (char **part = parts; *part; part++)
 			if (**part)
-				berth_list_add(&list, g_strdup(*part));
+				berth_strings_add(&list, g_strdup(*part));
 	}
 	return list;
 }

@@ -66,15 +66,6 @@ static bool has_option(char *const *options, const char *name)
 	return false;
 }
 
-static void add_option(struct api_host_config *host_config, char *option)
-{
-	size_t length = host_config->security_opt ? g_strv_length(host_config->security_opt) : 0;
-
-	host_config->security_opt = g_renew(char *, host_config->security_opt, length + 2);
-	host_config->security_opt[length] = option;
-	host_config->security_opt[length + 1] = NULL;
-}
-
 bool berth_engine__defaults_apply(const struct berth_engine_defaults *defaults, struct api_host_config *host_config,
 				  GError **error)
 {
@@ -89,8 +80,8 @@ bool berth_engine__defaults_apply(const struct berth_engine_defaults *defaults, 
 	if (host_config->init < 0 && defaults->init)
 		host_config->init = 1;
 	if (defaults->no_new_privileges && !has_option(host_config->security_opt, "no-new-privileges"))
-		add_option(host_config, g_strdup("no-new-privileges=true"));
+		berth_strings_add(&host_config->security_opt, g_strdup("no-new-privileges=true"));
 	if (defaults->seccomp && !host_config->privileged && !has_option(host_config->security_opt, "seccomp"))
-		add_option(host_config, g_strconcat("seccomp=", defaults->seccomp, NULL));
+		berth_strings_add(&host_config->security_opt, g_strconcat("seccomp=", defaults->seccomp, NULL));
 	return true;
 }

@@ -42,18 +42,7 @@ static void strv_set(char ***list, const char *text, size_t key_length)
 			(*list)[i] = g_strdup(text);
 			return;
 		}
-	*list = g_renew(char *, *list, count + 2);
-	(*list)[count] = g_strdup(text);
-	(*list)[count + 1] = NULL;
-}
-
-static void strv_append(char ***list, const char *text)
-{
-	guint count = *list ? g_strv_length(*list) : 0;
-
-	*list = g_renew(char *, *list, count + 2);
-	(*list)[count] = g_strdup(text);
-	(*list)[count + 1] = NULL;
+	berth_strings_add(list, g_strdup(text));
 }
 
 static int compare(gconstpointer left, gconstpointer right, G_GNUC_UNUSED gpointer data)
@@ -65,7 +54,7 @@ static void set_add(char ***set, const char *text)
 {
 	if (*set && g_strv_contains((const char *const *) *set, text))
 		return;
-	strv_append(set, text);
+	berth_strings_add(set, g_strdup(text));
 	g_qsort_with_data(*set, (int) g_strv_length(*set), sizeof **set, compare, NULL);
 }
 
@@ -170,7 +159,7 @@ static char **read_command(const CONFIG *config, const char *text)
 	if (command)
 		return command;
 	command = g_strdupv(config->shell ? config->shell : (char **) shell);
-	strv_append(&command, text);
+	berth_strings_add(&command, g_strdup(text));
 	return command;
 }
 
@@ -267,7 +256,7 @@ static bool expose(CONFIG *config, const char *text, GError **error)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid proto: %s", protocol);
 	for (guint64 port = first; port <= last; port++) {
 		g_autofree char *entry = g_strdup_printf("%" G_GUINT64_FORMAT "/%s", port, protocol);
-		strv_append(&config->exposed_ports, entry);
+		berth_strings_add(&config->exposed_ports, g_strdup(entry));
 	}
 	return true;
 }
@@ -284,7 +273,7 @@ static bool change_expose(CONFIG *config, const char *text, GError **error)
 	g_qsort_with_data(all, all ? (int) g_strv_length(all) : 0, sizeof *all, compare, NULL);
 	for (char **port = all; all && *port; port++)
 		if (port == all || !g_str_equal(port[-1], *port))
-			strv_append(&config->exposed_ports, *port);
+			berth_strings_add(&config->exposed_ports, g_strdup(*port));
 	return words != NULL;
 }
 
@@ -359,7 +348,7 @@ static bool change_on_build(CONFIG *config, const char *text, GError **error)
 		if (g_ascii_strcasecmp(keyword, refused[i]) == 0)
 			return berth_error_set(error, BERTH_ERROR_INVALID, "%s isn't allowed as an ONBUILD trigger",
 					       refused[i]);
-	strv_append(&config->on_build, text);
+	berth_strings_add(&config->on_build, g_strdup(text));
 	return true;
 }
 
@@ -406,7 +395,7 @@ static bool health_test(struct oci_healthcheck *check, const char *text, GError 
 	if (g_ascii_strcasecmp(type, "NONE") == 0) {
 		if (*command)
 			return berth_error_set(error, BERTH_ERROR_INVALID, "HEALTHCHECK NONE takes no arguments");
-		strv_append(&check->test, "NONE");
+		berth_strings_add(&check->test, g_strdup("NONE"));
 		return true;
 	}
 	if (g_ascii_strcasecmp(type, "CMD") != 0)
@@ -415,11 +404,11 @@ static bool health_test(struct oci_healthcheck *check, const char *text, GError 
 	if (!*command)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "Missing command after HEALTHCHECK CMD");
 	g_auto(GStrv) array = read_array(command);
-	strv_append(&check->test, array ? "CMD" : "CMD-SHELL");
+	berth_strings_add(&check->test, g_strdup(array ? "CMD" : "CMD-SHELL"));
 	for (char **word = array; array && *word; word++)
-		strv_append(&check->test, *word);
+		berth_strings_add(&check->test, g_strdup(*word));
 	if (!array)
-		strv_append(&check->test, command);
+		berth_strings_add(&check->test, g_strdup(command));
 	return true;
 }
 

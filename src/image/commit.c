@@ -39,15 +39,6 @@ static bool write_layer(struct committing *this, char **ret, GError **error)
 	return true;
 }
 
-static void append(char ***list, const char *text)
-{
-	guint count = *list ? g_strv_length(*list) : 0;
-
-	*list = g_renew(char *, *list, count + 2);
-	(*list)[count] = g_strdup(text);
-	(*list)[count + 1] = NULL;
-}
-
 // The base's configuration with what is new. `layer` NULL: there is none.
 static struct oci_image *make_config(const struct committing *this, const struct berth_image_layer *layer,
 				     GError **error)
@@ -77,7 +68,7 @@ static struct oci_image *make_config(const struct committing *this, const struct
 		image->rootfs->type = g_strdup("layers");
 	}
 	if (layer)
-		append(&image->rootfs->diff_ids, layer->diff_id);
+		berth_strings_add(&image->rootfs->diff_ids, g_strdup(layer->diff_id));
 	return image;
 }
 

@@ -109,15 +109,6 @@ static int64_t blob_size(struct growing *this, const char *digest)
 	return size;
 }
 
-static void append(char ***list, const char *text)
-{
-	guint length = *list ? g_strv_length(*list) : 0;
-
-	*list = g_renew(char *, *list, length + 2);
-	(*list)[length] = g_strdup(text);
-	(*list)[length + 1] = NULL;
-}
-
 static void add_layers(struct growing *this, const char *id, const struct berth_image_record *record,
 		       struct api_image_tree *tree)
 {
@@ -139,7 +130,7 @@ static void add_layers(struct growing *this, const char *id, const struct berth_
 			tree->layers_size += layer->size;
 		}
 		if (!layer->images || !g_strv_contains((const char *const *) layer->images, id))
-			append(&layer->images, id);
+			berth_strings_add(&layer->images, g_strdup(id));
 		parent = layer->chain_id;
 	}
 }
@@ -168,12 +159,12 @@ static struct api_tree_image *make_image(struct growing *this, const char *id, c
 	image->containers = count_of(this->containers, id);
 	for (guint i = 0; names && i < names->len; i++) {
 		g_autofree char *familiar = berth_image_familiar(names->pdata[i]);
-		append(&image->names, familiar);
+		berth_strings_add(&image->names, g_strdup(familiar));
 	}
 	for (guint i = 0; i < record->layers->len; i++) {
 		const struct berth_image_layer *from = record->layers->pdata[i];
 		const struct api_tree_layer *layer = g_hash_table_lookup(this->layers, from->chain_id);
-		append(&image->layers, from->chain_id);
+		berth_strings_add(&image->layers, g_strdup(from->chain_id));
 		image->size += from->size;
 		if (layer->images[1])
 			image->shared += from->size;

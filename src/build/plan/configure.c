@@ -41,7 +41,7 @@ static void set_env(char ***list, const char *key, const char *value)
 			set_text(entry, pair);
 			return;
 		}
-	berth_plan__append(list, pair);
+	berth_strings_add(list, g_strdup(pair));
 }
 
 static int by_text(const void *a, const void *b)
@@ -53,7 +53,7 @@ static void add_to_set(char ***set, const char *text)
 {
 	if (*set && g_strv_contains((const char *const *) *set, text))
 		return;
-	berth_plan__append(set, text);
+	berth_strings_add(set, g_strdup(text));
 	qsort(*set, g_strv_length(*set), sizeof **set, by_text);
 }
 
@@ -129,7 +129,7 @@ static bool expose_one(struct oci_image_execution *config, const char *word, GPt
 	for (unsigned port = first; port <= end; port++) {
 		char *name = g_strdup_printf("%u/%s", port, protocol);
 		g_ptr_array_add(shown, name);
-		berth_plan__append(&config->exposed_ports, name);
+		berth_strings_add(&config->exposed_ports, g_strdup(name));
 	}
 	return true;
 }
@@ -249,11 +249,11 @@ static bool set_health(struct berth_plan_stage *stage, INSTRUCTION *instruction)
 	struct oci_healthcheck *health = berth_document_new(&oci_healthcheck_document);
 
 	if (from->type == BERTH_DOCKERFILE_HEALTH_NONE) {
-		berth_plan__append(&health->test, "NONE");
+		berth_strings_add(&health->test, g_strdup("NONE"));
 	} else {
-		berth_plan__append(&health->test, from->command.shell ? "CMD-SHELL" : "CMD");
+		berth_strings_add(&health->test, g_strdup(from->command.shell ? "CMD-SHELL" : "CMD"));
 		for (size_t i = 0; from->command.words[i]; i++)
-			berth_plan__append(&health->test, from->command.words[i]);
+			berth_strings_add(&health->test, g_strdup(from->command.words[i]));
 	}
 	health->interval = from->interval;
 	health->timeout = from->timeout;
@@ -314,7 +314,7 @@ bool berth_plan__configure(struct berth_plan_stage *stage, INSTRUCTION *instruct
 		berth_plan__history(stage, g_strconcat("MAINTAINER ", instruction->value, NULL), false);
 		return true;
 	case BERTH_DOCKERFILE_ONBUILD: // no line in the history
-		berth_plan__append(&image->config->on_build, instruction->value);
+		berth_strings_add(&image->config->on_build, g_strdup(instruction->value));
 		return true;
 	default:
 		return berth_error_set(error, BERTH_ERROR_INTERNAL, "%s does not change a configuration",

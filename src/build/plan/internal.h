@@ -48,8 +48,6 @@ bool berth_plan__configure(struct berth_plan_stage *stage, const struct berth_do
 			   GError **error);
 void berth_plan__history(struct berth_plan_stage *stage, char *created_by, bool layer); // takes created_by
 
-// A NULL-terminated list of strings with one more.
-void berth_plan__append(char ***list, const char *text);
 // The words of a command as they are run: with the shell before them, if it is of that form. g_strfreev().
 char **berth_plan__words(const struct oci_image *image, const struct berth_dockerfile_command *command);
 // As Go prints a list of strings: ["a" "b"], or [a b] without quotes.

@@ -129,7 +129,7 @@ static void begin_environment(struct berth_plan_stage *stage)
 		berth_plan__variable_set(stage->environment, key, end ? end + 1 : "");
 	}
 	if (!berth_plan__variable(stage->environment, "PATH")) {
-		berth_plan__append(&config->env, "PATH=" OCI_DEFAULT_PATH);
+		berth_strings_add(&config->env, g_strdup("PATH=" OCI_DEFAULT_PATH));
 		berth_plan__variable_set(stage->environment, "PATH", OCI_DEFAULT_PATH);
 	}
 }

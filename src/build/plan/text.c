@@ -6,15 +6,6 @@
 
 #define DEFAULT_SHELL "/bin/sh", "-c"
 
-void berth_plan__append(char ***list, const char *text)
-{
-	guint count = *list ? g_strv_length(*list) : 0;
-
-	*list = g_renew(char *, *list, count + 2);
-	(*list)[count] = g_strdup(text);
-	(*list)[count + 1] = NULL;
-}
-
 char **berth_plan__words(const struct oci_image *image, const struct berth_dockerfile_command *command)
 {
 	static const char *const shell[] = {DEFAULT_SHELL, NULL};
@@ -24,7 +15,7 @@ char **berth_plan__words(const struct oci_image *image, const struct berth_docke
 		return g_strdupv((char **) command->words);
 	g_autofree char *text = g_strjoinv(" ", (char **) command->words);
 	words = g_strdupv(image->config->shell && image->config->shell[0] ? image->config->shell : (char **) shell);
-	berth_plan__append(&words, text);
+	berth_strings_add(&words, g_strdup(text));
 	return words;
 }
 

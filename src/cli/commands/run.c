@@ -121,7 +121,7 @@ static struct api_container_create *make_request(struct berth_cli *cli, const st
 		for (char **variable = request->config.env; variable && *variable; variable++)
 			given = given || strncmp(*variable, *proxy, length) == 0;
 		if (!given)
-			berth_list_add(&request->config.env, g_strdup(*proxy));
+			berth_strings_add(&request->config.env, g_strdup(*proxy));
 	}
 	return request;
 }

@@ -184,12 +184,9 @@ static char *find_mount(struct berth_engine *engine, const struct berth_containe
 
 static void warn(char ***warnings, const char *why)
 {
-	guint count = *warnings ? g_strv_length(*warnings) : 0;
-
-	*warnings = g_renew(char *, *warnings, count + 2);
-	(*warnings)[count] =
-		g_strdup_printf("The container is in the host's user namespace: %s (--userns auto insists).", why);
-	(*warnings)[count + 1] = NULL;
+	berth_strings_add(
+		warnings,
+		g_strdup_printf("The container is in the host's user namespace: %s (--userns auto insists).", why));
 }
 
 static void set(struct berth_container_record *record, char *mode)

@@ -10,13 +10,10 @@
 static void warn(char ***warnings, const char *format, ...) G_GNUC_PRINTF(2, 3);
 static void warn(char ***warnings, const char *format, ...)
 {
-	guint count = g_strv_length(*warnings);
 	va_list arguments;
 
 	va_start(arguments, format);
-	*warnings = g_renew(char *, *warnings, count + 2);
-	(*warnings)[count] = g_strdup_vprintf(format, arguments);
-	(*warnings)[count + 1] = NULL;
+	berth_strings_add(warnings, g_strdup_vprintf(format, arguments));
 	va_end(arguments);
 }
 
