@@ -249,27 +249,20 @@ static bool read_manner(struct berth_build_wanted *wanted, const struct berth_re
 	return true;
 }
 
-static const char *given(const struct berth_request *request, const char *name)
-{
-	const char *text = berth_request_text(request, name);
-
-	return text && *text ? text : NULL;
-}
-
 // Tags: one that is empty is none.
 static void read_words(struct berth_build_wanted *wanted, const struct berth_request *request)
 {
 	struct berth_build_request *build = &wanted->request;
 	char *const *tags = berth_request_list(request, "t");
-	const char *platform = given(request, "platform");
+	const char *platform = berth_request_given(request, "platform");
 
-	build->dockerfile = given(request, "dockerfile");
+	build->dockerfile = berth_request_given(request, "dockerfile");
 	build->tags = tags && tags[0] && *tags[0] ? tags : NULL;
-	build->target = given(request, "target");
-	build->network = given(request, "networkmode");
-	build->provenance = given(request, "provenance");
-	build->sbom = given(request, "sbom");
-	build->call = given(request, "call");
+	build->target = berth_request_given(request, "target");
+	build->network = berth_request_given(request, "networkmode");
+	build->provenance = berth_request_given(request, "provenance");
+	build->sbom = berth_request_given(request, "sbom");
+	build->call = berth_request_given(request, "call");
 	build->no_cache = berth_request_switch(request, "nocache", false);
 	build->pull = berth_request_switch(request, "pull", false);
 	build->squash = berth_request_switch(request, "squash", false);

@@ -411,16 +411,6 @@ bool berth_handle_build_prune(struct berth_request *request, GError **error)
 	       berth_reply_document(request, 200, &api_build_prune_report_document, report);
 }
 
-static bool write_piece(void *data, const void *bytes, size_t length)
-{
-	struct berth_request *request = data;
-
-	// Until there is something, a failure has a status of its own.
-	if (!berth_stream_begun(request))
-		berth_stream_begin(request, "application/x-tar");
-	return berth_stream_write(request, bytes, length);
-}
-
 static const char *mount_of(const struct berth_request *request, GError **error)
 {
 	const char *id = berth_request_text(request, "id");
@@ -435,8 +425,8 @@ bool berth_handle_build_mount_export(struct berth_request *request, GError **err
 	struct berth_builder *builder = builder_of(request, error);
 	const char *id = builder ? mount_of(request, error) : NULL;
 
-	return id && berth_builder_mount_export(builder, id, berth_request_text(request, "namespace"), write_piece,
-						request, error);
+	return id && berth_builder_mount_export(builder, id, berth_request_text(request, "namespace"),
+						berth_stream_write_tar, request, error);
 }
 
 bool berth_handle_build_mount_import(struct berth_request *request, GError **error)

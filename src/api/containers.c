@@ -128,10 +128,9 @@ bool berth_handle_container_inspect(struct berth_request *request, GError **erro
 
 bool berth_handle_container_top(struct berth_request *request, GError **error)
 {
-	const char *arguments = berth_request_text(request, "ps_args");
-	g_autoptr(api_container_top) top =
-		berth_engine_container_top(berth_request_engine(request), berth_request_argument(request),
-					   arguments && *arguments ? arguments : NULL, error);
+	const char *arguments = berth_request_given(request, "ps_args");
+	g_autoptr(api_container_top) top = berth_engine_container_top(
+		berth_request_engine(request), berth_request_argument(request), arguments, error);
 
 	return top && berth_reply_document(request, 200, &api_container_top_document, top);
 }
@@ -139,7 +138,6 @@ bool berth_handle_container_top(struct berth_request *request, GError **error)
 bool berth_handle_container_start(struct berth_request *request, GError **error)
 {
 	size_t length;
-	const char *checkpoint = berth_request_text(request, "checkpoint");
 
 	berth_request_body(request, &length);
 	if (length > strlen("{}     "))
@@ -148,38 +146,31 @@ bool berth_handle_container_start(struct berth_request *request, GError **error)
 			"starting container with non-empty request body was deprecated since API v1.22 and "
 			"removed in v1.24");
 	return berth_engine_container_start(berth_request_engine(request), berth_request_argument(request),
-					    checkpoint && *checkpoint ? checkpoint : NULL,
+					    berth_request_given(request, "checkpoint"),
 					    berth_request_text(request, "checkpoint-dir"), error) &&
 	       berth_reply_empty(request, 204);
-}
-
-static const char *signal_of(const struct berth_request *request)
-{
-	const char *signal = berth_request_text(request, "signal");
-
-	return signal && *signal ? signal : NULL;
 }
 
 bool berth_handle_container_stop(struct berth_request *request, GError **error)
 {
 	return berth_engine_container_stop(berth_request_engine(request), berth_request_argument(request),
-					   signal_of(request), berth_request_integer(request, "t", BERTH_UNSET),
-					   error) &&
+					   berth_request_given(request, "signal"),
+					   berth_request_integer(request, "t", BERTH_UNSET), error) &&
 	       berth_reply_empty(request, 204);
 }
 
 bool berth_handle_container_restart(struct berth_request *request, GError **error)
 {
 	return berth_engine_container_restart(berth_request_engine(request), berth_request_argument(request),
-					      signal_of(request), berth_request_integer(request, "t", BERTH_UNSET),
-					      error) &&
+					      berth_request_given(request, "signal"),
+					      berth_request_integer(request, "t", BERTH_UNSET), error) &&
 	       berth_reply_empty(request, 204);
 }
 
 bool berth_handle_container_kill(struct berth_request *request, GError **error)
 {
 	return berth_engine_container_kill(berth_request_engine(request), berth_request_argument(request),
-					   signal_of(request), error) &&
+					   berth_request_given(request, "signal"), error) &&
 	       berth_reply_empty(request, 204);
 }
 

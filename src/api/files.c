@@ -97,10 +97,10 @@ bool berth_handle_archive_get(struct berth_request *request, GError **error)
 
 bool berth_handle_archive_put(struct berth_request *request, GError **error)
 {
-	const char *path = path_of(request, error), *owner = berth_request_text(request, "chown");
+	const char *path = path_of(request, error), *owner = berth_request_given(request, "chown");
 	const struct berth_engine_extract extract = {
 		.keep_kinds = berth_request_switch(request, "noOverwriteDirNonDir", false),
-		.owner = owner && *owner ? owner : NULL,
+		.owner = owner,
 	};
 
 	return path &&
@@ -131,17 +131,10 @@ bool berth_handle_container_changes(struct berth_request *request, GError **erro
 	return done;
 }
 
-static const char *text_of(const struct berth_request *request, const char *name)
-{
-	const char *text = berth_request_text(request, name);
-
-	return text && *text ? text : NULL;
-}
-
 bool berth_handle_container_commit(struct berth_request *request, GError **error)
 {
-	const char *container = text_of(request, "container"), *repository = text_of(request, "repo"),
-		   *tag = text_of(request, "tag");
+	const char *container = berth_request_given(request, "container"),
+		   *repository = berth_request_given(request, "repo"), *tag = berth_request_given(request, "tag");
 	g_autofree char *name = repository && tag ? g_strconcat(repository, ":", tag, NULL) : g_strdup(repository);
 	g_autoptr(api_container_config) config = NULL;
 	size_t length;
@@ -154,8 +147,8 @@ bool berth_handle_container_commit(struct berth_request *request, GError **error
 		return false;
 	const struct berth_engine_commit commit = {
 		.name = name,
-		.comment = text_of(request, "comment"),
-		.author = text_of(request, "author"),
+		.comment = berth_request_given(request, "comment"),
+		.author = berth_request_given(request, "author"),
 		.pause = berth_request_switch(request, "pause", true),
 		.changes = berth_request_list(request, "changes"),
 		.config = config,
@@ -169,7 +162,7 @@ bool berth_handle_container_commit(struct berth_request *request, GError **error
 
 static const char *folder_of(const struct berth_request *request)
 {
-	return text_of(request, "dir");
+	return berth_request_given(request, "dir");
 }
 
 bool berth_handle_checkpoint_list(struct berth_request *request, GError **error)

@@ -105,6 +105,13 @@ const char *berth_request_text(const struct berth_request *request, const char *
 	return values ? values[0] : NULL;
 }
 
+const char *berth_request_given(const struct berth_request *request, const char *name)
+{
+	const char *text = berth_request_text(request, name);
+
+	return text && *text ? text : NULL;
+}
+
 bool berth_request_switch(const struct berth_request *request, const char *name, bool fallback)
 {
 	const char *text = berth_request_text(request, name);

@@ -31,12 +31,14 @@ char *berth_request_decode(const char *header, size_t *ret_length);
 
 // Parameters of the query. Their types were checked already; a parameter must stand in the route's table.
 const char *berth_request_text(const struct berth_request *request, const char *name); // NULL if it is not there
+const char *berth_request_given(const struct berth_request *request, const char *name); // NULL if it is empty, too
 bool berth_request_switch(const struct berth_request *request, const char *name, bool fallback);
 // A terminal's size by the parameters h and w.
 bool berth_request_size(const struct berth_request *request, unsigned *ret_width, unsigned *ret_height, GError **error);
 int64_t berth_request_integer(const struct berth_request *request, const char *name, int64_t fallback);
 int64_t berth_request_moment(const struct berth_request *request, const char *name); // nanoseconds; 0: not there
 char *const *berth_request_list(const struct berth_request *request, const char *name); // NULL if it is not there
+const char *berth_request_given(const struct berth_request *request, const char *name); // NULL if it is empty, too
 // A new table, NULL without error if there are no filters.
 bool berth_request_filters(const struct berth_request *request, GHashTable **ret, GError **error);
 
@@ -84,6 +86,9 @@ void berth_stream_begin_raw(struct berth_request *request, const char *content_t
 bool berth_stream_begun(const struct berth_request *request);
 // False when the client is gone. Each call's data goes out at once.
 bool berth_stream_write(struct berth_request *request, const void *data, size_t length);
+// A piece of a tar archive, for those who make one; `data` is the struct berth_request. The first piece begins the
+// answer: until there is one, a failure has a status of its own.
+bool berth_stream_write_tar(void *data, const void *bytes, size_t length);
 int berth_stream_fd(const struct berth_request *request); // the descriptor behind it, a socket; borrowed
 // True when the client has left or the API stops; any thread may ask.
 bool berth_request_gone(const struct berth_request *request);

@@ -104,6 +104,15 @@ bool berth_stream_write(struct berth_request *request, const void *data, size_t 
 	return berth_write_all(request->stream_far, data, length, "the client", NULL);
 }
 
+bool berth_stream_write_tar(void *data, const void *bytes, size_t length)
+{
+	struct berth_request *request = data;
+
+	if (!berth_stream_begun(request))
+		berth_stream_begin(request, "application/x-tar");
+	return berth_stream_write(request, bytes, length);
+}
+
 int berth_stream_fd(const struct berth_request *request)
 {
 	return request->stream_far;

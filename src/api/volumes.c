@@ -71,20 +71,10 @@ bool berth_handle_volume_update(G_GNUC_UNUSED struct berth_request *request, GEr
 			       "volume update only valid for cluster volumes, but swarm is unavailable");
 }
 
-static bool write_piece(void *data, const void *bytes, size_t length)
-{
-	struct berth_request *request = data;
-
-	// Until there is something, a failure has a status of its own.
-	if (!berth_stream_begun(request))
-		berth_stream_begin(request, "application/x-tar");
-	return berth_stream_write(request, bytes, length);
-}
-
 bool berth_handle_volume_export(struct berth_request *request, GError **error)
 {
-	return berth_engine_volume_export(berth_request_engine(request), berth_request_argument(request), write_piece,
-					  request, error);
+	return berth_engine_volume_export(berth_request_engine(request), berth_request_argument(request),
+					  berth_stream_write_tar, request, error);
 }
 
 bool berth_handle_volume_import(struct berth_request *request, GError **error)

@@ -70,6 +70,13 @@ bool berth_subnet_parse(const char *text, struct berth_subnet *ret, struct berth
 	return true;
 }
 
+bool berth_address_is_any(const struct berth_address *address)
+{
+	static const uint8_t zeros[sizeof address->bytes];
+
+	return memcmp(address->bytes, zeros, sizeof zeros) == 0;
+}
+
 char *berth_address_text(const struct berth_address *address)
 {
 	char text[INET6_ADDRSTRLEN] = "";

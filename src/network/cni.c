@@ -315,13 +315,6 @@ static GPtrArray *list_kept(const char *path, const char *ending)
 	return names;
 }
 
-static bool is_there(struct berth_networks *networks, struct berth_network_known *known, const char *endpoint)
-{
-	BERTH_AUTO_UNLOCK locker = berth_lock(&networks->lock);
-
-	return known && g_hash_table_contains(known->endpoints, endpoint);
-}
-
 // DEL for all that is kept of the network but for endpoints that are there.
 static bool clean(struct berth_networks *networks, const char *network, struct berth_network_known *known,
 		  GError **error)
@@ -332,7 +325,7 @@ static bool clean(struct berth_networks *networks, const char *network, struct b
 
 	for (guint i = 0; i < endpoints->len; i++) {
 		const char *endpoint = endpoints->pdata[i];
-		if (is_there(networks, known, endpoint))
+		if (berth_networks__has_endpoint(networks, known, endpoint))
 			continue;
 		BERTH_AUTO_JSON json_t *state = kept(networks, network, endpoint);
 		if (!state || delete (networks, state, NULL, cleaned ? error : NULL))

@@ -59,18 +59,12 @@ static void *key_of(int protocol, uint16_t port)
 	return GUINT_TO_POINTER((guint) protocol << 16 | port);
 }
 
-static bool is_any(const struct berth_address *address)
-{
-	static const uint8_t zeros[16];
-
-	return memcmp(address->bytes, zeros, sizeof zeros) == 0;
-}
-
 static bool overlaps(const struct berth_address *a, const struct berth_address *b)
 {
 	if (!a->family || !b->family)
 		return true;
-	return a->family == b->family && (is_any(a) || is_any(b) || memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0);
+	return a->family == b->family &&
+	       (berth_address_is_any(a) || berth_address_is_any(b) || memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0);
 }
 
 static const struct taken *find_taken(struct berth_firewall *firewall, const struct wish *wish)
@@ -109,7 +103,8 @@ static bool refuse(const struct wish *wish, const char *by, GError **error)
 
 static bool refuse_holder(const struct wish *wish, int family, GError **error)
 {
-	const uint8_t *address = wish->address.family && !is_any(&wish->address) ? wish->address.bytes : NULL;
+	const uint8_t *address =
+		wish->address.family && !berth_address_is_any(&wish->address) ? wish->address.bytes : NULL;
 	struct berth_socket_holder holder;
 	g_autofree char *by = NULL;
 

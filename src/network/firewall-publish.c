@@ -22,13 +22,6 @@ void berth_published_free(struct berth_published *published)
 	g_free(published);
 }
 
-static bool is_unspecified(const struct berth_address *address)
-{
-	static const uint8_t zeros[16];
-
-	return memcmp(address->bytes, zeros, sizeof zeros) == 0;
-}
-
 static bool parse_published(const struct berth_published *published, const char *owner,
 			    struct berth_firewall__published *ret, GError **error)
 {
@@ -48,7 +41,7 @@ static bool parse_published(const struct berth_published *published, const char 
 				       "port %u of %s cannot lead to %s: addresses of IPv4 and IPv6 are not translated "
 				       "into each other",
 				       published->host_port, host, published->address);
-	ret->any = !host || is_unspecified(&ret->host);
+	ret->any = !host || berth_address_is_any(&ret->host);
 	ret->protocol = published->protocol;
 	ret->host_port = published->host_port;
 	ret->port = published->port;

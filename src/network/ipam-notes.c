@@ -93,13 +93,6 @@ static bool has_address(struct berth_networks *networks, struct berth_network_kn
 	return found;
 }
 
-static bool is_there(struct berth_networks *networks, struct berth_network_known *known, const char *endpoint)
-{
-	BERTH_AUTO_UNLOCK locker = berth_lock(&networks->lock);
-
-	return known && g_hash_table_contains(known->endpoints, endpoint);
-}
-
 // Gives back the addresses of an endpoint that is not there. `known` NULL: nor is its network.
 static bool clear_endpoint(struct berth_networks *networks, const struct berth_network *network,
 			   struct berth_network_known *known, int folder, const char *id, GError **error)
@@ -134,7 +127,8 @@ static bool clear_network(struct berth_networks *networks, const char *path, con
 	bool cleared = folder >= 0 && (known || network);
 
 	for (guint i = 0; cleared && i < names->len; i++)
-		if (!g_str_equal(names->pdata[i], NETWORK_FILE) && !is_there(networks, known, names->pdata[i]))
+		if (!g_str_equal(names->pdata[i], NETWORK_FILE) &&
+		    !berth_networks__has_endpoint(networks, known, names->pdata[i]))
 			cleared = clear_endpoint(networks, known ? known->network : network, known, folder,
 						 names->pdata[i], error);
 	if (!cleared || known)

@@ -42,6 +42,9 @@ struct berth_networks {
 
 // A reference to what is known of the network; NULL: nothing. _unref() takes NULL.
 struct berth_network_known *berth_networks__find(struct berth_networks *networks, const char *id);
+// Whether an endpoint is in the network; `known` may be NULL.
+bool berth_networks__has_endpoint(struct berth_networks *networks, struct berth_network_known *known,
+				  const char *endpoint);
 void berth_networks__unref(struct berth_network_known *known);
 typedef struct berth_network_known berth_network_known;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(berth_network_known, berth_networks__unref)

@@ -152,6 +152,14 @@ struct berth_network_known *berth_networks__find(struct berth_networks *networks
 	return known ? g_atomic_rc_box_acquire(known) : NULL;
 }
 
+bool berth_networks__has_endpoint(struct berth_networks *networks, struct berth_network_known *known,
+				  const char *endpoint)
+{
+	BERTH_AUTO_UNLOCK locker = berth_lock(&networks->lock);
+
+	return known && g_hash_table_contains(known->endpoints, endpoint);
+}
+
 static struct berth_network_known *find(struct berth_networks *networks, const struct berth_network *network,
 					GError **error)
 {

@@ -20,6 +20,7 @@ struct berth_subnet {
 bool berth_address_parse(const char *text, struct berth_address *ret, GError **error);
 // "172.18.0.0/16"; host bits must be 0 unless `ret_host` (may be NULL) takes the address as it was written.
 bool berth_subnet_parse(const char *text, struct berth_subnet *ret, struct berth_address *ret_host, GError **error);
+bool berth_address_is_any(const struct berth_address *address); // 0.0.0.0 or ::
 char *berth_address_text(const struct berth_address *address); // RFC 5952 for IPv6
 char *berth_subnet_text(const struct berth_subnet *subnet);
 bool berth_subnet_contains(const struct berth_subnet *subnet, const struct berth_address *address);

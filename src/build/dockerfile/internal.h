@@ -46,6 +46,8 @@ int berth_dockerfile__next_statement(struct berth_dockerfile__parser *parser,
 				     struct berth_dockerfile__statement *statement, GError **error);
 
 // words.c
+// The place of a word in a NULL-terminated list; -1: it is not there.
+int berth_dockerfile__find_word(const char *const *words, const char *word);
 // The length of the white space (Unicode's) that `text` begins with at one character, or 0.
 size_t berth_dockerfile__space(const char *text);
 // The text without white space at both ends.

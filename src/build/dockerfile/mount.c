@@ -76,14 +76,6 @@ struct reading {
 	GPtrArray *memory;
 };
 
-static int find(const char *const *names, const char *name)
-{
-	for (int i = 0; names[i]; i++)
-		if (g_str_equal(names[i], name))
-			return i;
-	return -1;
-}
-
 static const struct key *find_key(const char *name)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
@@ -98,9 +90,9 @@ static bool read_boolean(const char *name, const char *value, bool *ret, GError 
 	static const char *const yes[] = {"1", "t", "T", "TRUE", "true", "True", NULL};
 	static const char *const no[] = {"0", "f", "F", "FALSE", "false", "False", NULL};
 
-	if (find(yes, value) < 0 && find(no, value) < 0)
+	if (berth_dockerfile__find_word(yes, value) < 0 && berth_dockerfile__find_word(no, value) < 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "invalid value for %s: %s", name, value);
-	*ret = find(yes, value) >= 0;
+	*ret = berth_dockerfile__find_word(yes, value) >= 0;
 	return true;
 }
 
@@ -118,7 +110,7 @@ static bool read_number(const struct key *key, const char *value, struct berth_d
 
 static bool read_name(const char *const *names, const char *what, const char *value, int *ret, GError **error)
 {
-	*ret = find(names, value);
+	*ret = berth_dockerfile__find_word(names, value);
 	if (*ret >= 0)
 		return true;
 	berth_error_set(error, BERTH_ERROR_INVALID, "unsupported %s \"%s\"", what, value);

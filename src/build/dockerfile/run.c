@@ -25,14 +25,6 @@ static const char *const networks[] = {
 };
 static const char *const securities[] = {"sandbox", "insecure", NULL};
 
-static int find(const char *const *names, const char *name)
-{
-	for (int i = 0; names[i]; i++)
-		if (g_str_equal(names[i], name))
-			return i;
-	return -1;
-}
-
 static bool read_options(struct berth_dockerfile__parser *parser, const struct options *options,
 			 struct berth_dockerfile_run *run, GError **error)
 {
@@ -45,7 +37,7 @@ static bool read_options(struct berth_dockerfile__parser *parser, const struct o
 	}
 	parser->culprit = NULL;
 	if (options->network) {
-		int network = find(networks, options->network);
+		int network = berth_dockerfile__find_word(networks, options->network);
 		if (network < 0) {
 			parser->culprit = options->network;
 			berth_error_set(error, BERTH_ERROR_INVALID, "invalid network mode \"%s\"", options->network);
@@ -56,7 +48,7 @@ static bool read_options(struct berth_dockerfile__parser *parser, const struct o
 		run->network_given = true;
 	}
 	if (options->security) {
-		int security = find(securities, options->security);
+		int security = berth_dockerfile__find_word(securities, options->security);
 		if (security < 0) {
 			parser->culprit = options->security;
 			berth_error_set(error, BERTH_ERROR_INVALID, "security \"%s\" is not valid", options->security);

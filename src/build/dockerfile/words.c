@@ -6,6 +6,14 @@
 #include <jansson.h>
 #include <string.h>
 
+int berth_dockerfile__find_word(const char *const *words, const char *word)
+{
+	for (int i = 0; words[i]; i++)
+		if (g_str_equal(words[i], word))
+			return i;
+	return -1;
+}
+
 size_t berth_dockerfile__space(const char *text)
 {
 	if (!*text)

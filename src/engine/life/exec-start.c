@@ -70,18 +70,6 @@ static bool find_user(const struct place *place, struct berth_user *ret, GError 
 	return berth_user_resolve(root, place->user, place->groups, ret, error);
 }
 
-static struct oci_user *make_user(const struct berth_user *user)
-{
-	struct oci_user *made = berth_document_new(&oci_user_document);
-
-	made->uid = user->uid;
-	made->gid = user->gid;
-	made->additional_gids = json_array();
-	for (guint i = 0; i < user->groups->len; i++)
-		json_array_append_new(made->additional_gids, json_integer(g_array_index(user->groups, uint32_t, i)));
-	return made;
-}
-
 static void set_size(struct oci_process *process, const struct api_exec_config *config,
 		     const struct berth_engine_exec_start *start)
 {
@@ -111,7 +99,7 @@ static char *make_process(const struct berth_engine_exec *exec, const struct pla
 	process->terminal = config->tty;
 	process->args = g_strdupv(config->cmd);
 	process->cwd = g_strdup(config->working_dir);
-	process->user = make_user(&user);
+	process->user = berth_spec_user(&user);
 	process->env = berth_spec_environment(exec->container->record->config, config->tty, user.home, place->links,
 					      config->env);
 	set_size(process, config, start);

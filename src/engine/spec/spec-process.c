@@ -96,9 +96,7 @@ static struct oci_capabilities *make_capabilities(uint64_t set, bool root)
 	return capabilities;
 }
 
-// The primary group is among the additional ones too, so that a file that denies it to a group is denied
-// (CVE-2022-36109).
-static struct oci_user *make_user(const struct berth_user *user)
+struct oci_user *berth_spec_user(const struct berth_user *user)
 {
 	struct oci_user *made = berth_document_new(&oci_user_document);
 
@@ -168,7 +166,7 @@ bool berth_spec_process(struct berth_spec *spec, GError **error)
 	struct oci_process *process = berth_document_new(&oci_process_document);
 	spec->config->process = process;
 	process->terminal = config->tty;
-	process->user = make_user(&user);
+	process->user = berth_spec_user(&user);
 	process->args = make_args(spec);
 	process->env = berth_spec_environment(config, config->tty, user.home, spec->input->environment, NULL);
 	process->cwd = g_strdup(config->working_dir && *config->working_dir ? config->working_dir : "/");

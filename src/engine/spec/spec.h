@@ -5,6 +5,7 @@
 
 #include "engine/plan/abilities.h"
 #include "engine/plan/seccomp.h"
+#include "engine/plan/user.h"
 #include "engine/record.h"
 
 // Where a mount of the record comes from, if that is not its own source.
@@ -46,6 +47,10 @@ struct oci_resources *berth_spec_update(const struct api_host_config *before, co
 // place. The caller frees it.
 char **berth_spec_environment(const struct api_container_config *config, bool tty, const char *home, char *const *links,
 			      char *const *more);
+
+// A process's user, the caller's. The primary group is among the additional ones too, so that a file that denies it to
+// a group is denied (CVE-2022-36109).
+struct oci_user *berth_spec_user(const struct berth_user *user);
 
 // What networks put into the container's files.
 struct berth_spec_files {
