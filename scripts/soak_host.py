@@ -184,6 +184,9 @@ def resources(soak):
     pid = soak.engine.process.pid
     with open(f"/proc/{pid}/status") as status:
         fields = dict(line.split(":", 1) for line in status)
+    if "VmRSS" not in fields:  # a zombie
+        soak.fail("the end", "the engine has ended")
+        return 0, 0, 0
     return len(os.listdir(f"/proc/{pid}/fd")), int(fields["VmRSS"].split()[0]) << 10, int(fields["Threads"])
 
 

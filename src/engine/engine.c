@@ -210,6 +210,7 @@ static struct berth_engine *new_engine(const struct berth_engine_options *option
 	engine->networks_by_id =
 		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) berth_engine__network_unref);
 	engine->networks_by_name = g_hash_table_new(g_str_hash, g_str_equal);
+	engine->networks_coming = g_hash_table_new(g_str_hash, g_str_equal);
 	engine->retired = g_ptr_array_new_with_free_func((GDestroyNotify) berth_registries_free);
 	engine->metrics = berth_metrics_new();
 	engine->workers = berth_workers_new(WORKERS);
@@ -283,6 +284,7 @@ void berth_engine_close(struct berth_engine *engine)
 	g_hash_table_unref(engine->volumes_held);
 	g_clear_pointer(&engine->volumes, berth_volumes_free);
 	g_hash_table_unref(engine->networks_by_name);
+	g_hash_table_unref(engine->networks_coming);
 	g_hash_table_unref(engine->networks_by_id);
 	g_clear_pointer(&engine->plugins, berth_plugins_free);
 	g_clear_pointer(&engine->seccomp, berth_seccomp_profile_free);

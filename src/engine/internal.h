@@ -77,6 +77,7 @@ struct berth_engine {
 	GHashTable *by_id, *by_name; // of struct berth_engine_container; by_id holds a reference
 	GHashTable *volumes_held; // how often, by name: volumes-record.c
 	GHashTable *networks_by_id, *networks_by_name; // of struct berth_engine_network, in the same way
+	GHashTable *networks_coming; // names of networks that are being made, which nobody sees yet
 	struct berth_exec_table *execs; // exec.h
 	unsigned leaving; // containers that have ended and are giving back what they had of networks
 	uint64_t left; // how many have done so

@@ -6,6 +6,7 @@
 #include "base/failpoint.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/lock.h"
 #include "base/moment.h"
 #include "engine/network/endpoint-wanted.h"
 #include "engine/plan/plan-internal.h"
@@ -126,28 +127,59 @@ static bool write_record(struct berth_engine *engine, const struct berth_network
 	return true;
 }
 
-// `operation` of the network is held: nobody uses it before it is there.
+// Takes the name, so that of two who want it one loses here. Until the network is shown its record still changes.
+static bool reserve(struct berth_engine *engine, const struct berth_network *record, GError **error)
+{
+	BERTH_AUTO_UNLOCK locker = berth_lock(&engine->lock);
+
+	if (g_hash_table_contains(engine->networks_by_name, record->name) ||
+	    !g_hash_table_add(engine->networks_coming, record->name))
+		return berth_error_set(error, BERTH_ERROR_CONFLICT, "network with name %s already exists",
+				       record->name);
+	return true;
+}
+
+static void show(struct berth_engine *engine, struct berth_engine_network *network)
+{
+	pthread_mutex_lock(&engine->lock);
+	berth_engine__network_add(engine, network);
+	pthread_mutex_unlock(&engine->lock);
+}
+
+static void hide(struct berth_engine *engine, struct berth_engine_network *network)
+{
+	network->removed = true;
+	pthread_mutex_lock(&engine->lock);
+	berth_engine__network_drop(engine, network);
+	pthread_mutex_unlock(&engine->lock);
+}
+
+// `operation` of the network is held: who finds it once it is shown waits until it is there.
 static bool make(struct berth_engine *engine, struct berth_engine_network *network, GError **error)
 {
-	if (!berth_network_up(engine->networks, network->record, error)) {
-		berth_network_remove(engine->networks, network->record, NULL);
+	if (!berth_networks_add(engine->networks, network->record, false, error))
 		return false;
+	if (berth_network_up(engine->networks, network->record, error)) {
+		BERTH_FAILPOINT("network.create.made");
+		show(engine, network);
+		if (write_record(engine, network->record, error))
+			return true;
+		hide(engine, network);
 	}
-	BERTH_FAILPOINT("network.create.made");
-	if (write_record(engine, network->record, error))
-		return true;
 	berth_network_remove(engine->networks, network->record, NULL);
+	berth_networks_forget(engine->networks, network->record->id);
 	return false;
 }
 
-// Takes the name, so that of two who want it one loses here.
-static bool reserve(struct berth_engine *engine, struct berth_engine_network *network, GError **error)
+static bool make_reserved(struct berth_engine *engine, struct berth_engine_network *network, GError **error)
 {
+	pthread_mutex_lock(&network->operation);
+	bool made = make(engine, network, error);
+	pthread_mutex_unlock(&network->operation);
 	pthread_mutex_lock(&engine->lock);
-	bool added = berth_engine__network_add(engine, network);
+	g_hash_table_remove(engine->networks_coming, network->record->name);
 	pthread_mutex_unlock(&engine->lock);
-	return added || berth_error_set(error, BERTH_ERROR_CONFLICT, "network with name %s already exists",
-					network->record->name);
+	return made;
 }
 
 struct api_network_created *berth_engine_network_create(struct berth_engine *engine,
@@ -159,20 +191,7 @@ struct api_network_created *berth_engine_network_create(struct berth_engine *eng
 	if (!record)
 		return NULL;
 	g_autoptr(berth_engine_network) network = berth_engine__network_new(record);
-	pthread_mutex_lock(&network->operation);
-	bool reserved = reserve(engine, network, error);
-	bool known = reserved && berth_networks_add(engine->networks, record, false, error);
-	bool made = known && make(engine, network, error);
-	if (known && !made)
-		berth_networks_forget(engine->networks, record->id);
-	if (reserved && !made) {
-		network->removed = true;
-		pthread_mutex_lock(&engine->lock);
-		berth_engine__network_drop(engine, network);
-		pthread_mutex_unlock(&engine->lock);
-	}
-	pthread_mutex_unlock(&network->operation);
-	if (!made)
+	if (!reserve(engine, record, error) || !make_reserved(engine, network, error))
 		return NULL;
 	struct api_network_created *created = berth_document_new(&api_network_created_document);
 	created->id = g_strdup(record->id);

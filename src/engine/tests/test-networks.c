@@ -366,6 +366,25 @@ static void *connect_and_disconnect(void *data)
 	return NULL;
 }
 
+// What is in the list is whole.
+static void *look(void *data)
+{
+	const struct racer *racer = data;
+
+	for (int round = 0; round < ROUNDS * 20; round++) {
+		GPtrArray *list = berth_engine_network_list(racer->engine, NULL, NULL);
+		for (guint i = 0; i < list->len; i++) {
+			const struct api_network_summary *network = list->pdata[i];
+			json_t *pool = json_array_get(json_object_get(network->ipam, "Config"), 0);
+			if (g_str_equal(network->driver, "bridge") && !g_str_equal(network->name, "bridge"))
+				g_assert_nonnull(json_object_get(pool, "Gateway"));
+		}
+		berth_objects_free(list, &api_network_summary_document);
+		g_usleep(500);
+	}
+	return NULL;
+}
+
 static void *make_and_remove(void *data)
 {
 	const struct racer *racer = data;
@@ -387,24 +406,21 @@ static void *make_and_remove(void *data)
 static void test_race(void)
 {
 	struct place place = place_new();
-	struct racer racers[CONTAINERS + 2];
-	pthread_t threads[CONTAINERS + 2];
+	static void *(*const others[])(void *) = {connect_and_disconnect, make_and_remove, look};
+	struct racer racers[CONTAINERS + G_N_ELEMENTS(others)];
+	pthread_t threads[G_N_ELEMENTS(racers)];
 	g_autoptr(GError) error = NULL;
 
 	struct berth_engine *engine = place_open(&place, true);
 	g_autofree char *image = place_import(&place, engine);
 	new_network(engine, "{\"Name\":\"front\"}");
 	new_network(engine, "{\"Name\":\"back\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.8.0.0/28\"}]}}");
-	for (int i = 0; i < CONTAINERS + 2; i++) {
+	for (int i = 0; i < (int) G_N_ELEMENTS(threads); i++) {
 		racers[i] = (struct racer){engine, i};
-		g_assert_cmpint(pthread_create(&threads[i], NULL,
-					       i < CONTAINERS    ? live
-					       : i == CONTAINERS ? connect_and_disconnect
-								 : make_and_remove,
-					       &racers[i]),
-				==, 0);
+		void *(*race)(void *) = i < CONTAINERS ? live : others[i - CONTAINERS];
+		g_assert_cmpint(pthread_create(&threads[i], NULL, race, &racers[i]), ==, 0);
 	}
-	for (int i = 0; i < CONTAINERS + 2; i++)
+	for (int i = 0; i < (int) G_N_ELEMENTS(threads); i++)
 		pthread_join(threads[i], NULL);
 	remove_all(engine);
 	berth_engine_network_remove(engine, "passing", NULL);
