@@ -15,6 +15,14 @@ static json_t *print_string(const char *string)
 	return json_string(valid);
 }
 
+// Takes the value over.
+static void set(json_t *object, const char *key, json_t *value)
+{
+	g_autofree char *valid = g_utf8_validate(key, -1, NULL) ? NULL : g_utf8_make_valid(key, -1);
+
+	json_object_set_new_nocheck(object, valid ? valid : key, value);
+}
+
 static json_t *print_strings(char *const *strings)
 {
 	json_t *array = json_array();
@@ -27,7 +35,7 @@ static json_t *print_set(char *const *strings)
 {
 	json_t *object = json_object();
 	for (; strings && *strings; strings++)
-		json_object_set_new(object, *strings, json_object());
+		set(object, *strings, json_object());
 	return object;
 }
 
@@ -56,7 +64,7 @@ static json_t *print_map(const struct berth_field *field, GHashTable *map, unsig
 			json = berth_document_print(field->of, value, version);
 		else
 			json = print_objects(field->of, value, version);
-		json_object_set_new(object, key->data, json);
+		set(object, key->data, json);
 	}
 	return object;
 }
