@@ -27,6 +27,7 @@
 #define OPEN_FILES 65536 // wanted: each connection and each container needs a few
 #define PIDFILE_TRIES 1500 // half a minute
 #define PIDFILE_PAUSE 20000 // microseconds
+#define PIDFILE_LIVES 10 // tries in a row that find its holder alive
 #define ARENAS 2 // of malloc: each that a thread ever used stays in memory
 
 // Locks the pid file. An engine that was killed may hold it for some time still: until the last of its threads has
@@ -35,13 +36,15 @@
 static bool lock_pidfile(int fd, const char *path, GError **error)
 {
 	char text[32] = "";
+	int lives = 0;
 
 	for (int left = PIDFILE_TRIES; flock(fd, LOCK_EX | LOCK_NB) < 0; left--) {
 		if (pread(fd, text, sizeof text - 1, 0) < 0)
 			text[0] = '\0';
 		g_strchomp(text);
 		int holder = atoi(text);
-		if (left == 0 || holder <= 0 || !berth_process_ending(holder))
+		lives = holder > 0 && berth_process_ending(holder) ? 0 : lives + 1;
+		if (left == 0 || lives == PIDFILE_LIVES)
 			return berth_error_set(error, BERTH_ERROR_CONFLICT,
 					       "pid file %s: an engine runs already (process %s)", path, text);
 		g_usleep(PIDFILE_PAUSE);

@@ -123,8 +123,6 @@ bool berth_mount_attach(int mount_fd, int target_fd, const char *what, GError **
 {
 	if (move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
 		return true;
-	if (errno == ENOSYS)
-		return berth_old_mount_attach(mount_fd, target_fd, what, error);
 	int cause = errno;
 	if (differ_in_kind(mount_fd, target_fd))
 		return berth_error_set_errno(error, ENOTDIR,
@@ -132,6 +130,8 @@ bool berth_mount_attach(int mount_fd, int target_fd, const char *what, GError **
 					     "vice-versa)? Check if the specified host path exists and is the "
 					     "expected type",
 					     what);
+	if (cause == ENOSYS)
+		return berth_old_mount_attach(mount_fd, target_fd, what, error);
 	return berth_error_set_errno(error, cause, "mount onto %s", what);
 }
 

@@ -33,9 +33,9 @@ void berth_process_forget_environment(void);
 // process.
 uint64_t berth_process_start_time(pid_t pid);
 
-// Whether the process has ended, or is about to: it was killed, or its first thread has ended though others go on, as
-// they do while they wait for a disk. Until the last of them has ended it keeps its descriptors and their locks, reaped
-// or not.
+// Whether the process has ended, or is about to: it was killed (which cannot be seen for a moment between its taking
+// the signal and its beginning to end), or its first thread has ended though others go on, as they do while they wait
+// for a disk. Until the last of them has ended it keeps its descriptors and their locks, reaped or not.
 bool berth_process_ending(pid_t pid);
 
 // A pidfd of the process that had this pid and start time, or -1 when it is gone.
