@@ -166,3 +166,15 @@ COPY . /x"
 	lacks untouched <"$BATS_TEST_TMPDIR/answer"
 	lacks 'Successfully built' <"$BATS_TEST_TMPDIR/answer"
 }
+
+@test "a device or a pipe that a step made is the source of a mount: the engine opens none" {
+	build -t special -q <<<$'FROM busybox\nRUN mknod /null c 1 3 && mknod /zero c 1 5 && mkfifo /pipe && ln -s zero /link' >/dev/null
+	for source in null zero pipe link; do
+		for access in ro rw; do
+			run timeout 60 "$BERTH_BUILD/berth" build --progress plain --network none -f - "$CONTEXT" <<<"FROM busybox
+RUN --mount=type=bind,from=special,source=/$source,target=/m,$access head -c 1 /m"
+			[ "$status" -eq 1 ]
+			[[ $output == *"the source \"/$source\" of the mount at /m is a device, a pipe or a socket"* ]]
+		done
+	done
+}

@@ -180,6 +180,19 @@ static int copy_folder(struct berth_step_mounts *this, int from, GError **error)
 	return berth_tree_copy(input, output, error) ? berth_fd_steal(&output) : -1;
 }
 
+// A device of a stage is one of the host, and a pipe blocks who opens it: neither is ever opened here, nor lent to a
+// step.
+static bool check_kind(const struct berth_plan_mount *planned, mode_t mode, GError **error)
+{
+	const struct berth_dockerfile_mount *wanted = planned->mount;
+
+	return S_ISDIR(mode) || S_ISREG(mode) ||
+	       berth_error_set(error, BERTH_ERROR_INVALID,
+			       "the source \"%s\" of the mount at %s is a device, a pipe or a socket: only folders and "
+			       "regular files can be bound",
+			       wanted->source, wanted->target);
+}
+
 // What is bound: `fd` as it is, or what stands for it. Within a detached mount, which a stage's files are seen by,
 // kernels before Linux 6.15 bind nothing but the whole: then it is copied.
 static int bound(struct berth_step_mounts *this, const struct berth_plan_mount *planned, int fd, GError **error)
@@ -188,12 +201,14 @@ static int bound(struct berth_step_mounts *this, const struct berth_plan_mount *
 	bool part = planned->source.context < 0 && path && *path && !g_str_equal(path, "/");
 	struct stat status;
 
-	if (planned->mount->read_only && !part)
-		return fd;
 	if (fstat(fd, &status) < 0) {
 		berth_error_set_errno(error, errno, "stat the source of a mount");
 		return -1;
 	}
+	if (!check_kind(planned, status.st_mode, error))
+		return -1;
+	if (planned->mount->read_only && !part)
+		return fd;
 	bool folder = S_ISDIR(status.st_mode);
 	int made = -1;
 	if (planned->mount->read_only)
