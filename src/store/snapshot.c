@@ -568,11 +568,14 @@ static bool sweep_folders(struct berth_snapshots *snapshots, GHashTable *expecte
 		berth_fd_clear(&fd);
 		return berth_error_set_errno(error, errno, "list the snapshots");
 	}
-	for (struct dirent *entry; (entry = readdir(list));)
+	for (struct dirent *entry; (errno = 0, entry = readdir(list));)
 		if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, "..") &&
 		    !g_hash_table_remove(expected, entry->d_name))
 			g_ptr_array_add(strangers, g_strdup(entry->d_name));
+	int failed = errno;
 	closedir(list);
+	if (failed) // what was not met is not known to be gone
+		return berth_error_set_errno(error, failed, "list the snapshots");
 	for (guint i = 0; i < strangers->len; i++)
 		if (!berth_remove_tree_at(snapshots->folder, strangers->pdata[i], error))
 			return false;

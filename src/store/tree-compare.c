@@ -64,11 +64,12 @@ static bool add_names(int fd, GHashTable *names, GError **error)
 		berth_fd_clear(&list_fd);
 		return berth_error_set_errno(error, errno, "list a folder");
 	}
-	for (struct dirent *entry; (entry = readdir(list));)
+	for (struct dirent *entry; (errno = 0, entry = readdir(list));)
 		if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, ".."))
 			g_hash_table_add(names, g_strdup(entry->d_name));
+	int failed = errno;
 	closedir(list);
-	return true;
+	return !failed || berth_error_set_errno(error, failed, "list a folder");
 }
 
 static int by_name(const void *a, const void *b)

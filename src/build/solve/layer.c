@@ -131,7 +131,7 @@ static bool clamp(int folder, int64_t epoch, unsigned depth, GError **error)
 
 	if (!list)
 		berth_fd_clear(&copy);
-	for (struct dirent *entry; good && (entry = readdir(list));) {
+	for (struct dirent *entry; good && (errno = 0, entry = readdir(list));) {
 		const char *name = entry->d_name;
 		if (g_str_equal(name, ".") || g_str_equal(name, ".."))
 			continue;
@@ -148,6 +148,8 @@ static bool clamp(int folder, int64_t epoch, unsigned depth, GError **error)
 		} else if (status.st_mtim.tv_sec >= epoch && utimensat(folder, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 			good = berth_error_set_errno(error, errno, "set the time of %s", name);
 	}
+	if (good && errno)
+		good = berth_error_set_errno(error, errno, "list a folder");
 	if (list)
 		closedir(list);
 	if (good && (fstat(folder, &status) < 0 || (status.st_mtim.tv_sec >= epoch && futimens(folder, times) < 0)))

@@ -5,7 +5,12 @@
 #include "base/json.h"
 #include "store/tests/scene.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct scene {
@@ -368,6 +373,43 @@ static void test_frozen_are_swept(void)
 	finish(&scene);
 }
 
+// On a thread of its own, which cannot list folders: the filter ends with it.
+static void *sweep_blindly(void *data)
+{
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getdents64, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {G_N_ELEMENTS(rules), rules};
+	struct scene *scene = data;
+
+	g_assert_cmpint(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), ==, 0);
+	g_assert_cmpint(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), ==, 0);
+	g_assert_false(berth_snapshots_sweep(berth_store_snapshots(scene->store), &scene->error));
+	return NULL;
+}
+
+// What a folder did not tell of is not taken for gone.
+static void test_unreadable_is_kept(void)
+{
+	struct scene scene;
+	pthread_t thread;
+
+	begin(&scene);
+	prepare_frozen(&scene);
+	g_assert_cmpint(pthread_create(&thread, NULL, sweep_blindly, &scene), ==, 0);
+	pthread_join(thread, NULL);
+	g_assert_nonnull(scene.error);
+	g_assert_nonnull(strstr(scene.error->message, "list the snapshots"));
+	g_clear_error(&scene.error);
+	assert_in(&scene, "c", "two", "2");
+	g_assert_true(berth_snapshots_sweep(berth_store_snapshots(scene.store), &scene.error));
+	assert_in(&scene, "c", "two", "2");
+	finish(&scene);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -382,5 +424,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/store/store/threads", test_threads);
 	g_test_add_func("/store/store/settle", test_settle);
 	g_test_add_func("/store/store/frozen-are-swept", test_frozen_are_swept);
+	g_test_add_func("/store/store/unreadable-is-kept", test_unreadable_is_kept);
 	return g_test_run();
 }
