@@ -392,9 +392,10 @@ static void hash_text(struct berth_hash *hash, const char *text)
 	berth_hash_update(hash, text, strlen(text) + 1);
 }
 
-// A folder of which not everything is meant: name by name.
+// A folder of which not everything is meant: name by name. Folders on the way to what is meant are made as they are in
+// the source, others not at all. *ret_any is set if there is anything.
 static bool hash_part(struct berth_build_copied *this, struct berth_build_piece *piece, struct berth_build_node *folder,
-		      const char *path, struct berth_hash *hash, GError **error)
+		      const char *path, struct berth_hash *hash, bool *ret_any, GError **error)
 {
 	if (!berth_build_tree_load(piece->tree, folder, error))
 		return false;
@@ -402,14 +403,22 @@ static bool hash_part(struct berth_build_copied *this, struct berth_build_piece 
 	for (guint i = 0; i < children->len; i++) {
 		struct berth_build_node *child = children->pdata[i];
 		g_autofree char *child_path = g_strconcat(path, *path ? "/" : "", child->name, NULL);
-		bool beneath;
-		if (berth_build_piece_takes(this, piece, child_path, S_ISDIR(child->mode), &beneath)) {
+		bool beneath, any = false;
+		bool takes = berth_build_piece_takes(this, piece, child_path, S_ISDIR(child->mode), &beneath);
+		if (takes) {
 			hash_text(hash, child_path);
 			if (!berth_build_tree_node_hash(piece->tree, child, hash, error))
 				return false;
 		}
-		if (beneath && !hash_part(this, piece, child, child_path, hash, error))
+		if (beneath && !hash_part(this, piece, child, child_path, hash, &any, error))
 			return false;
+		if (any && !takes) {
+			hash_text(hash, child_path);
+			hash_text(hash, "way");
+			if (!berth_build_tree_node_hash(piece->tree, child, hash, error))
+				return false;
+		}
+		*ret_any |= takes || any;
 	}
 	return true;
 }
@@ -421,8 +430,9 @@ static bool hash_piece(struct berth_build_copied *this, struct berth_build_piece
 
 	hash_text(hash, piece->unpack ? "unpack" : "copy");
 	if (S_ISDIR(piece->node->mode) && (piece->include || this->exclude)) {
+		bool any = false;
 		hash_text(hash, "part");
-		return hash_part(this, piece, piece->node, "", hash, error);
+		return hash_part(this, piece, piece->node, "", hash, &any, error);
 	}
 	hash_text(hash, S_ISDIR(piece->node->mode) ? "" : piece->name);
 	if (!berth_build_tree_node_digest(piece->tree, piece->node, digest, error))

@@ -319,6 +319,41 @@ static void test_digest(struct fixture *fixture, G_GNUC_UNUSED gconstpointer dat
 	g_assert_cmpstr(part, !=, first);
 }
 
+// Of what is meant in a folder "d" of that mode.
+static char *way_digest(struct fixture *fixture, int mode, const char *source, char **excludes)
+{
+	struct berth_build_copy_source list[8];
+	GByteArray *tarball = tarball_new();
+
+	tarball_add(tarball, &(struct tarball_entry){.name = "a", .content = "A"});
+	tarball_add(tarball, &(struct tarball_entry){.name = "d/", .type = '5', .mode = mode});
+	tarball_add(tarball, &(struct tarball_entry){.name = "d/x", .content = "X"});
+	berth_build_tree_unref(fixture->tree);
+	fixture_open(fixture, tarball);
+	struct berth_build_copy copy = fixture_make_copy(fixture, SOURCES(source), "/p/", list);
+	copy.parents = !excludes;
+	copy.excludes = excludes;
+	return fixture_digest(fixture, &copy);
+}
+
+// A folder on the way is made with its mode, and so is of the key; one that is not made is not.
+static void test_way(struct fixture *fixture, G_GNUC_UNUSED gconstpointer data)
+{
+	char *all[] = {(char *) "d", (char *) "!d/x", NULL}, *none[] = {(char *) "d", (char *) "!d/y", NULL};
+	g_autofree char *open = way_digest(fixture, 0755, "d/x", NULL);
+	g_autofree char *shut = way_digest(fixture, 0700, "d/x", NULL);
+	g_assert_cmpstr(open, !=, shut);
+	g_autofree char *past = way_digest(fixture, 0755, "a", NULL);
+	g_autofree char *past_shut = way_digest(fixture, 0700, "a", NULL);
+	g_assert_cmpstr(past, ==, past_shut);
+	g_autofree char *back = way_digest(fixture, 0755, ".", all);
+	g_autofree char *back_shut = way_digest(fixture, 0700, ".", all);
+	g_assert_cmpstr(back, !=, back_shut);
+	g_autofree char *gone = way_digest(fixture, 0755, ".", none);
+	g_autofree char *gone_shut = way_digest(fixture, 0700, ".", none);
+	g_assert_cmpstr(gone, ==, gone_shut);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -336,5 +371,6 @@ int main(int argc, char **argv)
 	ADD(text);
 	ADD(sharing);
 	ADD(digest);
+	ADD(way);
 	return g_test_run();
 }
