@@ -205,6 +205,19 @@ static bool check_request(const struct berth_build_request *request, GError **er
 	return request->call || berth_build_output_check(request, error);
 }
 
+// Others' settling takes this build's layers, too.
+static bool settle(struct berth_building *building, GError **error)
+{
+	if (!berth_builder_settle(building->builder, error))
+		return false;
+	for (guint i = 0; i < building->steps->len; i++) {
+		const struct berth_building_step *step = building->steps->pdata[i];
+		if (!berth_build_layer_check(building->builder, step->layer, error))
+			return false;
+	}
+	return true;
+}
+
 static bool build(struct berth_building *building, struct berth_build_result *ret, GError **error)
 {
 	const struct berth_build_out out = out_of(building);
@@ -227,8 +240,7 @@ static bool build(struct berth_building *building, struct berth_build_result *re
 		g_propagate_error(error, g_steal_pointer(&failure));
 	}
 	BERTH_FAILPOINT("build.executed");
-	if (!berth_builder_settle(building->builder, &failure) ||
-	    !berth_build_cache_used(building, failure ? NULL : &failure)) {
+	if (!settle(building, &failure) || !berth_build_cache_used(building, failure ? NULL : &failure)) {
 		if (good)
 			g_propagate_error(error, failure);
 		else

@@ -129,7 +129,7 @@ static void settle_now_and_then(struct berth_building *building)
 		building->settled_at = now;
 	pthread_mutex_unlock(&building->lock);
 	if (due)
-		berth_builder_settle(building->builder, NULL); // the one at the end tells
+		berth_builder_settle(building->builder, NULL); // in the end the build asks for its own layers
 }
 
 static void run(struct berth_building_step *this)

@@ -43,6 +43,7 @@ void berth_build_layer_unref(struct berth_builder *builder, struct berth_build_l
 		g_free(layer->alias);
 		g_free(layer->snapshot);
 		g_free(layer->leftover);
+		g_clear_error(&layer->failure);
 		g_free(layer);
 		layer = below;
 	}
@@ -59,7 +60,6 @@ struct berth_build_layer *berth_build_layer_new(struct berth_build_layer *below,
 	layer->digest = g_strdup(from->digest);
 	layer->snapshot = g_strdup(from->chain_id);
 	layer->size = from->size;
-	layer->settled = true;
 	return layer;
 }
 
@@ -202,13 +202,37 @@ static struct berth_build_layer *new_layer(struct berth_build_layer *below, cons
 	return layer;
 }
 
-// From here on others find it.
-static void announce(struct berth_builder *builder, struct berth_build_layer *layer)
+// `naming` is held.
+static bool check(const struct berth_build_layer *top, GError **error)
+{
+	for (; top; top = top->below)
+		if (top->failure) {
+			g_propagate_prefixed_error(error, g_error_copy(top->failure),
+						   "a layer of the build could not be stored: ");
+			return false;
+		}
+	return true;
+}
+
+bool berth_build_layer_check(struct berth_builder *builder, const struct berth_build_layer *top, GError **error)
 {
 	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->naming);
 
+	return check(top, error);
+}
+
+// From here on others find it.
+static bool announce(struct berth_builder *builder, struct berth_build_layer *layer, GError **error)
+{
+	BERTH_AUTO_UNLOCK locker = berth_lock(&builder->naming);
+
+	if (!check(layer->below, error)) {
+		layer->leftover = g_strdup(layer->snapshot);
+		return false;
+	}
 	g_ptr_array_add(builder->pending, berth_build_layer_ref(layer));
 	g_hash_table_replace(builder->fresh, layer->key, layer);
+	return true;
 }
 
 struct berth_build_layer *berth_build_layer_finish(struct berth_building *building, struct berth_build_layer *below,
@@ -227,8 +251,10 @@ struct berth_build_layer *berth_build_layer_finish(struct berth_building *buildi
 			struct berth_build_layer *layer = new_layer(below, id, &written, by);
 			BERTH_FAILPOINT("build.step.archived");
 			berth_lease_add(building->lease, BERTH_RECORD_SNAPSHOT, layer->chain_id);
-			announce(building->builder, layer);
-			return layer;
+			if (announce(building->builder, layer, error))
+				return layer;
+			berth_build_layer_unref(building->builder, layer);
+			return NULL;
 		}
 	}
 	berth_snapshot_remove(snapshots, id, NULL);
@@ -265,11 +291,13 @@ static bool settle(struct berth_builder *builder, GPtrArray *pending, GError **e
 		if (layer->archive)
 			ingests[ingest_count++] = g_steal_pointer(&layer->archive);
 	}
+	GError *failure = NULL;
 	bool good = berth_store_settle(builder->store, ingests, ingest_count, layers, pending->len, put_records, &this,
-				       error);
+				       &failure);
 	for (guint i = 0; i < pending->len; i++) {
 		struct berth_build_layer *layer = pending->pdata[i];
-		layer->settled = good;
+		if (!good)
+			layer->failure = g_error_copy(failure);
 		if (!good || layers[i].exists)
 			layer->leftover = g_strdup(layer->snapshot);
 		if (good) {
@@ -277,6 +305,8 @@ static bool settle(struct berth_builder *builder, GPtrArray *pending, GError **e
 			layer->snapshot = g_strdup(layer->chain_id);
 		}
 	}
+	if (!good)
+		g_propagate_error(error, failure);
 	return good;
 }
 

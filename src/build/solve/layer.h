@@ -18,7 +18,7 @@ struct berth_build_layer {
 	char *snapshot; // its name now
 	char *leftover; // a snapshot that is to go with the last who uses it
 	struct berth_ingest *archive; // its blob, not visible yet
-	bool settled;
+	GError *failure; // why it cannot become lasting; NULL: it can
 };
 
 // Any thread. Who lets the last reference go removes what was not to last (`leftover`, `archive`).
@@ -41,7 +41,10 @@ struct berth_build_made_by {
 struct berth_build_layer *berth_build_layer_finish(struct berth_building *building, struct berth_build_layer *below,
 						   const char *id, const struct berth_build_made_by *by,
 						   GError **error);
-// All that is finished, of all builds, becomes lasting: visible after a crash.
+// All that is finished, of all builds, becomes lasting: visible after a crash. What cannot is of no further use:
+// nothing is built on it, and each build asks for its own in the end.
 bool berth_builder_settle(struct berth_builder *builder, GError **error);
+// Whether none of these, from the top down, failed to become lasting. NULL: there is none.
+bool berth_build_layer_check(struct berth_builder *builder, const struct berth_build_layer *top, GError **error);
 // How many layers it is made of. NULL: 0.
 unsigned berth_build_layer_depth(const struct berth_build_layer *layer);

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/root.h"
+#include "build/solve/builder.h"
+#include "build/solve/layer.h"
 #include "image/images-internal.h"
 
 #include <fcntl.h>
@@ -18,13 +20,28 @@ static bool put(int root, const char *path, const char *text, int flags, GError 
 	return fd >= 0 && berth_write_all(fd, text, strlen(text), path, error);
 }
 
+// What is finished cannot be settled: something else has the name of the first of it, for a moment.
+static void unsettle(struct bench *bench)
+{
+	struct berth_snapshots *snapshots = berth_store_snapshots(bench->fixture.store);
+	g_autoptr(GError) failure = NULL;
+
+	pthread_mutex_lock(&bench->builder->naming);
+	const struct berth_build_layer *first = bench->builder->pending->pdata[0];
+	g_autofree char *name = g_strdup(first->chain_id);
+	pthread_mutex_unlock(&bench->builder->naming);
+	g_assert_true(berth_snapshot_prepare(snapshots, name, NULL, &failure));
+	g_assert_false(berth_builder_settle(bench->builder, &failure));
+	g_clear_error(&failure);
+	g_assert_true(berth_snapshot_remove(snapshots, name, &failure));
+}
+
 static bool command(struct bench *bench, const struct berth_build_step *step, int root, const char *text,
 		    berth_canceled_fn *canceled, void *data, int *code, GError **error)
 {
 	g_auto(GStrv) words = g_strsplit(text, " ", 3);
 	const char *first = words[1] ? words[1] : "", *rest = words[1] && words[2] ? words[2] : "";
 
-	(void) bench;
 	if (g_str_equal(words[0], "write"))
 		return put(root, first, rest, O_TRUNC, error);
 	if (g_str_equal(words[0], "append"))
@@ -33,6 +50,8 @@ static bool command(struct bench *bench, const struct berth_build_step *step, in
 		return berth_write_all(step->output, text + 6, strlen(text + 6), "out", error);
 	if (g_str_equal(words[0], "complain"))
 		return berth_write_all(step->errors, text + 9, strlen(text + 9), "err", error);
+	if (g_str_equal(words[0], "unsettle"))
+		unsettle(bench);
 	if (g_str_equal(words[0], "nap"))
 		g_usleep(200000);
 	if (g_str_equal(words[0], "fail"))

@@ -4,7 +4,8 @@
 //
 //	write PATH TEXT   append PATH TEXT   need PATH   print TEXT   complain TEXT   fail CODE   wait   nap
 //
-// several in one step are separated by " && ". "wait" ends when the step is canceled.
+// several in one step are separated by " && ". "wait" ends when the step is canceled. "unsettle"
+// is a settling that fails.
 #pragma once
 
 #include "build/build.h"

@@ -574,6 +574,30 @@ static void test_pull(BENCH *bench, gconstpointer data)
 	g_assert_no_error(bench->error);
 }
 
+// Layers that could not be made lasting while the build went on: it says so, and nothing of them is recorded.
+static void test_unsettled(BENCH *bench, gconstpointer data)
+{
+	static const char *const texts[] = {
+		"FROM small:1\nRUN write /a one\nRUN unsettle\nRUN write /b two\n",
+		"FROM small:1 AS one\nRUN write /a one\nFROM small:1\nRUN --mount=from=one,target=/m unsettle\n",
+	};
+
+	(void) data;
+	guint before = snapshots_of(bench);
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+		bench_build(bench, texts[i], NULL);
+		g_assert_nonnull(bench->error);
+		g_assert_nonnull(strstr(bench->error->message, "a layer of the build could not be stored: "));
+		g_assert_null(bench->result.image);
+		g_assert_cmpuint(snapshots_of(bench), ==, before + i); // the second's last layer was stored
+	}
+	g_assert_cmpint(bench->runs, ==, 4);
+	bench_build(bench, "FROM small:1\nRUN write /a one\n", NULL);
+	g_assert_no_error(bench->error);
+	g_assert_cmpint(bench->runs, ==, 5);
+	assert_read(bench, "/a", "one");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -589,7 +613,7 @@ int main(int argc, char **argv)
 		{"shared", test_shared},       {"prune", test_prune},
 		{"collect", test_collect},     {"keep-failed", test_keep_failed},
 		{"in-use", test_in_use},       {"entitlements", test_entitlements},
-		{"pull", test_pull},
+		{"pull", test_pull},           {"unsettled", test_unsettled},
 	};
 
 	g_test_init(&argc, &argv, NULL);
