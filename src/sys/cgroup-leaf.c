@@ -38,8 +38,11 @@ static bool kill_one_by_one(int leaf)
 		g_auto(GStrv) pids = text ? g_strsplit(g_strstrip(text), "\n", -1) : NULL;
 		if (!pids || !pids[0] || !*pids[0])
 			return pids != NULL;
-		for (char **pid = pids; *pid; pid++)
-			kill((pid_t) g_ascii_strtoll(*pid, NULL, 10), SIGKILL);
+		for (char **pid = pids; *pid; pid++) {
+			pid_t number = (pid_t) g_ascii_strtoll(*pid, NULL, 10);
+			if (number > 0) // 0: one that is just going, or is in another pid namespace
+				kill(number, SIGKILL);
+		}
 	}
 	return false;
 }

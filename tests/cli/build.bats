@@ -169,6 +169,9 @@ build() { berth build --network none "$@"; }
 	dockerfile ctx 'FROM scratch' 'COPY file /deep/file'
 	echo content >ctx/file
 	build -q -o folder ctx
+	timeout 60 "$BERTH_BUILD/berth" build -q -o one -o type=local,dest=two -o three ctx
+	diff -r folder one && diff -r folder two && diff -r folder three
+	rm -r one two three
 	[ "$(cat folder/deep/file)" = content ]
 	[ "$(build -q -o - ctx | tar -xO deep/file)" = content ]
 	build -q -o type=tar,dest=out.tar ctx

@@ -125,6 +125,14 @@ tls_of() {
 	printf 'x%.0s' {1..600} >"$BATS_TEST_TMPDIR/noise"
 	run berth context import evil "$BATS_TEST_TMPDIR/noise"
 	[[ "$output" == *"no tar archive"* ]]
+	# A context that cannot be read is not taken for none.
+	echo '{' >"$(meta_of again)"
+	run berth context import again "$BATS_TEST_TMPDIR/noise"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *'context "again"'* ]]
+	run berth context create again --docker host=unix:///x
+	[ "$status" -eq 1 ]
+	[ "$(cat "$(meta_of again)")" = '{' ]
 }
 
 # Zip archives, named by what is wrong with them; "good" has all that one may have.

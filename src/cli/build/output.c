@@ -143,7 +143,6 @@ static bool end_target(struct target *target, bool success, GError **error)
 	int status = 0;
 	bool fine = true;
 
-	berth_fd_clear(&target->fd);
 	if (target->pid > 0) {
 		while (waitpid(target->pid, &status, 0) < 0 && errno == EINTR)
 			;
@@ -163,6 +162,10 @@ bool berth_build_outputs_end(struct berth_build_outputs *outputs, bool success, 
 {
 	bool fine = true;
 
+	// All of them first: a process that unpacks has the ends of the pipes of those before it, and they end after
+	// it.
+	for (guint i = 0; i < outputs->targets->len; i++)
+		berth_fd_clear(&g_array_index(outputs->targets, struct target, i).fd);
 	for (guint i = 0; i < outputs->targets->len; i++) {
 		struct target *target = &g_array_index(outputs->targets, struct target, i);
 		fine = end_target(target, success && fine, fine ? error : NULL) && fine;

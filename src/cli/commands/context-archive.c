@@ -210,9 +210,13 @@ static int import_main(struct berth_cli *cli, G_GNUC_UNUSED const void *options,
 
 	if (!berth_context_check_name(name, error))
 		return 1;
-	BERTH_AUTO_JSON json_t *there = berth_context_load(cli, name, NULL);
-	if (there) {
-		berth_error_set(error, BERTH_ERROR_CONFLICT, "context \"%s\" already exists", name);
+	g_autoptr(GError) missing = NULL;
+	BERTH_AUTO_JSON json_t *there = berth_context_load(cli, name, &missing);
+	if (!g_error_matches(missing, BERTH_ERROR, BERTH_ERROR_NOT_FOUND)) {
+		if (there)
+			berth_error_set(error, BERTH_ERROR_CONFLICT, "context \"%s\" already exists", name);
+		else
+			g_propagate_error(error, g_steal_pointer(&missing));
 		return 1;
 	}
 	g_autofree char *archive =

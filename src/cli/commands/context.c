@@ -186,9 +186,11 @@ static bool apply(const struct berth_cli *cli, const struct create_options *opti
 
 static bool exists(const struct berth_cli *cli, const char *name)
 {
-	BERTH_AUTO_JSON json_t *context = berth_context_load(cli, name, NULL);
+	g_autoptr(GError) error = NULL;
+	BERTH_AUTO_JSON json_t *context = berth_context_load(cli, name, &error);
 
-	return context;
+	// One that cannot be read is there.
+	return context || !g_error_matches(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
 }
 
 static bool create(const struct berth_cli *cli, const struct create_options *options, const char *name,
