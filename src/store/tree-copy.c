@@ -130,7 +130,8 @@ static bool is_same(int fd, const struct stat *status)
 static bool copy_regular(struct copy *copy, int from, int to, const char *name, const struct stat *status,
 			 GError **error)
 {
-	berth_fd source = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	berth_fd source = copy->live ? berth_open_regular(from, name)
+				     : openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (source < 0)
 		return berth_error_set_errno(error, errno, "open %s", name);
 	if (copy->live && !is_same(source, status))

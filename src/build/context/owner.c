@@ -7,7 +7,6 @@
 #include "base/limits.h"
 #include "base/root.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,12 +16,9 @@
 // What is missing, no regular file or too long counts as empty.
 static char *read_names(int root, const char *path)
 {
-	struct stat status;
-	berth_fd fd = root >= 0 ? berth_root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, NULL) : -1;
+	berth_fd fd = root >= 0 ? berth_root_open_regular(root, path, NULL) : -1;
 
-	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-		return NULL;
-	return berth_read_fd(fd, BERTH_LIMIT_PASSWD, NULL, path, NULL);
+	return fd >= 0 ? berth_read_fd(fd, BERTH_LIMIT_PASSWD, NULL, path, NULL) : NULL;
 }
 
 static bool is_number(const char *text)

@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "base/root.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -229,18 +228,25 @@ static bool take_blob(struct berth_build_imports *imports, const struct import *
 	g_autofree char *path = g_strconcat("blobs/sha256/", descriptor->digest + strlen("sha256:"), NULL);
 	g_autofree char *reference = g_uuid_string_random();
 	g_autofree uint8_t *chunk = g_malloc(CHUNK);
-	berth_fd fd = berth_root_open(berth_build_tree_folder(import->layout), path, O_RDONLY | O_NONBLOCK, 0, error);
+	berth_fd fd = berth_root_open_regular(berth_build_tree_folder(import->layout), path, error);
 	ssize_t length;
+	bool good = true;
 
 	struct berth_ingest *ingest =
 		fd < 0 ? NULL : berth_blob_ingest(berth_store_blobs(imports->out.store), reference, NULL, error);
 	if (!ingest)
 		return false;
-	while ((length = read(fd, chunk, CHUNK)) > 0)
-		if (!berth_ingest_write(ingest, chunk, (size_t) length, error)) {
-			berth_ingest_abort(ingest, false);
-			return false;
-		}
+	while (good && (length = berth_read_full(fd, chunk, CHUNK)) != 0)
+		good = length < 0 ? berth_error_set_errno(error, errno, "read %s", path)
+		       : berth_ingest_size(ingest) + length > descriptor->size
+			       ? berth_error_set(error, BERTH_ERROR_INVALID,
+						 "%s is larger than its descriptor says: %" G_GINT64_FORMAT " bytes",
+						 path, descriptor->size)
+			       : berth_ingest_write(ingest, chunk, (size_t) length, error);
+	if (!good) {
+		berth_ingest_abort(ingest, false);
+		return false;
+	}
 	return berth_ingest_commit(ingest, descriptor->digest, descriptor->size, NULL, error);
 }
 

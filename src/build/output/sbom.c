@@ -8,7 +8,6 @@
 #include "base/limits.h"
 #include "base/root.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 struct package {
@@ -107,8 +106,12 @@ static bool read_database(json_t *document, int root, const char *path, void (*r
 			  GError **error)
 {
 	g_autoptr(GError) problem = NULL;
-	berth_fd fd = berth_root_open(root, path, O_RDONLY | O_NONBLOCK, 0, &problem);
+	berth_fd fd = berth_root_open_regular(root, path, &problem);
 
+	if (fd < 0 && g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_INVALID)) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return false;
+	}
 	if (fd < 0)
 		return true; // it has no such database
 	g_autofree char *text = berth_read_fd(fd, BERTH_LIMIT_PACKAGE_DATABASE, NULL, path, error);

@@ -6,9 +6,7 @@
 #include "base/limits.h"
 #include "base/root.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 void berth_user_clear(struct berth_user *user)
 {
@@ -158,13 +156,9 @@ bool berth_user_resolve_text(const char *passwd, const char *group, const char *
 
 static char *read_accounts(int root_fd, const char *path)
 {
-	struct stat status;
-	// O_NONBLOCK: a pipe of that name must not hold us up.
-	berth_fd fd = berth_root_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, NULL);
+	berth_fd fd = berth_root_open_regular(root_fd, path, NULL);
 
-	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-		return NULL;
-	return berth_read_fd(fd, BERTH_LIMIT_PASSWD, NULL, path, NULL);
+	return fd >= 0 ? berth_read_fd(fd, BERTH_LIMIT_PASSWD, NULL, path, NULL) : NULL;
 }
 
 bool berth_user_resolve(int root_fd, const char *text, char *const *group_add, struct berth_user *ret, GError **error)

@@ -5,10 +5,14 @@
 #include "base/fd.h"
 #include "base/limits.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n"
 			     "# a remark\n"
@@ -120,7 +124,12 @@ static void test_hostile(void)
 
 	g_assert_cmpint(g_mkdir(etc, 0755), ==, 0);
 	g_assert_cmpint(mkfifo(file, 0644), ==, 0);
+	char event[sizeof(struct inotify_event) + NAME_MAX + 1];
+	berth_fd watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	g_assert_cmpint(inotify_add_watch(watch, file, IN_OPEN), >=, 0);
 	g_assert_false(berth_user_resolve(fd, "app", NULL, &user, NULL));
+	g_assert_cmpint(read(watch, event, sizeof event), ==, -1); // a device would not have been opened
+	g_assert_cmpint(errno, ==, EAGAIN);
 	g_assert_cmpint(unlink(file), ==, 0);
 
 	g_assert_cmpint(symlink("/../../../../etc/passwd", file), ==, 0);

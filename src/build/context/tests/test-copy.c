@@ -4,10 +4,14 @@
 
 #include "base/fd.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #define SOURCES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
@@ -166,6 +170,18 @@ static void test_owner(struct fixture *fixture, G_GNUC_UNUSED gconstpointer data
 	copy.chown = "root";
 	g_autofree char *out = fixture_copy(fixture, &copy);
 	g_assert_cmpstr(out, ==, "unable to find user root: no matching entries in passwd file");
+	// What is no file there is none, and is not opened either.
+	g_assert_cmpint(unlinkat(fixture->root, "etc/passwd", 0), ==, 0);
+	g_assert_cmpint(mkfifoat(fixture->root, "etc/passwd", 0600), ==, 0);
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/etc/passwd", fixture->root);
+	char event[sizeof(struct inotify_event) + NAME_MAX + 1];
+	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	g_assert_cmpint(inotify_add_watch(watch, path, IN_OPEN), >=, 0);
+	g_autofree char *pipe = fixture_copy(fixture, &copy);
+	g_assert_cmpstr(pipe, ==, "unable to find user root: no matching entries in passwd file");
+	g_assert_cmpint(read(watch, event, sizeof event), ==, -1);
+	g_assert_cmpint(errno, ==, EAGAIN);
+	close(watch);
 }
 
 static void test_mode(struct fixture *fixture, G_GNUC_UNUSED gconstpointer data)

@@ -10,9 +10,12 @@
 #include "base/fd.h"
 #include "base/json.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define STATUS                                                                                                         \
 	"Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2\n\n"                           \
@@ -58,7 +61,7 @@ static void add_layer(struct scene *scene, const struct tarball_entry *entries, 
 	scene->image->rootfs->diff_ids = g_renew(char *, scene->image->rootfs->diff_ids, last + 2);
 	scene->image->rootfs->diff_ids[last] = g_strdup(layer->diff_id);
 	scene->image->rootfs->diff_ids[last + 1] = NULL;
-	static const char *const keys[] = {NULL, "key0", "key1", "key2"};
+	static const char *const keys[] = {NULL, "key0", "key1", "key2", "key3"};
 	struct berth_build_cache_entry *entry = g_new0(struct berth_build_cache_entry, 1);
 	*entry = (struct berth_build_cache_entry){.key = keys[last + 1],
 						  .parent = keys[last],
@@ -479,6 +482,20 @@ static void test_files(struct scene *scene, const void *type)
 	clear(&result);
 }
 
+// What is no file where packages are listed is refused, not opened.
+static void test_sbom_pipe(struct scene *scene, G_GNUC_UNUSED const void *data)
+{
+	static const struct tarball_entry pipe[] = {{.name = "var/lib/dpkg/status", .type = '6'}};
+	berth_fd fd = memory();
+	const struct berth_build_output output = {.type = "tar", .fd = fd};
+	const struct berth_build_request request = {.outputs = &output, .output_count = 1, .sbom = ""};
+	struct berth_build_result result;
+
+	add_layer(scene, pipe, G_N_ELEMENTS(pipe));
+	g_autofree char *said = write_out(scene, &request, &result);
+	g_assert_nonnull(strstr(said, "/var/lib/dpkg/status in the root is no regular file"));
+}
+
 static void test_attestations(struct scene *scene, G_GNUC_UNUSED const void *data)
 {
 	berth_fd fd = memory();
@@ -654,6 +671,46 @@ static void test_cache_inline(struct scene *scene, G_GNUC_UNUSED const void *dat
 	clear(&result);
 }
 
+// Each layer among the blobs of a layout becomes a pipe, or a byte longer.
+static void spoil_layers(int blobs, bool pipes)
+{
+	int copy = openat(blobs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fdopendir(copy);
+
+	for (struct dirent *entry; (entry = readdir(list));) {
+		char first = '{';
+		if (*entry->d_name == '.')
+			continue;
+		berth_fd fd = openat(blobs, entry->d_name, O_RDWR | O_APPEND | O_CLOEXEC);
+		g_assert_cmpint(read(fd, &first, 1), ==, 1);
+		if (first == '{')
+			continue;
+		if (!pipes) {
+			g_assert_cmpint(write(fd, "x", 1), ==, 1);
+			continue;
+		}
+		g_assert_cmpint(unlinkat(blobs, entry->d_name, 0), ==, 0);
+		g_assert_cmpint(mkfifoat(blobs, entry->d_name, 0600), ==, 0);
+	}
+	closedir(list);
+}
+
+// A blob that does not end, or is none, is not read into the store.
+static void check_spoiled(struct scene *scene, bool pipes, const char *expected)
+{
+	char *const list[] = {(char *) "type=local,source=cache:0", NULL};
+	const struct berth_build_request request = {.cache_from = list};
+	berth_fd blobs = openat(berth_build_tree_folder(scene->layout), "blobs/sha256", O_RDONLY | O_DIRECTORY);
+	struct elsewhere other;
+
+	spoil_layers(blobs, pipes);
+	begin_elsewhere(&other, scene, &request);
+	assert_text(find(&other, "key0", NULL), "");
+	g_assert_nonnull(strstr(scene->warnings->str, expected));
+	g_string_truncate(scene->warnings, 0);
+	end_elsewhere(&other);
+}
+
 static void test_cache_local(struct scene *scene, G_GNUC_UNUSED const void *data)
 {
 	berth_fd fd = memory();
@@ -672,6 +729,8 @@ static void test_cache_local(struct scene *scene, G_GNUC_UNUSED const void *data
 	scene->layout = berth_build_tree_open(&source, &options, NULL, &error);
 	g_assert_no_error(error);
 	check_imports(scene, "type=local,source=cache:0", true);
+	check_spoiled(scene, false, "larger than its descriptor says");
+	check_spoiled(scene, true, "in the root is no regular file");
 	g_clear_pointer(&scene->layout, berth_build_tree_unref);
 	berth_remove_tree_at(AT_FDCWD, work, &error);
 	clear(&result);
@@ -716,6 +775,7 @@ int main(int argc, char **argv)
 		{"/output/gzip-9", test_compressed, "compression-level=9 " OCI_MEDIA_LAYER_GZIP},
 		{"/output/zstd", test_compressed, "compression=zstd " OCI_MEDIA_LAYER_ZSTD},
 		{"/output/zstd-7", test_compressed, "compression=zstd,compression-level=7 " OCI_MEDIA_LAYER_ZSTD},
+		{"/output/sbom-pipe", test_sbom_pipe, NULL},
 		{"/output/force-compression", test_force, NULL},
 		{"/output/docker-types", test_docker_types, NULL},
 		{"/output/annotations", test_annotations, NULL},
