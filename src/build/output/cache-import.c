@@ -226,14 +226,13 @@ static bool take_blob(struct berth_build_imports *imports, const struct import *
 	if (!berth_digest_valid(descriptor->digest))
 		return berth_error_set(error, BERTH_ERROR_INVALID, "\"%s\" is no digest", descriptor->digest);
 	g_autofree char *path = g_strconcat("blobs/sha256/", descriptor->digest + strlen("sha256:"), NULL);
-	g_autofree char *reference = g_uuid_string_random();
 	g_autofree uint8_t *chunk = g_malloc(CHUNK);
 	berth_fd fd = berth_root_open_regular(berth_build_tree_folder(import->layout), path, error);
 	ssize_t length;
 	bool good = true;
 
 	struct berth_ingest *ingest =
-		fd < 0 ? NULL : berth_blob_ingest(berth_store_blobs(imports->out.store), reference, NULL, error);
+		fd < 0 ? NULL : berth_blob_ingest(berth_store_blobs(imports->out.store), NULL, NULL, error);
 	if (!ingest)
 		return false;
 	while (good && (length = berth_read_full(fd, chunk, CHUNK)) != 0)

@@ -119,8 +119,8 @@ static bool pump(const struct berth_build_out *out, struct berth_decompressor *f
 static char *write_layer(const struct berth_build_out *out, struct berth_decompressor *from,
 			 const struct berth_build_packing *packing, GError **error)
 {
-	g_autofree char *reference = g_uuid_string_random(), *digest = NULL;
-	struct berth_ingest *ingest = berth_blob_ingest(berth_store_blobs(out->store), reference, NULL, error);
+	struct berth_ingest *ingest = berth_blob_ingest(berth_store_blobs(out->store), NULL, NULL, error);
+	g_autofree char *digest = NULL;
 	struct berth_layer_diff made;
 
 	if (!ingest)
