@@ -210,6 +210,9 @@ static bool make(struct berth_builder *builder, const char *name, const struct b
 	g_autofree char *fresh = g_strconcat(BERTH_CACHE_MOUNT_NEW, name, NULL);
 	berth_fd folder = -1;
 
+	// A removal that did not come to its end may have left it.
+	if (!berth_remove_tree_at(builder->mounts, fresh, error))
+		return false;
 	if (mkdirat(builder->mounts, fresh, 0700) < 0 ||
 	    (folder = openat(builder->mounts, fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		return berth_error_set_errno(error, errno, "make the folder of a cache mount");
@@ -304,6 +307,9 @@ void berth_cache_mounts_release(struct berth_builder *builder, GArray *uses)
 bool berth_cache_mount_remove(struct berth_builder *builder, const char *name, GError **error)
 {
 	g_autofree char *gone = g_strconcat(BERTH_CACHE_MOUNT_NEW, name, NULL);
+
+	if (!berth_remove_tree_at(builder->mounts, gone, error)) // of a removal before
+		return false;
 	{
 		g_autoptr(berth_transaction) transaction =
 			berth_transaction_begin(berth_store_database(builder->store), error);

@@ -6,12 +6,16 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/lock.h"
+#include "build/solve/builder.h"
+#include "build/solve/cache-mount.h"
 #include "spec/api-build.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct bench BENCH;
 
@@ -316,6 +320,14 @@ static void test_mounts(BENCH *bench, gconstpointer data)
 	bench_restart(bench);
 	bench_build(bench, "FROM small:1\nRUN --mount=type=cache,target=/c cache n 2\n", NULL);
 	g_assert_cmpstr(bench->output->str, ==, "12");
+	// What a removal left half-way is in nobody's way.
+	g_autofree char *name = berth_cache_mount_name("/d", NULL),
+			*left = g_strconcat(BERTH_CACHE_MOUNT_NEW, name, NULL);
+	g_assert_cmpint(mkdirat(bench->builder->mounts, left, 0700), ==, 0);
+	bench_build(bench, "FROM small:1\nRUN --mount=type=cache,target=/d cache n 3\n", NULL);
+	g_assert_no_error(bench->error);
+	g_assert_cmpstr(bench->output->str, ==, "3");
+	g_assert_cmpint(faccessat(bench->builder->mounts, name, F_OK, 0), ==, 0);
 }
 
 // Steps that read the same context one after the other and beside each other: the last may take its files, none before.
