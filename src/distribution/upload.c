@@ -202,7 +202,7 @@ static int64_t received(const struct berth_http_response *response)
 
 	if (range && g_str_has_prefix(range, "bytes="))
 		range += strlen("bytes=");
-	if (!range || sscanf(range, "0-%" G_GINT64_FORMAT, &last) != 1 || last < 0)
+	if (!range || sscanf(range, "0-%" G_GINT64_FORMAT, &last) != 1 || last < 0 || last == G_MAXINT64)
 		return -1;
 	return last == 0 ? 0 : last + 1;
 }
