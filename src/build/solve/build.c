@@ -28,10 +28,18 @@ static void free_step(void *data)
 	g_free(this);
 }
 
+static void tell_orderly(void *data, const struct berth_build_event *event)
+{
+	struct berth_build_event told = *event;
+
+	berth_building_tell(data, &told);
+}
+
 static bool begin(struct berth_building *building, GError **error)
 {
 	building->id = building->request->id ? g_strdup(building->request->id) : g_uuid_string_random();
 	building->work = -1;
+	building->orderly = (struct berth_build_listener){tell_orderly, berth_building_canceled, building};
 	building->started = berth_moment_now();
 	building->lease = berth_lease_new(building->builder->store);
 	building->plans = g_ptr_array_new_with_free_func(free_plan);
@@ -163,7 +171,7 @@ static struct berth_build_out out_of(const struct berth_building *building)
 					.images = builder->images,
 					.host = builder->host,
 					.request = building->request,
-					.listener = building->listener,
+					.listener = &building->orderly,
 					.lease = building->lease};
 }
 

@@ -14,6 +14,7 @@ struct berth_building {
 	struct berth_builder *builder;
 	const struct berth_build_request *request;
 	const struct berth_build_listener *listener;
+	struct berth_build_listener orderly; // the same for outputs and imported caches, with `telling`
 	char *id;
 	struct berth_lease *lease;
 	const char *dockerfile_name;
