@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver `bridge`: a bridge on the host, and for each endpoint a pair of interfaces, one in the container, the
-// other a port of the bridge. The pair is made from the container's side: so it is there under its number, with
-// addresses and routes, after one batch, and one more message makes the other end a port.
+// other a port of the bridge. The pair is made from the container's side: so it is there under its number after one
+// message, gets addresses and routes by a second batch, and a third makes the other end a port.
 #include "network/network-internal.h"
 
 #include "base/error.h"
@@ -424,24 +424,21 @@ static void put_port_flags(struct berth_netlink *route, const struct pair *pair)
 	berth_netlink_nest_end(route, info);
 }
 
+// The addresses are a batch of their own: rtnetlink goes on after a refused message, and they would go to whatever has
+// that index in the container already.
 static bool make_pair_at(const struct pair *pair, struct berth_sandbox *sandbox, int index, GError **error)
 {
 	struct berth_netlink *route = berth_sandbox_route(sandbox);
 
 	berth_sandbox__forget_index(sandbox, pair->endpoint->interface);
 	put_pair(route, pair, index, berth_sandbox__host_namespace(sandbox));
-	if (index) {
-		if (!berth_sandbox__put_addresses(sandbox, index, pair->endpoint, error) ||
-		    !berth_netlink_send(route, NULL, error))
-			return false;
-		berth_sandbox__note_index(sandbox, pair->endpoint->interface, index);
-		return true;
-	}
-	if (!berth_netlink_send(route, NULL, error) ||
-	    !berth_sandbox__index(sandbox, pair->endpoint->interface, &index, error) ||
-	    !berth_sandbox__put_addresses(sandbox, index, pair->endpoint, error))
+	if (!berth_netlink_send(route, NULL, error))
 		return false;
-	return berth_netlink_send(route, NULL, error);
+	if (index)
+		berth_sandbox__note_index(sandbox, pair->endpoint->interface, index);
+	return berth_sandbox__index(sandbox, pair->endpoint->interface, &index, error) &&
+	       berth_sandbox__put_addresses(sandbox, index, pair->endpoint, error) &&
+	       berth_netlink_send(route, NULL, error);
 }
 
 // An interface of the same name on the host is what is left of the container's last run: its namespace has ended and

@@ -447,7 +447,7 @@ static void test_bridge_heals(void)
 	scene_close(&scene);
 }
 
-// A container that made interfaces of its own before it is connected.
+// A container that made interfaces of its own before it is connected: before its first network, and its second.
 static void test_bridge_number_taken(void)
 {
 	struct scene scene;
@@ -455,14 +455,25 @@ static void test_bridge_number_taken(void)
 
 	if (!open_scene(&scene, "bridge"))
 		return;
-	g_autoptr(berth_network) network = scene_network(&scene, "bridge", "late");
-	scene_add(&scene, network);
-	scene_container_open(&scene, &container);
-	scene_run(container.namespace, "ip link add own index 2 type bridge");
-	struct berth_endpoint *endpoint = scene_connect(&scene, &container, network);
-	scene_run(container.namespace, "ip addr show dev eth0 | grep -q 'inet %s'", endpoint->ipv4);
-	scene_run(container.namespace, "ip route show default | grep -q 'dev eth0'");
-	scene_container_close(&container);
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(berth_network) first = scene_network(&scene, "bridge", i ? "first" : "late");
+		g_autoptr(berth_network) network = scene_network(&scene, "bridge", "second");
+		struct berth_endpoint *endpoint;
+		scene_add(&scene, first);
+		scene_container_open(&scene, &container);
+		if (i)
+			scene_connect(&scene, &container, first);
+		scene_run(container.namespace, "ip link add own index %d type bridge; ip link set own up", 2 + i);
+		if (i)
+			scene_add(&scene, network);
+		endpoint = scene_connect(&scene, &container, i ? network : first);
+		scene_run(container.namespace, "ip addr show dev eth%d | grep -q 'inet %s'", i, endpoint->ipv4);
+		scene_run(container.namespace, "ip route show default | grep -q 'dev eth0'");
+		scene_run(container.namespace, "ip link show own");
+		scene_run(container.namespace, "test -z \"$(ip -4 addr show dev own)\"");
+		scene_run(container.namespace, "test -z \"$(ip -4 route show dev own)\"");
+		scene_container_close(&container);
+	}
 	scene_close(&scene);
 }
 
