@@ -129,6 +129,7 @@ struct berth_engine_container {
 
 	// under `operation`
 	bool stopping; // on request: its end is no reason to start it again, and is told by `stop`
+	bool killed; // by SIGKILL: it must not be frozen any more, or it could not die
 	bool keep; // its end is part of a restart on request: neither policy nor AutoRemove look at it
 	bool unhealthy; // its end is the policy's doing, which starts it again
 	bool remove_at_exit; // forced removal

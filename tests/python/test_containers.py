@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers through docker-py: from create to remove, and the texts and codes that clients look at."""
+import re
+import threading
 import time
 
 import docker
@@ -183,6 +185,27 @@ def test_pause(client, run):
     before = container.logs()
     container.unpause()
     eventually(lambda: container.logs() != before, "it ticks again")
+
+
+def test_killed_and_paused(client, run):
+    """What was killed must not be frozen before it has taken its signal: it would never end."""
+    container = run("i=0; while [ $i -lt 8 ]; do { while :; do :; done; } & i=$((i + 1)); done; wait")
+
+    def pause():
+        try:
+            while True:
+                client.api.pause(container.id)
+        except docker.errors.APIError as error:
+            refusals.append(error.explanation)
+    for _ in range(6):
+        refusals = []
+        pauser = threading.Thread(target=pause)
+        pauser.start()
+        container.kill()
+        pauser.join()
+        assert re.search("is not running|is already paused", refusals[0]), refusals
+        assert container.wait()["StatusCode"] == 137
+        container.start()
 
 
 def test_rename(client, create):

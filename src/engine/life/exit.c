@@ -124,7 +124,7 @@ void berth_engine__exited(struct berth_engine *engine, struct berth_engine_conta
 	BERTH_AUTO_JSON json_t *events = events_of(engine, container, exit);
 
 	container->backoff = berth_engine__restart_delay(container->backoff, state->finished_at - state->started_at);
-	container->stopping = container->unhealthy = container->remove_at_exit = false;
+	container->stopping = container->killed = container->unhealthy = container->remove_at_exit = false;
 	BERTH_FAILPOINT("container.exit.learnt");
 	berth_engine__execs_ended(engine, container);
 	// From here on it is on no network; what it had there is given back behind the back of those who wait.

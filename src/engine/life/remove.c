@@ -59,6 +59,7 @@ static bool kill_and_remove(struct berth_engine *engine, struct berth_engine_con
 	berth_engine__event_add(events, container, "kill", "signal", number, NULL);
 	bool told = berth_engine__tell(engine, events, error);
 	BERTH_FAILPOINT("container.remove.told");
+	container->killed = told;
 	// One that cannot be signalled has just ended.
 	if (told && monitor && berth_monitor_signal(monitor, SIGKILL, false, NULL))
 		berth_monitor_thaw(monitor, NULL);

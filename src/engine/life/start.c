@@ -316,7 +316,7 @@ bool berth_engine_container_start(struct berth_engine *engine, const char *text,
 	else if (!checkpoint ||
 		 (images = berth_engine__checkpoint_images(engine, container, checkpoint, folder, error))) {
 		container->backoff = 0;
-		container->stopping = container->keep = false;
+		container->stopping = container->killed = container->keep = false;
 		container->images = images;
 		started = berth_engine__start(engine, container, error);
 		container->images = NULL;

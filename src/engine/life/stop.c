@@ -34,6 +34,7 @@ static bool send_signal(struct berth_engine *engine, struct berth_engine_contain
 	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, &failure);
 
 	bool sent = monitor && berth_monitor_signal(monitor, number, false, &failure);
+	container->killed |= sent && number == SIGKILL;
 	if (sent && thaw)
 		sent = berth_monitor_thaw(monitor, &failure);
 	if (sent || berth_engine__has_ended(failure)) {
@@ -306,7 +307,7 @@ bool berth_engine_container_pause(struct berth_engine *engine, const char *text,
 		return false;
 	if (berth_engine__status_is(container, BERTH_STATUS_PAUSED))
 		berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s is already paused", container->id);
-	else if (!berth_engine__is_up(container))
+	else if (!berth_engine__is_up(container) || container->killed)
 		not_running(container, error);
 	else
 		done = set_frozen(engine, container, true, error);
