@@ -111,10 +111,10 @@ static int take(struct berth_build_live *live, const char *name)
 	return -1;
 }
 
-int berth_build_live_take_agent(struct berth_build_live *live, const char *name, GError **error)
+int berth_build_live_take_agent(struct berth_build_live *live, const char *name, bool wait, GError **error)
 {
 	struct berth_build_lives *lives = live->lives;
-	gint64 end = g_get_monotonic_time() + (gint64) AGENT_SECONDS * G_USEC_PER_SEC;
+	gint64 end = g_get_monotonic_time() + (wait ? (gint64) AGENT_SECONDS * G_USEC_PER_SEC : 0);
 	int fd;
 
 	pthread_mutex_lock(&lives->lock);

@@ -20,8 +20,8 @@ void berth_build_lives_free(struct berth_build_lives *lives);
 struct berth_build_live *berth_build_live_begin(struct berth_build_lives *lives, const char *id, GError **error);
 void berth_build_live_end(struct berth_build_live *live);
 bool berth_build_live_canceled(const struct berth_build_live *live);
-// A connection to the agent `name`, which is waited for some seconds, unless the build is cancelled; the caller's.
-int berth_build_live_take_agent(struct berth_build_live *live, const char *name, GError **error);
+// A connection to the agent `name`, the caller's. `wait`: some seconds for it, unless the build is cancelled.
+int berth_build_live_take_agent(struct berth_build_live *live, const char *name, bool wait, GError **error);
 
 // Who wants the archive of a context, and what is done with it.
 struct berth_build_live_taker {

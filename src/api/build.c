@@ -48,7 +48,7 @@ static bool is_canceled(void *data)
 	return berth_request_gone(work->request) || berth_build_live_canceled(work->live);
 }
 
-static int connect_agent(void *data, const char *name, GError **error)
+static int connect_agent(void *data, const char *name, bool wait, GError **error)
 {
 	const struct work *work = data;
 	char *const *offered = berth_request_list(work->request, "ssh");
@@ -58,7 +58,7 @@ static int connect_agent(void *data, const char *name, GError **error)
 				name);
 		return -1;
 	}
-	return berth_build_live_take_agent(work->live, name, error);
+	return berth_build_live_take_agent(work->live, name, wait, error);
 }
 
 static void ask_for_archive(void *data, const char *name)
@@ -79,7 +79,7 @@ static char *ask_known_hosts(void *data, const char *host, GError **error)
 {
 	const struct work *work = data;
 	const struct timeval patience = {.tv_sec = KNOWN_HOSTS_SECONDS};
-	berth_fd client = berth_build_live_take_agent(work->live, BERTH_BUILD_KNOWN_HOSTS, error);
+	berth_fd client = berth_build_live_take_agent(work->live, BERTH_BUILD_KNOWN_HOSTS, true, error);
 	g_autofree char *line = g_strconcat(host, "\n", NULL);
 	g_autofree char *answer = g_malloc(BERTH_LIMIT_GIT_KNOWN_HOSTS + 1);
 

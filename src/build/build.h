@@ -62,7 +62,8 @@ struct berth_build_request {
 	const struct berth_build_secret *secrets;
 	size_t secret_count;
 	// A connected socket to the agent behind this id of --ssh, which the caller of it closes; NULL: there are none.
-	int (*agent)(void *data, const char *id, GError **error);
+	// `wait`: for one that is to come yet.
+	int (*agent)(void *data, const char *id, bool wait, GError **error);
 	// Calls `use` with the archive of a context that is listed (`name` as its source has it); once for each.
 	bool (*archive)(void *data, const char *name, berth_build_archive_fn *use, void *use_data, GError **error);
 	// What the caller knows of the keys of a host ("host", "[host]:port"), as lines of known_hosts(5), to be freed;

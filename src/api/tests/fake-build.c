@@ -135,7 +135,7 @@ static void wait_for_cancel(struct berth_builder *builder, const struct berth_bu
 
 static bool use_agent(const struct berth_build_request *request, GError **error)
 {
-	berth_fd agent = request->agent(request->data, "default", error);
+	berth_fd agent = request->agent(request->data, "default", true, error);
 
 	return agent >= 0 && berth_write_all(agent, "ping", 4, "the agent", error);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All connections of a socket are passed on by its one thread, which never waits for one of them: what cannot be
-// written yet is kept, and nothing more is read from where it came.
+// written yet is kept, and nothing more is read from where it came; who asks waits until there is a connection to the
+// agent.
 #include "build/context/agent-socket.h"
 
 #include "base/error.h"
@@ -19,6 +20,7 @@
 #define CHUNK (16 << 10)
 #define CONNECTIONS 64 // at once
 #define PATIENCE 10000000 // microseconds
+#define LOOK 100000 // microseconds between two looks for a connection to the agent
 
 // One direction.
 struct flow {
@@ -27,7 +29,7 @@ struct flow {
 };
 
 struct pair {
-	int fds[2]; // who asks, and the agent
+	int fds[2]; // who asks, and the agent; -1: there is no connection to it yet
 	struct flow flows[2]; // from that one to the other
 	int64_t moved; // when something was read or written last
 };
@@ -45,8 +47,8 @@ static void free_pair(void *data)
 {
 	struct pair *pair = data;
 
-	close(pair->fds[0]);
-	close(pair->fds[1]);
+	berth_fd_clear(&pair->fds[0]);
+	berth_fd_clear(&pair->fds[1]);
 	g_free(pair);
 }
 
@@ -65,6 +67,8 @@ static bool pass(struct pair *pair, int from, bool readable)
 {
 	struct flow *flow = &pair->flows[from];
 
+	if (pair->fds[1] < 0)
+		return true;
 	if (!is_waiting(pair, from)) {
 		ssize_t length = readable ? recv(pair->fds[from], flow->bytes, sizeof flow->bytes, MSG_DONTWAIT) : -1;
 		if (!readable || retry(length))
@@ -90,13 +94,21 @@ static void accept_one(struct berth_build_agent_socket *this)
 
 	if (client < 0 || this->pairs->len >= CONNECTIONS)
 		return;
-	int agent = this->options.connect(this->options.data, this->id, NULL);
-	if (agent < 0)
-		return;
 	struct pair *pair = g_new0(struct pair, 1);
 	pair->fds[0] = berth_fd_steal(&client);
-	pair->fds[1] = agent;
+	pair->fds[1] = -1;
+	pair->moved = g_get_monotonic_time();
 	g_ptr_array_add(this->pairs, pair);
+}
+
+// For those that have none yet.
+static void connect_all(struct berth_build_agent_socket *this)
+{
+	for (guint i = 0; i < this->pairs->len; i++) {
+		struct pair *pair = this->pairs->pdata[i];
+		if (pair->fds[1] < 0)
+			pair->fds[1] = this->options.connect(this->options.data, this->id, false, NULL);
+	}
 }
 
 // What is waited for at one of the two. Nothing: not even its end, which is seen when what came from it is written.
@@ -104,10 +116,10 @@ static struct pollfd poll_of(const struct pair *pair, int index)
 {
 	short events = (short) ((is_waiting(pair, index) ? 0 : POLLIN) | (is_waiting(pair, 1 - index) ? POLLOUT : 0));
 
-	return (struct pollfd){events ? pair->fds[index] : -1, events, 0};
+	return (struct pollfd){events && pair->fds[1] >= 0 ? pair->fds[index] : -1, events, 0};
 }
 
-// Milliseconds until one of them has not read for too long; -1: all read.
+// Milliseconds until one of them has not read for too long, or the agent is to be looked for; -1: neither.
 static int time_left(const struct berth_build_agent_socket *this)
 {
 	int64_t left = -1;
@@ -115,16 +127,20 @@ static int time_left(const struct berth_build_agent_socket *this)
 	for (guint i = 0; i < this->pairs->len; i++) {
 		const struct pair *pair = this->pairs->pdata[i];
 		int64_t own = berth_monotonic_left(pair->moved + PATIENCE);
-		if (is_waiting(pair, 0) || is_waiting(pair, 1))
+		if (pair->fds[1] < 0)
+			own = MIN(own, LOOK);
+		if (pair->fds[1] < 0 || is_waiting(pair, 0) || is_waiting(pair, 1))
 			left = left < 0 ? own : MIN(left, own);
 	}
 	return left < 0 ? -1 : (int) ((left + 999) / 1000);
 }
 
-// Who does not read is dropped: it would be one of those that there may be for as long as the socket is.
+// Who does not read, or whose agent does not come, is dropped: it would be one of those that there may be for as long
+// as the socket is.
 static bool is_stuck(const struct pair *pair)
 {
-	return (is_waiting(pair, 0) || is_waiting(pair, 1)) && berth_monotonic_left(pair->moved + PATIENCE) == 0;
+	return (pair->fds[1] < 0 || is_waiting(pair, 0) || is_waiting(pair, 1)) &&
+	       berth_monotonic_left(pair->moved + PATIENCE) == 0;
 }
 
 static void *serve(void *data)
@@ -133,6 +149,7 @@ static void *serve(void *data)
 	struct pollfd polls[2 + 2 * CONNECTIONS];
 
 	for (;;) {
+		connect_all(this);
 		guint count = this->pairs->len;
 		polls[0] = (struct pollfd){this->end, POLLIN, 0};
 		polls[1] = (struct pollfd){this->listener, POLLIN, 0};

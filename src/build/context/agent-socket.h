@@ -14,7 +14,8 @@ struct berth_build_agent_options {
 	gid_t gid;
 	mode_t mode;
 	const char *id; // of the agent
-	int (*connect)(void *data, const char *id, GError **error); // a connection to it, which is then ours
+	// A connection to it, which is then ours. Asked without `wait`, and again for some seconds while there is none.
+	int (*connect)(void *data, const char *id, bool wait, GError **error);
 	void *data;
 };
 

@@ -15,7 +15,7 @@ struct berth_build_tree;
 struct berth_build_ssh {
 	// A connection to the agent that the caller of the build lends, which the caller of it closes; NULL: it lends
 	// none.
-	int (*agent)(void *data, const char *id, GError **error);
+	int (*agent)(void *data, const char *id, bool wait, GError **error);
 	// Lines of known_hosts(5) about a host ("host", "[host]:port"), to be freed; NULL on failure. May be NULL.
 	char *(*known_hosts)(void *data, const char *host, GError **error);
 	void *data; // of both

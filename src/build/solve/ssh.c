@@ -24,7 +24,7 @@ struct berth_build_agent_socket *berth_step_agent_new(struct berth_building *bui
 		.connect = request->agent,
 		.data = request->data,
 	};
-	berth_fd there = request->agent ? request->agent(request->data, id, NULL) : -1;
+	berth_fd there = request->agent ? request->agent(request->data, id, true, NULL) : -1;
 	const char *name;
 
 	if (there < 0) {

@@ -19,13 +19,19 @@ struct fixture {
 	int folder;
 	struct berth_build_agent_socket *socket;
 	GAsyncQueue *agents; // of int + 1: the agent's ends
+	gint away, asked; // atomic: there is no agent; how often it was asked for in vain
 };
 
-static int lend(void *data, G_GNUC_UNUSED const char *id, G_GNUC_UNUSED GError **error)
+static int lend(void *data, G_GNUC_UNUSED const char *id, bool wait, G_GNUC_UNUSED GError **error)
 {
 	struct fixture *fixture = data;
 	int ends[2];
 
+	g_assert_false(wait);
+	if (g_atomic_int_get(&fixture->away)) {
+		g_atomic_int_inc(&fixture->asked);
+		return -1;
+	}
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
 	g_async_queue_push(fixture->agents, GINT_TO_POINTER(ends[1] + 1));
 	return ends[0];
@@ -59,14 +65,21 @@ static void tear_down(struct fixture *fixture, G_GNUC_UNUSED const void *data)
 	g_free(fixture->path);
 }
 
-// A connection, and the agent's end of it.
-static int dial(struct fixture *fixture, int *ret_agent)
+static int dial_only(struct fixture *fixture)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", fixture->path, fixture->name);
 	g_assert_cmpint(connect(fd, (const struct sockaddr *) &address, sizeof address), ==, 0);
+	return fd;
+}
+
+// A connection, and the agent's end of it.
+static int dial(struct fixture *fixture, int *ret_agent)
+{
+	int fd = dial_only(fixture);
+
 	*ret_agent = GPOINTER_TO_INT(g_async_queue_pop(fixture->agents)) - 1;
 	return fd;
 }
@@ -142,6 +155,27 @@ static void test_late_reader(struct fixture *fixture, G_GNUC_UNUSED const void *
 	close(agent);
 }
 
+// Others go on while one waits for the agent, which comes later; and the socket ends while one waits.
+static void test_late_agent(struct fixture *fixture, G_GNUC_UNUSED const void *data)
+{
+	int agent, late_agent;
+	berth_fd client = dial(fixture, &agent);
+
+	g_atomic_int_set(&fixture->away, 1);
+	berth_fd late = dial_only(fixture);
+	while (g_atomic_int_get(&fixture->asked) == 0)
+		g_usleep(1000);
+	check_talk(client, agent);
+	g_atomic_int_set(&fixture->away, 0);
+	late_agent = GPOINTER_TO_INT(g_async_queue_pop(fixture->agents)) - 1;
+	check_talk(late, late_agent);
+	g_atomic_int_set(&fixture->away, 1);
+	berth_fd last = dial_only(fixture);
+	berth_build_agent_socket_free(g_steal_pointer(&fixture->socket));
+	close(agent);
+	close(late_agent);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -149,5 +183,6 @@ int main(int argc, char **argv)
 	g_test_add("/agent-socket/client-stops", struct fixture, "backwards", set_up, test_stuck, tear_down);
 	g_test_add("/agent-socket/others", struct fixture, NULL, set_up, test_others, tear_down);
 	g_test_add("/agent-socket/late-reader", struct fixture, NULL, set_up, test_late_reader, tear_down);
+	g_test_add("/agent-socket/late-agent", struct fixture, NULL, set_up, test_late_agent, tear_down);
 	return g_test_run();
 }

@@ -104,7 +104,7 @@ static void test_option(struct fixture *fixture)
 	garden_dig_over(&garden);
 }
 
-static int lend(void *data, G_GNUC_UNUSED const char *id, G_GNUC_UNUSED GError **error)
+static int lend(void *data, G_GNUC_UNUSED const char *id, G_GNUC_UNUSED bool wait, G_GNUC_UNUSED GError **error)
 {
 	++*(int *) data;
 	return -1;
