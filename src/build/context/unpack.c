@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#define ACL_DEFAULT "system.posix_acl_default"
 #define FOLDER_MODE 0755 // of folders that the archive does not list
 #define OVERLAY_PREFIX "trusted.overlay."
 #define PERMISSIONS 07777
@@ -224,6 +225,31 @@ static bool add_special(struct unpacking *this, struct archive_entry *entry, str
 	       berth_error_set_errno(error, errno, "set its times");
 }
 
+// What a folder hands down would be on files that were sent without it: the node keeps it, and COPY sets it when the
+// folder is full.
+static bool set_folder_xattrs(const struct berth_build_node *node, int fd, GError **error)
+{
+	if (!berth_build_node_set_xattrs(node, fd, NULL, error))
+		return false;
+	return !node->xattrs || !g_hash_table_contains(node->xattrs, ACL_DEFAULT) ||
+	       fremovexattr(fd, ACL_DEFAULT) == 0 || errno == ENODATA ||
+	       berth_error_set_errno(error, errno, "take back what the folder hands down");
+}
+
+static bool remove_xattrs(const struct berth_build_node *node, int fd, GError **error)
+{
+	GHashTableIter all;
+	gpointer name;
+
+	if (!node->xattrs)
+		return true;
+	g_hash_table_iter_init(&all, node->xattrs);
+	while (g_hash_table_iter_next(&all, &name, NULL))
+		if (fremovexattr(fd, name) < 0 && errno != ENODATA)
+			return berth_error_set_errno(error, errno, "remove extended attribute %s", (const char *) name);
+	return true;
+}
+
 static bool add_folder(struct unpacking *this, struct berth_build_node *node, GError **error)
 {
 	mode_t mode = node->mode & PERMISSIONS;
@@ -235,7 +261,7 @@ static bool add_folder(struct unpacking *this, struct berth_build_node *node, GE
 	berth_fd fd = openat(this->fd, node->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return berth_error_set_errno(error, errno, "open the folder");
-	return berth_build_node_set_xattrs(node, fd, NULL, error) &&
+	return set_folder_xattrs(node, fd, error) &&
 	       (fchmod(fd, mode) == 0 || berth_error_set_errno(error, errno, "set its mode"));
 }
 
@@ -247,7 +273,7 @@ static bool change_folder(struct unpacking *this, struct berth_build_node *there
 
 	if (fd < 0)
 		return berth_error_set_errno(error, errno, "open the folder");
-	if (!berth_build_node_set_xattrs(node, fd, NULL, error))
+	if (!remove_xattrs(there, fd, error) || !set_folder_xattrs(node, fd, error))
 		return false;
 	if (fchmod(fd, node->mode & PERMISSIONS) < 0)
 		return berth_error_set_errno(error, errno, "set its mode");

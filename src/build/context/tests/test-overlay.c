@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 
 #define SOURCES(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define ACL_DEFAULT "system.posix_acl_default"
 #define OLD 5000000 // a time
 
 struct scene {
@@ -255,6 +256,43 @@ static void test_moving_not(struct scene *scene, G_GNUC_UNUSED gconstpointer dat
 	g_assert_cmpint(time_of(scene->upper, "young/f"), ==, OLD);
 }
 
+// What folders of the context hand down is the image's only where it was sent, and what an earlier entry said of a
+// folder is gone; the same whether files are moved or copied.
+static void test_access_lists(struct scene *scene, gconstpointer last)
+{
+	static const uint8_t list[] = {2, 0, 0,   0,   1,   0,   7,  0, 255, 255, 255, 255, 2,   0,  7,
+				       0, 5, 0,   0,   0,   4,   0,  5, 0,   255, 255, 255, 255, 16, 0,
+				       7, 0, 255, 255, 255, 255, 32, 0, 5,   0,   255, 255, 255, 255};
+	static const char *const bare[] = {"h/f", "h/sub", "h/sub/g", "again", "again/f"};
+	static const char *const names[] = {ACL_DEFAULT, "system.posix_acl_access", "user.n"};
+	static const struct tarball_entry entries[] = {{.name = "h/f", .content = "f"},
+						       {.name = "h/sub/", .type = '5'},
+						       {.name = "h/sub/g", .content = "g"},
+						       {.name = "again/", .type = '5'},
+						       {.name = "again/f", .content = "f"}};
+	struct berth_build_copy_source sources[2];
+	GByteArray *tarball = tarball_new();
+
+	tarball_add_pax(tarball, "SCHILY.xattr." ACL_DEFAULT, list, sizeof list);
+	tarball_add(tarball, &(struct tarball_entry){.name = "h/", .type = '5'});
+	tarball_add_pax(tarball, "SCHILY.xattr.user.n", "v", 1);
+	tarball_add(tarball, &(struct tarball_entry){.name = "again/", .type = '5'});
+	for (size_t i = 0; i < G_N_ELEMENTS(entries); i++)
+		tarball_add(tarball, &entries[i]);
+	berth_build_tree_unref(scene->fixture.tree);
+	fixture_open(&scene->fixture, tarball);
+	struct berth_build_copy copy = fixture_make_copy(&scene->fixture, SOURCES("."), "/", sources);
+	scene->last = last != NULL;
+	make(scene, &copy, true);
+	berth_fd top = openat(scene->upper, "h", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	g_assert_cmpint(fgetxattr(top, ACL_DEFAULT, NULL, 0), ==, sizeof list);
+	for (size_t i = 0; i < G_N_ELEMENTS(bare) * G_N_ELEMENTS(names); i++) {
+		berth_fd fd = openat(scene->upper, bare[i / G_N_ELEMENTS(names)], O_RDONLY | O_CLOEXEC);
+		g_assert_cmpint(fd, >=, 0);
+		g_assert_cmpint(fgetxattr(fd, names[i % G_N_ELEMENTS(names)], NULL, 0), ==, -1);
+	}
+}
+
 // Of another root: files are copied, and are as they were there.
 static void test_from(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 {
@@ -395,6 +433,8 @@ int main(int argc, char **argv)
 	ADD(moving_twice, NULL);
 	ADD(moving_heritage, NULL);
 	ADD(moving_not, NULL);
+	ADD(access_lists, NULL);
+	g_test_add("/overlay/access-lists-moved", struct scene, "last", set_up, test_access_lists, tear_down);
 	ADD(from, NULL);
 	ADD(link, NULL);
 	ADD(unpack, NULL);
