@@ -269,6 +269,11 @@ static bool narrow(struct berth_build_tree *tree, const char *folder, GError **e
 				       folder);
 	if (fd < 0)
 		return berth_error_set(error, BERTH_ERROR_INVALID, "the repository has no subdirectory \"%s\"", folder);
+	if (fchown(fd, geteuid(), getegid()) < 0) { // what is the top has no node that is taken over
+		berth_error_set_errno(error, errno, "take the subdirectory \"%s\" over", folder);
+		close(fd);
+		return false;
+	}
 	close(tree->folder);
 	tree->folder = fd;
 	return true;

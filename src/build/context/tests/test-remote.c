@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define SECRET "top secret"
 #define AUTHORITIES "/etc/ssl/certs/ca-certificates.crt" // of libcurl
@@ -326,6 +327,10 @@ static void test_git(struct scene *scene, G_GNUC_UNUSED gconstpointer data)
 		g_autoptr(berth_build_tree) tree = open_remote(scene, source, NULL, &error);
 		g_assert_no_error(error);
 		fixture_assert_list(berth_build_tree_folder(tree), cases[i].expected);
+		struct stat top;
+		g_assert_cmpint(fstat(berth_build_tree_folder(tree), &top), ==, 0);
+		g_assert_cmpuint(top.st_uid, ==, geteuid());
+		g_assert_cmpuint(top.st_gid, ==, getegid());
 		g_assert_cmpuint(strlen(berth_build_tree_commit(tree)), ==, 40);
 		g_autofree char *digest = berth_build_tree_digest(tree, "", &error);
 		g_assert_no_error(error);
