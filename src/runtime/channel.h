@@ -2,7 +2,7 @@
 // What a container's process before its exec and its creator or starter say to each other: packets of text, a word and
 // what belongs to it. Both ends need not be of one build: words keep their meaning.
 //
-//	creator -> child   known             after "pid": goes on, so that nothing comes before that word
+//	creator -> child   known             after "pid" and "born": goes on, so that nothing comes before that word
 //	                   mapped            its ids are mapped
 //	                   groups            and files of its control groups to enter, at most
 //	                                     BERTH_LIMIT_PACKET_FDS; if that many, another follows
@@ -11,6 +11,7 @@
 //	starter -> child   listening         somebody has the listener
 //	child -> creator   unshared          has made its user namespace already, and waits for mapped
 //	                   pid PID           and a pidfd: this is the container's process (see child.c)
+//	                   born              the further process is (see exec-child.c), and waits for known
 //	                   mounted           waits for proceed
 //	                   console           and the terminal's master
 //	                   ready             waits for start

@@ -3,7 +3,9 @@
 //
 // The helper, the caller's child, is outside of the container's pid namespace, so nothing in there can see it. It
 // enters groups and namespaces and gives up all that the process may not have: descriptors, ids, capabilities, working
-// folder. Then it makes the process as its own sibling (CLONE_PARENT, so the caller is the parent) and ends.
+// folder. Then it makes the process as its own sibling (CLONE_PARENT, so the caller is the parent) and ends. It is in
+// the container's groups and can be killed at any time; so the kernel itself tells the caller of the process, in memory
+// that these two share (setup->born), and the process does nothing until the caller says that it is known.
 //
 // The process is born in the container's pid namespace and can be seen there, but there is nothing to be had from it:
 // no descriptor of the host, no right that the container has not (the one exception is CAP_SYS_ADMIN where a filter
@@ -20,8 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/pidfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -76,11 +77,25 @@ static char *prepare(struct berth_setup *setup, char ***ret_env, GError **error)
 	return program;
 }
 
+static pid_t make_process(struct berth_setup *setup, GError **error)
+{
+	berth_fd pidfd = -1;
+
+	// Whoever may trace the process must not tell the caller of another. The page is here before it is needed.
+	*setup->born = 0;
+	if (madvise(setup->born, sizeof *setup->born, MADV_DONTFORK) < 0)
+		return berth_error_set_errno(error, errno, "keep memory from the process"), -1;
+	pid_t pid = berth_process_clone_known(CLONE_PARENT, -1, setup->born, &pidfd);
+	if (pid < 0)
+		berth_error_set_errno(error, errno, "make the process");
+	return pid;
+}
+
 static bool become(struct berth_setup *setup, const char *program, char **env, GError **error)
 {
 	if (!berth_child_die_with_parent(setup, error))
 		return false;
-	if (setup->config->process->scheduler && !berth_channel_expect(setup->sync, "known", NULL, error))
+	if (!berth_channel_expect(setup->sync, "known", NULL, error))
 		return false;
 	if (setsid() < 0)
 		return berth_error_set_errno(error, errno, "make a session");
@@ -91,7 +106,6 @@ void berth_exec_child_main(struct berth_setup *setup)
 {
 	g_autoptr(GError) problem = NULL;
 	g_auto(GStrv) env = NULL;
-	int pidfd = -1;
 
 	berth_child_reset_signals();
 	// An ordinary user may not write it any more afterwards.
@@ -104,14 +118,10 @@ void berth_exec_child_main(struct berth_setup *setup)
 	g_autofree char *program = prepare(setup, &env, &problem);
 	if (!program)
 		berth_child_fail(setup->sync, problem);
-	pid_t pid = berth_process_clone(CLONE_PARENT, -1, &pidfd);
-	if (pid < 0)
-		berth_error_set_errno(&problem, errno, "make the process");
+	pid_t pid = make_process(setup, &problem);
 	if (pid == 0)
 		become(setup, program, env, &problem);
-	else if (pid > 0 && berth_channel_send(setup->sync, pidfd, &problem, "pid %d", (int) pid))
+	else if (pid > 0 && berth_channel_send(setup->sync, -1, &problem, "born"))
 		_exit(0);
-	if (pid > 0)
-		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 	berth_child_fail(setup->sync, problem);
 }

@@ -13,10 +13,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -40,6 +42,8 @@ struct exec {
 
 static void exec_clear(struct exec *exec)
 {
+	if (exec->setup && exec->setup->born)
+		munmap(exec->setup->born, sizeof *exec->setup->born);
 	berth_setup_free(exec->setup);
 	berth_cgroup_free(exec->cgroup);
 	berth_fd_clear(&exec->sync);
@@ -169,6 +173,16 @@ static struct berth_cgroup *init_group(const struct berth_container *container)
 	return cgroup;
 }
 
+static bool share_born(struct berth_setup *setup, GError **error)
+{
+	void *page = mmap(NULL, sizeof *setup->born, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return berth_error_set_errno(error, errno, "share memory with the process");
+	setup->born = page;
+	return true;
+}
+
 // The processors at first are inherited: the process is born in its v2 group.
 static pid_t clone_helper(struct exec *exec, int birth, int *ret_pidfd, GError **error)
 {
@@ -198,6 +212,8 @@ static bool spawn(struct exec *exec, int *ret_helper, GError **error)
 	g_autoptr(GError) problem = NULL;
 	int pair[2];
 
+	if (!share_born(exec->setup, error))
+		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return berth_error_set_errno(error, errno, "make a socket pair");
 	exec->sync = pair[0];
@@ -227,32 +243,62 @@ static bool spawn(struct exec *exec, int *ret_helper, GError **error)
 	return pid > 0;
 }
 
-// Told by the helper. But who may trace the process could speak in its place: it must be a child of ours, and is told
-// once.
-static bool take_pid(struct exec *exec, struct berth_packet *packet, const char *rest, GError **error)
+// Who may trace the process could send anything in its place, but has no access to where the kernel has put its pid;
+// which is that of a child of ours, and so of no other process until we reap it.
+static bool take_process(struct exec *exec, GError **error)
 {
 	const struct berth_rdt *rdt = exec->container->record->rdt;
-	siginfo_t info = {0};
-	pid_t pid = (pid_t) g_ascii_strtoll(rest, NULL, 10);
 
-	if (exec->pidfd >= 0 || pid <= 0 ||
-	    waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
-	    waitid(P_PIDFD, (id_t) packet->fds[0], &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+	if (exec->pidfd >= 0 || *exec->setup->born <= 0)
 		return berth_error_set(error, BERTH_ERROR_FORBIDDEN, "container %s: a false process was named",
 				       exec->setup->id);
-	exec->pid = pid;
-	exec->pidfd = berth_fd_steal(&packet->fds[0]);
+	exec->pid = *exec->setup->born;
+	exec->pidfd = pidfd_open(exec->pid, 0);
+	if (exec->pidfd < 0)
+		return berth_error_set_errno(error, errno, "container %s: open the process", exec->setup->id);
 	if (rdt) {
 		berth_fd root = berth_rdt_open_root(error);
 		if (root < 0 || !berth_rdt_enter(root, rdt, exec->pid, error))
 			return false;
 	}
-	return !exec->config.process->scheduler || (berth_limits_apply_scheduler(exec->setup, exec->pid, error) &&
-						    berth_channel_send(exec->sync, -1, error, "known"));
+	if (exec->config.process->scheduler && !berth_limits_apply_scheduler(exec->setup, exec->pid, error))
+		return false;
+	berth_channel_send(exec->sync, -1, NULL, "known"); // if it has ended already, that is what comes next
+	return true;
+}
+
+static bool too_early(const struct exec *exec, GError **error)
+{
+	return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s: the process was ended before its program",
+			       exec->setup->id);
+}
+
+static bool too_late(const struct exec *exec, GError **error)
+{
+	return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
+			       "container %s: the program was not executed within %u seconds", exec->setup->id,
+			       exec->seconds);
+}
+
+// Until the process is known there may be nothing to be received for ever: it waits for us and holds the other end of
+// the channel, and the helper has been killed before it could say so.
+static bool await_helper(const struct exec *exec, int helper, GError **error)
+{
+	struct pollfd fds[] = {{.fd = exec->sync, .events = POLLIN}, {.fd = helper, .events = POLLIN}};
+	int n = 1;
+
+	if (exec->pidfd < 0)
+		do
+			n = poll(fds, G_N_ELEMENTS(fds), exec->seconds > 0 ? (int) exec->seconds * 1000 : -1);
+		while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return too_late(exec, error);
+	// What it has sent before its end is there now.
+	return exec->pidfd >= 0 || fds[0].revents || poll(fds, 1, 0) > 0 || too_early(exec, error);
 }
 
 // Listens to the helper and the process until that has been executed.
-static bool attend(struct exec *exec, GError **error)
+static bool attend(struct exec *exec, int helper, GError **error)
 {
 	const struct berth_runtime *runtime = exec->container->runtime;
 	bool executing = false;
@@ -262,12 +308,12 @@ static bool attend(struct exec *exec, GError **error)
 		BERTH_AUTO_PACKET packet = {.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
 		g_autoptr(GError) problem = NULL;
 		const char *rest = "";
+		if (!await_helper(exec, helper, error))
+			return false;
 		const char *word = berth_channel_receive(exec->sync, &packet, &rest, &problem);
 
 		if (problem && exec->seconds > 0 && g_error_matches(problem, BERTH_ERROR, BERTH_ERROR_UNAVAILABLE))
-			return berth_error_set(error, BERTH_ERROR_UNAVAILABLE,
-					       "container %s: the program was not executed within %u seconds",
-					       exec->setup->id, exec->seconds);
+			return too_late(exec, error);
 		if (problem) {
 			g_propagate_error(error, g_steal_pointer(&problem));
 			return false;
@@ -284,13 +330,24 @@ static bool attend(struct exec *exec, GError **error)
 			notified = berth_notify_deliver(exec->container, exec->pid, packet.fds[0], exec->sync, error);
 			if (!notified)
 				return false;
-		} else if (g_str_equal(word, "pid") && packet.fd_count == 1 && !take_pid(exec, &packet, rest, error))
+		} else if (g_str_equal(word, "born") && !take_process(exec, error))
 			return false;
 	}
 	if (executing && notified && exec->pidfd >= 0)
 		return true;
-	return berth_error_set(error, BERTH_ERROR_CONFLICT, "container %s: the process was ended before its program",
-			       exec->setup->id);
+	return too_early(exec, error);
+}
+
+// One that has not been executed. Nobody else can reap it, and unreaped it would keep the container's init from ending.
+static void end_process(struct exec *exec)
+{
+	pid_t pid = *exec->setup->born;
+
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
 }
 
 static bool run(struct exec *exec, const struct berth_exec *wanted, int lock, GError **error)
@@ -304,14 +361,12 @@ static bool run(struct exec *exec, const struct berth_exec *wanted, int lock, GE
 	// The helper has it open, too, and may be frozen from its birth on.
 	if (held >= 0)
 		flock(held, LOCK_UN);
-	bool done = attend(exec, error);
+	bool done = attend(exec, helper, error);
 	if (!done)
 		pidfd_send_signal(helper, SIGKILL, NULL, 0);
 	berth_process_reap(helper);
-	if (!done && exec->pidfd >= 0) {
-		pidfd_send_signal(exec->pidfd, SIGKILL, NULL, 0);
-		berth_process_reap(exec->pidfd);
-	}
+	if (!done)
+		end_process(exec);
 	return done;
 }
 

@@ -86,6 +86,7 @@ struct berth_setup {
 	int target; // pidfd of the container's init, until it has been joined
 	pid_t target_pid;
 	const char *target_root; // chroot in its mount namespace; NULL: none
+	pid_t *born; // the process as the creator sees it, in memory that the helper shares; 0: not yet
 
 	bool own_start; // the creator starts it, over the channel
 

@@ -11,8 +11,8 @@
 
 #include <sys/types.h>
 
-// process-old.c: clone3() by clone() (before 5.3; CLONE_INTO_CGROUP before 5.7), as berth_process_clone() has it.
-pid_t berth_old_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
+// process-old.c: clone3() by clone() (before 5.3; CLONE_INTO_CGROUP before 5.7), as berth_process_clone_known() has it.
+pid_t berth_old_clone(uint64_t flags, int cgroup_fd, pid_t *ret_born, int *ret_pidfd);
 
 // mount-old.c: as the functions without "old". `open_tree`, `move_mount` and `fsopen` are of 5.2, `mount_setattr` of
 // 5.12; between the two a detached mount is put into the stage when its attributes have to be changed.

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -39,16 +40,21 @@ static bool entered_group(int in)
 	return false;
 }
 
-static pid_t clone_plain(uint64_t flags, int *ret_pidfd)
+// clone() has one place for the pid and the pidfd. Nobody reaps the child before the caller has the latter.
+static pid_t clone_plain(uint64_t flags, pid_t *ret_born, int *ret_pidfd)
 {
+	unsigned long wanted = (unsigned long) flags | SIGCHLD | (ret_born ? CLONE_PARENT_SETTID : CLONE_PIDFD);
+	int *place = ret_born ? ret_born : ret_pidfd;
 	sigset_t all, before;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	pid_t pid = (pid_t) syscall(SYS_clone, (unsigned long) flags | CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd, NULL, 0);
+	pid_t pid = (pid_t) syscall(SYS_clone, wanted, NULL, place, NULL, 0);
 	int saved = errno;
 	if (pid == 0)
 		clear_handlers();
+	if (pid > 0 && ret_born)
+		*ret_pidfd = pidfd_open(pid, 0);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
 	return pid;
@@ -64,7 +70,7 @@ static pid_t end_child(pid_t pid, int *pidfd, int errnum)
 	return -1;
 }
 
-pid_t berth_old_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+pid_t berth_old_clone(uint64_t flags, int cgroup_fd, pid_t *ret_born, int *ret_pidfd)
 {
 	berth_fd procs = cgroup_fd < 0 ? -1 : openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 	int ends[2] = {-1, -1}, pidfd = -1;
@@ -76,7 +82,7 @@ pid_t berth_old_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 	if (cgroup_fd >= 0 && (procs < 0 || pipe2(ends, O_CLOEXEC) < 0))
 		return -1;
 	berth_fd in = ends[0], out = ends[1];
-	pid_t pid = clone_plain(flags, &pidfd);
+	pid_t pid = clone_plain(flags, ret_born, &pidfd);
 	if (pid == 0 && procs >= 0)
 		enter_group(procs, out);
 	if (pid <= 0)

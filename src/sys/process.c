@@ -19,6 +19,11 @@
 
 pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
+	return berth_process_clone_known(flags, cgroup_fd, NULL, ret_pidfd);
+}
+
+pid_t berth_process_clone_known(uint64_t flags, int cgroup_fd, pid_t *ret_born, int *ret_pidfd)
+{
 	int pidfd = -1;
 	struct clone_args args = {
 		.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -26,6 +31,10 @@ pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
 	};
 
+	if (ret_born) {
+		args.flags |= CLONE_PARENT_SETTID;
+		args.parent_tid = (uintptr_t) ret_born;
+	}
 	if (cgroup_fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t) cgroup_fd;
@@ -33,7 +42,7 @@ pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 	pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
 	// E2BIG, EINVAL: Linux 5.3 to 5.6 know neither cgroup nor CLONE_CLEAR_SIGHAND.
 	if (pid < 0 && (errno == ENOSYS || errno == E2BIG || errno == EINVAL))
-		return berth_old_clone(flags, cgroup_fd, ret_pidfd);
+		return berth_old_clone(flags, cgroup_fd, ret_born, ret_pidfd);
 	if (pid > 0)
 		*ret_pidfd = pidfd;
 	return pid;

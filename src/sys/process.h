@@ -12,6 +12,9 @@
 // clone3() with `flags` (CLONE_NEW*, CLONE_PARENT, ...; CLONE_PIDFD and CLONE_CLEAR_SIGHAND are added). With cgroup_fd
 // >= 0 the child is born in that v2 group. Returns the child's pid (and its pidfd), 0 in the child, or -1 with errno.
 pid_t berth_process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
+// The same; `*ret_born` is the pid before the child runs, and before the caller can be killed: with CLONE_PARENT, in
+// memory that is shared with the parent, that one knows of the child in any case. NULL: as above.
+pid_t berth_process_clone_known(uint64_t flags, int cgroup_fd, pid_t *ret_born, int *ret_pidfd);
 
 // A child that is born in other namespaces.
 struct berth_process_birth {

@@ -308,6 +308,19 @@ silence() {
 	[ $result = 33 ]
 }
 
+@test "a helper that is killed when it has made the process leaves neither that nor its program" {
+	start_sleeper
+	run -255 timeout 60 "$BERTH_BUILD/kill-helper" "$BERTH_BUILD/berth-runtime" --root "$state" \
+		exec "$id" touch /made
+	[ "$output" = "berth-runtime: container $id: the process was ended before its program" ]
+	[ ! -e "$bundle/rootfs/made" ]
+	[ "$(runtime ps -f json "$id" | jq length)" = 1 ]
+	runtime exec "$id" touch /made
+	[ -e "$bundle/rootfs/made" ]
+	runtime kill "$id" KILL
+	eventually is_stopped
+}
+
 @test "twenty at once" {
 	start_sleeper
 	local i pids=()

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -118,6 +119,31 @@ static void test_clone(void)
 	g_assert_cmpint(pidfd_send_signal(pidfd, SIGKILL, NULL, 0), ==, 0);
 	g_assert_true(berth_process_wait_end(pidfd, -1));
 	g_assert_cmpint(berth_process_reap(pidfd), ==, 128 + SIGKILL);
+}
+
+// A child's child is ours, and known to us though who made it says nothing.
+static void test_clone_known(void)
+{
+	pid_t *born = mmap(NULL, sizeof *born, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	berth_fd maker = -1;
+	siginfo_t info = {0};
+
+	g_assert_true(born != MAP_FAILED);
+	pid_t pid = berth_process_clone(0, -1, &maker);
+	if (pid == 0) {
+		berth_fd pidfd = -1;
+		pid = berth_process_clone_known(CLONE_PARENT, -1, born, &pidfd);
+		while (pid == 0)
+			pause();
+		_exit(pid > 0 && pid == *born && pidfd_send_signal(pidfd, 0, NULL, 0) == 0 ? 0 : 1);
+	}
+	g_assert_cmpint(berth_process_reap(maker), ==, 0);
+	g_assert_cmpint(*born, >, 0);
+	g_assert_cmpint(*born, !=, pid);
+	g_assert_cmpint(kill(*born, SIGKILL), ==, 0);
+	g_assert_cmpint(waitid(P_PID, (id_t) *born, &info, WEXITED | __WALL), ==, 0);
+	g_assert_cmpint(info.si_status, ==, SIGKILL);
+	munmap(born, sizeof *born);
 }
 
 static void test_namespaces(void)
@@ -289,6 +315,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/process/identity", test_identity);
 	g_test_add_func("/process/ending", test_ending);
 	g_test_add_func("/process/clone", test_clone);
+	g_test_add_func("/process/clone-known", test_clone_known);
 	g_test_add_func("/namespace/files", test_namespaces);
 	g_test_add_func("/namespace/map", test_map);
 	g_test_add_func("/terminal", test_terminal);
