@@ -212,7 +212,8 @@ static struct berth_run_network *next_run(const struct berth_engine_container *c
 	return next;
 }
 
-// Makes `ports` (taken) what a running container has published: in the file, in the kernel, and in memory.
+// Makes `ports` (taken) what a running container has published: in the file, in the kernel, and in memory; in none of
+// them if one refuses.
 static bool set_ports(struct berth_engine *engine, struct berth_engine_container *container, GPtrArray *ports,
 		      GError **error)
 {
@@ -222,8 +223,11 @@ static bool set_ports(struct berth_engine *engine, struct berth_engine_container
 	if (folder < 0 || !berth_run_network_write(folder, next, error))
 		return false;
 	BERTH_FAILPOINT("container.publish.written");
-	if (!berth_engine__ports_publish(engine, container->id, next->ports, error))
+	if (!berth_engine__ports_publish(engine, container->id, next->ports, error)) {
+		// The next engine publishes what the file says.
+		berth_run_network_write(folder, container->network, NULL);
 		return false;
+	}
 	BERTH_FAILPOINT("container.publish.made");
 	pthread_mutex_lock(&engine->lock);
 	struct berth_run_network *old = container->network;
