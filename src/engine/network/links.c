@@ -298,13 +298,18 @@ void berth_engine__links_close(struct berth_engine *engine, const struct berth_e
 
 void berth_engine__links_adopt(struct berth_engine *engine)
 {
+	if (!engine->options.network.no_icc) // there are no ways to open
+		return;
 	g_autoptr(GPtrArray) containers = berth_engine__containers(engine);
-
 	for (guint i = 0; i < containers->len; i++) {
+		struct berth_engine_container *container = containers->pdata[i];
 		g_autoptr(GError) error = NULL;
-		if (berth_engine__is_up(containers->pdata[i]) &&
-		    !berth_engine__links_open(engine, containers->pdata[i], &error))
-			g_warning("links: %s", error->message);
+		// What has ended since it was adopted may be being recorded meanwhile.
+		if (!berth_engine__claim_ref(engine, container))
+			continue;
+		if (berth_engine__is_up(container) && !berth_engine__links_open(engine, container, &error))
+			g_warning("container %s: its links: %s", container->id, error->message);
+		pthread_mutex_unlock(&container->operation);
 	}
 }
 
