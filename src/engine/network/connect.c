@@ -48,22 +48,34 @@ static struct berth_run_network *copy_run(const struct berth_engine_container *c
 	return berth_document_copy(&berth_run_network_document, container->network);
 }
 
-// Makes `run` (taken) what the container has, in the file first.
-static bool set_run(struct berth_engine *engine, struct berth_engine_container *container,
-		    struct berth_run_network *run, GError **error)
+static bool write_run(struct berth_engine *engine, const struct berth_engine_container *container,
+		      const struct berth_run_network *run, GError **error)
 {
 	berth_fd folder = berth_engine__run_folder(engine, container->id, false, error);
 
-	if (folder < 0 || !berth_run_network_write(folder, run, error)) {
-		berth_run_network_free(run);
-		return false;
-	}
+	return folder >= 0 && berth_run_network_write(folder, run, error);
+}
+
+static void exchange_run(struct berth_engine *engine, struct berth_engine_container *container,
+			 struct berth_run_network *run)
+{
 	pthread_mutex_lock(&engine->lock);
 	struct berth_run_network *old = container->network;
 	container->network = run;
 	berth_engine__note_change(engine);
 	pthread_mutex_unlock(&engine->lock);
 	berth_run_network_free(old);
+}
+
+// Makes `run` (taken) what the container has, in the file first.
+static bool set_run(struct berth_engine *engine, struct berth_engine_container *container,
+		    struct berth_run_network *run, GError **error)
+{
+	if (!write_run(engine, container, run, error)) {
+		berth_run_network_free(run);
+		return false;
+	}
+	exchange_run(engine, container, run);
 	return true;
 }
 
@@ -138,7 +150,9 @@ static void leave(struct live *live, const char *network)
 	berth_endpoints_choose_default(engine->networks, next->endpoints);
 	bool fine = berth_engine__endpoint_detach(engine, endpoint, live->sandbox, &error);
 	BERTH_FAILPOINT("network.disconnect.detached");
-	fine = set_run(engine, container, next, fine ? &error : NULL) && fine;
+	// It is given back below, whether the file can be written or not: the container's end must not do so once more.
+	fine = write_run(engine, container, next, fine ? &error : NULL) && fine;
+	exchange_run(engine, container, next);
 	fine = fine && berth_engine__hosts_replace(engine, container->id, line->str, NULL, &error);
 	fine = fine && (!live->sandbox || settle(live, &error));
 	BERTH_FAILPOINT("network.disconnect.settled");
