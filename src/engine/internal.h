@@ -10,7 +10,9 @@
 //	3. engine->lock          the tables, and of every container what its struct says. Held for moments only: never
 //	                         while the kernel is asked for something of networks.
 //	4. engine->events_lock   the number of events told so far
-//	5. the database          inside a transaction no other lock is taken
+//	5. the database          whoever begins a transaction holds neither 3 nor 4. So inside of one these two may be
+//	                         taken for a moment (who uses a volume; an image's event is counted): their holders
+//	                         never wait for the database. 1 and 2 are not taken there: theirs do.
 //	6. what src/network has of its own
 //
 // A container's record in memory is what the database has. Only the holder of `operation` changes it, by

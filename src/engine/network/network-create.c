@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making a network: what it is to be is decided first, then its record is written, then it is made in the kernel.
+// Making a network: what it is to be is decided first, then it is made in the kernel, then its record is written. What
+// a crash leaves between the two has the id of no network, which the next engine removes (berth_networks_sweep()).
 #include "engine/network/networks.h"
 
 #include "base/error.h"
