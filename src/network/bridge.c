@@ -15,83 +15,11 @@
 #include <sys/socket.h>
 
 #define OPTION "com.docker.network.bridge."
-#define DEFAULT_NAME "berth" // of the default bridge, and a number behind it
-#define DEFAULT_NAMES 1000
 #define FIRST_INDEX 2 // of an interface in a container: behind its loopback one
 
 static bool is_isolated(const struct berth_network *network)
 {
 	return !berth_network__flag(network, OPTION "enable_icc", true);
-}
-
-// Names of bridges. The lock is held.
-
-static const struct berth_network *other_with(struct berth_networks *networks, const struct berth_network *self,
-					      const char *interface)
-{
-	GHashTableIter iter;
-	struct berth_network_known *known;
-
-	g_hash_table_iter_init(&iter, networks->known);
-	while (g_hash_table_iter_next(&iter, NULL, (void **) &known))
-		if (g_strcmp0(known->network->interface, interface) == 0 && !g_str_equal(known->network->id, self->id))
-			return known->network;
-	return NULL;
-}
-
-// The first name that nobody has, or that an earlier life of this network had.
-static bool choose_default_name(struct berth_networks *networks, struct berth_network *network,
-				struct berth_netlink *route, GError **error)
-{
-	for (int i = 0; i < DEFAULT_NAMES; i++) {
-		g_autofree char *name = g_strdup_printf(DEFAULT_NAME "%d", i);
-		struct berth_link_state link;
-		const char *id = NULL;
-		if (!berth_links__get(route, name, &link, error))
-			return false;
-		bool own = link.index && berth_links__is_ours(networks, &link, &id) && g_str_equal(id, network->id);
-		if ((link.index && !own) || other_with(networks, network, name))
-			continue;
-		network->interface = g_steal_pointer(&name);
-		return true;
-	}
-	return berth_error_set(error, BERTH_ERROR_RESOURCE_EXHAUSTED,
-			       "no name is free for the default bridge: " DEFAULT_NAME "0 to " DEFAULT_NAME "%d exist",
-			       DEFAULT_NAMES - 1);
-}
-
-static bool choose_name(struct berth_networks *networks, struct berth_network *network, GError **error)
-{
-	const char *wanted = berth_network__option(network, OPTION "name");
-
-	if (network->interface)
-		return true;
-	if (!wanted && network->predefined) {
-		struct berth_netlink *route = berth_networks__route(networks, error);
-		if (!route)
-			return false;
-		pthread_mutex_lock(&networks->lock);
-		bool chosen = choose_default_name(networks, network, route, error);
-		pthread_mutex_unlock(&networks->lock);
-		berth_networks__route_back(networks, route);
-		return chosen;
-	}
-	if (wanted && (!berth_link_name_valid(wanted) || g_str_equal(wanted, "lo")))
-		return berth_error_set(error, BERTH_ERROR_INVALID, OPTION "name: \"%s\" is no name of a bridge",
-				       wanted);
-	g_autofree char *name = wanted ? g_strdup(wanted) : g_strdup_printf("br-%.12s", network->id);
-	pthread_mutex_lock(&networks->lock);
-	const struct berth_network *other = other_with(networks, network, name);
-	if (other)
-		berth_error_set(error, BERTH_ERROR_FORBIDDEN,
-				"cannot create network %s (%s): conflicts with network %s (%s): networks have same "
-				"bridge name",
-				network->id, name, other->id, other->name);
-	pthread_mutex_unlock(&networks->lock);
-	if (other)
-		return false;
-	network->interface = g_steal_pointer(&name);
-	return true;
 }
 
 // Options
@@ -142,7 +70,7 @@ static bool check(struct berth_networks *networks, struct berth_network *network
 	return berth_network__check_common(network, error) &&
 	       check_gateway_mode(network, OPTION "gateway_mode_ipv4", error) &&
 	       check_gateway_mode(network, OPTION "gateway_mode_ipv6", error) && check_pools(network, error) &&
-	       choose_name(networks, network, error);
+	       berth_bridge__choose_name(networks, network, error);
 }
 
 // The bridge
@@ -246,16 +174,18 @@ static bool set_up_bridge(struct berth_networks *networks, const struct berth_ne
 }
 
 // A bridge of that name that somebody else made is used if it was asked for by its name, and stays when the network
-// goes. *ret_own: it is ours.
+// goes. *ret_own: it is ours; *ret_made: since now.
 static bool find_or_make(struct berth_networks *networks, const struct berth_network *network,
-			 struct berth_netlink *route, struct berth_link_state *ret, bool *ret_own, GError **error)
+			 struct berth_netlink *route, struct berth_link_state *ret, bool *ret_own, bool *ret_made,
+			 GError **error)
 {
 	const char *id = NULL;
 
 	if (!berth_links__get(route, network->interface, ret, error))
 		return false;
-	*ret_own = !ret->index || (berth_links__is_ours(networks, ret, &id) && g_str_equal(id, network->id));
-	if (!ret->index)
+	*ret_made = !ret->index;
+	*ret_own = *ret_made || (berth_links__is_ours(networks, ret, &id) && g_str_equal(id, network->id));
+	if (*ret_made)
 		return make_bridge(networks, network, route, error) &&
 		       berth_links__get(route, network->interface, ret, error);
 	if (!g_str_equal(ret->kind, "bridge"))
@@ -307,15 +237,19 @@ static bool up_with(struct berth_networks *networks, const struct berth_network 
 {
 	g_autoptr(berth_network_known) known = berth_networks__find(networks, network->id);
 	struct berth_link_state link;
-	bool own;
+	bool own, made;
 
-	if (!known || !find_or_make(networks, network, route, &link, &own, error))
+	if (!known || !find_or_make(networks, network, route, &link, &own, &made, error))
 		return false;
 	if (!set_rules(networks, network, error) || !set_up_bridge(networks, network, route, &link, own, error) ||
 	    (!network->internal && !networks->no_forwarding &&
 	     !berth_network__forward(network->ipv4, network->ipv6, error))) {
-		if (own)
+		// On one that was there containers may run, which work as they are. Rules of an earlier one that
+		// somebody removed go when the network does.
+		if (made)
 			berth_links__delete(route, network->interface, NULL);
+		if (made && !known->index)
+			berth_firewall_network_remove(networks->firewall, network->interface, NULL);
 		return false;
 	}
 	known->index = link.index;

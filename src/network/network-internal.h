@@ -118,6 +118,17 @@ bool berth_links__write_setting(const char *path, const char *value, GError **er
 // "1" or the like, without its newline; NULL: there is no such setting.
 char *berth_links__read_setting(const char *path);
 
+// bridge-name.c
+
+// Another network whose interface has that name; NULL: none. The lock is held.
+const struct berth_network *berth_bridge__other_with(struct berth_networks *networks, const struct berth_network *self,
+						     const char *interface);
+// Whether the network may have a bridge of that name. The lock is held.
+bool berth_bridge__check_name(struct berth_networks *networks, const struct berth_network *network, const char *name,
+			      GError **error);
+// Fills in network->interface where it is open.
+bool berth_bridge__choose_name(struct berth_networks *networks, struct berth_network *network, GError **error);
+
 // ipam-endpoint.c: networks whose addresses an IPAM plugin gives. No lock is held while it is asked.
 bool berth_network__has_ipam(const struct berth_network *network);
 bool berth_ipam__allocate(struct berth_networks *networks, const struct berth_network *network,

@@ -447,6 +447,41 @@ static void test_bridge_heals(void)
 	scene_close(&scene);
 }
 
+// A bridge that cannot be set up goes with its rules if it has just been made; one that was there stays as it is. (None
+// has IPv6 with an MTU so small.)
+static void test_bridge_fails(void)
+{
+	struct scene scene;
+	struct scene_container container;
+
+	if (!open_scene(&scene, "bridge"))
+		return;
+	g_autoptr(berth_network) fresh = scene_network(&scene, "bridge", "fresh");
+	g_autoptr(berth_network) used = scene_network(&scene, "bridge", "used");
+	fresh->ipv6 = used->ipv6 = true;
+	scene_option(fresh, "com.docker.network.driver.mtu", "1000");
+	scene_add(&scene, fresh);
+	scene_add(&scene, used);
+	g_assert_false(berth_network_up(scene.networks, fresh, &scene.error));
+	g_assert_nonnull(strstr(scene.error->message, "set up bridge"));
+	g_clear_error(&scene.error);
+	g_assert_false(scene_try(-1, "ip link show %s", fresh->interface));
+	scene_run(-1, "nft list table inet berth >/dev/null && ! nft list table inet berth | grep %s",
+		  fresh->interface);
+	scene_container_open(&scene, &container);
+	struct berth_endpoint *endpoint = scene_connect(&scene, &container, used);
+	scene_run(-1, "nft list table inet berth | grep %s", used->interface);
+	scene_run(-1, "ip link set %s mtu 1000", used->interface);
+	scene_restart(&scene, ENGINE);
+	g_assert_true(berth_networks_add(scene.networks, used, true, &scene.error));
+	berth_endpoint_adopt(scene.networks, used, endpoint);
+	g_assert_false(berth_network_up(scene.networks, used, &scene.error));
+	g_assert_nonnull(strstr(scene.error->message, "set up bridge"));
+	scene_run(-1, "ip link show %s | grep -q 'master %s'", endpoint->host_interface, used->interface);
+	scene_container_close(&container);
+	scene_close(&scene);
+}
+
 // A container that made interfaces of its own before it is connected: before its first network, and its second.
 static void test_bridge_number_taken(void)
 {
@@ -630,6 +665,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/bridge/refused", test_bridge_refused);
 	g_test_add_func("/bridge/foreign", test_bridge_foreign);
 	g_test_add_func("/bridge/heals", test_bridge_heals);
+	g_test_add_func("/bridge/fails", test_bridge_fails);
 	g_test_add_func("/bridge/number-taken", test_bridge_number_taken);
 	g_test_add_func("/macvlan/modes", test_macvlan_modes);
 	g_test_add_func("/macvlan/refused", test_macvlan_refused);
