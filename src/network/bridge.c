@@ -277,11 +277,16 @@ static bool down(struct berth_networks *networks, const struct berth_network *ne
 	if (!route)
 		return false;
 	bool done = !network->interface || berth_links__get(route, network->interface, &link, error);
-	if (done && link.index && berth_links__is_ours(networks, &link, &id) && g_str_equal(id, network->id))
+	bool own = done && link.index && berth_links__is_ours(networks, &link, &id) && g_str_equal(id, network->id);
+	if (own)
 		done = berth_links__delete(route, network->interface, error);
 	berth_networks__route_back(networks, route);
-	return done &&
-	       (!network->interface || berth_firewall_network_remove(networks->firewall, network->interface, error));
+	if (!done || !network->interface)
+		return done;
+	pthread_mutex_lock(&networks->lock);
+	bool shared = !own && berth_bridge__other_with(networks, network, network->interface);
+	pthread_mutex_unlock(&networks->lock);
+	return shared || berth_firewall_network_remove(networks->firewall, network->interface, error);
 }
 
 // Endpoints

@@ -208,7 +208,10 @@ bool berth_networks_add(struct berth_networks *networks, struct berth_network *n
 	if (foreign && !berth_ipam_request_pools(networks, network, error))
 		return false;
 	pthread_mutex_lock(&networks->lock);
-	bool planned = loaded || !driver->addresses || berth_network__plan(networks, network, error);
+	// Since the check another one may have got that name.
+	bool planned = loaded || ((driver != &berth_network_bridge ||
+				   berth_bridge__check_name(networks, network, network->interface, error)) &&
+				  (!driver->addresses || berth_network__plan(networks, network, error)));
 	if (planned) {
 		struct berth_network_known *known = known_new(network);
 		known->addresses = berth_network__addresses(network);

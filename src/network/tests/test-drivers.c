@@ -357,6 +357,16 @@ static void test_bridge_options(void)
 	scene_option(same, "com.docker.network.bridge.name", "lab");
 	g_assert_false(berth_networks_add(scene.networks, same, false, &scene.error));
 	g_assert_nonnull(strstr(scene.error->message, "networks have same bridge name"));
+	g_clear_error(&scene.error);
+	// Two at the same time: both have the name when the first is there.
+	same->interface = g_strdup("lab");
+	g_assert_false(berth_networks_add(scene.networks, same, false, &scene.error));
+	g_assert_nonnull(strstr(scene.error->message, "networks have same bridge name"));
+	g_clear_error(&scene.error);
+	// One that was made so earlier takes nothing of the other's with it.
+	g_assert_true(berth_networks_add(scene.networks, same, true, &scene.error));
+	g_assert_true(berth_network_down(scene.networks, same, &scene.error));
+	scene_run(-1, "ip link show lab && nft list table inet berth | grep lab");
 	scene_container_close(&one);
 	scene_container_close(&two);
 	scene_close(&scene);
