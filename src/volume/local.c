@@ -143,7 +143,7 @@ static bool make_parts(const struct berth_volume *volume, int folder, int64_t si
 	return berth_volume_local_own(volume, data, error);
 }
 
-static bool create(struct berth_volumes *volumes, const struct berth_volume *volume, GError **error)
+static bool create(struct berth_volumes *volumes, struct berth_volume *volume, GError **error)
 {
 	g_autofree char *new = g_strconcat(NEW, volume->name, NULL);
 	struct stat status;

@@ -60,7 +60,7 @@ static bool remote_check(struct berth_volumes *volumes, const struct berth_volum
 	return false;
 }
 
-static bool remote_create(struct berth_volumes *volumes, const struct berth_volume *volume, GError **error)
+static bool remote_create(struct berth_volumes *volumes, struct berth_volume *volume, GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	BERTH_AUTO_JSON json_t *found = get(volumes, volume, &cause);
@@ -79,7 +79,9 @@ static bool remote_create(struct berth_volumes *volumes, const struct berth_volu
 		while (g_hash_table_iter_next(&iter, &key, &value))
 			json_object_set_new(options, key, json_string(value));
 	}
-	return do_call(volumes, volume, "Create", json_pack("{sssO}", "Name", volume->name, "Opts", options), error);
+	volume->made =
+		do_call(volumes, volume, "Create", json_pack("{sssO}", "Name", volume->name, "Opts", options), error);
+	return volume->made;
 }
 
 // One that the plugin has not is removed.

@@ -17,6 +17,7 @@ static const struct berth_field volume_fields[] = {
 	BERTH_INT64(VOLUME, created, "created", BERTH_REQUIRED),
 	BERTH_BOOL(VOLUME, anonymous, "anonymous", BERTH_OMIT_EMPTY),
 	BERTH_STRING(VOLUME, pending, "pending", BERTH_OMIT_EMPTY),
+	BERTH_BOOL(VOLUME, made, "made", BERTH_OMIT_EMPTY),
 	BERTH_BOOL(VOLUME, removing, "removing", BERTH_OMIT_EMPTY),
 	BERTH_MAP(VOLUME, options, "options", BERTH_OMIT_EMPTY),
 	BERTH_MAP(VOLUME, labels, "labels", BERTH_OMIT_EMPTY),

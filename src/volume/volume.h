@@ -27,6 +27,7 @@ struct berth_volume {
 	int64_t created; // nanoseconds since 1970
 	bool anonymous; // nobody named it: prune takes it, and `rm -v`
 	char *pending; // id of the container that it was made for, until that one's record is written; NULL: none
+	bool made; // its plugin was asked to make it, and had none of that name before
 	bool removing; // it does not exist for anybody; what is left of it is removed, now or at the next start
 	GHashTable *options, *labels;
 	char *source; // name of the volume that it was cloned from; NULL: none
@@ -53,7 +54,8 @@ bool berth_volume_name_check(const char *name, GError **error);
 struct berth_volume_driver {
 	const char *name;
 	bool (*check)(struct berth_volumes *volumes, const struct berth_volume *volume, GError **error); // options
-	bool (*create)(struct berth_volumes *volumes, const struct berth_volume *volume, GError **error);
+	// A plugin may have one of that name already: then that is taken. Else volume->made is set.
+	bool (*create)(struct berth_volumes *volumes, struct berth_volume *volume, GError **error);
 	bool (*remove)(struct berth_volumes *volumes, const struct berth_volume *volume, GError **error);
 	// Whether mount() does anything that unmount() has to undo.
 	bool (*counted)(const struct berth_volume *volume);

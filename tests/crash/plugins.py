@@ -32,7 +32,7 @@ class Plugin:
 
     def __init__(self, folder):
         self.networks, self.pools, self.addresses, self.endpoints, self.mounts = set(), set(), set(), set(), set()
-        self.volumes, self.folder = set(), folder
+        self.volumes, self.foreign, self.folder = set(), None, folder
         os.makedirs(f"{folder}/plugins")
         os.makedirs(f"{folder}/cni/added")
         os.makedirs(f"{folder}/mounted")
@@ -142,6 +142,9 @@ class Plugin:
 
 def scenario(walk):
     conflist = {"cniVersion": "1.0.0", "name": "near", "plugins": [{"type": "walked"}]}
+    walk.plugin.foreign = "data"  # it has this one from elsewhere
+    walk.plugin.volumes.add("data")
+    walk.ask("POST", "/volumes/create", {"Name": "data", "Driver": NAME})
     walk.network("far", True, "POST", "/networks/create", {"Name": "far", "Driver": NAME, "IPAM": {"Driver": NAME}})
     walk.network("near", True, "POST", "/networks/create",
                  {"Name": "near", "Driver": "cni", "Options": {"cni.conflist": json.dumps(conflist)}})
@@ -179,6 +182,7 @@ def check(walk):
             added.add(container["Id"])
         mounts.add(("theirs", container["Id"]))
     assert plugin.addresses == addresses, f"the plugin gave {plugin.addresses}, not {addresses}"
+    assert plugin.foreign is None or plugin.foreign in plugin.volumes, "a volume that it had was removed"
     assert plugin.endpoints == endpoints, f"the plugin has endpoints {plugin.endpoints}, not {endpoints}"
     assert set(os.listdir(f"{plugin.folder}/cni/added")) == added
     eventually(lambda: plugin.mounts == mounts, f"the plugin has mounted {plugin.mounts}, not {mounts}")

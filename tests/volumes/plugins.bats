@@ -85,6 +85,23 @@ calls() {
 	[ ! -e "$WORK/plugin/other" ]
 }
 
+@test "nothing is cloned into a volume that only the plugin knows, and it stays" {
+	mkdir "$WORK/plugin/known"
+	echo text >"$WORK/plugin/known/file"
+	api POST /volumes/create "{\"Name\":\"far\",\"Driver\":\"$PLUGIN\"}" >/dev/null
+	api POST /volumes/create '{"Name":"near"}' >/dev/null
+	refused 409 'has a volume of that name already' POST '/volumes/far/clone?to=known'
+	refused 409 'has a volume of that name already' POST '/volumes/near/clone?to=known'
+	[ "$(cat "$WORK/plugin/known/file")" = text ]
+	[ "$(names)" = "far known near " ]
+	api POST '/volumes/far/clone?to=copy' >/dev/null
+	[ "$(names)" = "copy far known near " ]
+	for name in copy far known; do
+		api DELETE "/volumes/$name"
+	done
+	[ -z "$(ls -A "$WORK/plugin")" ]
+}
+
 @test "a volume whose plugin is gone is removed by force only" {
 	api POST /volumes/create "{\"Name\":\"far\",\"Driver\":\"$PLUGIN\"}" >/dev/null
 	plugin_stop

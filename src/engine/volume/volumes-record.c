@@ -129,7 +129,26 @@ static struct berth_volume *new_volume(const struct berth_volume_wish *wish)
 	return volume;
 }
 
-static bool make(struct berth_engine *engine, struct berth_volume *volume, const char *pending, GError **error)
+static bool is_local(const struct berth_volume *volume)
+{
+	return strcmp(volume->driver, berth_volume_local.name) == 0;
+}
+
+// Has the driver make it. What of a plugin's is known to be made here is noted: it may be removed there again.
+static bool let_make(struct berth_engine *engine, const struct berth_volume_driver *driver, struct berth_volume *volume,
+		     const struct berth_volume_wish *wish, GError **error)
+{
+	if (!driver->create(engine->volumes, volume, error))
+		return false;
+	BERTH_FAILPOINT("volume.create.driver");
+	if (is_local(volume) || volume->made)
+		return !wish->pending || is_local(volume) || write_record(engine, volume, NULL, error);
+	return !wish->must_be_new || berth_error_set(error, BERTH_ERROR_CONFLICT,
+						     "plugin \"%s\" has a volume of that name already", volume->driver);
+}
+
+static bool make(struct berth_engine *engine, struct berth_volume *volume, const struct berth_volume_wish *wish,
+		 GError **error)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
 	const struct berth_volume_driver *driver = berth_volume_driver_find(engine->volumes, volume->driver, error);
@@ -137,12 +156,11 @@ static bool make(struct berth_engine *engine, struct berth_volume *volume, const
 	if (!driver || !driver->check(engine->volumes, volume, error) || !write_record(engine, volume, NULL, error))
 		return false;
 	BERTH_FAILPOINT("volume.create.noted");
-	if (!driver->create(engine->volumes, volume, error)) {
+	if (!let_make(engine, driver, volume, wish, error)) {
 		drop_record(engine, volume->name, NULL, NULL);
 		return false;
 	}
-	BERTH_FAILPOINT("volume.create.driver");
-	if (pending)
+	if (wish->pending)
 		return true;
 	g_clear_pointer(&volume->pending, g_free);
 	berth_engine__volume_event(events, volume->name, volume->driver, "create", NULL);
@@ -172,6 +190,16 @@ static struct berth_volume *find_foreign(struct berth_engine *engine, const stru
 	return may_be ? berth_volumes_foreign_find(engine->volumes, wish->name) : NULL;
 }
 
+// One of that name that a plugin has would not be seen any more.
+static bool check_new(struct berth_engine *engine, const struct berth_volume_wish *wish, GError **error)
+{
+	g_autoptr(berth_volume) other =
+		wish->must_be_new ? berth_volumes_foreign_find(engine->volumes, wish->name) : NULL;
+
+	return !other || berth_error_set(error, BERTH_ERROR_CONFLICT, "plugin \"%s\" has a volume of that name already",
+					 other->driver);
+}
+
 struct berth_volume *berth_engine__volume_ensure(struct berth_engine *engine, const struct berth_volume_wish *wish,
 						 GError **error)
 {
@@ -196,7 +224,7 @@ struct berth_volume *berth_engine__volume_ensure(struct berth_engine *engine, co
 		done = fits(volume, wish, &failure);
 	} else if (done) {
 		volume = new_volume(wish);
-		done = make(engine, volume, wish->pending, &failure);
+		done = check_new(engine, wish, &failure) && make(engine, volume, wish, &failure);
 	}
 	if (done)
 		return g_steal_pointer(&volume);
@@ -278,13 +306,20 @@ static bool mark(struct berth_engine *engine, const char *name, struct berth_vol
 // A driver that refused has it still. Of the local one's, what was begun cannot be taken back.
 static void unmark(struct berth_engine *engine, struct berth_volume *volume)
 {
-	if (strcmp(volume->driver, berth_volume_local.name) == 0) {
+	if (is_local(volume)) {
 		berth_fd folder = berth_volume_local_folder(engine->volumes, volume->name, NULL);
 		if (folder < 0)
 			return;
 	}
 	volume->removing = false;
 	write_record(engine, volume, NULL, NULL);
+}
+
+// One whose making was interrupted may be another's that its plugin had before: the record goes, and what the plugin
+// has is found there.
+static bool is_ours(const struct berth_volume *volume)
+{
+	return !volume->pending || is_local(volume) || volume->made || volume->anonymous;
 }
 
 bool berth_engine__volume_remove_locked(struct berth_engine *engine, const char *name, GError **error)
@@ -297,8 +332,9 @@ bool berth_engine__volume_remove_locked(struct berth_engine *engine, const char 
 	if (!volume)
 		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "no such volume");
 	BERTH_FAILPOINT("volume.remove.marked");
-	const struct berth_volume_driver *driver = berth_volume_driver_find(engine->volumes, volume->driver, error);
-	if (!driver || !driver->remove(engine->volumes, volume, error)) {
+	const struct berth_volume_driver *driver = NULL;
+	if (is_ours(volume) && (!(driver = berth_volume_driver_find(engine->volumes, volume->driver, error)) ||
+				!driver->remove(engine->volumes, volume, error))) {
 		unmark(engine, volume);
 		return false;
 	}
@@ -367,7 +403,7 @@ static bool take_record(void *data, G_GNUC_UNUSED const char *id, G_GNUC_UNUSED 
 static bool recover_one(struct berth_engine *engine, const struct berth_volume *volume, GError **error)
 {
 	struct berth_volume_place place;
-	bool plain = strcmp(volume->driver, berth_volume_local.name) == 0 && !berth_volume_local.counted(volume);
+	bool plain = is_local(volume) && !berth_volume_local.counted(volume);
 
 	if (volume->removing || volume->pending)
 		return berth_engine__volume_remove_locked(engine, volume->name, error);
