@@ -28,6 +28,8 @@ struct berth_volume *berth_engine__volume_ensure(struct berth_engine *engine, co
 						 GError **error);
 // Removes it. The caller has locked it.
 bool berth_engine__volume_remove_locked(struct berth_engine *engine, const char *name, GError **error);
+// Removes it if it is still being made for the container, and nobody else has it. The caller has locked it.
+void berth_engine__volume_undo_locked(struct berth_engine *engine, const char *name, const char *id);
 // Removes the record only, of a volume that nobody uses: its plugin is gone. The caller has locked it.
 bool berth_engine__volume_forget(struct berth_engine *engine, const char *name, GError **error);
 // Keeps a volume from being removed though no record refers to it yet; counted.

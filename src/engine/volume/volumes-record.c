@@ -346,6 +346,14 @@ bool berth_engine__volume_remove_locked(struct berth_engine *engine, const char 
 	return dropped;
 }
 
+void berth_engine__volume_undo_locked(struct berth_engine *engine, const char *name, const char *id)
+{
+	g_autoptr(berth_volume) volume = find_record(engine, name, NULL);
+
+	if (volume && g_strcmp0(volume->pending, id) == 0)
+		berth_engine__volume_remove_locked(engine, name, NULL);
+}
+
 bool berth_engine__volume_forget(struct berth_engine *engine, const char *name, GError **error)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();

@@ -92,8 +92,7 @@ static bool prepare_volume(struct preparing *this, struct berth_container_mount 
 	bool done = volume && (mount->no_copy || mount->subpath || fill(this, mount, volume, error));
 	if (volume && !done) {
 		berth_engine__volume_let_go(engine, mount->name);
-		if (volume->pending)
-			berth_engine__volume_remove_locked(engine, mount->name, NULL);
+		berth_engine__volume_undo_locked(engine, mount->name, this->record->id);
 	}
 	berth_volume_unlock(engine->volumes, mount->name);
 	if (!done)
@@ -123,9 +122,9 @@ static void undo(struct berth_engine *engine, const struct berth_container_recor
 		berth_engine__volume_let_go(engine, mount->name);
 		if (!mount->anonymous)
 			continue;
-		// One of another container (--volumes-from) is in use, and stays.
+		// One of another container (--volumes-from) stays, also if that one is gone meanwhile.
 		berth_volume_lock(engine->volumes, mount->name);
-		berth_engine__volume_remove_locked(engine, mount->name, NULL);
+		berth_engine__volume_undo_locked(engine, mount->name, record->id);
 		berth_volume_unlock(engine->volumes, mount->name);
 	}
 }
