@@ -194,6 +194,38 @@ static bool make_parts(struct berth_engine *engine, const struct berth_container
 	return true;
 }
 
+static bool check_there(struct berth_transaction *transaction, const char *kind, const char *id, const char *name,
+			GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+	BERTH_AUTO_JSON json_t *json = berth_record_get(transaction, kind, id, &failure);
+
+	if (json)
+		return true;
+	if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+		return berth_error_set(error, BERTH_ERROR_INVALID, "%s %s was removed meanwhile", kind, name);
+	g_propagate_error(error, g_steal_pointer(&failure));
+	return false;
+}
+
+// Secrets and images of mounts were found before the transaction.
+static bool check_parts(struct berth_transaction *transaction, const struct berth_container_record *record,
+			GError **error)
+{
+	for (guint i = 0; record->secrets && i < record->secrets->len; i++) {
+		const struct berth_container_secret *secret = record->secrets->pdata[i];
+		const struct api_secret_use *use = record->host_config->secrets->pdata[i];
+		if (!check_there(transaction, BERTH_RECORD_SECRET, secret->id, use->source, error))
+			return false;
+	}
+	for (guint i = 0; record->mounts && i < record->mounts->len; i++) {
+		const struct berth_container_mount *mount = record->mounts->pdata[i];
+		if (mount->image && !check_there(transaction, "image", mount->image, mount->source, error))
+			return false;
+	}
+	return true;
+}
+
 static bool write_record(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
@@ -205,7 +237,8 @@ static bool write_record(struct berth_engine *engine, struct berth_engine_contai
 	BERTH_AUTO_JSON json_t *image = berth_record_get(transaction, "image", container->record->image, NULL);
 	if (!image)
 		return berth_error_set(error, BERTH_ERROR_NOT_FOUND, "No such image: %s", container->record->image);
-	if (!berth_engine__record_put(transaction, container->record, error) ||
+	if (!check_parts(transaction, container->record, error) ||
+	    !berth_engine__record_put(transaction, container->record, error) ||
 	    !berth_engine__volumes_settle(transaction, container->record, events, error) ||
 	    !berth_engine__events_put(transaction, events, error) || !berth_transaction_commit(transaction, error))
 		return false;
