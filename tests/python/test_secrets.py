@@ -42,6 +42,9 @@ def test_commands(berth, tmp_path):
     assert [secret["Spec"] for secret in inspected] == [{"Name": "one", "Labels": {"a": "b"}}] * 2
     assert berth("secret", "inspect", "--format", "{{.Spec.Name}}", "one").stdout == "one\n"
     assert berth("inspect", "--type", "secret", "--format", "{{.Spec.Name}}", "one").stdout == "one\n"
+    # One that is named like another's id does not take its place.
+    assert berth("secret", "create", created.stdout.strip(), "-", value="z").returncode == 0
+    assert berth("secret", "inspect", "--format", "{{.Spec.Name}}", created.stdout.strip()).stdout == "one\n"
     for words, why in ((("create", ".x", "-"), "invalid secret name"), (("create", "y/z", "-"), "invalid secret name"),
                        (("inspect", "none"), "secret none not found"), (("rm", "none"), "secret none not found"),
                        (("create", "e", "/nonexistent"), "No such file")):

@@ -63,9 +63,19 @@ static bool check_data(const char *data, GError **error)
 			       BERTH_LIMIT_SECRET_VALUE);
 }
 
+static bool is_id(struct berth_transaction *transaction, const char *text)
+{
+	BERTH_AUTO_JSON json_t *json = berth_record_get(transaction, BERTH_RECORD_SECRET, text, NULL);
+
+	return json != NULL;
+}
+
+// An id comes before a name: nobody can call a secret so that it takes another's place.
 static char *find_id(struct berth_transaction *transaction, const char *text, GError **error)
 {
 	g_autoptr(GError) missing = NULL;
+	if (is_id(transaction, text))
+		return g_strdup(text);
 	char *id = berth_record_id_of_name(transaction, BERTH_RECORD_SECRET, text, &missing);
 
 	if (id)
@@ -78,12 +88,18 @@ static char *find_id(struct berth_transaction *transaction, const char *text, GE
 	return NULL;
 }
 
+static struct secret_record *get_by_id(struct berth_transaction *transaction, const char *id, GError **error)
+{
+	BERTH_AUTO_JSON json_t *json = berth_record_get(transaction, BERTH_RECORD_SECRET, id, error);
+
+	return json ? berth_document_parse(&document, json, error) : NULL;
+}
+
 static struct secret_record *get(struct berth_transaction *transaction, const char *text, GError **error)
 {
 	g_autofree char *id = find_id(transaction, text, error);
-	BERTH_AUTO_JSON json_t *json = id ? berth_record_get(transaction, BERTH_RECORD_SECRET, id, error) : NULL;
 
-	return json ? berth_document_parse(&document, json, error) : NULL;
+	return id ? get_by_id(transaction, id, error) : NULL;
 }
 
 // One action, and what is told of it.
@@ -245,7 +261,7 @@ bool berth_engine_secret_remove(struct berth_engine *engine, const char *text, G
 guchar *berth_engine__secret_value(struct berth_engine *engine, const char *id, gsize *ret_length, GError **error)
 {
 	g_autoptr(berth_transaction) transaction = berth_transaction_begin(engine->database, error);
-	g_autoptr(secret_record) secret = transaction ? get(transaction, id, error) : NULL;
+	g_autoptr(secret_record) secret = transaction ? get_by_id(transaction, id, error) : NULL;
 
 	return secret ? g_base64_decode(secret->data, ret_length) : NULL;
 }
