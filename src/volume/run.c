@@ -145,7 +145,9 @@ void berth_volumes_points_clear(struct berth_volumes *volumes, const char *id)
 		berth_fd folder = berth_open_folder(points, false, 0, NULL);
 		if (folder >= 0)
 			berth_remove_tree_at(folder, id, NULL);
+		pthread_mutex_lock(&volumes->lock); // nobody makes a folder in it meanwhile
 		rmdir(points);
+		pthread_mutex_unlock(&volumes->lock);
 	}
 }
 
