@@ -12,6 +12,7 @@
 #include "engine/life/exec.h"
 #include "engine/life/health.h"
 #include "engine/network/networks.h"
+#include "engine/secret/secrets.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -138,6 +139,7 @@ static bool adopt(struct berth_engine *engine, struct berth_engine_container *co
 	if (!berth_engine__network_adopt(engine, container, finding->monitor, &network))
 		g_warning("container %s: its networks: %s", container->id, network->message);
 	BERTH_FAILPOINT("recover.network.adopted");
+	berth_engine__secrets_adopt(engine, container->record);
 	berth_engine__execs_adopt(engine, container, finding->monitor);
 	container->run++;
 	berth_engine__health_adopt(engine, container, finding->monitor);

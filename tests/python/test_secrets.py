@@ -70,9 +70,17 @@ def test_in_a_container(engine, berth, client):
         assert "is in use by container" in berth("secret", "rm", "one").stderr
         # Nothing that is told of the container has it.
         assert VALUE not in json.dumps(client.api.inspect_container("box"))
-        # After the engine's death and the container's restart it has it again.
+        # An engine that finds it running gives it what another was killed before giving it.
         engine.stop(9)
+        given = [f"{engine.folder}/run/{box.id}/secrets/{name}" for name in ("run/one", "run/key", "file/2")]
+        for path in given:
+            with open(path, "w") as file:
+                file.write("old")
         engine.start()
+        for path in given:
+            with open(path) as file:
+                assert file.read() == VALUE, path
+        # After the engine's death and the container's restart it has it again.
         box.restart(timeout=0)
         eventually(lambda: box.logs().count(b"tmpfs") == 2, "its words")
         assert box.logs().decode().count(VALUE) == 4

@@ -71,13 +71,17 @@ static bool is_beside(const struct berth_container_secret *secret)
 	return *secret->target == '/';
 }
 
+static char *file_of(const struct berth_container_secret *secret, guint index)
+{
+	return is_beside(secret) ? g_strdup_printf("file/%u", index) : g_build_filename("run", secret->target, NULL);
+}
+
 // A file that is bound by itself is written in place, one in the folder is exchanged.
 static bool put(struct berth_engine *engine, const struct berth_container_record *record, guint index, int folder,
 		GError **error)
 {
 	const struct berth_container_secret *secret = record->secrets->pdata[index];
-	g_autofree char *name =
-		is_beside(secret) ? g_strdup_printf("file/%u", index) : g_build_filename("run", secret->target, NULL);
+	g_autofree char *name = file_of(secret, index);
 	gsize length = 0;
 	guchar *value = berth_engine__secret_value(engine, secret->id, &length, error);
 
@@ -124,6 +128,33 @@ bool berth_engine__secrets_deliver(struct berth_engine *engine, const struct ber
 			return false;
 	*ret_folder = g_steal_pointer(&path);
 	return true;
+}
+
+static bool has_value(struct berth_engine *engine, const struct berth_container_secret *secret, guint index, int folder)
+{
+	g_autofree char *name = file_of(secret, index);
+	gsize length = 0, there_length = 0;
+	guchar *value = berth_engine__secret_value(engine, secret->id, &length, NULL);
+	char *there = berth_read_file_at(folder, name, BERTH_LIMIT_SECRET_VALUE, &there_length, NULL);
+	bool same = value && there && length == there_length && memcmp(value, there, length) == 0;
+
+	berth_engine__secret_free(value, length);
+	berth_engine__secret_free((guchar *) there, there_length);
+	return same;
+}
+
+void berth_engine__secrets_adopt(struct berth_engine *engine, const struct berth_container_record *record)
+{
+	if (!record->secrets || record->secrets->len == 0)
+		return;
+	g_autofree char *path = folder_of(engine, record->id);
+	berth_fd folder = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	for (guint i = 0; folder >= 0 && i < record->secrets->len; i++) {
+		g_autoptr(GError) error = NULL;
+		if (!has_value(engine, record->secrets->pdata[i], i, folder) && !put(engine, record, i, folder, &error))
+			g_warning("container %s: giving it the new value of a secret: %s", record->id, error->message);
+	}
 }
 
 static void rotate(struct berth_engine *engine, struct berth_engine_container *container, const char *id)

@@ -32,3 +32,5 @@ guchar *berth_engine__secret_value(struct berth_engine *engine, const char *id, 
 void berth_engine__secret_free(guchar *value, gsize length);
 // Gives the new value to those who run; secrets-deliver.c.
 void berth_engine__secrets_rotate(struct berth_engine *engine, const char *id);
+// Of a container that is found running: values that changed, and that an engine was killed before giving it.
+void berth_engine__secrets_adopt(struct berth_engine *engine, const struct berth_container_record *record);
