@@ -205,14 +205,14 @@ static bool monitor_has_log(struct berth_engine *engine, struct berth_engine_con
 {
 	struct berth_log_plan plan;
 
-	if (!attach->logs || !attach->stream ||
-	    !berth_log_plan_make(container->record->host_config->log_config, &plan, NULL) || !plan.format ||
-	    plan.never_waits)
+	if (!attach->logs || !attach->stream)
 		return false;
-	pthread_mutex_lock(&engine->lock);
-	bool up = berth_engine__is_up(container);
+	pthread_mutex_lock(&engine->lock); // an update puts another host configuration there
+	bool has_log = berth_engine__is_up(container) &&
+		       berth_log_plan_make(container->record->host_config->log_config, &plan, NULL) && plan.format &&
+		       !plan.never_waits;
 	pthread_mutex_unlock(&engine->lock);
-	return up;
+	return has_log;
 }
 
 // Gives a client to the monitor of a container that runs.

@@ -14,14 +14,18 @@ static bool find_log(struct berth_engine *engine, const struct berth_engine_cont
 {
 	struct berth_log_plan plan;
 
-	if (!berth_log_plan_make(container->record->host_config->log_config, &plan, error))
-		return false;
-	if (!plan.format)
+	pthread_mutex_lock(&engine->lock); // an update puts another host configuration there
+	bool planned = berth_log_plan_make(container->record->host_config->log_config, &plan, error);
+	bool readable = planned && plan.format;
+	if (readable) {
+		*ret_path = berth_engine__log_file(engine, container, &plan);
+		*ret_format = g_str_equal(plan.format, "local") ? BERTH_LOG_LOCAL : BERTH_LOG_JSON;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	if (planned && !readable)
 		return berth_error_set(error, BERTH_ERROR_NOT_IMPLEMENTED,
 				       "configured logging driver does not support reading");
-	*ret_path = berth_engine__log_file(engine, container, &plan);
-	*ret_format = g_str_equal(plan.format, "local") ? BERTH_LOG_LOCAL : BERTH_LOG_JSON;
-	return true;
+	return readable;
 }
 
 bool berth_engine_container_logs_check(struct berth_engine *engine, const char *text, bool *ret_tty, GError **error)

@@ -366,6 +366,29 @@ static void *connect_and_disconnect(void *data)
 	return NULL;
 }
 
+// While others read what an update replaces.
+static void *update_and_read_logs(void *data)
+{
+	static const char text[] = "{\"RestartPolicy\":{\"Name\":\"no\"}}";
+	const struct racer *racer = data;
+
+	for (int round = 0; round < ROUNDS * CONTAINERS; round++) {
+		g_autofree char *name = g_strdup_printf("c%d", round / 2 % CONTAINERS);
+		GError *error = NULL;
+		bool tty;
+		if (racer->number % 2) {
+			g_autoptr(api_container_update) request = berth_document_parse_text(
+				&api_container_update_document, text, strlen(text), "request", &error);
+			g_autoptr(api_container_updated) updated =
+				request ? berth_engine_container_update(racer->engine, name, request, &error) : NULL;
+		} else {
+			berth_engine_container_logs_check(racer->engine, name, &tty, &error);
+		}
+		assert_fine(error);
+	}
+	return NULL;
+}
+
 // What is in the list is whole.
 static void *look(void *data)
 {
@@ -406,7 +429,8 @@ static void *make_and_remove(void *data)
 static void test_race(void)
 {
 	struct place place = place_new();
-	static void *(*const others[])(void *) = {connect_and_disconnect, make_and_remove, look};
+	static void *(*const others[])(void *) = {connect_and_disconnect, make_and_remove, look, update_and_read_logs,
+						  update_and_read_logs};
 	struct racer racers[CONTAINERS + G_N_ELEMENTS(others)];
 	pthread_t threads[G_N_ELEMENTS(racers)];
 	g_autoptr(GError) error = NULL;
