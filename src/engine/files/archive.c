@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/json.h"
 #include "base/limits.h"
 #include "base/moment.h"
 #include "base/root.h"
@@ -186,12 +185,9 @@ struct api_path_stat *berth_engine_container_stat(struct berth_engine *engine, c
 	return describe(&tree, &place, &status);
 }
 
-static bool tell(TREE *tree, const char *action, GError **error)
+static bool tell(const TREE *tree, const char *action, GError **error)
 {
-	BERTH_AUTO_JSON json_t *events = json_array();
-
-	berth_engine__event_add(events, tree->container, action, NULL);
-	return berth_engine__tell(tree->engine, events, error);
+	return berth_engine__tell_container(tree->engine, tree->container, error, action, NULL);
 }
 
 // Getting

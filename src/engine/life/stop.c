@@ -134,6 +134,15 @@ static bool stop_of(const struct berth_engine_container *container, const char *
 	return ret->signal > 0;
 }
 
+// Of a claimed one that did not end by the signal that it was sent.
+static bool kill_late(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
+{
+	bool paused = berth_engine__status_is(container, BERTH_STATUS_PAUSED);
+
+	return record_signal(engine, container, SIGKILL, false, error) &&
+	       send_signal(engine, container, SIGKILL, paused, error);
+}
+
 // Stops a claimed container that is up, and gives the claim up as it waits. `by_hand`: as a user does, whose wish its
 // policy respects when the engine starts the next time.
 static bool stop_claimed(struct berth_engine *engine, struct berth_engine_container *container, const struct stop *stop,
@@ -152,8 +161,12 @@ static bool stop_claimed(struct berth_engine *engine, struct berth_engine_contai
 		return false;
 	if (berth_engine__wait_exit(engine, container, exits, stop->timeout < 0 ? -1 : stop->timeout * 1000))
 		return true;
-	if (!record_signal(engine, container, SIGKILL, false, error) ||
-	    !send_signal(engine, container, SIGKILL, paused, error))
+	if (!berth_engine__claim_ref(engine, container))
+		return true;
+	// It may have ended meanwhile, and run again.
+	bool done = berth_engine__exits(engine, container) != exits || kill_late(engine, container, error);
+	pthread_mutex_unlock(&container->operation);
+	if (!done)
 		return false;
 	BERTH_FAILPOINT("container.stop.killed");
 	return berth_engine__wait_exit(engine, container, exits, KILL_PATIENCE) || still_there(container, error);
