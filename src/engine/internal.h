@@ -254,6 +254,8 @@ void berth_engine__spare_want(struct berth_engine *engine, bool bare, bool soon)
 int berth_engine__run_folder(struct berth_engine *engine, const char *id, bool make, GError **error);
 struct berth_monitor *berth_engine__connect(struct berth_engine *engine, const struct berth_engine_container *container,
 					    GError **error);
+// Kills a run that berth_supervisor_add() refused, and waits for its end.
+void berth_engine__kill_unwatched(struct berth_engine *engine, const struct berth_engine_container *container);
 // The exit code that stands for a failed start (126, 127, or 128).
 int berth_engine__start_exit_code(const GError *error);
 

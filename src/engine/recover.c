@@ -136,14 +136,18 @@ static bool adopt(struct berth_engine *engine, struct berth_engine_container *co
 	g_autoptr(GError) network = NULL;
 
 	// It runs as it is; what can be told of it is better than a container that nobody looks after.
-	if (!berth_engine__network_adopt(engine, container, finding->monitor, &network))
+	// It has them already if it was found before and could not be watched.
+	if (!container->network && !berth_engine__network_adopt(engine, container, finding->monitor, &network))
 		g_warning("container %s: its networks: %s", container->id, network->message);
 	BERTH_FAILPOINT("recover.network.adopted");
 	berth_engine__secrets_adopt(engine, container->record);
 	berth_engine__execs_adopt(engine, container, finding->monitor);
 	container->run++;
 	berth_engine__health_adopt(engine, container, finding->monitor);
-	return berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&finding->monitor), error);
+	if (berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&finding->monitor), error))
+		return true;
+	container->run--; // it is looked for again
+	return false;
 }
 
 // A container that ended before its start was recorded has to be started in the records first.

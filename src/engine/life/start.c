@@ -45,6 +45,14 @@ struct berth_monitor *berth_engine__connect(struct berth_engine *engine, const s
 	return folder < 0 ? NULL : berth_monitor_connect(folder, error);
 }
 
+void berth_engine__kill_unwatched(struct berth_engine *engine, const struct berth_engine_container *container)
+{
+	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, NULL);
+
+	if (monitor)
+		berth_engine__run_kill(monitor, NULL);
+}
+
 int berth_engine__start_exit_code(const GError *error)
 {
 	static const char *const missing[] = {"executable file not found", "no such file or directory",
@@ -237,7 +245,10 @@ static bool launch(struct berth_engine *engine, struct berth_engine_container *c
 		berth_engine__spare_want(engine, container->record->users != NULL, false);
 		if (again)
 			berth_engine__links_follow(engine, container);
-		return berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&monitor), error);
+		if (berth_supervisor_add(engine->supervisor, container, g_steal_pointer(&monitor), error))
+			return true;
+		berth_engine__kill_unwatched(engine, container);
+		return false;
 	}
 	berth_engine__run_kill(monitor, NULL);
 	return false;

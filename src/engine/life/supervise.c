@@ -64,7 +64,10 @@ static bool watch_again(struct watch *watch)
 		return false;
 	berth_engine__execs_adopt(watch->engine, watch->container, monitor);
 	berth_engine__health_adopt(watch->engine, watch->container, monitor);
-	return berth_supervisor_add(watch->engine->supervisor, watch->container, g_steal_pointer(&monitor), NULL);
+	if (berth_supervisor_add(watch->engine->supervisor, watch->container, g_steal_pointer(&monitor), NULL))
+		return true;
+	berth_engine__kill_unwatched(watch->engine, watch->container);
+	return false;
 }
 
 static void handle_end(void *data, bool canceled)
