@@ -30,7 +30,8 @@ static bool remove_claimed(struct berth_engine *engine, struct berth_engine_cont
 	return true;
 }
 
-static bool wait_removed(struct berth_engine *engine, struct berth_engine_container *container, GError **error)
+static bool wait_removed(struct berth_engine *engine, struct berth_engine_container *container, bool killed,
+			 GError **error)
 {
 	int64_t deadline = g_get_monotonic_time() + REMOVE_PATIENCE * G_USEC_PER_SEC;
 	bool in_time = true;
@@ -40,38 +41,50 @@ static bool wait_removed(struct berth_engine *engine, struct berth_engine_contai
 		in_time = berth_engine__cond_wait(&container->changed, &engine->lock, deadline);
 	bool removed = container->removed;
 	pthread_mutex_unlock(&engine->lock);
-	return removed || berth_error_set(error, BERTH_ERROR_INTERNAL,
-					  "removing container %s: it was killed and has not ended within %d s; it is "
-					  "removed when it does",
-					  container->id, REMOVE_PATIENCE);
+	return removed ||
+	       berth_error_set(error, BERTH_ERROR_INTERNAL,
+			       "removing container %s: it %s and has not ended within %d s; it is "
+			       "removed when it does",
+			       container->id, killed ? "was killed" : "could not be signalled", REMOVE_PATIENCE);
 }
 
 // Kills a claimed container; its end removes it.
 static bool kill_and_remove(struct berth_engine *engine, struct berth_engine_container *container, bool volumes,
-			    GError **error)
+			    bool *ret_killed, GError **error)
 {
 	BERTH_AUTO_JSON json_t *events = json_array();
 	g_autofree char *number = g_strdup_printf("%d", SIGKILL);
-	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, NULL);
+	GError *failure = NULL;
+	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, &failure);
 
+	if (!monitor && !berth_engine__has_ended(failure)) {
+		g_propagate_prefixed_error(error, failure,
+					   "removing container %s: it cannot be killed: ", container->id);
+		return false;
+	}
+	g_clear_error(&failure);
 	container->remove_at_exit = true;
 	container->remove_volumes = volumes;
 	berth_engine__event_add(events, container, "kill", "signal", number, NULL);
-	bool told = berth_engine__tell(engine, events, error);
+	if (!berth_engine__tell(engine, events, error)) {
+		container->remove_at_exit = container->remove_volumes = false;
+		return false;
+	}
 	BERTH_FAILPOINT("container.remove.told");
-	container->killed = told;
+	container->killed = true;
 	// One that cannot be signalled has just ended.
-	if (told && monitor && berth_monitor_signal(monitor, SIGKILL, false, NULL))
+	*ret_killed = monitor && berth_monitor_signal(monitor, SIGKILL, false, NULL);
+	if (*ret_killed)
 		berth_monitor_thaw(monitor, NULL);
 	BERTH_FAILPOINT("container.remove.killed");
-	return told;
+	return true;
 }
 
 bool berth_engine_container_remove(struct berth_engine *engine, const char *text, bool force, bool volumes,
 				   GError **error)
 {
 	g_autoptr(berth_engine_container) container = berth_engine__claim(engine, text, error);
-	bool done = false, wait = false;
+	bool done = false, wait = false, killed = false;
 	int64_t began = g_get_monotonic_time();
 
 	if (!container)
@@ -80,14 +93,14 @@ bool berth_engine_container_remove(struct berth_engine *engine, const char *text
 	if (!berth_engine__is_up(container) && (force || strcmp(status, BERTH_STATUS_RESTARTING) != 0))
 		done = remove_claimed(engine, container, volumes, error);
 	else if (force)
-		done = wait = kill_and_remove(engine, container, volumes, error);
+		done = wait = kill_and_remove(engine, container, volumes, &killed, error);
 	else
 		berth_error_set(error, BERTH_ERROR_CONFLICT,
 				"cannot remove container \"/%s\": container is %s: stop the container before removing "
 				"or force remove",
 				container->record->name, status);
 	pthread_mutex_unlock(&container->operation);
-	if (!done || (wait && !wait_removed(engine, container, error)))
+	if (!done || (wait && !wait_removed(engine, container, killed, error)))
 		return false;
 	berth_engine__count_action(engine, BERTH_ACTION_DELETE, began);
 	return true;
