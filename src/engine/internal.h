@@ -333,6 +333,8 @@ void berth_engine__remains_clear_later(struct berth_engine *engine, const char *
 				       const char *image);
 bool berth_engine__remains_clear(struct berth_engine *engine, const char *id, const char *cgroup, const char *image,
 				 GError **error);
+// Waits for the end of the run's monitor and kills what it left of processes; what clears the run does so, too.
+bool berth_engine__run_end(struct berth_engine *engine, const char *id, const char *cgroup, GError **error);
 // Ends whatever container runs in the run folder and waits for it.
 bool berth_engine__run_kill(struct berth_monitor *monitor, GError **error);
 

@@ -39,6 +39,25 @@ static bool remove_cgroup(const char *parent, const char *id, GError **error)
 	return berth_cgroup_signal(cgroup, SIGKILL, error) && berth_cgroup_remove(cgroup, CGROUP_PATIENCE, error);
 }
 
+// The monitor holds the folder's lock until it has removed its container.
+static bool end_processes(int folder, const char *id, const char *cgroup, GError **error)
+{
+	while (flock(folder, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return berth_error_set_errno(error, errno, "locking the run folder of container %s", id);
+	return remove_cgroup(cgroup, id, error);
+}
+
+bool berth_engine__run_end(struct berth_engine *engine, const char *id, const char *cgroup, GError **error)
+{
+	berth_fd folder = openat(engine->exec_folder, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (folder < 0)
+		return errno == ENOENT ||
+		       berth_error_set_errno(error, errno, "opening the run folder of container %s", id);
+	return end_processes(folder, id, cgroup, error);
+}
+
 static bool clear_run_folder(struct berth_engine *engine, const char *id, const char *cgroup, GError **error)
 {
 	berth_fd folder = openat(engine->exec_folder, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -46,11 +65,7 @@ static bool clear_run_folder(struct berth_engine *engine, const char *id, const 
 	if (folder < 0)
 		return errno == ENOENT ||
 		       berth_error_set_errno(error, errno, "opening the run folder of container %s", id);
-	// The monitor holds this lock until it has removed its container.
-	while (flock(folder, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return berth_error_set_errno(error, errno, "locking the run folder of container %s", id);
-	if (!remove_cgroup(cgroup, id, error))
+	if (!end_processes(folder, id, cgroup, error))
 		return false;
 	BERTH_FAILPOINT("run.clear.cgroup");
 	berth_engine__network_discard(engine, id, folder);

@@ -98,14 +98,14 @@ static bool attach(struct berth_monitor *monitor, const struct berth_build_step 
 }
 
 // The connection that is watched takes no orders.
-static void kill_run(struct berth_engine *engine, const struct berth_engine_container *container)
+static bool kill_run(struct berth_engine *engine, const struct berth_engine_container *container)
 {
 	g_autoptr(berth_monitor) monitor = berth_engine__connect(engine, container, NULL);
 
 	if (!monitor)
-		return;
+		return false;
 	berth_monitor_thaw(monitor, NULL);
-	berth_monitor_signal(monitor, SIGKILL, true, NULL);
+	return berth_monitor_signal(monitor, SIGKILL, true, NULL);
 }
 
 // Waits for the end. A step that is canceled is killed, and then waited for.
@@ -121,10 +121,8 @@ static bool wait_for_end(struct berth_engine *engine, struct berth_engine_contai
 		struct pollfd watched = {.fd = berth_monitor_fd(monitor), .events = POLLIN};
 		int ready = poll(&watched, 1, canceled && !killed ? LOOK : -1);
 		if (ready <= 0) {
-			if (ready == 0 && canceled(data)) {
-				kill_run(engine, container);
-				killed = true;
-			}
+			if (ready == 0 && canceled(data))
+				killed = kill_run(engine, container);
 			continue;
 		}
 		struct berth_monitor_event event = {0};
@@ -171,9 +169,13 @@ static bool clear(struct berth_engine *engine, struct berth_engine_container *co
 	struct berth_engine_steps *steps = container->step->wanted->steps;
 
 	berth_engine__step_tidy(container->step);
+	// Its processes may live yet: until they are killed, ids and network are nobody else's.
+	bool ended = !failed || berth_engine__run_end(engine, container->id, cgroup, error);
 	berth_engine__step_users_let_go(engine, container->step->users);
 	berth_engine__steps_give(steps, container);
 	BERTH_FAILPOINT("step.released");
+	if (!ended)
+		return false;
 	if (!steps || failed)
 		return berth_engine__run_clear(engine, container->id, cgroup, error);
 	berth_engine__steps_clear_later(steps, container->id, cgroup);
