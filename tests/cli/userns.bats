@@ -176,7 +176,9 @@ steps_ids() {
 	END
 	berth build --no-cache --progress plain --network none --secret "id=s,src=$place/../secret" -t made "$place" >"$place/log" 2>&1
 	cat "$place/log"
-	[ "$(steps_ids <"$place/log" | awk '$1 >= 65536 && $2 == 65536' | wc -l)" -eq 2 ]
+	local own=2
+	kernel_has 6.15 || own=1 # whether the mounts of the second can be mapped is not to be known
+	[ "$(steps_ids <"$place/log" | awk '$1 >= 65536 && $2 == 65536' | wc -l)" -eq "$own" ]
 	grep -q '/c=0 /c/x=5 /b=0 /run/secrets/s=0 /added=7 /mine=1000 /d/f=0' "$place/log"
 	for mode in host auto; do
 		[ "$(try --userns $mode -u 0 made stat -c %u:%g /mine /d /d/f /added /tmp/user /bin)" = $'1000:1001\n0:0\n0:0\n7:8\n1000:0\n0:0' ]
