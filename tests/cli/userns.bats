@@ -198,7 +198,9 @@ steps_ids() {
 		RUN --mount=type=bind,from=busybox,source=/bin,target=/x $map
 	END
 	run -0 berth build --no-cache --progress plain --allow network.host --allow security.insecure "$place"
-	[ "$(steps_ids <<<"$output" | grep -c '^0 4294967295$')" -eq 4 ]
+	local host=4
+	kernel_has 6.15 || host=3 # of an image's part a copy is bound
+	[ "$(steps_ids <<<"$output" | grep -c '^0 4294967295$')" -eq "$host" ]
 	printf 'FROM busybox\nRUN --network=none %s\n' "$map" >"$place/Dockerfile"
 	run -0 berth build --no-cache --progress plain --userns host "$place"
 	[ "$(steps_ids <<<"$output")" = "0 4294967295" ]

@@ -134,7 +134,7 @@ static int discard_writes(struct berth_step_mounts *this, int lower, GError **er
 	g_ptr_array_add(this->folders, g_strdup(name));
 	if (!make_inner(folder, "upper", &upper, error) || !make_inner(folder, "work", &inner, error))
 		return -1;
-	g_autofree char *low = g_strdup_printf("lowerdir+=/proc/self/fd/%d", lower);
+	g_autofree char *low = g_strdup_printf("lowerdir=/proc/self/fd/%d", lower);
 	g_autofree char *up = g_strdup_printf("upperdir=/proc/self/fd/%d", upper);
 	g_autofree char *in = g_strdup_printf("workdir=/proc/self/fd/%d", inner);
 	char *const options[] = {low, up, in, NULL};
